@@ -1,0 +1,1 @@
+"""What things are: types without I/O; imports nothing else of ours."""

@@ -1,0 +1,219 @@
+"""A chat request as the gateway understands it, whichever dialect it came in.
+
+The types name what more than one vendor can say. What only one dialect knows stays in `native` of the thing it
+belongs to, under the vendor's own field names: written back when the request is spoken in that dialect, named as
+a `Loss` when it crosses into another. So reading a request and writing it in the same dialect loses nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Native = dict[str, Any]
+Role = Literal["system", "developer", "user", "assistant", "tool"]
+
+
+class Loss(msgspec.Struct, frozen=True):
+    """Something a crossing did not carry: `path` in the client's own terms (`messages[2].name`), and why."""
+
+    path: str
+    why: str
+
+
+class CacheMark(msgspec.Struct, frozen=True):
+    """The prompt up to here is worth caching. `ttl` is "5m" or "1h"; None is the vendor's default."""
+
+    ttl: str | None = None
+
+
+class Bytes(msgspec.Struct, frozen=True):
+    """Data in the request itself: standard base64, as it came."""
+
+    base64: str
+    media_type: str | None = None
+
+
+class Link(msgspec.Struct, frozen=True):
+    """Data the provider fetches."""
+
+    url: str
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """Data uploaded to the provider earlier, by the provider's own id."""
+
+    file_id: str
+
+
+class PlainText(msgspec.Struct, frozen=True):
+    """A document given as plain text."""
+
+    text: str
+
+
+Source = Bytes | Link | Stored | PlainText
+
+
+class Part(msgspec.Struct, kw_only=True):
+    """A piece of a message."""
+
+    cache: CacheMark | None = None
+    native: Native = {}
+
+
+class Text(Part):
+    text: str
+    citations: list[dict[str, Any]] = []
+    """Citations the assistant gave with this text, in the vendor's shape (`dialect` of the request says whose)."""
+
+
+class Image(Part):
+    source: Source
+    detail: str | None = None
+
+
+class Audio(Part):
+    source: Source
+    format: str | None = None
+
+
+class Document(Part):
+    source: Source
+    title: str | None = None
+    context: str | None = None
+    citations: bool = False
+
+
+class Thinking(Part):
+    """The model's reasoning. `signature` is the vendor's proof that it is genuine; `redacted` replaces the text."""
+
+    text: str = ""
+    signature: str | None = None
+    redacted: str | None = None
+
+
+class Refusal(Part):
+    text: str
+
+
+class ToolCall(Part):
+    """The assistant asks for a tool. `arguments` is the JSON text as the model wrote it (it may be invalid)."""
+
+    id: str
+    name: str
+    arguments: str
+    custom: bool = False
+    """A free-form tool of OpenAI's `custom` type: `arguments` is then plain text, not JSON."""
+
+
+class ToolResult(Part):
+    """What a tool gave back, for the call `id`."""
+
+    id: str
+    parts: list[Part]
+    error: bool = False
+    plain: bool = False
+    """The content was one bare string."""
+
+
+class NativePart(Part):
+    """A block only one dialect knows (a server tool's call or result); `value` is the whole block as it came."""
+
+    dialect: str
+    value: dict[str, Any]
+
+
+class Message(msgspec.Struct, kw_only=True):
+    """One turn. A `tool` role holds only ToolResult parts; a `user` turn may hold them too (Anthropic's shape)."""
+
+    role: Role
+    parts: list[Part]
+    name: str | None = None
+    plain: bool = False
+    """The content was one bare string (and goes out as one where the dialect has both forms)."""
+    native: Native = {}
+
+
+class Tool(msgspec.Struct, kw_only=True):
+    """A tool the model may call. `schema` is JSON Schema for the arguments; None means it takes none."""
+
+    name: str
+    description: str | None = None
+    schema: dict[str, Any] | None = None
+    strict: bool | None = None
+    cache: CacheMark | None = None
+    native: Native = {}
+    builtin: dict[str, Any] | None = None
+    """A tool the provider itself runs or defines (web search, bash …): the whole entry as it came."""
+
+
+class ToolChoice(msgspec.Struct, kw_only=True):
+    """`auto`, `none`, `required` (some tool), `tool` (the named one), or `allowed` (one of `names`, in `mode`)."""
+
+    kind: Literal["auto", "none", "required", "tool", "allowed"]
+    name: str | None = None
+    names: list[str] = []
+    mode: Literal["auto", "required"] = "auto"
+    custom: bool = False
+    native: Native = {}
+
+
+class ResponseFormat(msgspec.Struct, kw_only=True):
+    """`text`, `json` (any JSON object) or `schema` (JSON that fits `schema`)."""
+
+    kind: Literal["text", "json", "schema"]
+    name: str | None = None
+    description: str | None = None
+    schema: dict[str, Any] | None = None
+    strict: bool | None = None
+    native: Native = {}
+
+
+class Reasoning(msgspec.Struct, kw_only=True):
+    """How much the model may think first.
+
+    `effort` is the level (none, minimal, low, medium, high, xhigh, max); `budget` is in tokens; `mode` is
+    Anthropic's `enabled`, `disabled` or `adaptive`; `display` says how thinking is shown (summarized, omitted).
+    """
+
+    effort: str | None = None
+    budget: int | None = None
+    mode: Literal["enabled", "disabled", "adaptive"] | None = None
+    display: str | None = None
+    native: Native = {}
+
+
+class ChatRequest(msgspec.Struct, kw_only=True):
+    """A chat request in whichever dialect it was said (`dialect`, the module's name)."""
+
+    dialect: str
+    model: str
+    messages: list[Message]
+    """All turns in order; a system prompt is a `system` (or `developer`) message at its place."""
+    stream: bool = False
+    stream_usage: bool | None = None
+    """OpenAI's `stream_options.include_usage`: None where the client did not say."""
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    seed: int | None = None
+    n: int | None = None
+    stop: list[str] = []
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
+    tools: list[Tool] = []
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    format: ResponseFormat | None = None
+    reasoning: Reasoning | None = None
+    user: str | None = None
+    metadata: dict[str, str] = {}
+    service_tier: str | None = None
+    cache: CacheMark | None = None
+    """A mark on the request as a whole (Anthropic's top-level `cache_control`)."""
+    native: Native = {}

@@ -1,0 +1,118 @@
+"""The contract of a dialect: how one API speaks, bytes and the core's types in both directions, no I/O.
+
+A dialect is a module of `headgate.dialects` (or anything importable) with these names at its top level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from headgate.core.chat import ChatRequest, Loss
+from headgate.core.errors import GatewayError, ProviderRefused
+from headgate.core.events import Event
+from headgate.core.usage import Usage
+
+
+class Reader(Protocol):
+    """Bytes of a reply → events. One instance reads one reply."""
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Take the next bytes, split anywhere; give the events they complete."""
+
+    def end(self) -> list[Event]:
+        """The bytes are over. Ends in Stop("cut") when the reply had not come to its end.
+
+        Raises ProviderNonsense when a whole reply is not what the API promises.
+        """
+
+
+class Writer(Protocol):
+    """Events → bytes of a reply in this dialect. One instance writes one reply.
+
+    Streamed: every call gives the frames of its events. Whole: everything is held and given by `end`.
+    """
+
+    def feed(self, events: Sequence[Event]) -> bytes: ...
+
+    def end(self) -> bytes: ...
+
+
+class Relay(Protocol):
+    """The reply's own bytes, passed on in the same dialect, with only what the record needs read from them.
+
+    `feed` takes any split and gives back whole frames only (a frame cut by the end of the reply is never passed on),
+    leaving out what the gateway asked for and the client did not. The attributes fill in as the bytes pass.
+    A whole reply is fed in one piece; `feed` raises ProviderNonsense when it is not a reply of this API.
+    """
+
+    usage: Usage | None
+    started: bool
+    """Something of the answer itself (text, thinking, a tool call) has passed: the time to first token."""
+    complete: bool
+    """The reply came to its end as the API promises it."""
+    finish: str | None
+    """The vendor's own word for why it stopped, of the first choice."""
+    id: str | None
+    """The vendor's id of the reply."""
+    failed: GatewayError | None
+    """An error event inside the stream."""
+
+    def feed(self, data: bytes) -> bytes:
+        """The whole frames these bytes complete, as they came. After the reply's end everything is dropped."""
+
+    def end(self) -> bytes:
+        """The body is over, and its HTTP framing was sound. Gives what the reply still owes its client.
+
+        Sets `complete` where the reply had come to its end without the vendor's last marker (some leave it out).
+        """
+
+
+class Dialect(Protocol):
+    """How an API speaks."""
+
+    @property
+    def name(self) -> str:
+        """The module's name: openai_chat."""
+
+    @property
+    def paths(self) -> Sequence[str]:
+        """Where a client reaches it: ["/v1/chat/completions"]."""
+
+    @property
+    def upstream_path(self) -> str:
+        """What is added to a provider's `base_url` (which means what the vendor's own SDK means by it)."""
+
+    @property
+    def request_headers(self) -> frozenset[bytes]:
+        """Lower-case names of the client's headers that go on to a provider of this dialect."""
+
+    @property
+    def reply_headers(self) -> frozenset[bytes]:
+        """Lower-case names of the provider's headers that go on to a client of this dialect."""
+
+    def read_request(self, fields: Mapping[str, Any]) -> ChatRequest:
+        """The decoded JSON body → the request. Raises InvalidRequest with `param` naming the field."""
+
+    def write_request(self, request: ChatRequest, lost: list[Loss]) -> bytes:
+        """The request in this dialect. What it cannot carry is appended to `lost`.
+
+        Raises Unsupported, with `param` naming the field, where leaving something out would change the meaning.
+        """
+
+    def wanted(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Fields the gateway wants set in a same-dialect request so that it can keep its accounts ({} mostly)."""
+
+    def reader(self, stream: bool) -> Reader: ...
+
+    def writer(self, stream: bool, request: Mapping[str, Any], lost: list[Loss]) -> Writer:
+        """`request` is the client's own decoded body: what it asked for shapes the reply (include_usage)."""
+
+    def relay(self, stream: bool, request: Mapping[str, Any]) -> Relay:
+        """`request` is the client's own decoded body."""
+
+    def read_error(self, status: int, body: bytes) -> ProviderRefused:
+        """A provider's error reply. Reads any body, also HTML or none; never raises."""
+
+    def write_error(self, error: GatewayError, request_id: str, *, streaming: bool) -> bytes:
+        """The error as this API says it: a JSON body, or, when `streaming`, the frame for the middle of a stream."""

@@ -1,0 +1,213 @@
+"""Every failure the gateway speaks of, as one tree.
+
+    GatewayError
+    ├── RequestError                the caller can mend it; origin "gateway"
+    │   ├── InvalidRequest          400  invalid_request
+    │   │   ├── InvalidJSON         400  invalid_json
+    │   │   └── Unsupported         400  unsupported_field   (a crossing that would change the meaning)
+    │   ├── Unauthenticated         401  invalid_api_key
+    │   ├── Forbidden               403  model_not_allowed
+    │   ├── UnknownModel            404  model_not_found
+    │   ├── UnknownPath             404  unknown_path
+    │   ├── MethodNotAllowed        405  method_not_allowed
+    │   ├── SlowRequest             408  request_timeout
+    │   ├── TooLarge                413  request_too_large
+    │   ├── UnsupportedMedia        415  unsupported_media_type
+    │   └── HeadersTooLarge         431  headers_too_large
+    ├── Overloaded                  503  gateway_overloaded   (retry-after is set)
+    ├── InternalError               500  internal_error
+    └── ProviderError               origin "provider"
+        ├── ProviderRefused         the provider's own status and body
+        ├── ProviderUnreachable     502  provider_unreachable
+        ├── ProviderTimeout         504  provider_timeout
+        ├── ProviderCut             502  provider_cut         (the reply ended before its end)
+        └── ProviderNonsense        502  provider_bad_reply   (not what the API promises)
+
+Every error has a stable `code` (a section of docs/reference/errors.md), a `message` that says how to mend it,
+and an `origin`. Foreign exceptions become one of these where they arise: in `upstream` (sockets, TLS, HTTP),
+in `dialects` (JSON), in `server` (everything unforeseen becomes InternalError).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+Origin = Literal["gateway", "provider"]
+
+
+class GatewayError(Exception):
+    """A failure with everything a client and a record need to know about it."""
+
+    status: int = 500
+    code: str = "internal_error"
+    origin: Origin = "gateway"
+    retryable: bool = False
+
+    def __init__(self, message: str, *, param: str | None = None, retry_after: float | None = None) -> None:
+        """`message` says what is wrong and how to mend it; `param` names the field; `retry_after` is in seconds."""
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.retry_after = retry_after
+
+
+class RequestError(GatewayError):
+    """The request cannot be served as it is; the caller can mend it."""
+
+    status = 400
+    code = "invalid_request"
+
+
+class InvalidRequest(RequestError):
+    """A field is missing, of the wrong type or out of range."""
+
+
+class InvalidJSON(InvalidRequest):
+    """The body is not the JSON it should be."""
+
+    code = "invalid_json"
+
+
+class Unsupported(InvalidRequest):
+    """The provider's dialect cannot say what the request asks, and leaving it out would change its meaning."""
+
+    code = "unsupported_field"
+
+
+class Unauthenticated(RequestError):
+    """No key, or not one of ours."""
+
+    status = 401
+    code = "invalid_api_key"
+
+
+class Forbidden(RequestError):
+    """The key is known but may not do this."""
+
+    status = 403
+    code = "model_not_allowed"
+
+
+class UnknownModel(RequestError):
+    """No alias and no provider/model of that name."""
+
+    status = 404
+    code = "model_not_found"
+
+
+class UnknownPath(RequestError):
+    """Nothing is served at this path."""
+
+    status = 404
+    code = "unknown_path"
+
+
+class MethodNotAllowed(RequestError):
+    """The path is served, but not with this method."""
+
+    status = 405
+    code = "method_not_allowed"
+
+
+class SlowRequest(RequestError):
+    """The request took too long to arrive."""
+
+    status = 408
+    code = "request_timeout"
+
+
+class TooLarge(RequestError):
+    """The body is larger than the gateway accepts."""
+
+    status = 413
+    code = "request_too_large"
+
+
+class UnsupportedMedia(RequestError):
+    """A content type or content encoding the gateway does not read."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
+class HeadersTooLarge(RequestError):
+    """The request's head is larger than the gateway accepts."""
+
+    status = 431
+    code = "headers_too_large"
+
+
+class Overloaded(GatewayError):
+    """The gateway is at its limit, or on its way down."""
+
+    status = 503
+    code = "gateway_overloaded"
+
+
+class InternalError(GatewayError):
+    """A fault of the gateway's own; the cause is in its log under the request's id."""
+
+
+class ProviderError(GatewayError):
+    """The provider failed or refused."""
+
+    status = 502
+    code = "provider_error"
+    origin = "provider"
+    retryable = True
+
+
+class ProviderRefused(ProviderError):
+    """The provider answered with an error of its own.
+
+    `body` is the provider's body as it came (secrets taken out), `content_type` its type, `kind` the provider's
+    own error type where its dialect could read one. `retryable` follows the status: 408, 409, 429 and 5xx are.
+    """
+
+    code = "provider_refused"
+    RETRYABLE: ClassVar[frozenset[int]] = frozenset({408, 409, 429})
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        body: bytes = b"",
+        content_type: bytes = b"application/json",
+        kind: str | None = None,
+        param: str | None = None,
+        vendor_code: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, param=param, retry_after=retry_after)
+        self.status = status
+        self.body = body
+        self.content_type = content_type
+        self.kind = kind
+        self.vendor_code = vendor_code
+        self.retryable = status in self.RETRYABLE or status >= 500
+
+
+class ProviderUnreachable(ProviderError):
+    """No connection: name, network, TLS or proxy."""
+
+    code = "provider_unreachable"
+
+
+class ProviderTimeout(ProviderError):
+    """The provider took longer than a timeout allows."""
+
+    status = 504
+    code = "provider_timeout"
+
+
+class ProviderCut(ProviderError):
+    """The connection or the stream ended before the reply did."""
+
+    code = "provider_cut"
+
+
+class ProviderNonsense(ProviderError):
+    """What came is not a reply of the API: HTML, an empty body, broken JSON, too much of it."""
+
+    code = "provider_bad_reply"

@@ -1,0 +1,46 @@
+"""Names of requests: short, in order of time, unique across workers and machines without asking anybody."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+"""Crockford's base 32 in small letters: in ASCII order, so that sorting names sorts times."""
+
+_PAIRS = tuple(a + b for a in ALPHABET for b in ALPHABET)
+_COUNTS = 1 << 20
+
+
+class Ids:
+    """Makes names such as `req_01kasx9r5m000010d5v8k2mz3q7w` (26 characters after the prefix), well under 1 µs each.
+
+    Like a ULID: 10 characters are Unix milliseconds, 4 count within the millisecond, 12 are random and the process's
+    own. Names of one instance rise strictly, also when the clock steps back. One instance per process, made after any
+    fork (a fork would share the random part); used from one thread.
+    """
+
+    __slots__ = ("_base", "_count", "_millis", "_own", "_prefix")
+
+    def __init__(self, prefix: str = "req_") -> None:
+        self._prefix = prefix
+        self._own = "".join(secrets.choice(ALPHABET) for _ in range(12))
+        self._millis = 0
+        self._count = 0
+        self._base = ""
+
+    def __call__(self) -> str:
+        millis = time.time_ns() // 1_000_000
+        if millis > self._millis:
+            self._turn(millis)
+        count = self._count
+        if count == _COUNTS:
+            self._turn(self._millis + 1)
+            count = 0
+        self._count = count + 1
+        return f"{self._base}{_PAIRS[count >> 10]}{_PAIRS[count & 1023]}{self._own}"
+
+    def _turn(self, millis: int) -> None:
+        self._millis = millis
+        self._count = 0
+        self._base = self._prefix + "".join(_PAIRS[(millis >> shift) & 1023] for shift in (40, 30, 20, 10, 0))

@@ -1,0 +1,169 @@
+"""Finds plug-ins by name: a bare name is a module of ours, a dotted path is somebody else's class; no list anywhere."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import os
+import pkgutil
+import re
+from collections.abc import Sequence
+from types import ModuleType
+from typing import TypeGuard, TypeVar
+
+T = TypeVar("T")
+
+PACKAGE = "headgate"
+BARE = re.compile(r"[a-z][a-z0-9_]*\Z")
+DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*[.:][^\W\d]\w*\Z")
+
+# What a stranger's module may raise while it is imported: its failure is told, not ours.
+BROKEN = (
+    ImportError, SyntaxError, NameError, AttributeError, TypeError, ValueError, LookupError, OSError, RuntimeError,
+    ArithmeticError, AssertionError,
+)  # fmt: skip
+
+
+class PluginNotFound(Exception):
+    """There is no such plug-in. `message` says what is wrong, `hint` (may be empty) how to mend it."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(f"{message}; {hint}" if hint else message)
+        self.message = message
+        self.hint = hint
+
+
+def names(folder: str) -> list[str]:
+    """The plug-ins of `headgate.<folder>` (`providers`, `stages.policies`), sorted, without its contract file.
+
+    A plug-in is a module, or a package where it is too long for one file; a package with a contract file of its own
+    is a folder of other plug-ins.
+
+    The contract file has the folder's name in the singular: providers/provider.py, policies/policy.py.
+    Nothing but the package itself is imported.
+    """
+    package = importlib.import_module(f"{PACKAGE}.{folder}")
+    contract = _singular(folder.rpartition(".")[2])
+    found = (info.name for info in pkgutil.iter_modules(package.__path__) if not info.ispkg or not _holds_plugins(info))
+    return sorted(name for name in found if name != contract and not name.startswith("_"))
+
+
+def _holds_plugins(info: pkgutil.ModuleInfo) -> bool:
+    finder = info.module_finder
+    inner = pkgutil.iter_modules([os.path.join(getattr(finder, "path", ""), info.name)])
+    return any(one.name == _singular(info.name) for one in inner)
+
+
+def module(folder: str, name: str) -> ModuleType:
+    """A plug-in that is a module (a dialect): `openai_chat`, or `package.module` for somebody else's.
+
+    Raises PluginNotFound.
+    """
+    if BARE.match(name):
+        return _builtin(folder, name)
+    if not DOTTED.match(name) or ":" in name:
+        raise PluginNotFound(f"`{name}` is not a name", f"write one of {_listed(folder)}, or `package.module`")
+    return _foreign(name)
+
+
+def load(folder: str, name: str, base: type[T]) -> type[T]:
+    """The class of a plug-in: `groq`, or `package.module:Class` or `package.module.Class` for somebody else's.
+
+    `base` is the class it inherits from, or the Protocol whose methods it has. Raises PluginNotFound.
+    """
+    if BARE.match(name):
+        return _only(_builtin(folder, name), base)
+    if not DOTTED.match(name):
+        raise PluginNotFound(f"`{name}` is not a name", f"write one of {_listed(folder)}, or `package.module:Class`")
+    path, _, attribute = name.rpartition(":" if ":" in name else ".")
+    found = getattr(_foreign(path), attribute, None)
+    if found is None:
+        there = [cls.__name__ for cls in _classes(_foreign(path), base)]
+        raise PluginNotFound(f"module `{path}` has no `{attribute}`", suggestion(attribute, there))
+    if not (inspect.isclass(found) and fits(found, base)):
+        raise PluginNotFound(f"`{name}` is not a {base.__name__}", f"it must {_shape(base)}")
+    return found
+
+
+def suggestion(wrong: str, known: Sequence[str], limit: int = 12) -> str:
+    """`did you mean ...?` where something known is close, else what there is, else nothing."""
+    close = difflib.get_close_matches(wrong, known, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean `{close[0]}`?"
+    if not known:
+        return ""
+    more = ", …" if len(known) > limit else ""
+    return "there " + ("is " if len(known) == 1 else "are ") + ", ".join(f"`{name}`" for name in known[:limit]) + more
+
+
+def fits(found: type, base: type[T]) -> TypeGuard[type[T]]:
+    """Whether a class inherits from `base`, or (a Protocol) has every method of it."""
+    if not getattr(base, "_is_protocol", False):
+        return issubclass(found, base)
+    if getattr(found, "_is_protocol", False):
+        return False
+    # hasattr would find the metaclass's __call__ on every class
+    defined = {name for cls in found.__mro__ if cls is not object for name in vars(cls)}
+    return _methods(base) <= defined
+
+
+def _builtin(folder: str, name: str) -> ModuleType:
+    known = names(folder)
+    if name not in known:
+        kind = _singular(folder.rpartition(".")[2])
+        hint = suggestion(name, known)
+        raise PluginNotFound(f"there is no {kind} `{name}`", hint)
+    return importlib.import_module(f"{PACKAGE}.{folder}.{name}")
+
+
+def _foreign(path: str) -> ModuleType:
+    try:
+        return importlib.import_module(path)
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{path}.".startswith(f"{error.name}."):
+            hint = "install its package, put it beside the configuration file, or set PYTHONPATH"
+            raise PluginNotFound(f"there is no module `{error.name}`", hint) from error
+        raise PluginNotFound(f"module `{path}` needs `{error.name}`, which is not installed") from error
+    except BROKEN as error:
+        # only the type: a message of a stranger's may hold a value
+        raise PluginNotFound(f"module `{path}` fails with {type(error).__name__} when it is imported") from error
+
+
+def _only(found: ModuleType, base: type[T]) -> type[T]:
+    classes = _classes(found, base)
+    if len(classes) == 1:
+        return classes[0]
+    if not classes:
+        raise PluginNotFound(f"`{found.__name__}` holds no {base.__name__}", f"its class must {_shape(base)}")
+    listed = ", ".join(cls.__name__ for cls in classes)
+    raise PluginNotFound(f"`{found.__name__}` holds more than one {base.__name__}: {listed}")
+
+
+def _classes(found: ModuleType, base: type[T]) -> list[type[T]]:
+    own = (value for name, value in vars(found).items() if not name.startswith("_") and inspect.isclass(value))
+    return [cls for cls in own if cls.__module__ == found.__name__ and cls is not base and fits(cls, base)]
+
+
+def _methods(base: type) -> set[str]:
+    own = (cls for cls in base.__mro__ if getattr(cls, "_is_protocol", False) and cls.__module__ != "typing")
+    return {
+        name
+        for cls in own
+        for name, value in vars(cls).items()
+        if inspect.isfunction(value) and (not name.startswith("_") or name == "__call__")
+    }
+
+
+def _shape(base: type) -> str:
+    if not getattr(base, "_is_protocol", False):
+        return f"inherit from {base.__module__}.{base.__name__}"
+    return f"have {', '.join(sorted(_methods(base)))} as in {base.__module__}.{base.__name__}"
+
+
+def _singular(plural: str) -> str:
+    return plural.removesuffix("ies") + "y" if plural.endswith("ies") else plural.removesuffix("s")
+
+
+def _listed(folder: str) -> str:
+    return ", ".join(f"`{name}`" for name in names(folder)) or "the built-in ones"

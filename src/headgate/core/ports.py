@@ -1,0 +1,63 @@
+"""What stages and the server ask of the outside; `runtime` hands in the implementations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from headgate.core.record import Record
+from headgate.core.target import Endpoint
+
+
+class Response(Protocol):
+    """An upstream reply whose head has arrived.
+
+    `headers` have lower-case names. `chunk` raises ProviderTimeout, ProviderCut or ProviderNonsense. Reading is what
+    lets more bytes in: who does not read holds the provider back, and no more than a bounded buffer is kept.
+    """
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+
+    def header(self, name: bytes) -> bytes | None:
+        """The value of the first header of this lower-case name."""
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body, decoded (gzip, br, zstd). Raises ProviderNonsense above `limit` bytes."""
+
+    async def chunk(self) -> bytes:
+        """The next piece of the body, decoded, as much as has arrived; b"" at its end."""
+
+    def finish(self) -> None:
+        """The reader has all it needs. The connection goes back to the pool once the body's end has come: what is left
+        of it is read away for at most a second and 64 KiB, else the connection is closed. Does not wait."""
+
+    def close(self) -> None:
+        """Back to the pool if the body has been read to its end, else close the connection. Idempotent."""
+
+
+class Upstream(Protocol):
+    """The HTTP client behind `send`."""
+
+    async def post(self, endpoint: Endpoint, body: bytes, headers: Sequence[tuple[bytes, bytes]] = ()) -> Response:
+        """Send and wait for the reply's head.
+
+        Raises ProviderUnreachable, ProviderTimeout, ProviderCut or ProviderNonsense. Cancelling closes the connection.
+        """
+
+
+class Journal(Protocol):
+    """Where records go."""
+
+    @property
+    def full(self) -> bool:
+        """No further record can be kept: requests are turned away rather than served unaccounted."""
+
+    def append(self, record: Record) -> None:
+        """Returns once the record is written to the file (one write). Raises Overloaded when it cannot be kept."""
+
+
+class Meter(Protocol):
+    """What counts finished requests, for metrics."""
+
+    def count(self, record: Record) -> None: ...

@@ -1,0 +1,65 @@
+"""The one record of a request: what it was, where it went, what it used, how it ended."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from headgate.core.chat import Loss
+from headgate.core.usage import Usage
+
+Ending = Literal[
+    "complete",  # the client was given the whole reply
+    "failed",  # an error was given instead of a reply
+    "refused",  # the gateway itself turned the request down (4xx, or 503 when full)
+    "cut",  # the reply broke off after its first bytes
+    "cancelled",  # the client went away
+]
+
+
+class Attempt(msgspec.Struct, omit_defaults=True):
+    """One call of one target. `seconds` from its start to its end or to the reply's first frame."""
+
+    target: str
+    seconds: float = 0.0
+    status: int | None = None
+    error: str | None = None
+    """The error's code, e.g. provider_timeout; None when it answered."""
+    message: str | None = None
+
+
+class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """One line of the journal. Times are Unix seconds, durations seconds, sizes bytes on the client's side."""
+
+    id: str
+    time: float
+    key: str | None = None
+    """The name of the caller's key, never the key."""
+    client: str | None = None
+    """The caller's address."""
+    dialect: str | None = None
+    path: str = ""
+    model: str | None = None
+    """The model as the client asked for it."""
+    target: str | None = None
+    """provider/model that answered, or the last one tried."""
+    attempts: list[Attempt] = []
+    stream: bool = False
+    status: int = 0
+    ending: Ending = "complete"
+    error: str | None = None
+    message: str | None = None
+    origin: Literal["gateway", "provider"] | None = None
+    finish: str | None = None
+    usage: Usage | None = None
+    upstream_id: str | None = None
+    first_token: float | None = None
+    """Seconds from the request's arrival to the first piece of the answer (for a whole reply, to the reply)."""
+    duration: float = 0.0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    lost: list[Loss] = []
+    decision: str | None = None
+    """In plain words, why this target."""
+    worker: int = 0

@@ -1,0 +1,194 @@
+"""What came back, and how it reaches the client: passed on as bytes where it can be, rewritten where it must."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from headgate.core.chat import Loss
+from headgate.core.dialect import Dialect, Reader, Relay
+from headgate.core.errors import GatewayError, ProviderCut, ProviderNonsense
+from headgate.core.events import Event, Failed, Refusal, Start, Stop, Text, Thinking, ToolCall, Used
+from headgate.core.ports import Response
+from headgate.core.usage import Usage
+
+Tap = Callable[[Event], None]
+Filter = Callable[[list[Event]], Awaitable[list[Event]]]
+
+
+class Tally:
+    """What a record needs to know of a reply, read from its events (the attributes of a Relay)."""
+
+    __slots__ = ("complete", "failed", "finish", "id", "started", "usage")
+
+    def __init__(self) -> None:
+        self.usage: Usage | None = None
+        self.started = False
+        self.complete = False
+        self.finish: str | None = None
+        self.id: str | None = None
+        self.failed: GatewayError | None = None
+
+    def hear(self, events: Sequence[Event]) -> None:
+        for event in events:
+            if isinstance(event, Text | Thinking | ToolCall | Refusal):
+                self.started = True
+            elif isinstance(event, Start):
+                self.id = event.id
+            elif isinstance(event, Used):
+                self.usage = event.usage
+            elif isinstance(event, Stop):
+                self.complete = event.reason != "cut"
+                self.finish = self.finish or event.vendor or event.reason
+            elif isinstance(event, Failed):
+                self.failed = event.error
+
+
+@dataclass(slots=True)
+class Reply:
+    """A provider's answer in the provider's dialect.
+
+    A stage that wants to watch adds a tap, one that wants to change adds a filter; with either, or when the client
+    speaks another dialect, the reply is read into events. Otherwise its bytes pass.
+
+    `body` is what has been read of it: a whole reply all, a stream what had come when its first frame was there;
+    `response` gives the rest of a stream.
+    """
+
+    dialect: Dialect
+    stream: bool
+    body: bytes
+    response: Response | None = None
+    headers: Sequence[tuple[bytes, bytes]] = ()
+    taps: list[Tap] = field(default_factory=list)
+    filters: list[Filter] = field(default_factory=list)
+    lost: list[Loss] = field(default_factory=list)
+    time: int = 0
+    """Unix seconds, for a client whose dialect says when a reply was made where the provider's does not."""
+    account: Relay | Tally = field(default_factory=Tally)
+    _relay: Relay | None = None
+    _reader: Reader | None = None
+    _first: bytes = b""
+    _events: list[Event] = field(default_factory=list)
+
+    async def begin(self, client: Dialect, request: Mapping[str, Any]) -> None:
+        """Wait for the first frame of a stream, or check a whole reply: the last moment another target may be tried.
+
+        `request` is the client's decoded body. Raises ProviderError.
+        """
+        if self.dialect is client:
+            self.account = self._relay = self.dialect.relay(self.stream, request)
+        else:
+            self._reader = self.dialect.reader(self.stream)
+        if not self.stream:
+            self._take(self.body)
+            return
+        assert self.response is not None
+        while not (self._first or self._events):
+            chunk = await self.response.chunk()
+            if not chunk:
+                raise ProviderCut("the provider's stream ended before its first event")
+            self.body += chunk
+            self._take(chunk)
+
+    def _take(self, data: bytes) -> None:
+        if self._relay is not None:
+            self._first = self._relay.feed(data)
+        elif self._reader is not None:
+            self._events = self._dated(self._reader.feed(data))
+            if not self.stream:
+                self._events = self._dated(self._events + self._reader.end())
+            self.account = Tally()
+            self.account.hear(self._events)
+        if self.account.failed:
+            raise self.account.failed
+        if not self.stream and not self.account.complete:
+            raise ProviderNonsense("the provider's reply lacks its end")
+
+    async def whole(self, client: Dialect, request: Mapping[str, Any]) -> bytes:
+        """A reply that is not streamed, in the client's dialect."""
+        if self._relay is not None and not (self.taps or self.filters):
+            return self._first
+        if self._relay is not None:
+            reader = self.dialect.reader(stream=False)
+            self._events = self._dated(reader.feed(self.body) + reader.end())
+        events = await self._through(self._events)
+        writer = client.writer(False, request, self.lost)
+        return writer.feed(events) + writer.end()
+
+    def frames(self, client: Dialect, request: Mapping[str, Any]) -> AsyncIterator[bytes]:
+        """A streamed reply in the client's dialect, whole frames at a time.
+
+        Once `account.complete` is true, what was just given is the last. Raises GatewayError where the reply breaks
+        off; no part of a frame has been given then.
+        """
+        if self._relay is not None and not (self.taps or self.filters):
+            return self._relayed(self._relay)
+        return self._rewritten(client, request)
+
+    async def _relayed(self, relay: Relay) -> AsyncIterator[bytes]:
+        response = self.response
+        assert response is not None
+        yield self._first
+        feed, chunk = relay.feed, response.chunk
+        while not relay.complete:
+            piece = await chunk()
+            data = feed(piece) if piece else relay.end()
+            if data:
+                yield data
+            if not piece:
+                break
+        if not (relay.complete or relay.failed):
+            raise cut_off()
+        response.finish()
+
+    async def _rewritten(self, client: Dialect, request: Mapping[str, Any]) -> AsyncIterator[bytes]:
+        response = self.response
+        assert response is not None
+        tally = self.account = Tally()
+        reader, events = self._reader, self._events
+        if reader is None:
+            reader = self.dialect.reader(stream=True)
+            events = self._dated(reader.feed(self.body))
+        writer = client.writer(True, request, self.lost)
+        while True:
+            events = await self._through(events) if self.taps or self.filters else events
+            tally.hear(events)
+            if tally.failed:
+                raise tally.failed
+            data = writer.feed(events)
+            if tally.complete:
+                data += writer.end()
+            if data:
+                yield data
+            if tally.complete:
+                break
+            piece = await response.chunk()
+            events = reader.feed(piece) if piece else reader.end()
+            if not piece and not any(isinstance(event, Stop | Failed) and not _is_cut(event) for event in events):
+                raise cut_off()
+        response.finish()
+
+    def _dated(self, events: list[Event]) -> list[Event]:
+        if events and isinstance(events[0], Start) and not events[0].created:
+            events[0] = msgspec.structs.replace(events[0], created=self.time)
+        return events
+
+    async def _through(self, events: list[Event]) -> list[Event]:
+        for change in self.filters:
+            events = await change(events)
+        for tap in self.taps:
+            for event in events:
+                tap(event)
+        return events
+
+
+def _is_cut(event: Event) -> bool:
+    return isinstance(event, Stop) and event.reason == "cut"
+
+
+def cut_off() -> ProviderCut:
+    return ProviderCut("the provider's stream broke off before its end; what was sent until then is incomplete")

@@ -1,0 +1,45 @@
+"""How many tokens of which class a reply cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Usage(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Tokens in disjoint classes: every token is counted in exactly one field, so a price is a sum of products.
+
+    The vendors differ: OpenAI's `prompt_tokens` includes cached tokens and `completion_tokens` includes reasoning;
+    Anthropic's `input_tokens` excludes cached ones, its `output_tokens` includes thinking. Each dialect's reader
+    normalises its vendor's convention; the vendor's own object is kept unread in `reported`.
+    """
+
+    input: int = 0
+    """Text tokens of the prompt that were neither read from nor written to a cache."""
+    cache_read: int = 0
+    cache_write: int = 0
+    """Written to the cache with the vendor's default lifetime (Anthropic: 5 minutes)."""
+    cache_write_1h: int = 0
+    input_audio: int = 0
+    input_image: int = 0
+    output: int = 0
+    """Text tokens of the answer that are not reasoning."""
+    reasoning: int = 0
+    output_audio: int = 0
+    output_image: int = 0
+    server_tools: dict[str, int] = {}
+    """Calls of tools the provider ran itself, by the provider's name for the count (`web_search_requests`)."""
+    reported: dict[str, Any] = {}
+
+    @property
+    def prompt(self) -> int:
+        """All tokens of the prompt, of whatever class."""
+        return (
+            self.input + self.cache_read + self.cache_write + self.cache_write_1h + self.input_audio + self.input_image
+        )
+
+    @property
+    def completion(self) -> int:
+        """All tokens of the answer, of whatever class."""
+        return self.output + self.reasoning + self.output_audio + self.output_image
