@@ -1,0 +1,1 @@
+"""How it is said: one file per wire format, bytes in and bytes out, no I/O."""

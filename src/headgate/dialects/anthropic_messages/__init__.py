@@ -1,0 +1,96 @@
+"""Anthropic's Messages API: https://docs.claude.com/en/api/messages.
+
+Requests are read and written in `requests`, those of other dialects in `crossing`
+(which says what becomes of what they say otherwise), replies are passed on in `relaying`, read in
+`reading` and written in `writing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from headgate.core.chat import ChatRequest, Loss
+from headgate.core.dialect import Reader, Relay, Writer
+from headgate.dialects.anthropic_messages.crossing import Crossing
+from headgate.dialects.anthropic_messages.errors import read_error, write_error
+from headgate.dialects.anthropic_messages.reading import StreamReader, WholeReader
+from headgate.dialects.anthropic_messages.relaying import StreamRelay, WholeRelay
+from headgate.dialects.anthropic_messages.requests import read_request, write_own
+from headgate.dialects.anthropic_messages.words import DIALECT
+from headgate.dialects.anthropic_messages.writing import StreamWriter, WholeWriter
+
+__all__ = [
+    "name",
+    "paths",
+    "read_error",
+    "read_request",
+    "reader",
+    "relay",
+    "reply_headers",
+    "request_headers",
+    "upstream_path",
+    "wanted",
+    "write_error",
+    "write_request",
+    "writer",
+]
+
+name = DIALECT
+paths = ["/v1/messages"]
+upstream_path = "/v1/messages"
+request_headers = frozenset(
+    {
+        b"anthropic-version",
+        b"anthropic-beta",
+        b"anthropic-dangerous-direct-browser-access",
+        b"anthropic-user-profile-id",
+        b"anthropic-workspace-id",
+    }
+)
+reply_headers = frozenset(
+    {
+        b"request-id",
+        b"retry-after",
+        b"x-should-retry",
+        b"anthropic-organization-id",
+        b"anthropic-workspace-id",
+    }
+    | {
+        f"anthropic-ratelimit-{kind}-{fact}".encode()
+        for kind in ("requests", "tokens", "input-tokens", "output-tokens")
+        for fact in ("limit", "remaining", "reset")
+    }
+    | {
+        f"anthropic-priority-{way}-tokens-{fact}".encode()
+        for way in ("input", "output")
+        for fact in ("limit", "remaining", "reset")
+    }
+)
+
+_encode = msgspec.json.Encoder().encode
+
+
+def write_request(request: ChatRequest, lost: list[Loss]) -> bytes:
+    """The request as the Messages API takes it; what it cannot say is appended to `lost`. Raises Unsupported."""
+    return _encode(write_own(request) if request.dialect == name else Crossing(request, lost).fields())
+
+
+def wanted(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Nothing: every reply of this API reports its usage."""
+    return {}
+
+
+def reader(stream: bool) -> Reader:
+    return StreamReader() if stream else WholeReader()
+
+
+def writer(stream: bool, request: Mapping[str, Any], lost: list[Loss]) -> Writer:
+    """`request` is not needed: nothing a client of this API can ask for changes the form of the reply."""
+    return StreamWriter(lost) if stream else WholeWriter(lost)
+
+
+def relay(stream: bool, request: Mapping[str, Any]) -> Relay:
+    return StreamRelay() if stream else WholeRelay()

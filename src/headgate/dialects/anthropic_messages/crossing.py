@@ -1,0 +1,428 @@
+"""Requests of other dialects, said in the Messages API; a part of the dialect `anthropic_messages`.
+
+How requests of other dialects are said here, beyond the obvious:
+
+- `system` and `developer` messages before the first turn become the top-level `system`. Later ones keep their place
+  for models that take them there (Claude 4.8 and newer), else they move to `system`, which is named as lost.
+- Turns of one role in a row are merged; `tool` messages become tool_result blocks of one user turn. Empty text is
+  left out, for the API refuses it.
+- `max_tokens` is required here: without one it is 4,096 and the thinking of the effort (`BUDGETS`).
+- An effort: Claude 4.6 and newer get adaptive thinking and `output_config.effort` (minimal is said as low, xhigh
+  before 4.7 as high). Older and other models get a budget (`BUDGETS`), at most half of `max_tokens`, and none where
+  that leaves less than 1,024, where a tool is forced, or where the running tool turn has no signed thinking.
+- Sampling: temperature is at most 1; temperature and top_p together, any of them beside thinking, and all of them
+  for Claude 4.7 and newer are refused by the API and so are named as lost.
+- `json_object` has no equivalent and is named as lost: OpenAI requires the prompt itself to ask for JSON, and an
+  instruction of ours would change the prompt. A JSON schema becomes `output_config.format`.
+- The tools of `allowed_tools` are the only ones sent.
+- Ids of tool calls that break the API's pattern are written as `toolu_x` and their bytes in hex, everywhere alike.
+- Refused, for leaving it out would change the meaning: n > 1, logprobs, audio, another vendor's file ids, custom
+  (free-form) tools and foreign built-in tools, tool arguments in the history that are not a JSON object.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Any
+
+import msgspec
+
+from headgate.core.chat import (
+    Audio,
+    Bytes,
+    ChatRequest,
+    Document,
+    Image,
+    Loss,
+    Message,
+    NativePart,
+    Part,
+    PlainText,
+    Refusal,
+    Source,
+    Stored,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+)
+from headgate.core.errors import InvalidRequest, Unsupported
+from headgate.dialects.anthropic_messages.requests import Fields, write_block, write_choice, write_mark, write_tool
+from headgate.dialects.anthropic_messages.words import DIALECT, arguments_of
+
+DEFAULT_MAX_TOKENS = 4096
+BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 32768, "max": 32768}
+"""Tokens of thinking for an effort, for models that know no effort."""
+LEAST_BUDGET = 1024
+
+EMPTY: tuple[Any, ...] = (None, [], {})
+_VERSION = re.compile(r"claude-(?:[a-z]+-)?(\d+)(?:[-.](\d{1,2})(?!\d))?")
+_MEANINGFUL = {
+    "audio": "there is no audio output",
+    "functions": "send them as `tools`",
+    "function_call": "send it as `tool_choice`",
+    "web_search_options": "a search tool of the provider has its own form",
+}
+"""Fields of other dialects whose loss would change what is asked."""
+
+
+class Crossing:
+    """Another dialect's request, said in this one. Places are named as `messages[2].content[0]`."""
+
+    def __init__(self, request: ChatRequest, lost: list[Loss]) -> None:
+        self.request = request
+        self.lost = lost
+        found = _VERSION.search(request.model)
+        self.version = (int(found[1]), int(found[2] or 0)) if found else (0, 0)
+        if not found and "claude-mythos" in request.model:
+            self.version = (4, 7)
+        self.turns: list[Fields] = []
+        self.system: list[Fields] = []
+        self.plain_system: str | None = None
+
+    def fields(self) -> Fields:
+        request = self.request
+        self._refuse()
+        self._messages()
+        tools = self._tools()
+        choice = self._tool_choice(bool(tools))
+        fields: Fields = {"model": request.model}
+        thinking, effort = self._reasoning(choice)
+        budget = (thinking or {}).get("budget_tokens", 0 if effort is None else BUDGETS[effort])
+        fields["max_tokens"] = DEFAULT_MAX_TOKENS + budget if request.max_tokens is None else request.max_tokens
+        fields["messages"] = self.turns
+        system = self.plain_system if self.plain_system is not None and len(self.system) == 1 else self.system
+        config: Fields = {} if effort is None else {"effort": effort}
+        form = self._format()
+        if form is not None:
+            config["format"] = form
+        optional = {
+            "system": system or None,
+            "stream": request.stream or None,
+            **self._sampling(thinking is not None and thinking["type"] != "disabled"),
+            "stop_sequences": self._stop() or None,
+            "tools": tools or None,
+            "tool_choice": choice,
+            "thinking": thinking,
+            "output_config": config or None,
+            "metadata": None if request.user is None else {"user_id": request.user},
+            "service_tier": self._service_tier(),
+            "cache_control": write_mark(request.cache),
+        }
+        fields.update((key, value) for key, value in optional.items() if value is not None)
+        return fields
+
+    def lose(self, path: str, why: str) -> None:
+        self.lost.append(Loss(path=path, why=why))
+
+    def _refuse(self) -> None:
+        request = self.request
+        if request.n is not None and request.n > 1:
+            raise Unsupported("n: Claude gives one answer per request; send n requests instead", param="n")
+        if request.logprobs:
+            raise Unsupported("logprobs: Claude gives no log probabilities; leave it out", param="logprobs")
+        for key in request.native:
+            value = request.native[key]
+            if key in _MEANINGFUL and value is not None:
+                raise Unsupported(f"{key}: Claude cannot do this: {_MEANINGFUL[key]}", param=key)
+            if key == "modalities":
+                if isinstance(value, list) and "audio" in value:
+                    raise Unsupported("modalities: Claude answers in text; ask for text only", param=key)
+            elif value not in EMPTY:
+                self.lose(key, "the Messages API has no such field")
+        for key in ("seed", "frequency_penalty", "presence_penalty", "top_logprobs"):
+            if getattr(request, key):
+                self.lose(key, "the Messages API has no such field")
+        if request.metadata:
+            self.lose("metadata", "the Messages API keeps no metadata but the user")
+
+    # messages
+
+    def _messages(self) -> None:
+        messages = self.request.messages
+        for i, message in enumerate(messages):
+            path = f"messages[{i}]"
+            if message.name is not None:
+                self.lose(f"{path}.name", "the Messages API has no names of participants")
+            for key, value in message.native.items():
+                if key == "audio" and value is not None:
+                    raise Unsupported(f"{path}.audio: Claude takes no audio; send the text", param=f"{path}.audio")
+                if value not in EMPTY:
+                    self.lose(f"{path}.{key}", "the Messages API has no such field")
+            blocks = self._blocks(message.parts, path, message.role)
+            if message.role in ("system", "developer"):
+                self._put_system(i, message, blocks)
+            elif blocks:
+                role = "assistant" if message.role == "assistant" else "user"
+                self._put_turn(
+                    role, blocks, message.plain and len(blocks) == 1 and blocks[0].keys() == {"type", "text"}
+                )
+        if not self.turns:
+            raise Unsupported(
+                "messages: the Messages API needs at least one user message; send the prompt as one", param="messages"
+            )
+        last = self.turns[-1]
+        if last["role"] == "assistant":
+            self._trim_prefill(last)
+
+    def _put_turn(self, role: str, blocks: list[Fields], plain: bool) -> None:
+        if self.turns and self.turns[-1]["role"] == role:
+            before = self.turns[-1]
+            if isinstance(before["content"], str):
+                before["content"] = [{"type": "text", "text": before["content"]}]
+            before["content"] += blocks
+        else:
+            self.turns.append({"role": role, "content": blocks[0]["text"] if plain else blocks})
+
+    def _put_system(self, i: int, message: Message, blocks: list[Fields]) -> None:
+        if not blocks:
+            return
+        if not self.turns:
+            self.plain_system = blocks[0]["text"] if message.plain and "cache_control" not in blocks[0] else None
+            self.system += blocks
+            return
+        later = [turn.role for turn in self.request.messages[i + 1 :] if turn.role not in ("system", "developer")]
+        # https://platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages
+        placed = self.turns[-1]["role"] in ("user", "system") and (not later or later[0] == "assistant")
+        if self.version >= (4, 8) and placed:
+            self._put_turn("system", blocks, plain=False)
+            return
+        self.system += blocks
+        self.lose(f"messages[{i}].role", "moved to the top-level system prompt: its place in the conversation is lost")
+
+    def _trim_prefill(self, turn: Fields) -> None:
+        """The API refuses an answer to go on from that ends in white space."""
+        if isinstance(turn["content"], str):
+            turn["content"] = turn["content"].rstrip()
+        elif turn["content"][-1]["type"] == "text":
+            turn["content"][-1]["text"] = turn["content"][-1]["text"].rstrip()
+            if not turn["content"][-1]["text"]:
+                turn["content"].pop()
+        if not turn["content"]:
+            self.turns.pop()
+
+    def _blocks(self, parts: list[Part], path: str, role: str) -> list[Fields]:
+        blocks = []
+        calls = 0
+        for j, part in enumerate(parts):
+            place = f"{path}.content[{j}]"
+            if isinstance(part, ToolCall):
+                place, calls = f"{path}.tool_calls[{calls}]", calls + 1
+            elif isinstance(part, ToolResult):
+                place = path
+            if self._carried(part, place):
+                if role in ("system", "developer") and not isinstance(part, Text):
+                    raise Unsupported(f"{place}: a system prompt takes text only", param=place)
+                blocks.append(write_block(self._adapted(part, place)))
+        return blocks
+
+    def _carried(self, part: Part, place: str) -> bool:
+        """Whether there is a block for this part; names what goes, refuses what may not go."""
+        for key, value in part.native.items():
+            if value not in EMPTY:
+                self.lose(f"{place}.{key}", "the Messages API has no such field")
+        match part:
+            case Text(text=text, citations=citations):
+                if citations:
+                    self.lose(f"{place}.annotations", "citations of another vendor")
+                return bool(text)
+            case Refusal(text=text):
+                self.lose(f"{place}.refusal", "written as text: the Messages API has no refusal content")
+                return bool(text)
+            case Thinking(signature=None | "", redacted=None):
+                self.lose(place, "thinking without Anthropic's signature")
+                return False
+            case NativePart(dialect=dialect, value=value):
+                if dialect != DIALECT:
+                    kind = value.get("type", "this content")
+                    raise Unsupported(f"{place}: {kind} is known to {dialect} only; leave it out", param=place)
+            case Audio():
+                raise Unsupported(f"{place}: Claude takes no audio; send the text", param=f"{place}.input_audio")
+            case ToolCall():
+                self._check_call(part, place)
+            case Image(detail=detail) if detail not in (None, "auto"):
+                self.lose(f"{place}.image_url.detail", "the Messages API has no detail of images")
+        return True
+
+    def _check_call(self, call: ToolCall, place: str) -> None:
+        if call.custom:
+            raise Unsupported(f"{place}: the Messages API has no free-form tools; use a function", param=place)
+        if call.arguments.strip() and arguments_of(call.arguments) is None:
+            where = f"{place}.function.arguments"
+            raise Unsupported(f"{where}: must be the JSON text of an object; mend or leave out the call", param=where)
+
+    def _adapted(self, part: Part, place: str) -> Part:
+        """The part without what only its own vendor can read, its data in the form this API takes."""
+        match part:
+            case Image(source=source) | Document(source=source):
+                source = self._adapted_source(part, source, place)
+                part = msgspec.structs.replace(part, source=source, native={})
+            case ToolResult(parts=parts):
+                inner = [piece for j, piece in enumerate(parts) if self._carried(piece, f"{place}.content[{j}]")]
+                inner = [self._adapted(piece, f"{place}.content[{j}]") for j, piece in enumerate(inner)]
+                plain = len(inner) == 1 and isinstance(inner[0], Text) and inner[0].cache is None
+                part = msgspec.structs.replace(part, parts=inner, plain=plain, native={})
+            case Text():
+                part = msgspec.structs.replace(part, citations=[], native={})
+            case _:
+                part = msgspec.structs.replace(part, native={})
+        return part
+
+    def _adapted_source(self, part: Part, source: Source, place: str) -> Source:
+        if isinstance(source, Stored):
+            where = f"{place}.file.file_id"
+            raise Unsupported(f"{where}: Anthropic cannot open another vendor's file; send its data", param=where)
+        if not isinstance(source, Bytes):
+            return source
+        if isinstance(part, Document):
+            if source.media_type in (None, "application/pdf"):
+                return Bytes(base64=source.base64, media_type="application/pdf")
+            if source.media_type.startswith("text/"):
+                return PlainText(text=_text_of(source.base64, place))
+            raise Unsupported(f"{place}: documents may be PDF or text, not {source.media_type}", param=place)
+        if source.media_type is None:
+            raise Unsupported(f"{place}: the image's media type is missing; send a data: URL with one", param=place)
+        return source
+
+    # the rest
+
+    def _tools(self) -> list[Fields]:
+        choice = self.request.tool_choice
+        allowed = set(choice.names) if choice is not None and choice.kind == "allowed" else None
+        tools = []
+        for i, tool in enumerate(self.request.tools):
+            path = f"tools[{i}]"
+            if tool.builtin is not None or "custom" in tool.native:
+                raise Unsupported(f"{path}: {tool.name} is not a function; Claude cannot call it", param=path)
+            if allowed is not None and tool.name not in allowed:
+                self.lose(path, "left out: not one of the allowed tools")
+                continue
+            for key in tool.native:
+                self.lose(f"{path}.{key}", "the Messages API has no such field")
+            schema = tool.schema
+            if schema is not None and "type" not in schema:
+                schema = {"type": "object", **schema}
+            tools.append(write_tool(msgspec.structs.replace(tool, schema=schema, native={})))
+        return tools
+
+    def _tool_choice(self, tools: bool) -> Fields | None:
+        choice, parallel = self.request.tool_choice, self.request.parallel_tool_calls
+        if choice is not None and choice.custom:
+            raise Unsupported("tool_choice: the Messages API has no free-form tools", param="tool_choice")
+        if not tools:
+            if choice is not None and choice.kind in ("required", "tool"):
+                raise Unsupported("tool_choice: there are no tools to choose from; send `tools`", param="tool_choice")
+            return None
+        for key in choice.native if choice is not None else ():
+            self.lose(f"tool_choice.{key}", "the Messages API has no such field")
+        if choice is not None and choice.native:
+            choice = msgspec.structs.replace(choice, native={})
+        return write_choice(choice, False if parallel is False else None)
+
+    def _format(self) -> Fields | None:
+        form = self.request.format
+        if form is None or form.kind == "text":
+            return None
+        if form.kind == "json":
+            self.lose("response_format", "Claude has no JSON mode without a schema: it is led by the prompt alone")
+            return None
+        for key in ("name", "description"):
+            if getattr(form, key) is not None:
+                self.lose(f"response_format.json_schema.{key}", "the Messages API names no schemas")
+        if form.strict is not True:
+            self.lose("response_format.json_schema.strict", "Claude keeps to every schema strictly")
+        for key in form.native:
+            self.lose(f"response_format.{key}", "the Messages API has no such field")
+        return {"type": "json_schema", "schema": form.schema or {"type": "object"}}
+
+    def _reasoning(self, choice: Fields | None) -> tuple[Fields | None, str | None]:
+        """What to write as `thinking` and as `output_config.effort`."""
+        reasoning = self.request.reasoning
+        if reasoning is None:
+            return None, None
+        for key in reasoning.native:
+            self.lose(f"reasoning.{key}", "the Messages API has no such field")
+        if reasoning.effort == "none" or reasoning.mode == "disabled":
+            return {"type": "disabled"}, None
+        effort, budget = reasoning.effort, reasoning.budget
+        if effort is None and budget is None:
+            return None, None
+        if effort is None:
+            effort = next((word for word in ("low", "medium", "high") if (budget or 0) <= BUDGETS[word]), "xhigh")
+        forced = choice is not None and choice["type"] in ("any", "tool")
+        if self.version >= (4, 6):
+            return (None if forced else {"type": "adaptive"}), self._effort(effort)
+        if forced:
+            self.lose("reasoning_effort", "Claude does not think where a tool is forced")
+            return None, None
+        return self._budget(BUDGETS.get(effort, BUDGETS["high"]) if budget is None else budget), None
+
+    def _effort(self, effort: str) -> str:
+        known = ("low", "medium", "high", "max") if self.version < (4, 7) else ("low", "medium", "high", "xhigh", "max")
+        if effort in known:
+            return effort
+        said = "low" if effort == "minimal" else "high"
+        self.lose("reasoning_effort", f"{effort} is said as {said}: the model knows {', '.join(known)}")
+        return said
+
+    def _budget(self, budget: int) -> Fields | None:
+        """Thinking with a budget, where the conversation has room for it."""
+        if self.request.max_tokens is not None:
+            budget = min(budget, self.request.max_tokens // 2)
+        if budget < LEAST_BUDGET and self.request.max_tokens is not None:
+            self.lose("reasoning_effort", "max_tokens leaves no room for thinking: 2048 at least")
+            return None
+        # https://platform.claude.com/docs/en/build-with-claude/extended-thinking#preserving-thinking-blocks
+        for turn in reversed(self.turns):
+            kinds = [turn["content"]] if isinstance(turn["content"], str) else [b["type"] for b in turn["content"]]
+            if turn["role"] == "user" and "tool_result" not in kinds:
+                break
+            if turn["role"] == "assistant" and kinds[0] not in ("thinking", "redacted_thinking"):
+                self.lose(
+                    "reasoning_effort", "the answer under way began without signed thinking, so it goes on without"
+                )
+                return None
+        return {"type": "enabled", "budget_tokens": max(budget, LEAST_BUDGET)}
+
+    def _sampling(self, thinks: bool) -> Fields:
+        request = self.request
+        wanted = {"temperature": request.temperature, "top_p": request.top_p, "top_k": request.top_k}
+        fields = {key: value for key, value in wanted.items() if value is not None}
+        if fields.get("temperature") is not None and fields["temperature"] > 1:
+            self.lose("temperature", "set to 1, the highest the Messages API takes")
+            fields["temperature"] = 1.0
+        for key in list(fields):
+            if self.version >= (4, 7):
+                self.lose(key, "the model takes no sampling parameters")
+            elif thinks:
+                self.lose(key, "not taken while the model thinks")
+            elif key == "top_p" and "temperature" in fields:
+                self.lose(key, "the model takes temperature or top_p, not both")
+            else:
+                continue
+            del fields[key]
+        return fields
+
+    def _stop(self) -> list[str]:
+        for i, sequence in enumerate(self.request.stop):
+            if not sequence.strip():
+                self.lose(f"stop[{i}]", "the Messages API takes no stop sequence of white space")
+        return [sequence for sequence in self.request.stop if sequence.strip()]
+
+    def _service_tier(self) -> str | None:
+        tier = self.request.service_tier
+        if tier in (None, "auto", "standard_only"):
+            return tier
+        if tier == "default":
+            return "standard_only"
+        self.lose("service_tier", "the Messages API knows auto and standard only")
+        return None
+
+
+def _text_of(data: str, place: str) -> str:
+    try:
+        return base64.b64decode(data, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise InvalidRequest(f"{place}: the data must be base64 of UTF-8 text", param=place) from None

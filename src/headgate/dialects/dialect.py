@@ -1,0 +1,165 @@
+"""What every JSON dialect shares: reading a body strictly, and changing named fields of it byte by byte."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from headgate.core.errors import InvalidJSON, InvalidRequest
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_KEY = re.compile(rb'[ \t\n\r,{]*"(?:[^"\\]|\\.)*"[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
+_STRING = re.compile(rb'[ \t\n\r]*:[ \t\n\r]*("(?:[^"\\]|\\.)*")')
+_GAP = re.compile(rb"[ \t\n\r]*")
+
+
+def decode(body: bytes) -> dict[str, Any]:
+    """A request's body → its fields. Strict, so that what the gateway reads is what any provider will read.
+
+    Raises InvalidJSON for broken JSON, invalid UTF-8, lone surrogates, NaN, numbers out of range, too deep nesting
+    and a key that stands twice in one object (parsers differ in which of the two they take); InvalidRequest when the
+    body is not an object.
+    """
+    if not body:
+        raise InvalidJSON("the body is empty; send a JSON object with at least `model`")
+    try:
+        fields = _decode(body)
+        canonical = _encode(fields) == body
+    except RecursionError:
+        raise InvalidJSON("the JSON is nested too deeply") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+        raise InvalidJSON(_why(body, error)) from None
+    if not isinstance(fields, dict):
+        raise InvalidRequest(f"the body must be a JSON object, not {_kind(fields)}")
+    if not canonical:
+        _refuse_duplicates(body)
+    return fields
+
+
+def patch(body: bytes, changes: Mapping[str, Any]) -> bytes:
+    """Set top-level fields (or take them out, where the value is None); every other byte stays as it was.
+
+    `body` is a JSON object that `decode` has accepted.
+    """
+    todo = {}
+    for key, value in changes.items():
+        quick = None if value is None else _quickly(body, key, value)
+        if quick is not None:
+            body = quick
+        elif value is None:
+            body = _without(body, key)
+        else:
+            todo[key] = value
+    if not todo:
+        return body
+    pieces: list[bytes] = []
+    kept = 0
+    for key, _, value, end in _spans(body):
+        if key in todo:
+            pieces += (body[kept:value], _encode(todo.pop(key)))
+            kept = end
+            if not todo:
+                break
+    pieces.append(body[kept:])
+    body = b"".join(pieces)
+    if not todo:
+        return body
+    at = body.rindex(b"}")
+    comma = b"," if _members(body) else b""
+    return body[:at] + comma + b",".join(_encode(key) + b":" + _encode(todo[key]) for key in todo) + body[at:]
+
+
+def _quickly(body: bytes, key: str, value: Any) -> bytes | None:
+    """`patch` for the usual case, without parsing: a key that stands once, before a string, or nowhere at all.
+
+    A quotation mark inside a string is escaped, so `"model"` between two of them is a key or a whole string; without
+    `\\u` in the body there is no other way to spell it.
+    """
+    name = _encode(key)
+    if b"\\u" in body:
+        return None
+    count = body.count(name)
+    if count == 0 and len(body) > 2 and body[-1:] == b"}":
+        return b"%b,%b:%b}" % (body[:-1], name, _encode(value)) if body[1:-1].strip(b" \t\n\r") else None
+    found = _STRING.match(body, body.find(name) + len(name)) if count == 1 else None
+    return body[: found.start(1)] + _encode(value) + body[found.end(1) :] if found else None
+
+
+def _without(body: bytes, key: str) -> bytes:
+    """The body less one member and the comma beside it."""
+    for name, start, _, end in _spans(body):
+        if name != key:
+            continue
+        after = _gap(body, end)
+        if body[after : after + 1] == b",":
+            return body[:start] + body[_gap(body, after + 1) :]
+        before = body[:start].rstrip(b" \t\n\r")
+        return before.removesuffix(b",") + body[end:]
+    return body
+
+
+def _gap(body: bytes, at: int) -> int:
+    match = _GAP.match(body, at)
+    return match.end() if match else at
+
+
+def _spans(body: bytes) -> Iterator[tuple[str, int, int, int]]:
+    """Each member as (key, where its key begins, where its value begins, where its value ends)."""
+    at = 0
+    for key, raw in _members(body).items():
+        match = _KEY.match(body, at)
+        assert match is not None
+        value = match.end()
+        start = body.index(b'"', match.start())
+        at = value + len(memoryview(raw))
+        yield key, start, value, at
+
+
+def _refuse_duplicates(body: bytes) -> None:
+    """Only for bodies not written in canonical form; `json` is the parser that shows the pairs."""
+    try:
+        json.loads(body, object_pairs_hook=_unique)
+    except RecursionError:
+        raise InvalidJSON("the JSON is nested too deeply") from None
+    except InvalidJSON:
+        raise
+    except ValueError as error:
+        raise InvalidJSON(_why(body, error)) from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise InvalidJSON(f"the key {key[:80]!a} stands twice in one object; send it once", param=key[:80])
+            seen.add(key)
+    return found
+
+
+def _why(body: bytes, error: Exception) -> str:
+    """What is wrong and where, in words that do not depend on the parser."""
+    if isinstance(error, UnicodeDecodeError):
+        return "the body is not valid UTF-8"
+    try:
+        json.loads(body.decode())
+    except UnicodeDecodeError as bad:
+        return f"the body is not valid UTF-8 (byte {bad.start})"
+    except json.JSONDecodeError as bad:
+        return f"the body is not valid JSON: {bad.msg} (line {bad.lineno}, column {bad.colno})"
+    except (RecursionError, ValueError):
+        return "the JSON holds a number or a nesting beyond what can be read"
+    return "the JSON holds what no strict parser accepts: NaN, a number out of range or a lone surrogate escape"
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "null"
+    return {list: "an array", str: "a string", bool: "a boolean"}.get(type(value), "a number")

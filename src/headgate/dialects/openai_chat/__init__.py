@@ -1,0 +1,61 @@
+"""OpenAI's Chat Completions API, the dialect most hosts speak: this is its surface, the parts stand beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from headgate.core.chat import Loss
+from headgate.core.dialect import Reader, Relay, Writer
+from headgate.dialects.openai_chat.crossing import write_request
+from headgate.dialects.openai_chat.errors import read_error, write_error
+from headgate.dialects.openai_chat.reading import Reader as ChatReader
+from headgate.dialects.openai_chat.relaying import StreamRelay, WholeRelay
+from headgate.dialects.openai_chat.requests import NAME, read_request
+from headgate.dialects.openai_chat.writing import StreamWriter, WholeWriter
+
+__all__ = [
+    "name",
+    "paths",
+    "read_error",
+    "read_request",
+    "reader",
+    "relay",
+    "reply_headers",
+    "request_headers",
+    "upstream_path",
+    "wanted",
+    "write_error",
+    "write_request",
+    "writer",
+]
+
+name = NAME
+paths = ["/v1/chat/completions"]
+upstream_path = "/chat/completions"
+request_headers = frozenset({b"idempotency-key", b"openai-beta"})
+reply_headers = frozenset({b"openai-model", b"openai-processing-ms", b"openai-version"})
+
+
+def wanted(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A stream's usage, which comes only when asked for; the relay takes it out again."""
+    if fields.get("stream") is not True:
+        return {}
+    options = fields.get("stream_options")
+    if not isinstance(options, Mapping):
+        return {"stream_options": {"include_usage": True}}
+    if options.get("include_usage") is True:
+        return {}
+    return {"stream_options": {**options, "include_usage": True}}
+
+
+def reader(stream: bool) -> Reader:
+    return ChatReader(stream)
+
+
+def writer(stream: bool, request: Mapping[str, Any], lost: list[Loss]) -> Writer:
+    return StreamWriter(request, lost) if stream else WholeWriter(request, lost)
+
+
+def relay(stream: bool, request: Mapping[str, Any]) -> Relay:
+    return StreamRelay(request) if stream else WholeRelay()

@@ -1,0 +1,197 @@
+"""Passes replies of OpenAI's Chat Completions API on as they came; a part of the dialect `openai_chat`.
+
+The gateway asks every stream for its usage. Where the client did not, what that added is taken out again: the chunk
+that has only the usage, and `"usage":null` in all others
+(https://platform.openai.com/docs/api-reference/chat/create#chat-create-stream_options).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from headgate.core.errors import GatewayError, ProviderNonsense
+from headgate.core.usage import Usage
+from headgate.dialects.framing import Cutter, frames, is_event_stream, read_frame
+from headgate.dialects.openai_chat.errors import decode, inside
+from headgate.dialects.openai_chat.reading import Chunk, check_start, nonsense, read_chunk, read_usage, read_whole
+
+_DONE = b"data: [DONE]\n\n"
+
+
+class WholeRelay:
+    """A reply in one piece."""
+
+    def __init__(self) -> None:
+        self.usage: Usage | None = None
+        self.started = False
+        self.complete = False
+        self.finish: str | None = None
+        self.id: str | None = None
+        self.failed: GatewayError | None = None
+
+    def feed(self, data: bytes) -> bytes:
+        """Raises ProviderNonsense for what is no reply, ProviderRefused for an error with status 200."""
+        if self.complete:
+            return b""
+        reply = read_whole(data)
+        assert reply.choices
+        if isinstance(reply.usage, dict):
+            self.usage = read_usage(reply.usage)
+        if isinstance(reply.id, str):
+            self.id = reply.id
+        self.finish = reply.choices[0].finish_reason
+        self.started = self.complete = True
+        return data
+
+    def end(self) -> bytes:
+        return b""
+
+
+class StreamRelay:
+    """A stream. Its chunks are decoded only until the answer begins, and where their bytes say there is news."""
+
+    __slots__ = (
+        "_begun",
+        "_cutter",
+        "_finish_mark",
+        "_finished",
+        "_many",
+        "_null",
+        "_seen",
+        "_strip",
+        "_usage_mark",
+        "_watch",
+        "complete",
+        "failed",
+        "finish",
+        "id",
+        "started",
+        "usage",
+    )
+
+    def __init__(self, request: Mapping[str, Any]) -> None:
+        options = request.get("stream_options")
+        self._strip = not (isinstance(options, Mapping) and options.get("include_usage") is True)
+        self._many = request.get("n") not in (None, 1)
+        self._watch = True
+        self._begun = False
+        self._style(b"")
+        self._cutter = Cutter()
+        self._seen: set[int] = set()
+        self._finished: set[int] = set()
+        self.usage: Usage | None = None
+        self.started = False
+        self.complete = False
+        self.finish: str | None = None
+        self.id: str | None = None
+        self.failed: GatewayError | None = None
+
+    def feed(self, data: bytes) -> bytes:
+        if self.complete:
+            return b""
+        if self._cutter.held or not data.endswith(b"\n\n"):
+            data = self._cutter.feed(data)
+            if not data:
+                if not self._begun:
+                    check_start(self._cutter.rest)
+                return data
+        find = data.find  # `in` takes twice as long, and this runs for every frame
+        usage = find(b'"usage"')
+        if (
+            self._watch
+            or find(self._finish_mark) >= 0
+            or find(b"[DONE]") >= 0
+            or find(b'"error"') >= 0
+            or (usage >= 0 and find(self._usage_mark, usage) >= 0)
+        ):
+            return self._look(data)
+        if usage >= 0 and self._strip:
+            return data.replace(self._null, b"")
+        return data
+
+    def _style(self, space: bytes) -> None:
+        """What to look for, by whether this host writes a space after colons and commas."""
+        self._finish_mark = b'"finish_reason":%b"' % space
+        self._usage_mark = b'"usage":%b{' % space
+        self._null = b',%b"usage":%bnull' % (space, space)
+
+    def end(self) -> bytes:
+        """Raises ProviderNonsense or ProviderRefused when what came was no stream at all."""
+        if self.complete:
+            return b""
+        rest = self._cutter.rest.strip()
+        if not self._begun and rest:
+            check_start(rest)
+            if rest[:1] == b"{":
+                raise nonsense(rest, "a stream was asked for")
+        if self._seen and (rest in (b"data: [DONE]", b"data:[DONE]") or self._seen == self._finished):
+            self.complete = True
+            return _DONE
+        return b""
+
+    def _look(self, data: bytes) -> bytes:
+        """Read each of these frames; give those that go on."""
+        kept = []
+        for frame in frames(data):
+            kept.append(self._inspect(frame))
+            if self.complete:
+                break
+        return b"".join(kept)
+
+    def _inspect(self, frame: bytes) -> bytes:
+        event = read_frame(frame)
+        if event is None:
+            if not (self._begun or is_event_stream(frame)):
+                raise nonsense(frame, "not an event stream")
+            return frame
+        payload = event[1]
+        if payload[:6] == b"[DONE]":
+            if not self._seen:
+                raise nonsense(payload, "no choices")
+            self.complete = True
+            return frame
+        try:
+            chunk = read_chunk(payload)
+        except ProviderNonsense:
+            if not self._begun:
+                raise
+            return frame  # unknown to us, perhaps not to the client
+        if not self._begun and chunk.choices is None and not (chunk.error or chunk.usage):
+            raise nonsense(payload, "no choices")
+        if not self._begun:
+            self._begun = True
+            self._style(b" " if payload.find(b'"choices": ') >= 0 else b"")
+        self._hear(chunk, payload)
+        if self._strip:
+            if self.usage is not None and not chunk.choices and isinstance(chunk.usage, dict) and not chunk.error:
+                return b""
+            return frame.replace(self._null, b"")
+        return frame
+
+    def _hear(self, chunk: Chunk, payload: bytes) -> None:
+        if self.id is None and isinstance(chunk.id, str) and chunk.id:
+            self.id = chunk.id
+        for choice in chunk.choices or ():
+            self._seen.add(choice.index)
+            delta = choice.delta
+            if not self.started and delta is not None:
+                self.started = bool(
+                    delta.content
+                    or delta.tool_calls
+                    or delta.reasoning_content
+                    or delta.reasoning
+                    or delta.refusal
+                    or delta.function_call
+                    or delta.audio
+                )
+                self._watch = self._many or not self.started
+            if choice.finish_reason:
+                self._finished.add(choice.index)
+                if choice.index == 0:
+                    self.finish = choice.finish_reason
+        usage = chunk.usage or (chunk.x_groq.get("usage") if isinstance(chunk.x_groq, dict) else None)
+        if usage and isinstance(usage, dict):
+            self.usage = read_usage(usage)
+        if chunk.error:
+            self.failed = inside(decode(payload), payload)

@@ -1,0 +1,513 @@
+"""Reads requests of OpenAI's Chat Completions API into the core's types; a part of the dialect `openai_chat`.
+
+Format: https://platform.openai.com/docs/api-reference/chat/create and the types of the `openai` Python package,
+plus what compatible hosts added and clients send: `reasoning_content` and `reasoning` (DeepSeek, OpenRouter),
+`cache_control` (OpenRouter, LiteLLM), `top_k`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from headgate.core.chat import (
+    Audio,
+    Bytes,
+    CacheMark,
+    ChatRequest,
+    Document,
+    Image,
+    Link,
+    Message,
+    Native,
+    NativePart,
+    Part,
+    Reasoning,
+    Refusal,
+    ResponseFormat,
+    Role,
+    Source,
+    Stored,
+    Text,
+    Thinking,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+)
+from headgate.core.errors import InvalidRequest
+
+NAME = "openai_chat"
+
+
+class OwnRequest(ChatRequest, kw_only=True):
+    """A request said in Chat Completions, with the forms it was said in where there is more than one."""
+
+    limit_name: str = "max_completion_tokens"
+    stop_plain: bool = False
+    legacy: bool = False
+    """The tools were said as `functions`, the choice as `function_call`."""
+
+
+class Breakpoint(CacheMark, frozen=True):
+    """A cache mark said as `prompt_cache_breakpoint`; `value` is that object."""
+
+    value: Any = None
+
+
+class PlainImage(Image):
+    """An image whose `image_url` is a bare string (Mistral)."""
+
+
+class Reasoned(Thinking):
+    """An assistant message's `reasoning_content` or `reasoning` (`field`)."""
+
+    field: str = "reasoning_content"
+
+
+class MessageRefusal(Refusal):
+    """A refusal that is a field of the message, not a part of its content."""
+
+
+class FunctionCall(ToolCall):
+    """A call said as the deprecated `function_call`, which has no id: the id here is made up from its place."""
+
+
+class FunctionResult(ToolResult):
+    """A message of the deprecated role `function`."""
+
+
+ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+# fmt: off
+_REQUEST = frozenset({
+    "model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "temperature", "top_p",
+    "top_k", "frequency_penalty", "presence_penalty", "seed", "n", "stop", "logprobs", "top_logprobs", "tools",
+    "tool_choice", "functions", "function_call", "parallel_tool_calls", "response_format", "reasoning_effort",
+    "user", "metadata", "service_tier",
+})
+# fmt: on
+_MESSAGE = frozenset({"role", "content", "name"})
+_ASSISTANT = _MESSAGE | {"tool_calls", "function_call", "refusal", "reasoning_content", "reasoning"}
+_TOOL = _MESSAGE | {"tool_call_id"}
+_KINDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
+
+
+def wrong(path: str, wanted: str, value: Any) -> InvalidRequest:
+    """The error for a field of the wrong type."""
+    if value is None:
+        return InvalidRequest(f"`{path}` is missing: it must be {wanted}.", param=path)
+    got = _KINDS.get(type(value), type(value).__name__)
+    return InvalidRequest(f"`{path}` must be {wanted}, not {got}.", param=path)
+
+
+def _string(value: Any, path: str) -> str:
+    if type(value) is str:
+        return value
+    raise wrong(path, "a string", value)
+
+
+def _object(value: Any, path: str) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return value
+    raise wrong(path, "an object", value)
+
+
+def _array(value: Any, path: str) -> list[Any]:
+    if isinstance(value, list):
+        return value
+    raise wrong(path, "an array", value)
+
+
+def _optional(fields: Mapping[str, Any], key: str, kind: type, path: str = "") -> Any:
+    """The field, None where it is absent or null. Integers are numbers, booleans are not."""
+    value = fields.get(key)
+    if value is None or type(value) is kind:
+        return value
+    if kind is float and type(value) is int:
+        return value
+    if kind is int and type(value) is float and value.is_integer():
+        return int(value)
+    raise wrong(path + key, {str: "a string", bool: "true or false", int: "an integer"}.get(kind, "a number"), value)
+
+
+def _others(fields: Mapping[str, Any], known: frozenset[str]) -> Native:
+    return {key: value for key, value in fields.items() if key not in known and value is not None}
+
+
+def read_request(fields: Mapping[str, Any]) -> ChatRequest:
+    """The decoded body → the request. `null` counts as absent. Raises InvalidRequest."""
+    request = OwnRequest(
+        dialect=NAME,
+        model=_string(fields.get("model"), "model"),
+        messages=[
+            _message(_object(entry, f"messages[{place}]"), f"messages[{place}]", place)
+            for place, entry in enumerate(_array(fields.get("messages"), "messages"))
+        ],
+        stream=bool(_optional(fields, "stream", bool)),
+        temperature=_optional(fields, "temperature", float),
+        top_p=_optional(fields, "top_p", float),
+        top_k=_optional(fields, "top_k", int),
+        frequency_penalty=_optional(fields, "frequency_penalty", float),
+        presence_penalty=_optional(fields, "presence_penalty", float),
+        seed=_optional(fields, "seed", int),
+        n=_optional(fields, "n", int),
+        logprobs=_optional(fields, "logprobs", bool),
+        top_logprobs=_optional(fields, "top_logprobs", int),
+        parallel_tool_calls=_optional(fields, "parallel_tool_calls", bool),
+        user=_optional(fields, "user", str),
+        service_tier=_optional(fields, "service_tier", str),
+        native=_others(fields, _REQUEST),
+    )
+    _pair_functions(request.messages)
+    _read_limits(request, fields)
+    _read_tools(request, fields)
+    _read_rest(request, fields)
+    return request
+
+
+def _read_limits(request: OwnRequest, fields: Mapping[str, Any]) -> None:
+    request.max_tokens = _optional(fields, "max_completion_tokens", int)
+    old = _optional(fields, "max_tokens", int)
+    if request.max_tokens is None and old is not None:
+        request.max_tokens, request.limit_name = old, "max_tokens"
+    elif old is not None:
+        request.native["max_tokens"] = old
+    stop = fields.get("stop")
+    if isinstance(stop, str):
+        request.stop, request.stop_plain = [stop], True
+    elif stop is not None:
+        if not isinstance(stop, list):
+            raise wrong("stop", "a string or an array of strings", stop)
+        request.stop = [_string(one, f"stop[{place}]") for place, one in enumerate(stop)]
+    options = fields.get("stream_options")
+    if options is not None:
+        options = _object(options, "stream_options")
+        request.stream_usage = _optional(options, "include_usage", bool, "stream_options.")
+        rest = _others(options, frozenset({"include_usage"}))
+        if rest:
+            request.native["stream_options"] = rest
+
+
+def _read_rest(request: OwnRequest, fields: Mapping[str, Any]) -> None:
+    effort = _optional(fields, "reasoning_effort", str)
+    if effort is not None:
+        request.reasoning = Reasoning(effort=effort)
+    metadata = fields.get("metadata")
+    if metadata is not None:
+        metadata = _object(metadata, "metadata")
+        if all(isinstance(value, str) for value in metadata.values()):
+            request.metadata = metadata
+        else:
+            request.native["metadata"] = metadata
+    given = fields.get("response_format")
+    if given is not None:
+        request.format = _format(_object(given, "response_format"))
+        if request.format is None:
+            request.native["response_format"] = given
+
+
+def _format(given: dict[str, Any]) -> ResponseFormat | None:
+    kind = _string(given.get("type"), "response_format.type")
+    if kind == "json_schema":
+        path = "response_format.json_schema"
+        inner = _object(given.get("json_schema"), path)
+        native = _others(given, frozenset({"type", "json_schema"}))
+        rest = _others(inner, frozenset({"name", "description", "schema", "strict"}))
+        if rest:
+            native["json_schema"] = rest
+        schema = inner.get("schema")
+        return ResponseFormat(
+            kind="schema",
+            name=_optional(inner, "name", str, path + "."),
+            description=_optional(inner, "description", str, path + "."),
+            schema=None if schema is None else _object(schema, path + ".schema"),
+            strict=_optional(inner, "strict", bool, path + "."),
+            native=native,
+        )
+    if kind in ("text", "json_object"):
+        native = _others(given, frozenset({"type"}))
+        return ResponseFormat(kind="text" if kind == "text" else "json", native=native)
+    return None
+
+
+def _read_tools(request: OwnRequest, fields: Mapping[str, Any]) -> None:
+    tools, functions = fields.get("tools"), fields.get("functions")
+    if tools is not None:
+        request.tools = [
+            _tool(_object(entry, f"tools[{place}]"), f"tools[{place}]")
+            for place, entry in enumerate(_array(tools, "tools"))
+        ]
+    if functions is not None:
+        functions = _array(functions, "functions")
+        if tools is None:
+            request.legacy = True
+            request.tools = [
+                _function(_object(entry, f"functions[{place}]"), f"functions[{place}]", {})
+                for place, entry in enumerate(functions)
+            ]
+        else:
+            request.native["functions"] = functions
+    choice, call = fields.get("tool_choice"), fields.get("function_call")
+    if choice is not None:
+        request.tool_choice = _choice(choice)
+        if request.tool_choice is None:
+            request.native["tool_choice"] = choice
+    if call is not None and choice is None and tools is None:
+        request.legacy = True
+        if isinstance(call, dict):
+            request.tool_choice = ToolChoice(kind="tool", name=_string(call.get("name"), "function_call.name"))
+        elif call in ("auto", "none"):
+            request.tool_choice = ToolChoice(kind=call)
+        else:
+            raise wrong("function_call", '"auto", "none" or {"name": …}', call)
+    elif call is not None:
+        request.native["function_call"] = call
+
+
+def _tool(entry: dict[str, Any], path: str) -> Tool:
+    kind = entry.get("type", "function")
+    if kind == "function":
+        mark, marked = _mark(entry)
+        outer = _others(entry, frozenset({"type", "function"}) | marked)
+        tool = _function(_object(entry.get("function"), path + ".function"), path + ".function", outer)
+        tool.cache = mark
+        return tool
+    kind = _string(kind, path + ".type")
+    inner = entry.get(kind)
+    named = inner if isinstance(inner, dict) else entry
+    name = named.get("name")
+    return Tool(name=name if isinstance(name, str) else kind, builtin=entry)
+
+
+def _function(inner: dict[str, Any], path: str, outer: Native) -> Tool:
+    rest = _others(inner, frozenset({"name", "description", "parameters", "strict"}))
+    if rest:
+        outer["function"] = rest
+    schema = inner.get("parameters")
+    return Tool(
+        name=_string(inner.get("name"), path + ".name"),
+        description=_optional(inner, "description", str, path + "."),
+        schema=None if schema is None else _object(schema, path + ".parameters"),
+        strict=_optional(inner, "strict", bool, path + "."),
+        native=outer,
+    )
+
+
+def _choice(given: Any) -> ToolChoice | None:
+    """The choice; None for an object of a type that is not OpenAI's."""
+    if isinstance(given, str):
+        if given in ("auto", "none", "required"):
+            return ToolChoice(kind=cast(Any, given))
+        if given == "any":  # Mistral's older word for required
+            return ToolChoice(kind="required", native={"type": given})
+        raise wrong("tool_choice", '"none", "auto", "required" or an object', given)
+    given = _object(given, "tool_choice")
+    kind = given.get("type", "function")
+    if kind in ("function", "custom"):
+        inner = _object(given.get(kind), f"tool_choice.{kind}")
+        name = _string(inner.get("name"), f"tool_choice.{kind}.name")
+        native = _others(given, frozenset({"type", kind}))
+        return ToolChoice(kind="tool", name=name, custom=kind == "custom", native=native)
+    if kind == "allowed_tools":
+        return _allowed(_object(given.get(kind), "tool_choice.allowed_tools"))
+    return None
+
+
+def _allowed(inner: dict[str, Any]) -> ToolChoice:
+    path = "tool_choice.allowed_tools"
+    mode = inner.get("mode")
+    if mode not in ("auto", "required"):
+        raise wrong(path + ".mode", '"auto" or "required"', mode)
+    names = []
+    native: Native = {}
+    tools = _array(inner.get("tools"), path + ".tools")
+    for place, entry in enumerate(tools):
+        entry = _object(entry, f"{path}.tools[{place}]")
+        kind = entry.get("type")
+        name = entry[kind].get("name") if isinstance(kind, str) and isinstance(entry.get(kind), dict) else None
+        names.append(name if isinstance(name, str) else str(kind))
+        if entry != {"type": "function", "function": {"name": name}}:
+            native = {"tools": tools}
+    return ToolChoice(kind="allowed", names=names, mode=mode, native=native)
+
+
+def _message(entry: dict[str, Any], path: str, place: int) -> Message:
+    role = entry.get("role")
+    if role not in ROLES:
+        raise wrong(path + ".role", "one of " + ", ".join(sorted(ROLES)), role)
+    name = _optional(entry, "name", str, path + ".")
+    content = entry.get("content")
+    plain = isinstance(content, str)
+    known = _ASSISTANT if role == "assistant" else _TOOL if role == "tool" else _MESSAGE
+    native = _others(entry, known)
+    parts = _content(content, path + ".content")
+    if plain and "cache_control" in native:  # LiteLLM: a mark on the message is a mark on its content
+        mark, marked = _mark(native)
+        if mark is not None and not isinstance(mark, Breakpoint):
+            parts[0].cache = mark
+            native = _others(native, marked)
+    if role == "assistant":
+        parts = _assistant(entry, parts, path, native, place)
+    elif role == "tool":
+        id = _string(entry.get("tool_call_id"), path + ".tool_call_id")
+        parts = [ToolResult(id=id, parts=parts)]
+    elif role == "function":
+        _string(name, path + ".name")
+        role, parts = "tool", [FunctionResult(id="", parts=parts)]
+    elif content is None:
+        raise wrong(path + ".content", "a string or an array of parts", None)
+    return Message(role=cast(Role, role), parts=parts, name=name, plain=plain, native=native)
+
+
+def _assistant(entry: dict[str, Any], content: list[Part], path: str, native: Native, place: int) -> list[Part]:
+    parts: list[Part] = []
+    for field in ("reasoning_content", "reasoning"):
+        text = entry.get(field)
+        if isinstance(text, str) and not parts:
+            parts.append(Reasoned(text=text, field=field))
+        elif text is not None:
+            native[field] = text
+    parts += content
+    refusal = _optional(entry, "refusal", str, path + ".")
+    if refusal is not None:
+        parts.append(MessageRefusal(text=refusal))
+    calls = entry.get("tool_calls")
+    if calls is not None:
+        parts += [
+            _call(_object(call, f"{path}.tool_calls[{number}]"), f"{path}.tool_calls[{number}]")
+            for number, call in enumerate(_array(calls, path + ".tool_calls"))
+        ]
+    old = entry.get("function_call")
+    if old is not None:
+        inner = _object(old, path + ".function_call")
+        name = _string(inner.get("name"), path + ".function_call.name")
+        arguments = _string(inner.get("arguments"), path + ".function_call.arguments")
+        parts.append(FunctionCall(id=f"call_function_{place}", name=name, arguments=arguments))
+    return parts
+
+
+def _call(entry: dict[str, Any], path: str) -> ToolCall:
+    kind = entry.get("type", "function")
+    if kind not in ("function", "custom"):
+        raise wrong(path + ".type", '"function" or "custom"', kind)
+    inner = _object(entry.get(kind), f"{path}.{kind}")
+    text = "input" if kind == "custom" else "arguments"
+    native = _others(entry, frozenset({"id", "type", kind}))
+    rest = _others(inner, frozenset({"name", text}))
+    if rest:
+        native[kind] = rest
+    arguments = inner.get(text)
+    if type(arguments) is not str:
+        raise wrong(f"{path}.{kind}.{text}", "a string" if text == "input" else "a string of JSON", arguments)
+    return ToolCall(
+        id=_string(entry.get("id"), path + ".id"),
+        name=_string(inner.get("name"), f"{path}.{kind}.name"),
+        arguments=arguments,
+        custom=kind == "custom",
+        native=native,
+    )
+
+
+def _pair_functions(messages: list[Message]) -> None:
+    """Give each result of a `function` message the made-up id of the last call of that function."""
+    last: dict[str, str] = {}
+    for place, message in enumerate(messages):
+        for part in message.parts:
+            if isinstance(part, FunctionCall):
+                last[part.name] = part.id
+            elif isinstance(part, FunctionResult):
+                part.id = last.get(message.name or "", f"call_function_{place}")
+
+
+def _content(content: Any, path: str) -> list[Part]:
+    if content is None:
+        return []
+    if isinstance(content, str):
+        return [Text(text=content)]
+    if not isinstance(content, list):
+        raise wrong(path, "a string or an array of parts", content)
+    return [_part(_object(entry, f"{path}[{place}]"), f"{path}[{place}]") for place, entry in enumerate(content)]
+
+
+def _mark(entry: dict[str, Any]) -> tuple[CacheMark | None, frozenset[str]]:
+    """The cache mark of a part or tool, and which of its keys said it."""
+    own = entry.get("prompt_cache_breakpoint")
+    if isinstance(own, dict):
+        ttl = own.get("ttl")
+        return Breakpoint(ttl="1h" if ttl else None, value=own), frozenset({"prompt_cache_breakpoint"})
+    mark = entry.get("cache_control")
+    if isinstance(mark, dict) and mark.get("type") == "ephemeral" and mark.keys() <= {"type", "ttl"}:
+        ttl = mark.get("ttl")
+        if ttl is None or isinstance(ttl, str):
+            return CacheMark(ttl=ttl), frozenset({"cache_control"})
+    return None, frozenset()
+
+
+def _part(entry: dict[str, Any], path: str) -> Part:
+    kind = _string(entry.get("type"), path + ".type")
+    part: Part
+    if kind == "text":
+        part = Text(text=_string(entry.get("text"), path + ".text"))
+    elif kind == "refusal":
+        part = Refusal(text=_string(entry.get("refusal"), path + ".refusal"))
+    elif kind == "image_url":
+        part = _image(entry.get("image_url"), path + ".image_url")
+    elif kind == "input_audio" and not isinstance(entry.get("input_audio"), str):  # Mistral has it as a string too
+        part = _audio(_object(entry.get("input_audio"), path + ".input_audio"), path + ".input_audio")
+    elif kind == "file":
+        part = _file(_object(entry.get("file"), path + ".file"), path + ".file")
+    else:
+        return NativePart(dialect=NAME, value=entry)
+    part.cache, marked = _mark(entry)
+    rest = _others(entry, frozenset({"type", kind}) | marked)
+    if rest:
+        part.native = {**rest, **part.native}
+    return part
+
+
+def source(url: str) -> Source:
+    """A base64 data URL → its bytes, any other URL → a link."""
+    if url.startswith("data:"):
+        head, comma, data = url[5:].partition(",")
+        if comma and head.endswith(";base64"):
+            return Bytes(base64=data, media_type=head[:-7])
+    return Link(url=url)
+
+
+def _image(given: Any, path: str) -> Image:
+    if isinstance(given, str):
+        return PlainImage(source=source(given))
+    given = _object(given, path)
+    rest = _others(given, frozenset({"url", "detail"}))
+    return Image(
+        source=source(_string(given.get("url"), path + ".url")),
+        detail=_optional(given, "detail", str, path + "."),
+        native={"image_url": rest} if rest else {},
+    )
+
+
+def _audio(given: dict[str, Any], path: str) -> Audio:
+    rest = _others(given, frozenset({"data", "format"}))
+    return Audio(
+        source=Bytes(base64=_string(given.get("data"), path + ".data")),
+        format=_optional(given, "format", str, path + "."),
+        native={"input_audio": rest} if rest else {},
+    )
+
+
+def _file(given: dict[str, Any], path: str) -> Document:
+    data = _optional(given, "file_data", str, path + ".")
+    id = _optional(given, "file_id", str, path + ".")
+    known = {"filename", "file_data" if data is not None else "file_id"}
+    place: Source
+    if data is None:
+        if id is None:
+            raise InvalidRequest(f"`{path}` needs `file_data` or `file_id`.", param=path)
+        place = Stored(file_id=id)
+    elif data.startswith(("data:", "http://", "https://")):  # OpenRouter takes URLs here
+        place = source(data)
+    else:
+        place = Bytes(base64=data)
+    rest = _others(given, frozenset(known))
+    title = _optional(given, "filename", str, path + ".")
+    return Document(source=place, title=title, native={"file": rest} if rest else {})
