@@ -227,17 +227,16 @@ class WholeReader:
 
     def end(self) -> list[Event]:
         """Raises ProviderNonsense for anything but a message, ProviderRefused for an error that came as a 200."""
-        WholeRelay().feed(self._body)
+        relay = WholeRelay()
+        relay.feed(self._body)
         message = _decode(self._body)
         events: list[Event] = [Start(id=_word(message, "id"), model=_word(message, "model"))]
         for number, content in enumerate(message["content"]):
             if not isinstance(content, dict):
                 raise ProviderNonsense("the provider's reply holds content that is not a block")
             events += _whole_block(content, number)
-        usage = message.get("usage")
-        if isinstance(usage, dict):
-            reported = {key: value for key, value in usage.items() if value is not None}
-            events.append(Used(usage=read_usage(reported)))
+        if relay.usage is not None:
+            events.append(Used(usage=relay.usage))
         native = {key: value for key, value in message.items() if key not in _KNOWN and value is not None}
         for key in ("stop_reason", "stop_sequence"):
             native[key] = message.get(key)

@@ -66,29 +66,24 @@ def read_usage(found: dict[str, Any]) -> Usage:
 
     `input_tokens` excludes the cache; `output_tokens` includes thinking.
     """
+    usage = Usage(input=_count(found, "input_tokens"), output=_count(found, "output_tokens"), reported=found)
+    usage.cache_read = _count(found, "cache_read_input_tokens")
     split = found.get("cache_creation")
-    hour = _count(split, "ephemeral_1h_input_tokens")
-    if found.get("cache_creation_input_tokens") is None:
-        short = _count(split, "ephemeral_5m_input_tokens")
-    else:
+    if split:
+        usage.cache_write_1h = _count(split, "ephemeral_1h_input_tokens")
+        usage.cache_write = _count(split, "ephemeral_5m_input_tokens")
+    if found.get("cache_creation_input_tokens") is not None:
         written = _count(found, "cache_creation_input_tokens")
-        hour = min(hour, written)
-        short = written - hour
-    output = _count(found, "output_tokens")
-    reasoning = min(_count(found.get("output_tokens_details"), "thinking_tokens"), output)
+        usage.cache_write_1h = min(usage.cache_write_1h, written)
+        usage.cache_write = written - usage.cache_write_1h
+    details = found.get("output_tokens_details")
+    if details:
+        usage.reasoning = min(_count(details, "thinking_tokens"), usage.output)
+        usage.output -= usage.reasoning
     tools = found.get("server_tool_use")
-    return Usage(
-        input=_count(found, "input_tokens"),
-        cache_read=_count(found, "cache_read_input_tokens"),
-        cache_write=short,
-        cache_write_1h=hour,
-        output=output - reasoning,
-        reasoning=reasoning,
-        server_tools={key: _count(tools, key) for key in tools if _count(tools, key)}
-        if isinstance(tools, dict)
-        else {},
-        reported=found,
-    )
+    if isinstance(tools, dict):
+        usage.server_tools = {key: _count(tools, key) for key in tools if _count(tools, key)}
+    return usage
 
 
 def _count(found: Any, key: str) -> int:

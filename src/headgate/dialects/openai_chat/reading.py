@@ -7,6 +7,7 @@ have the same shape but for `delta` and `message`, so both are read by the same 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -136,31 +137,45 @@ def read_usage(raw: dict[str, Any]) -> Usage:
     details exceed their total nonetheless (xAI's cached tokens on Azure), they are cut down to it, in the order below.
     """
     prompt, completion = number(raw.get("prompt_tokens")), number(raw.get("completion_tokens"))
-    ins, outs = _object(raw.get("prompt_tokens_details")), _object(raw.get("completion_tokens_details"))
-    reasoning, audio = number(outs.get("reasoning_tokens")), number(ins.get("audio_tokens"))
-    excess = number(raw.get("total_tokens")) - prompt - completion
-    if excess > 0 and excess == reasoning:
-        completion += reasoning
-    elif excess > 0 and excess == audio:
-        prompt += audio
-    cached = number(ins.get("cached_tokens")) or number(raw.get("prompt_cache_hit_tokens"))  # the second is DeepSeek's
-    usage = Usage(reported=raw)
-    left = prompt
-    usage.cache_read = min(cached, left)
-    left -= usage.cache_read
-    usage.cache_write = min(number(ins.get("cache_write_tokens")), left)
-    left -= usage.cache_write
-    usage.input_audio = min(audio, left)
-    left -= usage.input_audio
-    usage.input_image = min(number(ins.get("image_tokens")), left)
-    usage.input = left - usage.input_image
-    usage.reasoning = min(reasoning, completion)
-    left = completion - usage.reasoning
-    usage.output_audio = min(number(outs.get("audio_tokens")), left)
-    left -= usage.output_audio
-    usage.output_image = min(number(outs.get("image_tokens")), left)
-    usage.output = left - usage.output_image
-    usage.server_tools = _server_tools(raw)
+    usage = Usage(input=prompt, output=completion, reported=raw)
+    total = raw.get("total_tokens")
+    excess = number(total) - prompt - completion if total else 0
+    ins, outs = raw.get("prompt_tokens_details"), raw.get("completion_tokens_details")
+    reasoning = outs.get("reasoning_tokens") if type(outs) is dict else None
+    audio = ins.get("audio_tokens") if type(ins) is dict else None
+    if excess > 0 and excess == number(reasoning):
+        usage.output += excess
+    elif excess > 0 and excess == number(audio):
+        usage.input += excess
+    cached = (ins.get("cached_tokens") if type(ins) is dict else None) or raw.get("prompt_cache_hit_tokens")
+    if cached:  # the second name is DeepSeek's
+        usage.cache_read = min(number(cached), usage.input)
+        usage.input -= usage.cache_read
+    if type(ins) is dict:
+        _take(
+            usage,
+            "input",
+            (
+                ("cache_write", ins.get("cache_write_tokens")),
+                ("input_audio", audio),
+                ("input_image", ins.get("image_tokens")),
+            ),
+        )
+    if type(outs) is dict:
+        _take(
+            usage,
+            "output",
+            (
+                ("reasoning", reasoning),
+                ("output_audio", outs.get("audio_tokens")),
+                ("output_image", outs.get("image_tokens")),
+            ),
+        )
+    tools = raw.get("server_tool_use_details") or raw.get("server_tool_use")  # OpenRouter
+    if type(tools) is dict:
+        usage.server_tools = {key: number(value) for key, value in tools.items() if number(value)}
+    if sources := number(raw.get("num_sources_used")):  # xAI's live search
+        usage.server_tools = {**usage.server_tools, "num_sources_used": sources}
     return usage
 
 
@@ -169,6 +184,15 @@ def _server_tools(raw: dict[str, Any]) -> dict[str, int]:
     tools = _object(raw.get("server_tool_use_details") or raw.get("server_tool_use"))
     counts = {key: number(value) for key, value in {**tools, "num_sources_used": raw.get("num_sources_used")}.items()}
     return {key: count for key, count in counts.items() if count}
+
+
+def _take(usage: Usage, whole: str, parts: Iterable[tuple[str, Any]]) -> None:
+    """Move what the details count from the class `whole` into classes of their own, as far as it goes."""
+    for name, value in parts:
+        if value:
+            count = min(number(value), getattr(usage, whole))
+            setattr(usage, name, count)
+            setattr(usage, whole, getattr(usage, whole) - count)
 
 
 class _OpenCall:
