@@ -1,0 +1,1 @@
+"""Who is asked: one file per host; the name in the configuration is the file's name."""

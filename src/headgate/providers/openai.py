@@ -1,0 +1,29 @@
+"""OpenAI: https://platform.openai.com/docs/api-reference/authentication."""
+
+from typing import ClassVar
+
+import pydantic
+
+from headgate.core.dialect import Dialect
+from headgate.providers.provider import Provider, ProviderSettings
+
+
+class OpenAISettings(ProviderSettings):
+    organization: str | None = pydantic.Field(None, description="Whose usage it is (`OpenAI-Organization`).")
+    project: str | None = pydantic.Field(None, description="Which project's usage it is (`OpenAI-Project`).")
+
+
+class OpenAI(Provider):
+    Settings = OpenAISettings
+    base_url = "https://api.openai.com/v1"
+    env_key: ClassVar[str | None] = "OPENAI_API_KEY"
+    sample_model: ClassVar[str | None] = "gpt-6-luna"
+    settings: OpenAISettings
+
+    def auth(self, dialect: Dialect) -> dict[str, str]:
+        headers = super().auth(dialect)
+        if self.settings.organization:
+            headers["openai-organization"] = self.settings.organization
+        if self.settings.project:
+            headers["openai-project"] = self.settings.project
+        return headers

@@ -1,0 +1,15 @@
+"""Any host that speaks OpenAI's chat completions: vLLM, llama.cpp, LM Studio, a gateway of somebody else's."""
+
+import pydantic
+
+from headgate.providers.provider import Provider, ProviderSettings
+
+
+class OpenAICompatibleSettings(ProviderSettings):
+    base_url: str = pydantic.Field(
+        description="Where the API is, up to and with its version: http://127.0.0.1:8000/v1."
+    )
+
+
+class OpenAICompatible(Provider):
+    Settings = OpenAICompatibleSettings

@@ -1,0 +1,176 @@
+"""The contract of a provider, with the defaults of an OpenAI-compatible one: a subclass states only how it differs."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+import pydantic
+
+from headgate.core.dialect import Dialect
+from headgate.core.errors import ProviderNonsense, ProviderRefused
+from headgate.core.exchange import Exchange
+from headgate.core.ports import Response, Upstream
+from headgate.core.reply import Reply
+from headgate.core.target import Endpoint, Origin, Timeouts
+from headgate.dialects import openai_chat
+
+ERROR_BYTES = 1 << 20
+
+
+class TimeoutSettings(pydantic.BaseModel, extra="forbid"):
+    """How long to wait for a provider, in seconds."""
+
+    connect: float = pydantic.Field(5.0, gt=0, description="To connect: name, TCP, TLS and proxy together.")
+    first_byte: float = pydantic.Field(300.0, gt=0, description="From the request's last byte to the reply's head.")
+    idle: float = pydantic.Field(120.0, gt=0, description="Between two pieces of a reply.")
+    total: float = pydantic.Field(900.0, gt=0, description="For the whole exchange.")
+
+
+class ProviderSettings(pydantic.BaseModel, extra="forbid"):
+    """What every provider can be told."""
+
+    api_key: pydantic.SecretStr | None = pydantic.Field(
+        None, description="The provider's key. `none` where the host wants none."
+    )
+    base_url: str | None = pydantic.Field(
+        None, description="Where the API is, as the vendor's own SDK means it. Without it, the vendor's address."
+    )
+    timeouts: TimeoutSettings = pydantic.Field(
+        default_factory=TimeoutSettings, description="How long to wait for this provider."
+    )
+    headers: dict[str, str] = pydantic.Field(
+        default_factory=dict, description="Headers added to every request to this provider."
+    )
+    ask_for_usage: bool = pydantic.Field(
+        True,
+        description="Ask for token counts in streams where the client did not, so that records are complete; "
+        "the client does not see the difference. Turn it off for a host that refuses `stream_options`.",
+    )
+
+
+class Provider:
+    """A host that is asked.
+
+    The name in the configuration is the module's name, or a dotted path to a class.
+    """
+
+    Settings: ClassVar[type[ProviderSettings]] = ProviderSettings
+    base_url: ClassVar[str]
+    env_key: ClassVar[str | None] = None
+    """The environment variable the vendor's own SDK takes its key from."""
+    sample_model: ClassVar[str | None] = None
+    """A model to try where the configuration names none."""
+    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat,)
+    """What the host speaks, best first."""
+    defaults: ClassVar[tuple[tuple[bytes, bytes], ...]] = ()
+    """Headers a request gets where the client did not send its own of that name."""
+
+    def __init__(self, name: str, settings: ProviderSettings, *, max_reply_bytes: int = 256 << 20) -> None:
+        self.name = name
+        self.settings = settings
+        self.max_reply_bytes = max_reply_bytes
+        key = settings.api_key.get_secret_value() if settings.api_key else ""
+        self.key = "" if key == "none" else key
+        self.timeouts = Timeouts(**settings.timeouts.model_dump())
+        self.asks_for_usage = settings.ask_for_usage
+        self.adjusts = type(self).adjust is not Provider.adjust
+        self._endpoints: dict[str, Endpoint] = {}
+
+    # What a subclass may state differently
+
+    def auth(self, dialect: Dialect) -> dict[str, str]:
+        """The headers that prove who we are."""
+        return {"authorization": f"Bearer {self.key}"} if self.key else {}
+
+    def adjust(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """The fields to set (a value) or take out (None) in a request body for this host; {} changes nothing."""
+        return {}
+
+    def dialect_for(self, client: Dialect) -> Dialect:
+        """The client's own dialect if this host speaks it, else the host's best."""
+        return client if client in self.dialects else self.dialects[0]
+
+    def url(self, dialect: Dialect) -> str:
+        """Where this host takes requests of a dialect."""
+        return (self.settings.base_url or self.base_url).rstrip("/") + dialect.upstream_path
+
+    # The way of every request
+
+    def endpoint(self, dialect: Dialect) -> Endpoint:
+        """Made on first use, then kept."""
+        endpoint = self._endpoints.get(dialect.name)
+        if endpoint is None:
+            endpoint = self._endpoints[dialect.name] = self._endpoint(dialect)
+        return endpoint
+
+    def _endpoint(self, dialect: Dialect) -> Endpoint:
+        url = urlsplit(self.url(dialect))
+        port = url.port or (443 if url.scheme == "https" else 80)
+        path = url.path + (f"?{url.query}" if url.query else "")
+        headers = {
+            "host": url.netloc.rpartition("@")[2],
+            "content-type": "application/json",
+            "accept": "*/*",
+            "user-agent": "headgate",
+            **self.auth(dialect),
+            **{name.lower(): value for name, value in self.settings.headers.items()},
+        }
+        lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+        head = "".join(f"{line}\r\n" for line in lines).encode("latin-1")
+        return Endpoint(Origin(url.scheme, url.hostname or "", port), head, self.timeouts)
+
+    async def send(self, exchange: Exchange, upstream: Upstream) -> Reply:
+        """Ask with `exchange.outgoing`; a stream is returned when its head has come, a whole reply when all has."""
+        dialect = exchange.spoken
+        assert dialect is not None
+        passed = [header for header in exchange.headers if header[0] in dialect.request_headers]
+        for default in self.defaults:
+            if not any(name == default[0] for name, _ in passed):
+                passed.append(default)
+        response = await upstream.post(self.endpoint(dialect), exchange.outgoing, passed)
+        exchange.ending.callback(response.close)
+        if response.status != 200:
+            raise await self._refusal(dialect, response)
+        headers = [header for header in response.headers if header[0] in dialect.reply_headers]
+        if not exchange.stream:
+            body = await response.read(self.max_reply_bytes)
+            response.close()
+            return Reply(dialect, stream=False, body=body, headers=headers)
+        kind = response.header(b"content-type") or b""
+        if not kind.startswith(b"text/event-stream"):
+            raise ProviderNonsense(
+                f"{self.name} was asked for a stream and answered with content type {printable(kind)}; "
+                "check base_url, or that this model can stream"
+            )
+        return Reply(dialect, stream=True, body=b"", response=response, headers=headers)
+
+    async def _refusal(self, dialect: Dialect, response: Response) -> ProviderRefused | ProviderNonsense:
+        body = self.scrub(await response.read(ERROR_BYTES))
+        if response.status < 400:
+            return ProviderNonsense(
+                f"{self.name} answered {response.status}, which its API does not; "
+                "redirects are not followed: check base_url"
+            )
+        error = dialect.read_error(response.status, body)
+        error.content_type = response.header(b"content-type") or b"application/json"
+        error.retry_after = error.retry_after or retry_after(response.header(b"retry-after"))
+        return error
+
+    def scrub(self, body: bytes) -> bytes:
+        """A host that repeats our key in an error does not get it through to the client."""
+        return body.replace(self.key.encode(), b"[redacted]") if len(self.key) > 3 else body
+
+
+def retry_after(value: bytes | None) -> float | None:
+    """Seconds of a `retry-after` header in its delta form (RFC 9110, 10.2.3); the vendors do not send dates."""
+    try:
+        seconds = float(value) if value else None
+    except ValueError:
+        return None
+    return seconds if seconds is not None and 0 <= seconds < 86400 else None
+
+
+def printable(value: bytes) -> str:
+    """A header of a stranger's, short and harmless enough for a message."""
+    return ascii(value[:80].decode("latin-1"))

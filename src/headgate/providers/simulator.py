@@ -1,0 +1,251 @@
+"""A provider inside the gateway for trying things out: deterministic, free, and it says that it is simulated.
+
+What it does is set in the configuration, or by a directive anywhere in the last user message:
+
+    [sim delay=2 pace=0.05 status=529 retry_after=1 cut=4 tool=get_weather text="exactly this"]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+import time
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import msgspec
+import pydantic
+
+from headgate.core import chat, events
+from headgate.core.dialect import Dialect
+from headgate.core.errors import InvalidRequest, ProviderCut, ProviderRefused
+from headgate.core.exchange import Exchange
+from headgate.core.ports import Upstream
+from headgate.core.reply import Reply
+from headgate.core.usage import Usage
+from headgate.providers.provider import Provider, ProviderSettings
+
+_DIRECTIVE = re.compile(r'\[sim((?:\s+\w+=(?:"[^"]*"|[^\s"\]]+))+)\s*\]')
+_OPTION = re.compile(r'(\w+)=(?:"([^"]*)"|([^\s"\]]+))')
+_TOKEN = re.compile(r"\s*\S+\s*?|\s+", re.DOTALL)
+
+
+class Behaviour(pydantic.BaseModel, extra="forbid"):
+    """What the simulator does with a request."""
+
+    delay: float = pydantic.Field(0.0, ge=0, le=3600, description="Seconds before it begins to answer.")
+    pace: float = pydantic.Field(0.0, ge=0, le=60, description="Seconds between two tokens of a stream.")
+    text: str | None = pydantic.Field(None, description="Answer exactly this.")
+    status: int | None = pydantic.Field(None, ge=400, le=599, description="Fail with this HTTP status.")
+    retry_after: float | None = pydantic.Field(None, ge=0, description="Seconds, sent along with a failure.")
+    cut: int | None = pydantic.Field(None, ge=0, description="Break a stream off after this many tokens.")
+    tool: str | None = pydantic.Field(None, description="Call the offered tool of this name.")
+
+
+class SimulatorSettings(ProviderSettings, Behaviour):
+    """The settings of every provider have no effect here, but for the names they share."""
+
+
+class Simulator(Provider):
+    Settings = SimulatorSettings
+    base_url = "simulator:"
+    sample_model: ClassVar[str | None] = "sim"
+    dialects: ClassVar[tuple[Dialect, ...]] = ()
+    settings: SimulatorSettings
+
+    def dialect_for(self, client: Dialect) -> Dialect:
+        return client
+
+    async def send(self, exchange: Exchange, upstream: Upstream) -> Reply:
+        request = exchange.request
+        asked = _asked(request)
+        behaviour = self._behaviour(asked)
+        if behaviour.delay:
+            await asyncio.sleep(behaviour.delay)
+        if behaviour.status is not None:
+            raise ProviderRefused(
+                f"simulated failure with status {behaviour.status}",
+                status=behaviour.status,
+                retry_after=behaviour.retry_after,
+            )
+        model = exchange.target.model if exchange.target else request.model
+        said = Answer(request, behaviour, _DIRECTIVE.sub("", asked).strip(), model)
+        writer = exchange.dialect.writer(exchange.stream, exchange.fields, [])
+        headers = ((b"x-headgate-simulated", b"true"),)
+        if not exchange.stream:
+            body = writer.feed(list(said)) + writer.end()
+            return Reply(exchange.dialect, stream=False, body=body, headers=headers)
+        frames = _frames(said, writer)
+        return Reply(exchange.dialect, True, b"", SimulatedResponse(frames, behaviour), headers)
+
+    def _behaviour(self, asked: str) -> Behaviour:
+        found = _DIRECTIVE.search(asked)
+        given = {name: quoted or bare for name, quoted, bare in _OPTION.findall(found[1])} if found else {}
+        configured = {name: getattr(self.settings, name) for name in Behaviour.model_fields}
+        try:
+            return Behaviour(**{**configured, **given})
+        except pydantic.ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            raise InvalidRequest(f"[sim …] in the last message: {first['loc'][0]}: {first['msg']}") from None
+
+
+class SimulatedResponse:
+    """A stream as it would come from a provider, one token at a time."""
+
+    status = 200
+
+    def __init__(self, frames: Iterator[bytes], behaviour: Behaviour) -> None:
+        self.headers: list[tuple[bytes, bytes]] = []
+        self._frames = frames
+        self._behaviour = behaviour
+        self._given = 0
+
+    def header(self, name: bytes) -> bytes | None:
+        return None
+
+    async def read(self, limit: int) -> bytes:
+        return b"".join(self._frames)
+
+    async def chunk(self) -> bytes:
+        if self._given and self._behaviour.pace:
+            await asyncio.sleep(self._behaviour.pace)
+        if self._given == self._behaviour.cut:
+            raise ProviderCut("the simulated stream broke off, as it was told to")
+        self._given += 1
+        return next(self._frames, b"")
+
+    def finish(self) -> None:
+        """Nothing is held."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class Answer:
+    """The events of the answer to one request: the same request gets the same answer, but for its time."""
+
+    def __init__(self, request: chat.ChatRequest, behaviour: Behaviour, asked: str, model: str) -> None:
+        self.request = request
+        self.model = model
+        self.id = hashlib.sha256(f"{model}\0{asked}\0{len(request.messages)}".encode()).hexdigest()[:24]
+        self.tool = _tool(request, behaviour, asked)
+        self.stop: events.StopReason = "tool_use" if self.tool else "stop"
+        self.sequence: str | None = None
+        self.tokens = [] if self.tool else self._cut(self._text(behaviour, asked))
+
+    def __iter__(self) -> Iterator[events.Event]:
+        yield events.Start(id=self.id, model=f"simulated-{self.model}", created=int(time.time()))
+        reasoning = self.request.reasoning
+        thinks = reasoning is not None and reasoning.effort != "none" and reasoning.mode != "disabled"
+        produced = 0
+        for choice in range(self.request.n or 1):
+            block = 0
+            if thinks:
+                yield events.Thinking(text="This is simulated reasoning.", choice=choice)
+                yield events.Thinking(signature="c2ltdWxhdGVk", choice=choice)
+                block = 1
+            for token in self.tokens:
+                yield events.Text(text=token, choice=choice, block=block)
+            produced += len(self.tokens)
+            if self.tool:
+                arguments = msgspec.json.encode(_instance(self.tool.schema or {})).decode()
+                call = f"call_{self.id}" if not choice else f"call_{self.id}_{choice}"
+                yield events.ToolCall(id=call, name=self.tool.name, choice=choice, block=block)
+                yield events.ToolInput(json=arguments, choice=choice, block=block)
+                produced += len(arguments) // 4 + 1
+        prompt = sum(len(part.text) // 4 + 1 for message in self.request.messages for part in _texts(message))
+        yield events.Used(usage=Usage(input=prompt, output=produced, reasoning=5 if thinks else 0))
+        for choice in range(self.request.n or 1):
+            yield events.Stop(reason=self.stop, sequence=self.sequence, choice=choice)
+
+    def _text(self, behaviour: Behaviour, asked: str) -> str:
+        if behaviour.text is not None:
+            return behaviour.text
+        form = self.request.format
+        if form is not None and form.kind == "schema":
+            return msgspec.json.encode(_instance(form.schema or {})).decode()
+        if form is not None and form.kind == "json":
+            return '{"simulated":true}'
+        last = self.request.messages[-1] if self.request.messages else None
+        for part in last.parts if last else []:
+            if isinstance(part, chat.ToolResult):
+                result = " ".join(piece.text for piece in part.parts if isinstance(piece, chat.Text))
+                return f"This is a simulated answer; no model was asked. The tool said: {result[:200]}"
+        return f"This is a simulated answer; no model was asked. You said: {asked[:200]}"
+
+    def _cut(self, text: str) -> list[str]:
+        """The text's tokens, up to the first stop sequence and `max_tokens`."""
+        for sequence in self.request.stop:
+            at = text.find(sequence) if sequence else -1
+            if at >= 0:
+                text, self.sequence, self.stop = text[:at], sequence, "stop_sequence"
+        tokens = _TOKEN.findall(text)
+        limit = self.request.max_tokens
+        if limit is not None and len(tokens) > limit:
+            self.stop, self.sequence = "length", None
+            return tokens[:limit]
+        return tokens
+
+
+def _frames(said: Answer, writer: Any) -> Iterator[bytes]:
+    for event in said:
+        data = writer.feed([event])
+        if data:
+            yield data
+    tail = writer.end()
+    if tail:
+        yield tail
+
+
+def _texts(message: chat.Message) -> Iterator[chat.Text]:
+    return (part for part in message.parts if isinstance(part, chat.Text))
+
+
+def _asked(request: chat.ChatRequest) -> str:
+    for message in reversed(request.messages):
+        if message.role == "user":
+            text = "\n".join(part.text for part in _texts(message))
+            if text:
+                return text
+    return ""
+
+
+def _tool(request: chat.ChatRequest, behaviour: Behaviour, asked: str) -> chat.Tool | None:
+    """The tool to call: the one told to, the one the request insists on, or one whose name stands in the question."""
+    offered = {tool.name: tool for tool in request.tools if tool.builtin is None}
+    if behaviour.tool is not None:
+        return offered.get(behaviour.tool)
+    choice = request.tool_choice
+    if not offered or (choice is not None and choice.kind == "none"):
+        return None
+    if choice is not None and choice.kind == "tool":
+        return offered.get(choice.name or "")
+    last = request.messages[-1]
+    if any(isinstance(part, chat.ToolResult) for part in last.parts):
+        return None
+    if choice is not None and choice.kind == "required":
+        return next(iter(offered.values()))
+    return next((tool for name, tool in offered.items() if name in asked), None)
+
+
+def _instance(schema: dict[str, Any], depth: int = 0) -> Any:
+    """The simplest value that a JSON Schema of the usual kind allows."""
+    if "const" in schema:
+        return schema["const"]
+    if schema.get("enum"):
+        return schema["enum"][0]
+    for key in ("anyOf", "oneOf", "allOf"):
+        if schema.get(key):
+            return _instance(schema[key][0], depth + 1)
+    kind = schema.get("type", "object" if "properties" in schema else None)
+    kind = kind[0] if isinstance(kind, list) and kind else kind
+    if kind == "object" and depth < 10:
+        properties = schema.get("properties") or {}
+        wanted = schema.get("required") or list(properties)
+        return {name: _instance(properties.get(name) or {}, depth + 1) for name in wanted}
+    if kind == "array":
+        return [_instance(schema.get("items") or {}, depth + 1)] if schema.get("minItems") and depth < 10 else []
+    return {"string": "simulated", "integer": 0, "number": 0.0, "boolean": True, "null": None, "object": {}}.get(
+        str(kind), "simulated"
+    )

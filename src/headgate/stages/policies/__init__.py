@@ -1,0 +1,1 @@
+"""How targets are put in order: one policy per file."""

@@ -1,0 +1,48 @@
+"""Write the one record of the request when it is over, and count it."""
+
+from __future__ import annotations
+
+import time
+
+from headgate.core.errors import Overloaded
+from headgate.core.exchange import Exchange
+from headgate.core.ports import Journal, Meter
+from headgate.core.reply import Reply
+from headgate.stages.stage import Proceed
+
+
+class Record:
+    """The outermost stage: what it pushes on `ending` first is unwound last, when all is known."""
+
+    def __init__(self, journal: Journal, meter: Meter) -> None:
+        self.journal = journal
+        self.meter = meter
+
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
+        if self.journal.full:
+            raise Overloaded("records of requests cannot be kept at the moment; try again later", retry_after=1)
+        exchange.ending.callback(self.write, exchange)
+        reply = await proceed(exchange)
+        exchange.reply = reply
+        return reply
+
+    def write(self, exchange: Exchange) -> None:
+        record = exchange.record
+        record.duration = round(time.perf_counter() - exchange.clock, 6)
+        record.model = exchange.model or None
+        record.stream = exchange.stream
+        record.attempts = exchange.attempts
+        record.lost = exchange.lost
+        if exchange.caller is not None:
+            record.key = exchange.caller.key
+        if exchange.target is not None:
+            record.target = exchange.target.name
+        if exchange.reply is not None:
+            account = exchange.reply.account
+            record.usage = account.usage
+            record.finish = account.finish
+            record.upstream_id = account.id
+            if exchange.reply.lost:
+                record.lost = [*exchange.lost, *exchange.reply.lost]
+        self.journal.append(record)
+        self.meter.count(record)

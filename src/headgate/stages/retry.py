@@ -1,0 +1,78 @@
+"""Try the targets until one has begun to answer; after the first frame nothing is tried again."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass
+
+from headgate.core.errors import GatewayError, ProviderError
+from headgate.core.exchange import Exchange
+from headgate.core.record import Attempt
+from headgate.core.reply import Reply
+from headgate.core.target import Target
+from headgate.stages.stage import Proceed
+
+
+@dataclass(slots=True, frozen=True)
+class Retries:
+    """`attempts` over all targets; waits in seconds."""
+
+    attempts: int = 3
+    backoff: float = 0.2
+    max_backoff: float = 5.0
+
+
+class Retry:
+    """The next target at once; the same one again after a wait with full jitter, or as long as it asks for.
+
+    A target that asks (`retry-after`) for more than `max_backoff` is not waited for: its error goes to the client,
+    whose own SDK knows how to wait.
+    """
+
+    def __init__(self, retries: Retries) -> None:
+        self.retries = retries
+
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
+        targets = exchange.targets
+        count = max(self.retries.attempts, len(targets))
+        again: dict[Target, float] = {}
+        failure: GatewayError | None = None
+        for number in range(count):
+            target = targets[number % len(targets)]
+            wait = self._wait(number // len(targets), again.get(target))
+            if wait is None:
+                continue
+            if wait:
+                await asyncio.sleep(wait)
+            exchange.target = target
+            attempt = Attempt(target.name)
+            exchange.attempts.append(attempt)
+            started = time.perf_counter()
+            try:
+                reply = await proceed(exchange)
+            except GatewayError as error:
+                attempt.status = error.status
+                attempt.error = error.code
+                attempt.message = error.message[:500]
+                failure = error
+                if not (isinstance(error, ProviderError) and error.retryable):
+                    raise
+                again[target] = error.retry_after or 0.0
+            else:
+                attempt.status = 200
+                return reply
+            finally:
+                attempt.seconds = round(time.perf_counter() - started, 6)
+        assert failure is not None
+        raise failure
+
+    def _wait(self, turn: int, asked: float | None) -> float | None:
+        """Seconds before a target's next turn; None: do not try it again."""
+        if turn == 0 or asked is None:
+            return 0.0
+        if asked > self.retries.max_backoff:
+            return None
+        ceiling = min(self.retries.backoff * 2.0 ** (turn - 1), self.retries.max_backoff)
+        return max(asked, random.uniform(0, ceiling))  # noqa: S311  # jitter, not a secret

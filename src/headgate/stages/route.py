@@ -1,0 +1,102 @@
+"""Find the targets of the model that is asked for."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from headgate.core.errors import Forbidden, InternalError, UnknownModel
+from headgate.core.exchange import Caller, Exchange
+from headgate.core.reply import Reply
+from headgate.core.target import Provider, Target
+from headgate.stages.policies.policy import Policy
+from headgate.stages.stage import Proceed
+
+REMEMBERED = 10_000
+
+
+@dataclass(slots=True, frozen=True)
+class Alias:
+    """A name of the configuration: targets in the policy's order, then the fallbacks in their own."""
+
+    name: str
+    policy: Policy
+    targets: Sequence[Target]
+    fallbacks: Sequence[Target] = ()
+
+
+class Route:
+    """An alias of the configuration, or `provider/model` asked for directly."""
+
+    def __init__(self, aliases: Mapping[str, Alias], providers: Mapping[str, Provider]) -> None:
+        self.aliases = aliases
+        self.providers = providers
+        self._direct: dict[str, tuple[Target, ...]] = {}
+
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
+        model, caller = exchange.model, exchange.caller
+        alias = self.aliases.get(model)
+        targets = None if alias else self._directly(model)
+        if caller is not None and not caller.may_use(model):
+            if alias is None and targets is None:
+                raise self._unknown(model, caller)
+            raise Forbidden(
+                f"the key {caller.key!r} may not use the model {_short(model)}; "
+                f"it may use {_listed(self.names(caller))}",
+                param="model",
+            )
+        if alias is not None:
+            exchange.targets = [*alias.policy.rank(exchange, alias.targets), *alias.fallbacks]
+            exchange.record.decision = f"alias {model}: {type(alias.policy).__name__.lower()}"
+        elif targets is not None:
+            exchange.targets = targets
+            exchange.record.decision = "asked for directly"
+        else:
+            raise self._unknown(model, caller)
+        if not exchange.targets:
+            raise InternalError(f"the policy of {_short(model)} left no target")
+        return await proceed(exchange)
+
+    def names(self, caller: Caller) -> list[str]:
+        """What a caller may ask for by name."""
+        return [name for name in self.aliases if caller.may_use(name)]
+
+    def offers(self, model: str, caller: Caller) -> bool:
+        """Whether the caller may ask for this name, be it an alias or provider/model."""
+        return caller.may_use(model) and (model in self.aliases or self._directly(model) is not None)
+
+    def _directly(self, model: str) -> tuple[Target, ...] | None:
+        known = self._direct.get(model)
+        if known is not None:
+            return known
+        name, _, rest = model.partition("/")
+        provider = self.providers.get(name)
+        if provider is None or not rest:
+            return None
+        if len(self._direct) >= REMEMBERED:
+            self._direct.clear()
+        known = self._direct[model] = (Target(provider, rest),)
+        return known
+
+    def _unknown(self, model: str, caller: Caller | None) -> UnknownModel:
+        names = list(self.aliases) if caller is None else self.names(caller)
+        provider, slash, rest = model[:200].partition("/")
+        near = difflib.get_close_matches(model[:200], names, n=3, cutoff=0.5)
+        if slash and rest:
+            near += [f"{name}/{rest}" for name in difflib.get_close_matches(provider, list(self.providers), n=1)]
+        near = [name for name in near if caller is None or caller.may_use(name)]
+        hint = (
+            f"did you mean {_listed(near)}?"
+            if near
+            else "GET /v1/models lists what there is, or ask for provider/model"
+        )
+        return UnknownModel(f"there is no model {_short(model)}; {hint}", param="model")
+
+
+def _short(model: str) -> str:
+    return repr(model if len(model) <= 100 else model[:100] + "…")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(repr(name) for name in names[:10]) + (" …" if len(names) > 10 else "") if names else "none"

@@ -1,0 +1,17 @@
+"""Ask the target's provider: the end of the chain."""
+
+from __future__ import annotations
+
+from headgate.core.exchange import Exchange
+from headgate.core.ports import Upstream
+from headgate.core.reply import Reply
+
+
+class Send:
+    def __init__(self, upstream: Upstream) -> None:
+        self.upstream = upstream
+
+    async def __call__(self, exchange: Exchange) -> Reply:
+        target = exchange.target
+        assert target is not None
+        return await target.provider.send(exchange, self.upstream)

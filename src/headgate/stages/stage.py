@@ -1,0 +1,31 @@
+"""The contract of a stage, and how stages become one callable."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+from headgate.core.exchange import Exchange
+from headgate.core.reply import Reply
+
+Proceed = Callable[[Exchange], Awaitable[Reply]]
+
+
+class Stage(Protocol):
+    """One step of a request's way: look, change, answer by itself, or call `proceed` and look at what comes back.
+
+    A stage of your own is a class whose instances are called like this, named in the configuration by its dotted
+    path; its settings are the keyword arguments of its constructor.
+    """
+
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply: ...
+
+
+def chain(stages: Sequence[Stage], last: Proceed) -> Proceed:
+    """The stages around `last`, first one outermost; built once, not per request."""
+    proceed = last
+    for stage in reversed(stages):
+        call: Callable[..., Any] = stage
+        proceed = partial(call, proceed=proceed)
+    return proceed

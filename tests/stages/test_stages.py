@@ -1,0 +1,260 @@
+"""Each stage by itself: who may ask, what is read, where it goes, what is tried again."""
+
+import time
+
+import pytest
+from hypothesis import given, strategies as st
+
+from headgate.core.errors import (
+    Forbidden,
+    InvalidRequest,
+    ProviderRefused,
+    ProviderTimeout,
+    Unauthenticated,
+    UnknownModel,
+    UnsupportedMedia,
+)
+from headgate.core.exchange import Caller, Exchange
+from headgate.core.keys import digest
+from headgate.core.record import Record
+from headgate.core.target import Target
+from headgate.dialects import openai_chat
+from headgate.stages.authenticate import Authenticate
+from headgate.stages.policies.ordered import Ordered
+from headgate.stages.receive import Receive
+from headgate.stages.retry import Retries, Retry
+from headgate.stages.route import Alias, Route
+from headgate.stages.stage import chain
+
+KEY = b"hg-0123456789abcdef"
+
+
+class Host:
+    """As much of a provider as routing needs."""
+
+    def __init__(self, name):
+        self.name = name
+
+
+def exchange(body=b"{}", headers=(), model="", caller=None):
+    async def receive():
+        return body
+
+    record = Record(id="req_1", time=time.time())
+    made = Exchange("req_1", openai_chat, "/v1/chat/completions", list(headers), receive, time.perf_counter(), record)
+    made.model = model
+    made.caller = caller
+    return made
+
+
+async def given_back(exchange):
+    return exchange
+
+
+class TestAuthenticate:
+    stage = Authenticate({digest(KEY): Caller("k1"), digest(b"other-key-0123456"): Caller("k2")})
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            (b"authorization", b"Bearer " + KEY),
+            (b"authorization", b"bearer  " + KEY + b" "),
+            (b"x-api-key", KEY),
+            (b"api-key", KEY),
+            (b"x-goog-api-key", KEY),
+        ],
+    )
+    async def test_every_vendors_header_works(self, header):
+        seen = await self.stage(exchange(headers=[header]), given_back)
+        assert seen.caller.key == "k1"
+
+    async def test_a_valid_key_beside_a_foreign_one_counts(self):
+        seen = await self.stage(exchange(headers=[(b"authorization", b"Bearer no"), (b"x-api-key", KEY)]), given_back)
+        assert seen.caller.key == "k1"
+
+    async def test_without_a_key_the_error_says_how_to_send_one(self):
+        with pytest.raises(Unauthenticated, match="Authorization: Bearer"):
+            await self.stage(exchange(), given_back)
+
+    @given(st.binary())
+    def test_no_other_key_is_known(self, key):
+        if key.strip() in (KEY, b"other-key-0123456"):
+            return
+        with pytest.raises(Unauthenticated) as caught:
+            self.stage.find([(b"x-api-key", key)])
+        assert caught.value.status == 401
+
+    async def test_the_body_is_not_read_before_the_key_is_known(self):
+        read = []
+
+        async def receive():
+            read.append(1)
+            return b"{}"
+
+        asked = exchange()
+        asked.receive = receive
+        with pytest.raises(Unauthenticated):
+            await chain([self.stage, Receive()], given_back)(asked)
+        assert not read
+
+
+class TestReceive:
+    async def test_model_and_stream_are_read(self):
+        seen = await Receive()(exchange(b'{"model":"chat","stream":true}'), given_back)
+        assert (seen.model, seen.stream, seen.record.bytes_in) == ("chat", True, 30)
+
+    @pytest.mark.parametrize(
+        ("body", "param"),
+        [
+            (b"{}", "model"),
+            (b'{"model":3}', "model"),
+            (b'{"model":""}', "model"),
+            (b'{"model":"m","stream":"yes"}', "stream"),
+        ],
+    )
+    async def test_a_wrong_field_is_named(self, body, param):
+        with pytest.raises(InvalidRequest) as caught:
+            await Receive()(exchange(body), given_back)
+        assert caught.value.param == param
+
+    @pytest.mark.parametrize(
+        "kind",
+        [
+            b"text/plain",
+            b"application/x-www-form-urlencoded",
+            b"multipart/form-data; boundary=x",
+            b"application/json; charset=latin-1",
+        ],
+    )
+    async def test_other_content_types_are_refused(self, kind):
+        with pytest.raises(UnsupportedMedia):
+            await Receive()(exchange(b'{"model":"m"}', [(b"content-type", kind)]), given_back)
+
+    @pytest.mark.parametrize("kind", [b"application/json", b"application/json; charset=UTF-8", b"Application/JSON"])
+    async def test_json_is_taken_however_it_is_written(self, kind):
+        assert (await Receive()(exchange(b'{"model":"m"}', [(b"content-type", kind)]), given_back)).model == "m"
+
+
+class TestRoute:
+    a, b = Host("a"), Host("b")
+    stage = Route(
+        {
+            "chat": Alias("chat", Ordered(), [Target(a, "x/y")], [Target(b, "z")]),
+            "smart": Alias("smart", Ordered(), [Target(b, "z")]),
+        },
+        {"a": a, "b": b},
+    )
+
+    async def ask(self, model, caller=None):
+        return [target.name for target in (await self.stage(exchange(model=model, caller=caller), given_back)).targets]
+
+    async def test_an_alias_gives_targets_then_fallbacks(self):
+        assert await self.ask("chat") == ["a/x/y", "b/z"]
+
+    async def test_a_provider_is_asked_directly_with_slashes_in_the_model(self):
+        assert await self.ask("a/org/model-7b:free") == ["a/org/model-7b:free"]
+
+    @pytest.mark.parametrize(
+        ("model", "hint"), [("chatt", "'chat'"), ("aa/x", "'a/x'"), ("nothing-like-it", "/v1/models")]
+    )
+    async def test_an_unknown_model_gets_advice(self, model, hint):
+        with pytest.raises(UnknownModel) as caught:
+            await self.ask(model)
+        assert hint in caught.value.message
+        assert caught.value.param == "model"
+
+    async def test_a_key_may_use_what_it_lists(self):
+        caller = Caller("k", frozenset({"smart", "a/one"}), ("b/",))
+        assert await self.ask("smart", caller) == ["b/z"]
+        assert await self.ask("a/one", caller) == ["a/one"]
+        assert await self.ask("b/any/thing", caller) == ["b/any/thing"]
+        for model in ("chat", "a/two"):
+            with pytest.raises(Forbidden) as caught:
+                await self.ask(model, caller)
+            assert caught.value.status == 403
+
+    async def test_advice_does_not_tell_of_models_a_key_may_not_use(self):
+        with pytest.raises(UnknownModel) as caught:
+            await self.ask("chatt", Caller("k", frozenset({"smart"})))
+        assert "'chat'" not in caught.value.message
+
+    async def test_hostile_names_stay_harmless(self):
+        for model in ("x" * 1_000_000, "../../etc/passwd", "a/", "/", "a\nb: c", "__class__"):
+            with pytest.raises(UnknownModel) as caught:
+                await self.ask(model)
+            assert len(caught.value.message) < 500
+            assert "\n" not in caught.value.message
+
+
+class Script:
+    """What comes after Retry: an outcome for each call."""
+
+    def __init__(self, *outcomes):
+        self.outcomes = list(outcomes)
+        self.asked = []
+
+    async def __call__(self, exchange):
+        self.asked.append(exchange.target.name)
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+def refused(status, retry_after=None):
+    return ProviderRefused("no", status=status, retry_after=retry_after)
+
+
+class TestRetry:
+    one, two = Target(Host("a"), "m"), Target(Host("b"), "m")
+    stage = Retry(Retries(attempts=3, backoff=0.001, max_backoff=0.05))
+
+    async def run(self, script, *targets):
+        asked = exchange()
+        asked.targets = targets
+        try:
+            return await self.stage(asked, script), asked
+        except Exception as error:  # noqa: BLE001
+            return error, asked
+
+    async def test_the_next_target_answers_when_the_first_fails(self):
+        script = Script(ProviderTimeout("slow"), "reply")
+        reply, asked = await self.run(script, self.one, self.two)
+        assert reply == "reply"
+        assert script.asked == ["a/m", "b/m"]
+        assert [(attempt.target, attempt.error, attempt.status) for attempt in asked.attempts] == [
+            ("a/m", "provider_timeout", 504),
+            ("b/m", None, 200),
+        ]
+
+    @pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 504, 529])
+    async def test_what_may_pass_is_tried_again(self, status):
+        reply, _ = await self.run(Script(refused(status), refused(status), "reply"), self.one)
+        assert reply == "reply"
+
+    @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422])
+    async def test_what_will_not_pass_is_not(self, status):
+        script = Script(refused(status), "reply")
+        error, asked = await self.run(script, self.one, self.two)
+        assert error.status == status
+        assert len(asked.attempts) == 1
+
+    async def test_attempts_are_bounded_and_the_last_error_is_told(self):
+        error, asked = await self.run(Script(refused(500), refused(502), refused(503)), self.one)
+        assert (error.status, len(asked.attempts)) == (503, 3)
+
+    async def test_every_target_gets_its_turn_however_few_attempts(self):
+        targets = [Target(Host(name), "m") for name in "abcde"]
+        script = Script(*(refused(500) for _ in range(4)), "reply")
+        reply, _ = await self.run(script, *targets)
+        assert reply == "reply"
+
+    async def test_retry_after_is_waited_for(self):
+        began = time.perf_counter()
+        reply, _ = await self.run(Script(refused(429, 0.04), "reply"), self.one)
+        assert reply == "reply"
+        assert time.perf_counter() - began >= 0.04
+
+    async def test_a_target_that_asks_for_too_long_is_left_to_the_client(self):
+        error, asked = await self.run(Script(refused(429, 30), "reply"), self.one)
+        assert (error.retry_after, len(asked.attempts)) == (30, 1)
