@@ -1,0 +1,1 @@
+"""The records' way to disk and back."""

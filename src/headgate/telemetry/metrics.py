@@ -1,0 +1,305 @@
+"""Counts finished requests in plain dictionaries and lists, cheap enough to do for each; text is made when asked for.
+
+A label never holds what a stranger typed: a model is one that is configured or that a request was routed to, and
+each metric keeps at most so many series; what comes after is counted as "other", and that it was is counted too.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from headgate.core.record import Record
+from headgate.core.usage import Usage
+
+Labels = tuple[str, ...]
+Read = Callable[[], float | Mapping[Labels, float]]
+"""The value now: a number, or one for each combination of the metric's labels."""
+
+REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+TOKEN_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)
+TOKEN_CLASSES = tuple(
+    field.name for field in msgspec.structs.fields(Usage) if field.name not in ("server_tools", "reported")
+)
+
+_RARE_CLASSES = tuple(name for name in TOKEN_CLASSES if name not in ("input", "output", "cache_read", "reasoning"))
+UNKNOWN, OTHER, NONE = "unknown", "other", "none"
+
+
+class Family(NamedTuple):
+    """A metric: what it is called, what its labels are, and how values of several workers become one."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    help: str
+    labels: Labels = ()
+    across: Literal["sum", "max"] = "sum"
+
+
+COUNTED = (
+    Family(
+        "headgate_requests",
+        "counter",
+        "Finished requests; with metrics by key also labelled key.",
+        ("model", "provider", "status", "ending", "origin"),
+    ),
+    Family(
+        "headgate_request_seconds",
+        "histogram",
+        "Seconds from a request's arrival to its end.",
+        ("model", "provider"),
+    ),
+    Family(
+        "headgate_first_token_seconds",
+        "histogram",
+        "Seconds from a request's arrival to the first piece of the answer.",
+        ("model", "provider"),
+    ),
+    Family(
+        "headgate_tokens", "counter", "Tokens by class; the classes do not overlap.", ("model", "provider", "class")
+    ),
+    Family(
+        "headgate_attempts",
+        "counter",
+        'Calls of a target; the outcome is "answered" or the error\'s code.',
+        ("target", "outcome"),
+    ),
+    Family("headgate_config_reloads", "counter", "Configurations read again: applied or refused.", ("outcome",)),
+    Family("headgate_series_overflow", "counter", 'What was counted under "other" for want of room.', ("metric",)),
+)
+WATCHED = (
+    Family("headgate_in_flight", "gauge", "Requests being served."),
+    Family(
+        "headgate_upstream_connections",
+        "gauge",
+        "Connections to providers by origin (scheme://host:port) and state.",
+        ("origin", "state"),
+    ),
+    Family("headgate_upstream_connections_opened", "counter", "Connections to providers opened.", ("origin",)),
+    Family("headgate_journal_backlog_records", "gauge", "Records in memory because the disk does not take them."),
+    Family("headgate_journal_backlog_bytes", "gauge", "Bytes of memory these records use."),
+    Family("headgate_journal_segments", "gauge", "Files of the journal, of all workers.", across="max"),
+    Family("headgate_journal_bytes", "gauge", "Size of these files.", across="max"),
+    Family("headgate_journal_deleted_records", "counter", "Records deleted because the journal had grown too large."),
+    Family("headgate_config_loaded_timestamp_seconds", "gauge", "When the configuration was applied.", across="max"),
+)
+FAMILIES = {family.name: family for family in COUNTED + WATCHED}
+
+
+class Series(msgspec.Struct, frozen=True, array_like=True):
+    """One line of a counter or gauge, or one histogram (`counts` by bucket, the last one unbounded)."""
+
+    labels: Labels
+    value: float
+    counts: list[int] = []
+
+
+class State(msgspec.Struct):
+    """Everything one worker has counted: what is written for the others to read."""
+
+    run: str
+    worker: int
+    pid: int
+    series: dict[str, list[Series]]
+
+
+_Request = tuple[int, str, str | None, str | None]
+
+
+class _Row:
+    """What is counted for one model at one provider."""
+
+    __slots__ = ("first_token", "first_token_sum", "labels", "requests", "seconds", "seconds_sum", "tokens")
+
+    def __init__(self, labels: Labels) -> None:
+        self.labels = labels
+        self.requests: dict[_Request, int] = {}
+        self.seconds = [0] * (len(REQUEST_BUCKETS) + 1)
+        self.seconds_sum = 0.0
+        self.first_token = [0] * (len(TOKEN_BUCKETS) + 1)
+        self.first_token_sum = 0.0
+        self.tokens = dict.fromkeys(TOKEN_CLASSES, 0)
+
+
+class Metrics:
+    """Counts for one worker (`core.ports.Meter`). `count` belongs to the event loop; `state` may be read elsewhere."""
+
+    def __init__(
+        self,
+        *,
+        worker: int = 0,
+        pid: int = 0,
+        models: Collection[str] = frozenset(),
+        by_key: bool = False,
+        watched: Mapping[str, Read] | None = None,
+        max_rows: int = 500,
+        max_series: int = 5_000,
+    ) -> None:
+        """`models` are the configured names (see `configured`); `by_key` adds the key's name to headgate_requests.
+
+        `watched` gives the values of the metrics in WATCHED, by their names; any may be left out. Read in whichever
+        thread asks for `state`. `max_rows` bounds pairs of model and provider, `max_series` each other metric.
+        """
+        self.run = secrets.token_hex(8)
+        self.worker = worker
+        self.pid = pid
+        self.by_key = by_key
+        self._watched: dict[str, Read] = {}
+        self._max_rows = max_rows
+        self._max_series = max_series
+        self._requests = 0
+        """How many series of headgate_requests there are."""
+        self._rows: dict[Labels, _Row] = {}
+        self._found: dict[tuple[str | None, str | None], _Row] = {}
+        self._attempts: dict[tuple[str, str | None], int] = {}
+        self._overflow: dict[Labels, int] = {}
+        self._reloads = {("applied",): 0, ("refused",): 0}
+        self.loaded = time.time()
+        self.configured(models)
+        self.watch(watched or {})
+
+    def configured(self, models: Collection[str]) -> None:
+        """The names clients may ask for, from a configuration just applied."""
+        self._models = frozenset(models)
+        self._found.clear()
+
+    def reloaded(self, *, applied: bool) -> None:
+        """A configuration was read again, and applied or refused."""
+        self._reloads["applied" if applied else "refused",] += 1
+        if applied:
+            self.loaded = time.time()
+
+    def watch(self, watched: Mapping[str, Read]) -> None:
+        """Take further values from outside, by names of WATCHED. Raises KeyError for any other name."""
+        for name, read in watched.items():
+            if FAMILIES[name] not in WATCHED:
+                raise KeyError(name)
+            self._watched[name] = read
+
+    def count(self, record: Record) -> None:
+        """Add a finished request."""
+        row = self._found.get((record.model, record.target)) or self._row(record)
+        key = (record.status, record.ending, record.origin, record.key if self.by_key else None)
+        requests = row.requests
+        if key in requests:
+            requests[key] += 1
+        else:
+            self._new_request(requests, key)
+        duration = record.duration
+        row.seconds[bisect_left(REQUEST_BUCKETS, duration)] += 1
+        row.seconds_sum += duration
+        first = record.first_token
+        if first is not None:
+            row.first_token[bisect_left(TOKEN_BUCKETS, first)] += 1
+            row.first_token_sum += first
+        usage = record.usage
+        if usage is not None:
+            _count_tokens(row.tokens, usage)
+        for attempt in record.attempts:
+            tried = (attempt.target, attempt.error)
+            if tried in self._attempts:
+                self._attempts[tried] += 1
+            else:
+                self._new_attempt(tried)
+
+    def _row(self, record: Record) -> _Row:
+        """The row of a record's model and provider, made where there is none yet."""
+        model, target = record.model, record.target
+        configured = model is not None and model in self._models
+        provider = target.partition("/")[0] if target else NONE
+        label = (model if configured else target) or UNKNOWN
+        row = self._rows.get((label, provider))
+        if row is None:
+            if len(self._rows) >= self._max_rows and not configured and label != UNKNOWN:
+                self._overflowed("model")
+                label = OTHER
+            row = self._rows.setdefault((label, provider), _Row((label, provider)))
+        if label not in (UNKNOWN, OTHER) and len(self._found) < 4 * self._max_rows:
+            self._found[model, target] = row
+        return row
+
+    def _new_request(self, requests: dict[_Request, int], key: _Request) -> None:
+        if self._requests >= self._max_series:
+            self._overflowed("headgate_requests")
+            key = (0, OTHER, OTHER, OTHER)
+        elif key not in requests:
+            self._requests += 1
+        requests[key] = requests.get(key, 0) + 1
+
+    def _new_attempt(self, tried: tuple[str, str | None]) -> None:
+        if len(self._attempts) >= self._max_series:
+            self._overflowed("headgate_attempts")
+            tried = (OTHER, OTHER)
+        self._attempts[tried] = self._attempts.get(tried, 0) + 1
+
+    def _overflowed(self, metric: str) -> None:
+        self._overflow[metric,] = self._overflow.get((metric,), 0) + 1
+
+    def state(self) -> State:
+        """Everything counted so far and every watched value now; safe beside a running `count`."""
+        series: dict[str, list[Series]] = {family.name: [] for family in COUNTED}
+        for row in list(self._rows.copy().values()):
+            self._read_row(row, series)
+        series["headgate_attempts"] = [
+            Series((target, error or "answered"), n) for (target, error), n in self._attempts.copy().items()
+        ]
+        series["headgate_config_reloads"] = [Series(labels, n) for labels, n in self._reloads.items()]
+        series["headgate_series_overflow"] = [Series(labels, n) for labels, n in self._overflow.copy().items()]
+        for name, read in self._watched.items():
+            value = read()
+            values = value if isinstance(value, Mapping) else {(): value}
+            series[name] = [Series(labels, n) for labels, n in values.items()]
+        if "headgate_config_loaded_timestamp_seconds" not in self._watched:
+            series["headgate_config_loaded_timestamp_seconds"] = [Series((), self.loaded)]
+        return State(self.run, self.worker, self.pid, series)
+
+    def _read_row(self, row: _Row, series: dict[str, list[Series]]) -> None:
+        for (status, ending, origin, key), n in row.requests.copy().items():
+            labels = (*row.labels, str(status) if status else OTHER, ending, origin or NONE)
+            series["headgate_requests"].append(Series((*labels, key or NONE) if self.by_key else labels, n))
+        series["headgate_request_seconds"].append(Series(row.labels, row.seconds_sum, row.seconds[:]))
+        if any(row.first_token):
+            series["headgate_first_token_seconds"].append(Series(row.labels, row.first_token_sum, row.first_token[:]))
+        series["headgate_tokens"] += [Series((*row.labels, name), n) for name, n in row.tokens.items() if n]
+
+
+def _count_tokens(tokens: dict[str, int], usage: Usage) -> None:
+    if usage.input:
+        tokens["input"] += usage.input
+    if usage.output:
+        tokens["output"] += usage.output
+    if usage.cache_read:
+        tokens["cache_read"] += usage.cache_read
+    if usage.reasoning:
+        tokens["reasoning"] += usage.reasoning
+    for name in _RARE_CLASSES:
+        number = getattr(usage, name)
+        if number:
+            tokens[name] += number
+
+
+def merged(states: Sequence[State], retired: Mapping[str, Sequence[Series]]) -> dict[str, list[Series]]:
+    """One set of series out of several workers' states and of what workers that are gone had counted."""
+    total: dict[str, dict[Labels, Series]] = {}
+    for series in [state.series for state in states] + [dict(retired)]:
+        for name, lines in series.items():
+            family = FAMILIES.get(name)
+            if family is None:
+                continue
+            into = total.setdefault(name, {})
+            for line in lines:
+                into[line.labels] = _join(family, into[line.labels], line) if line.labels in into else line
+    return {name: list(lines.values()) for name, lines in total.items()}
+
+
+def _join(family: Family, one: Series, two: Series) -> Series:
+    if family.across == "max":
+        return Series(one.labels, max(one.value, two.value))
+    if len(one.counts) != len(two.counts):
+        return one  # another version's buckets
+    return Series(one.labels, one.value + two.value, [a + b for a, b in zip(one.counts, two.counts, strict=True)])

@@ -1,0 +1,195 @@
+"""What is counted adds up, whatever labels strangers try to make us keep."""
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from headgate.core.record import Attempt, Record
+from headgate.core.usage import Usage
+from headgate.telemetry.metrics import (
+    REQUEST_BUCKETS,
+    TOKEN_CLASSES,
+    WATCHED,
+    Metrics,
+    Series,
+    State,
+    merged,
+)
+
+
+def a_record(**fields):
+    return Record(**{"id": "x", "time": 1.0, "model": "chat", "target": "openai/gpt-4o", "status": 200} | fields)
+
+
+def series(metrics, name):
+    return {line.labels: line.value for line in metrics.state().series.get(name, [])}
+
+
+@pytest.fixture
+def metrics():
+    return Metrics(models={"chat", "smart"})
+
+
+def test_requests_are_counted_by_what_became_of_them(metrics):
+    for fields in ({}, {}, {"status": 502, "ending": "failed", "origin": "provider"}, {"model": "smart"}):
+        metrics.count(a_record(**fields))
+    assert series(metrics, "headgate_requests") == {
+        ("chat", "openai", "200", "complete", "none"): 2,
+        ("chat", "openai", "502", "failed", "provider"): 1,
+        ("smart", "openai", "200", "complete", "none"): 1,
+    }
+
+
+def test_keys_are_a_label_where_asked():
+    metrics = Metrics(models={"chat"}, by_key=True)
+    metrics.count(a_record(key="demo"))
+    metrics.count(a_record())
+    assert {labels[-1] for labels in series(metrics, "headgate_requests")} == {"demo", "none"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "labels"),
+    [
+        ({"model": "chat", "target": "openai/gpt-4o"}, ("chat", "openai")),
+        ({"model": "chat", "target": None, "status": 503}, ("chat", "none")),
+        ({"model": "groq/llama/3", "target": "groq/llama/3"}, ("groq/llama/3", "groq")),
+        ({"model": "<script>", "target": None, "status": 404}, ("unknown", "none")),
+        ({"model": None, "target": None, "status": 401}, ("unknown", "none")),
+        ({"model": "free text", "target": "groq/llama"}, ("groq/llama", "groq")),
+    ],
+)
+def test_a_model_is_what_was_routed_never_what_was_typed(metrics, fields, labels):
+    for _ in range(2):
+        metrics.count(a_record(**fields))
+    assert {row[:2] for row in series(metrics, "headgate_requests")} == {labels}
+
+
+def test_strangers_cannot_make_series(metrics):
+    for n in range(5_000):
+        metrics.count(a_record(model=f"guess-{n}", target=None, status=404, ending="refused", origin="gateway"))
+    assert series(metrics, "headgate_requests") == {("unknown", "none", "404", "refused", "gateway"): 5_000}
+    assert len(metrics._found) == 0, "nor memory"
+
+
+def test_direct_models_beyond_the_bound_are_other_but_configured_ones_always_count():
+    metrics = Metrics(models={"chat"}, max_rows=10)
+    for n in range(50):
+        name = f"openai/made-up-{n}"
+        metrics.count(a_record(model=name, target=name, attempts=[Attempt(name, 0.1)]))
+    metrics.count(a_record(model="chat"))
+    counted = series(metrics, "headgate_requests")
+    assert counted["other", "openai", "200", "complete", "none"] == 40
+    assert counted["chat", "openai", "200", "complete", "none"] == 1
+    assert sum(counted.values()) == 51
+    assert series(metrics, "headgate_series_overflow") == {("model",): 40}
+
+
+def test_statuses_and_attempts_beyond_the_bound_are_other():
+    metrics = Metrics(models={"chat"}, max_series=5)
+    for status in range(200, 260):
+        metrics.count(a_record(status=status, attempts=[Attempt(f"openai/m{status}", 0.1, error="provider_timeout")]))
+    requests, attempts = series(metrics, "headgate_requests"), series(metrics, "headgate_attempts")
+    assert len(requests) == len(attempts) == 6
+    assert sum(requests.values()) == sum(attempts.values()) == 60
+    assert attempts["other", "other"] == 55
+    overflow = series(metrics, "headgate_series_overflow")
+    assert overflow == {("headgate_requests",): 55, ("headgate_attempts",): 55}
+
+
+def test_attempts_are_counted_by_target_and_outcome(metrics):
+    tries = [Attempt("openai/gpt-4o", 1.0, error="provider_timeout"), Attempt("claude/sonnet", 0.2, status=200)]
+    metrics.count(a_record(target="claude/sonnet", attempts=tries))
+    assert series(metrics, "headgate_attempts") == {
+        ("openai/gpt-4o", "provider_timeout"): 1,
+        ("claude/sonnet", "answered"): 1,
+    }
+
+
+def test_every_class_of_tokens_is_counted(metrics):
+    usage = Usage(**{name: n for n, name in enumerate(TOKEN_CLASSES, 1)}, reported={"x": 1}, server_tools={"web": 2})
+    metrics.count(a_record(usage=usage))
+    metrics.count(a_record(usage=usage))
+    assert series(metrics, "headgate_tokens") == {
+        ("chat", "openai", name): 2 * n for n, name in enumerate(TOKEN_CLASSES, 1)
+    }
+    assert sum(series(metrics, "headgate_tokens").values()) == 2 * (usage.prompt + usage.completion)
+
+
+@given(st.lists(st.floats(0, 1_000), max_size=50))
+@settings(deadline=None)
+def test_histograms_hold_every_observation(durations):
+    metrics = Metrics()
+    for duration in durations:
+        metrics.count(a_record(duration=duration, first_token=duration / 2))
+    state = metrics.state().series
+    for name in ("headgate_request_seconds", "headgate_first_token_seconds"):
+        assert sum(sum(line.counts) for line in state[name]) == len(durations)
+    for line in state["headgate_request_seconds"]:
+        assert line.value == pytest.approx(sum(durations))
+        for bound, n in zip(REQUEST_BUCKETS, line.counts, strict=False):
+            lower = max((b for b in REQUEST_BUCKETS if b < bound), default=-1.0)
+            assert n == sum(lower < duration <= bound for duration in durations)
+
+
+def test_no_first_token_is_no_observation(metrics):
+    metrics.count(a_record(first_token=None))
+    assert metrics.state().series["headgate_first_token_seconds"] == []
+
+
+def test_what_others_know_is_read_when_asked():
+    level = {"now": 1}
+    metrics = Metrics(watched={"headgate_in_flight": lambda: level["now"]})
+    metrics.watch({"headgate_upstream_connections": lambda: {("https://api.openai.com:443", "idle"): 3}})
+    level["now"] = 7
+    assert series(metrics, "headgate_in_flight") == {(): 7}
+    assert series(metrics, "headgate_upstream_connections") == {("https://api.openai.com:443", "idle"): 3}
+    for wrong in ("headgate_made_up", "headgate_requests"):
+        with pytest.raises(KeyError):
+            metrics.watch({wrong: lambda: 1})
+
+
+def test_reloads_are_counted_and_the_time_of_the_last_told(metrics):
+    before = metrics.loaded
+    metrics.reloaded(applied=False)
+    assert metrics.loaded == before
+    metrics.reloaded(applied=True)
+    assert metrics.loaded > before
+    assert series(metrics, "headgate_config_reloads") == {("applied",): 1, ("refused",): 1}
+
+
+def test_a_model_that_is_no_longer_configured_is_no_label(metrics):
+    metrics.count(a_record(target=None))
+    metrics.configured({"smart"})
+    metrics.count(a_record(target=None))
+    assert {labels[0] for labels in series(metrics, "headgate_requests")} == {"chat", "unknown"}
+
+
+def test_workers_are_added_and_what_all_see_is_not():
+    def state(worker, requests, in_flight, segments):
+        lines = {
+            "headgate_requests": [Series(("chat",), requests)],
+            "headgate_in_flight": [Series((), in_flight)],
+            "headgate_journal_segments": [Series((), segments)],
+            "headgate_request_seconds": [Series(("chat",), 1.5, [1, 2])],
+            "headgate_of_another_version": [Series((), 1)],
+        }
+        return State("r", worker, 1, lines)
+
+    gone = {"headgate_requests": [Series(("chat",), 100), Series(("old",), 1)]}
+    assert merged([state(0, 5, 2, 9), state(1, 7, 3, 8)], gone) == {
+        "headgate_requests": [Series(("chat",), 112), Series(("old",), 1)],
+        "headgate_in_flight": [Series((), 5)],
+        "headgate_journal_segments": [Series((), 9)],
+        "headgate_request_seconds": [Series(("chat",), 3.0, [2, 4])],
+    }
+
+
+def test_a_state_comes_back_from_json(metrics):
+    metrics.count(a_record(usage=Usage(input=3), first_token=0.1))
+    state = metrics.state()
+    assert msgspec.json.decode(msgspec.json.encode(state), type=State) == state
+
+
+def test_every_watched_metric_has_a_plain_name():
+    assert all(family.name.startswith("headgate_") and not family.name.endswith("_total") for family in WATCHED)
