@@ -1,0 +1,278 @@
+"""The command line: parses arguments, nothing else; what a command needs is imported inside it."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import traceback
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from headgate.config.load import Loaded
+    from headgate.config.problems import ConfigError
+
+FAILED, BAD_USE, INTERRUPTED = 1, 2, 130
+SINCE = re.compile(r"(\d{1,6})([smhdw])\Z")
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+config_option = click.option(
+    "--config", "-c", type=FILE, help="Configuration file. Default: $HEADGATE_CONFIG, ./headgate.yaml, else discovery."
+)
+data_dir_option = click.option("--data-dir", type=FOLDER, help="Data directory. Default: the configuration's.")
+
+
+def main() -> None:
+    """Run the command line; exit codes are those of docs/reference/cli.md."""
+    sys.excepthook = _one_line
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("headgate: interrupted", err=True)
+        code = INTERRUPTED
+    except BrokenPipeError:
+        # whoever read our output has had enough (`headgate records | head`)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = FAILED
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """An unhandled failure as one line. Its text may hold a secret, so only an OSError's is shown."""
+    if "--debug" in sys.argv[1:]:
+        traceback.print_exception(kind, error, trace)
+        return
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"headgate: {where}{error.strerror}", err=True)
+        return
+    frames = traceback.extract_tb(trace)
+    place = f" in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    click.echo(f"headgate: internal error ({kind.__name__}{place}); `headgate --debug …` shows all of it", err=True)
+
+
+class Refused(click.ClickException):
+    """The configuration cannot be used: every problem on a line of its own."""
+
+    exit_code = BAD_USE
+
+    def __init__(self, error: ConfigError) -> None:
+        super().__init__(str(error))
+        self.count = len(error.problems)
+
+    def show(self, file: Any = None) -> None:
+        click.echo(self.message, err=True)
+        problems = "1 problem" if self.count == 1 else f"{self.count} problems"
+        click.echo(f"headgate: {problems} in the configuration", err=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.option("--debug", is_flag=True, help="Show the whole traceback of an internal error.")
+def cli(debug: bool) -> None:
+    """Headgate: one server between applications and every model provider."""
+
+
+@cli.command()
+@config_option
+@click.option("--host", help="Address to listen on, instead of the configuration's.")
+@click.option("--port", type=int, help="Port to listen on, instead of the configuration's.")
+@click.option("--workers", type=int, help="Processes that serve requests, instead of the configuration's.")
+@click.option("--data-dir", type=FOLDER, help="Data directory, instead of the configuration's.")
+def serve(
+    config: Path | None, host: str | None, port: int | None, workers: int | None, data_dir: Path | None
+) -> int | None:
+    """Start the gateway."""
+    folder = str(data_dir.absolute()) if data_dir else None
+    given = {"server.host": host, "server.port": port, "server.workers": workers, "data_dir": folder}
+    loaded = _load(config, {path: value for path, value in given.items() if value is not None})
+    from headgate.config.problems import ConfigError
+    from headgate.server.main import serve as run
+
+    try:
+        return run(loaded)
+    except ConfigError as error:
+        raise Refused(error) from error
+
+
+@cli.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check(config: Path | None, as_json: bool) -> int:
+    """Say what is wrong with the configuration; exit code 2 if anything is."""
+    if as_json:
+        return _check_json(config)
+    loaded = _load(config, {})
+    for warning in loaded.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    for reason in loaded.reasons:
+        click.echo(reason)
+    found = loaded.config
+    parts = (("provider", found.providers), ("model", found.models), ("key", found.keys))
+    counts = ", ".join(f"{len(part)} {name}{'s' * (len(part) != 1)}" for name, part in parts)
+    click.echo(f"{loaded.path or 'no file'}: in order ({counts})")
+    return 0
+
+
+def _check_json(config: Path | None) -> int:
+    import json
+
+    from headgate.config.load import load
+    from headgate.config.problems import ConfigError
+
+    answer: dict[str, Any] = {"ok": True, "file": None, "problems": [], "warnings": [], "reasons": []}
+    try:
+        loaded = load(config, os.environ)
+    except ConfigError as error:
+        names = ("file", "line", "column", "path", "message", "hint")
+        answer["problems"] = [{name: getattr(problem, name) for name in names} for problem in error.problems]
+        answer["ok"] = False
+    else:
+        answer["file"] = str(loaded.path) if loaded.path else None
+        answer["warnings"], answer["reasons"] = list(loaded.warnings), list(loaded.reasons)
+    click.echo(json.dumps(answer, indent=2))
+    return 0 if answer["ok"] else BAD_USE
+
+
+def _load(path: Path | None, overrides: dict[str, Any]) -> Loaded:
+    from headgate.config.load import load
+    from headgate.config.problems import ConfigError
+
+    try:
+        return load(path, os.environ, overrides)
+    except ConfigError as error:
+        raise Refused(error) from error
+
+
+def _folder(config: Path | None, data_dir: Path | None) -> Path:
+    if data_dir is not None:
+        return data_dir
+    from headgate.config.load import data_dir as configured
+    from headgate.config.problems import ConfigError
+
+    try:
+        return configured(config, os.environ)
+    except ConfigError as error:
+        raise Refused(error) from error
+
+
+@cli.command()
+def version() -> None:
+    """Print the version."""
+    from headgate import __version__
+
+    click.echo(f"headgate {__version__}")
+
+
+def moment(text: str, now: datetime) -> datetime:
+    """`10m` ago (s, m, h, d, w), or a time as ISO 8601 writes it. Raises ValueError."""
+    match = SINCE.match(text)
+    if match:
+        return now - timedelta(**{UNITS[match[2]]: int(match[1])})
+    return datetime.fromisoformat(text)
+
+
+def _since(context: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        return moment(value, datetime.now(UTC))
+    except (ValueError, OverflowError) as error:
+        message = f"{value!r} is neither an age (45s, 10m, 2h, 3d, 1w) nor a time (2026-01-01T12:00)"
+        raise click.BadParameter(message) from error
+
+
+@cli.command()
+@click.option("--follow", "-f", is_flag=True, help="Print new records as they come.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one record per line.")
+@click.option("--id", "id_", help="Only the request of this id.")
+@click.option("--key", help="Only requests of the key of this name.")
+@click.option("--model", help="Only requests for this model.")
+@click.option("--target", help="Only requests answered by this provider/model, or provider.")
+@click.option("--status", help="Only replies of this HTTP status: 429, or 5xx.")
+@click.option("--ending", help="Only requests that ended so: complete, failed, refused, cut, cancelled.")
+@click.option("--since", callback=_since, help="Only records since: 10m (s, m, h, d, w) or 2026-01-01T12:00.")
+@click.option("--limit", "-n", type=click.IntRange(min=1), help="Only the latest so many.")
+@config_option
+@data_dir_option
+def records(config: Path | None, data_dir: Path | None, id_: str | None, **wanted: Any) -> None:
+    """Print the records of requests."""
+    from headgate.journal.show import show
+
+    show(_folder(config, data_dir), id=id_, **wanted)
+
+
+@cli.group()
+def key() -> None:
+    """Make keys."""
+
+
+@key.command()
+def new() -> None:
+    """Make a key for a client: print it, and the hash to put into the configuration instead of it."""
+    from headgate.config.secrets import hash_key, new_key
+
+    made = new_key()
+    click.echo(f"key:      {made}")
+    click.echo(f"key_hash: sha256:{hash_key(made)}")
+
+
+@key.command()
+@click.option("--new", "replace", is_flag=True, help="Make a new key in place of the old one, and print it.")
+@config_option
+@data_dir_option
+def admin(config: Path | None, data_dir: Path | None, replace: bool) -> None:
+    """Replace the admin key. It is printed once: only its hash is kept."""
+    if not replace:
+        raise click.UsageError("the admin key cannot be shown again; --new makes another in its place")
+    from headgate.config import admin_key
+    from headgate.config.problems import ConfigError
+
+    try:
+        click.echo(admin_key.replace(_folder(config, data_dir)))
+    except ConfigError as error:
+        raise Refused(error) from error
+    if admin_key.VARIABLE in os.environ:
+        click.echo(f"warning: {admin_key.VARIABLE} is set: where it is, it is the admin key instead", err=True)
+
+
+@cli.group(name="config")
+def configuration() -> None:
+    """Describe the configuration."""
+
+
+@configuration.command()
+def schema() -> None:
+    """Print the JSON schema of the configuration file, for editors."""
+    from headgate.config.reference import json_schema
+
+    click.echo(json_schema(), nl=False)
+
+
+@configuration.command()
+def reference() -> None:
+    """Print the reference page of every key."""
+    from headgate.config.reference import page
+
+    click.echo(page(), nl=False)
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print a completion script for your shell: eval "$(headgate completion bash)"."""
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(shell)
+    assert found is not None
+    click.echo(found(cli, {}, "headgate", "_HEADGATE_COMPLETE").source())

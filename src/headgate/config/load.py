@@ -1,0 +1,356 @@
+"""Reads the configuration: file or discovery, variables, secrets, types, cross checks; all that is wrong at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pydantic
+from pydantic import SecretStr
+
+from headgate.config import checks, discover
+from headgate.config.admin_key import VARIABLE as ADMIN_VARIABLE
+from headgate.config.document import MAX_BYTES, Node, made, parse
+from headgate.config.explain import explain, found
+from headgate.config.interpolate import fill
+from headgate.config.problems import ConfigError, Problem, dotted
+from headgate.config.schema import Config, Key, Model, ProviderEntry, Stage
+from headgate.config.secrets import SECRET_NAME, SecretError, follow, is_reference
+from headgate.core.plugin import PluginNotFound, names, suggestion
+from headgate.core.plugin import load as load_plugin
+from headgate.providers.provider import Provider
+
+T = TypeVar("T", bound=pydantic.BaseModel)
+
+SCRUBBED = 8
+"""Characters a secret needs to be searched for in logs: shorter ones would hit ordinary words."""
+NO_KEY = "none"
+COMMAND_LINE = "command line"
+
+
+@dataclass(slots=True, frozen=True)
+class Loaded:
+    """A configuration that can be used, and where it came from."""
+
+    config: Config
+    path: Path | None
+    """The file; None when nothing but the environment was read."""
+    warnings: Sequence[str]
+    reasons: Sequence[str]
+    """Without a file: sentences that say what was found and taken."""
+    sample: str | None
+    """A model to try, for the line printed at the start."""
+    files: frozenset[Path]
+    """Every file that was read: a change of one is a reason to load again."""
+    secrets: frozenset[str]
+    """Strings that must not appear in a log."""
+    overrides: Mapping[str, Any]
+
+    def again(self, environ: Mapping[str, str]) -> Loaded:
+        """The same, read anew. Raises ConfigError."""
+        return load(self.path, environ, self.overrides) if self.path else _discovered(environ, self.overrides)
+
+
+def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None) -> Loaded:
+    """Read the file at `path`; without one $HEADGATE_CONFIG, ./headgate.yaml or ./headgate.yml, else discover.
+
+    `overrides` are values of the command line by their dotted path (`server.port`). Raises ConfigError.
+    """
+    path = path or discover.default_path(environ, Path.cwd())
+    if path is None:
+        return _discovered(environ, overrides or {})
+    path = path.absolute()
+    reading = _Reading(str(_shown(path)), path.parent, environ, overrides or {})
+    reading.root = parse(_bytes(path), reading.file)
+    reading.files.add(path)
+    return reading.finish(path)
+
+
+def _discovered(environ: Mapping[str, str], overrides: Mapping[str, Any]) -> Loaded:
+    found_there = discover.discover(environ)
+    reading = _Reading("environment", Path.cwd(), environ, overrides)
+    reading.root = made(found_there.document)
+    return reading.finish(None, found_there.reasons, found_there.sample)
+
+
+def data_dir(path: Path | None, environ: Mapping[str, str]) -> Path:
+    """Where the data directory is, whatever else is wrong with the configuration (for commands that need only this).
+
+    Raises ConfigError where the file is not YAML or its data_dir cannot be read.
+    """
+    path = path or discover.default_path(environ, Path.cwd())
+    if path is None:
+        return Path.cwd() / Config().data_dir
+    path = path.absolute()
+    reading = _Reading(str(_shown(path)), path.parent, environ, {})
+    root = parse(_bytes(path), reading.file)
+    node = root.at(("data_dir",))
+    reading.root = made({}) if node is None else Node({"data_dir": node}, 1, 1, keys=root.keys)
+    reading.fill()
+    config = reading.config()
+    if reading.problems:
+        raise ConfigError(reading.problems)
+    return config.data_dir
+
+
+def without(value: Any, unknown: Sequence[tuple[str | int, ...]]) -> Any:
+    """`value`, a tree that is ours to change, less what stands at these places."""
+    for *parents, last in unknown:
+        place = value
+        for part in parents:
+            place = place[part]
+        del place[last]
+    return value
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        hint = "check the path, or start without a file" if isinstance(error, FileNotFoundError) else ""
+        raise ConfigError([Problem(str(path), 0, 0, "", f"cannot be read: {error.strerror}", hint)]) from error
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+class _Reading:
+    """One reading of one document; collects what is wrong on the way."""
+
+    def __init__(self, file: str, folder: Path, environ: Mapping[str, str], overrides: Mapping[str, Any]) -> None:
+        self.file = file
+        self.overrides = dict(overrides)
+        self.folder = folder
+        self.environ = environ
+        self.root = made({})
+        self.problems: list[Problem] = []
+        self.files: set[Path] = set()
+        self.secrets: set[str] = set()
+
+    def problem(self, path: Sequence[str | int], message: str, hint: str = "") -> None:
+        line, column = self.root.place(path)
+        file = COMMAND_LINE if dotted(path) in self.overrides else self.file
+        self.problems.append(Problem(file, line, column, dotted(path), message, hint))
+
+    def finish(self, path: Path | None, reasons: Sequence[str] = (), sample: str | None = None) -> Loaded:
+        if not isinstance(self.root.value, dict):
+            self.problem((), f"expected a mapping (`name: value`), found {found(self.root)}")
+            raise ConfigError(self.problems)
+        if path is not None:
+            self.fill()
+            self.plugins_beside()
+        self.override()
+        self.secret(self.environ.get(ADMIN_VARIABLE, ""))
+        config = self.config()
+        checks.check(config, self.root, self.problem)
+        if self.problems:
+            raise ConfigError(self.problems)
+        warnings = checks.warnings(config)
+        files, secrets = frozenset(self.files), frozenset(self.secrets)
+        return Loaded(config, path, warnings, reasons, sample, files, secrets, self.overrides)
+
+    def fill(self) -> None:
+        """Put the environment's variables into every text of the document (once where an alias repeats it)."""
+        done: set[int] = set()
+        for path, node in self.root.scalars():
+            if id(node) in done or not isinstance(node.value, str):
+                continue
+            done.add(id(node))
+            filled = fill(node.value, self.environ)
+            node.value = filled.text
+            for message, hint in filled.wrong:
+                self.problem(path, message, hint)
+            for name in filled.names:
+                if SECRET_NAME.search(name):
+                    self.secret(self.environ[name])
+
+    def secret(self, value: str) -> None:
+        if len(value) >= SCRUBBED:
+            self.secrets.add(value)
+
+    def override(self) -> None:
+        for path, value in self.overrides.items():
+            node = self.root
+            *parents, last = path.split(".")
+            for part in parents:
+                below = node.value.get(part)
+                if below is None or not isinstance(below.value, dict):
+                    below = made({})
+                    self.set(node, part, below)
+                node = below
+            self.set(node, last, made(value))
+
+    def set(self, node: Node, key: str, value: Node) -> None:
+        assert node.keys is not None
+        node.value[key] = value
+        node.keys[key] = (value.line, value.column)
+
+    def plugins_beside(self) -> None:
+        """A plug-in may stand beside the configuration file; last in the path, so that it shadows nothing."""
+        if str(self.folder) not in sys.path:
+            sys.path.append(str(self.folder))
+
+    def config(self) -> Config:
+        """The parts that can be read; what cannot has become a problem and is left out."""
+        parts: dict[str, Any] = {}
+        for name, node in self.root.value.items():
+            if name not in Config.model_fields:
+                self.problem((name,), f"unknown key `{name}`", suggestion(name, list(Config.model_fields)))
+            elif node.value is not None:
+                part = self.section(name, node)
+                if part is not None:
+                    parts[name] = part
+        config = Config.model_construct(**parts)
+        config.data_dir = self.folder / config.data_dir.expanduser()
+        self.readable(config.upstream, "ca_file", ("upstream",))
+        if config.server.tls is not None:
+            self.readable(config.server.tls, "cert", ("server", "tls"))
+            self.readable(config.server.tls, "key", ("server", "tls"))
+        return config
+
+    def section(self, name: str, node: Node) -> Any:
+        match name:
+            case "providers":
+                return self.mapping(node, name, self.provider)
+            case "models":
+                return self.mapping(node, name, lambda key, value: self.read(Model, value, (name, key)))
+            case "keys":
+                return self.sequence(node, name, Key)
+            case "stages":
+                return self.sequence(node, name, Stage)
+            case "data_dir":
+                if isinstance(node.value, str) and node.value:
+                    return Path(node.value)
+                self.problem((name,), f"expected a path, found {found(node)}")
+                return None
+            case "dialects":
+                return self.paths(node, name)
+        kind: Any = Config.model_fields[name].annotation
+        return self.read(kind, node, (name,))
+
+    def paths(self, node: Node, name: str) -> list[str] | None:
+        if not isinstance(node.value, list):
+            self.problem((name,), f"expected a list, found {found(node)}")
+            return None
+        for index, entry in enumerate(node.value):
+            if not isinstance(entry.value, str):
+                self.problem((name, index), f"expected text, found {found(entry)}")
+        return [entry.value for entry in node.value if isinstance(entry.value, str)]
+
+    def mapping(self, node: Node, name: str, read: Any) -> dict[str, Any] | None:
+        if not isinstance(node.value, dict):
+            self.problem((name,), f"expected a mapping (`name: value`), found {found(node)}")
+            return None
+        read_in = {key: read(key, value) for key, value in node.value.items()}
+        return {key: value for key, value in read_in.items() if value is not None}
+
+    def sequence(self, node: Node, name: str, kind: type[T]) -> list[T] | None:
+        if not isinstance(node.value, list):
+            self.problem((name,), f"expected a list, found {found(node)}")
+            return None
+        read_in = [self.read(kind, value, (name, index)) for index, value in enumerate(node.value)]
+        return [value for value in read_in if value is not None]
+
+    def read(self, kind: type[T], node: Node, path: tuple[str | int, ...]) -> T | None:
+        """A part of the document as its type says, its secrets followed; None when it is wrong."""
+        return self.validate(kind, node.plain(), path)
+
+    def validate(self, kind: type[T], value: Any, path: tuple[str | int, ...]) -> T | None:
+        before = len(self.problems)
+        try:
+            part = kind.model_validate(value)
+        except pydantic.ValidationError as errors:
+            told = errors.errors(include_url=False, include_input=False)
+            for error in told:
+                place = (*path, *error["loc"])
+                self.problem(place, *explain(error, kind, self.root.at(place)))
+            unknown = [error["loc"] for error in told if error["type"] == "extra_forbidden"]
+            if len(unknown) < len(told):
+                return None
+            # without its unknown keys the part can be read, and what else is wrong with it told in the same run
+            return self.validate(kind, without(value, unknown), path)
+        self.follow(part, path)
+        return part if len(self.problems) == before else None
+
+    def follow(self, part: pydantic.BaseModel, path: tuple[str | int, ...]) -> None:
+        """Resolve every secret inside a part that was read."""
+        for name, field in type(part).model_fields.items():
+            value, place = getattr(part, name), (*path, field.alias or name)
+            if isinstance(value, SecretStr):
+                setattr(part, name, SecretStr(self.followed(value.get_secret_value(), place)))
+            elif isinstance(value, pydantic.BaseModel):
+                self.follow(value, place)
+            elif name == "headers" and isinstance(value, dict):
+                for header, text in value.items():
+                    if SECRET_NAME.search(header):
+                        self.secret(text)
+
+    def followed(self, text: str, path: tuple[str | int, ...]) -> str:
+        if is_reference(text):
+            try:
+                text, file = follow(text, self.environ, self.folder)
+            except SecretError as error:
+                self.problem(path, error.message, error.hint)
+                return ""
+            if file is not None:
+                self.files.add(file.absolute())
+        node = self.root.at(path)
+        source = f" (from {node.text})" if node and ("${" in node.text or is_reference(node.text)) else ""
+        if not text:
+            none = f", or write `{NO_KEY}` where the host wants none" if path[-1] == "api_key" else ""
+            if not any(problem.path == dotted(path) for problem in self.problems):
+                self.problem(path, f"`{path[-1]}` is empty{source}", f"give the secret{none}")
+        elif not (text.isascii() and text.isprintable()) or " " in text:
+            hint = "a line break, a space or a letter outside ASCII came with it"
+            self.problem(path, f"`{path[-1]}` cannot be sent in a header{source}", hint)
+        elif text != NO_KEY:
+            self.secret(text)
+        return text
+
+    def provider(self, name: str, node: Node) -> ProviderEntry | None:
+        path = ("providers", name)
+        value = {} if node.value is None else node.plain()
+        if not isinstance(value, dict):
+            self.problem(path, f"expected a mapping (`name: value`), found {found(node)}")
+            return None
+        kind = value.pop("kind", None)
+        if kind is not None and not isinstance(kind, str):
+            self.problem((*path, "kind"), f"expected text, found {found(node.at(('kind',)))}")
+            return None
+        try:
+            loaded: type[Provider] = load_plugin("providers", kind or name, Provider)
+        except PluginNotFound as error:
+            self.unknown_kind(path, kind, error)
+            return None
+        settings = self.validate(loaded.Settings, value, path)
+        if settings is None:
+            return None
+        if settings.api_key is None and settings.base_url is None and self.environ.get(loaded.env_key or ""):
+            settings.api_key = SecretStr(self.environ[loaded.env_key or ""])
+            self.follow(settings, path)
+        return ProviderEntry(kind=kind or name, type=loaded, settings=settings)
+
+    def unknown_kind(self, path: tuple[str, str], kind: str | None, error: PluginNotFound) -> None:
+        if kind is None:
+            hint = suggestion(path[1], names("providers"))
+            end = "" if hint.endswith("?") else "."
+            self.problem(path, f"there is no provider `{path[1]}`", f"{hint}{end} Or say what it is with `kind:`")
+        else:
+            self.problem((*path, "kind"), error.message, error.hint)
+
+    def readable(self, part: pydantic.BaseModel, name: str, path: tuple[str, ...]) -> None:
+        """Make a file's path absolute, and see that the file can be read."""
+        if getattr(part, name) is None:
+            return
+        file = self.folder / getattr(part, name).expanduser()
+        setattr(part, name, file)
+        try:
+            with file.open("rb"):
+                self.files.add(file.absolute())
+        except OSError as error:
+            self.problem((*path, name), f"{file} cannot be read: {error.strerror}", "check the path")

@@ -1,0 +1,242 @@
+"""Describes the configuration from its own types: the reference page of every key, and the JSON schema for editors."""
+
+from __future__ import annotations
+
+import json
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import annotated_types
+import pydantic
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from headgate.config.discover import kinds
+from headgate.config.explain import bare
+from headgate.config.schema import Config, Key, Model, ProviderEntry, Stage, Target
+from headgate.providers.provider import Provider, ProviderSettings
+
+SHORT_FORMS: dict[type, str] = {Target: "`provider/model`", Model: "`provider/model`"}
+WORDS = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    Path: "path",
+    pydantic.SecretStr: "secret",
+    typing.Any: "anything",
+}
+HEAD = """# Configuration reference
+
+Every key of `headgate.yaml`. This page is made from the code (`make docs`); editors read
+[headgate.schema.json](headgate.schema.json): put
+`# yaml-language-server: $schema=<where that file is>` into the first line of your configuration.
+
+`headgate check` says what is wrong with a file, with line and suggestion.
+
+- **Where it is looked for**: `--config FILE`, `$HEADGATE_CONFIG`, `./headgate.yaml`, `./headgate.yml`; with none of
+  these, providers are discovered from the environment.
+- **Variables**: `${NAME}` in any value is the environment variable's value, an unset one is an error;
+  `${NAME:-default}` has a default for one that is unset or empty; `$$` is a dollar sign.
+- **Secrets** (type *secret*) may also be `file:path` or `env:NAME`.
+- **Paths** are relative to the configuration file.
+- **YAML** is read with the types of YAML 1.2: `off`, `no` and `on` are words. A key that is there twice is an error.
+- A changed file (of the configuration or of a secret) is read again without dropping a request; one with a problem is
+  refused and the old configuration stays.
+"""
+PROVIDER_HEAD = """
+## Providers
+
+`providers` maps a name of yours to a provider. `kind` says which provider it is: one of those below, or the dotted path
+of a class of your own (`package.module:Class`); without it, the name is the kind. Clients ask for `name/model`, and the
+targets of `models` are written so too.
+
+```yaml
+providers:
+  openai: {api_key: "${OPENAI_API_KEY}"}
+  claude: {kind: anthropic, api_key: "${ANTHROPIC_API_KEY}"}
+  local: {kind: openai_compatible, base_url: "http://127.0.0.1:9100/v1", api_key: none}
+```
+
+Every provider has these keys:
+
+"""
+
+
+def page() -> str:
+    """The reference page, Markdown."""
+    parts = [HEAD, "\n## Top level\n\n", _table(list(_rows(Config, "", deep=False)))]
+    for name, field in Config.model_fields.items():
+        kind = bare(field.annotation)
+        inner = {"models": Model, "keys": Key, "stages": Stage}.get(name, kind)
+        if name == "providers":
+            parts.append(_providers())
+        elif isinstance(inner, type) and issubclass(inner, pydantic.BaseModel):
+            path = {"models": "models.<name>", "keys": "keys[]", "stages": "stages[]"}.get(name, name)
+            parts += f"\n## {name}\n\n{(inner.__doc__ or '').strip()}\n\n", _table(list(_rows(inner, path)))
+    return "".join(parts)
+
+
+def _providers() -> str:
+    shared = list(_rows(ProviderSettings, "providers.<name>"))
+    kind = ("`providers.<name>.kind`", "text", "the name", "Which provider it is.")
+    parts = [PROVIDER_HEAD, _table([kind, *shared])]
+    for name, loaded in kinds().items():
+        parts.append(f"\n### {name}\n\n{_module_doc(loaded)}\n\n{_facts(loaded)}\n")
+        own = [row for row in _rows(loaded.Settings, "providers.<name>") if row not in shared]
+        if own:
+            parts += "\n", _table(own)
+    return "".join(parts)
+
+
+def _module_doc(loaded: type[Provider]) -> str:
+    module = __import__(loaded.__module__, fromlist=["__doc__"])
+    return (module.__doc__ or "").strip()
+
+
+def _facts(loaded: type[Provider]) -> str:
+    address = getattr(loaded, "base_url", None)
+    facts = [f"- Address: `{address}`." if address else "- Address: `base_url` must be set."]
+    if loaded.env_key:
+        facts.append(f"- Key: `api_key`; left out (and `base_url` too), the environment variable `{loaded.env_key}`.")
+    return "\n".join(facts)
+
+
+def _rows(model: type[pydantic.BaseModel], path: str, deep: bool = True) -> Iterator[tuple[str, str, str, str]]:
+    """Path, type, default and description of every field, those of mappings inside after them."""
+    for name, field in model.model_fields.items():
+        place = f"{path}.{field.alias or name}" if path else (field.alias or name)
+        inner = _inner(field.annotation)
+        if inner is None or not deep:
+            yield f"`{place}`", _type(field), _default(field, inner), field.description or ""
+        else:
+            listed = typing.get_origin(bare(field.annotation)) is list
+            if field.default is None or field.is_required() or listed:
+                yield f"`{place}`", _type(field), _default(field, inner), field.description or ""
+            yield from _rows(inner, place + ("[]" if listed else ""), deep)
+
+
+def _inner(annotation: Any) -> type[pydantic.BaseModel] | None:
+    """The model inside `Model`, `Model | None` or `list[Model]`."""
+    kind = bare(annotation)
+    if typing.get_origin(kind) is list:
+        kind = bare(typing.get_args(kind)[0])
+    return kind if isinstance(kind, type) and issubclass(kind, pydantic.BaseModel) else None
+
+
+def _type(field: FieldInfo) -> str:
+    limits = [text for text in map(_limit, field.metadata) if text]
+    return ", ".join([_words(field.annotation), *limits])
+
+
+def _words(annotation: Any) -> str:
+    kind = bare(annotation)
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Literal:
+        return " \\| ".join(f"`{value}`" for value in arguments)
+    if origin is list:
+        return f"list of {_words(arguments[0])}"
+    if origin is dict:
+        return f"mapping of names to {_words(arguments[1])}"
+    if origin is typing.Union or origin is types.UnionType:
+        return " or ".join(_words(part) for part in arguments if part is not types.NoneType)
+    if isinstance(kind, type) and issubclass(kind, pydantic.BaseModel | ProviderEntry):
+        return f"{SHORT_FORMS[kind]} or mapping" if kind in SHORT_FORMS else "mapping"
+    return WORDS.get(kind, getattr(kind, "__name__", str(kind)))
+
+
+def _limit(rule: Any) -> str:
+    match rule:
+        case annotated_types.Ge(ge=least):
+            return f"≥ {least}"
+        case annotated_types.Gt(gt=below):
+            return f"> {below}"
+        case annotated_types.Le(le=most):
+            return f"≤ {most}"
+        case annotated_types.Lt(lt=above):
+            return f"< {above}"
+    return ""
+
+
+def _default(field: FieldInfo, inner: type[pydantic.BaseModel] | None) -> str:
+    if field.is_required():
+        return "**required**"
+    value = field.get_default(call_default_factory=True, validated_data={})
+    if value is None or value is PydanticUndefined:
+        return "-"
+    if isinstance(value, pydantic.BaseModel) or (inner is not None and not value):
+        return "see below" if isinstance(value, pydantic.BaseModel) else "none"
+    if isinstance(value, Path):
+        return f"`{value}`"
+    return f"`{json.dumps(value)}`" if value not in ({}, []) else "none"
+
+
+def _table(rows: list[tuple[str, str, str, str]]) -> str:
+    lines = ["| Key | Type | Default | What it does |", "|---|---|---|---|"]
+    lines += ("| " + " | ".join(row).replace("\n", " ") + " |" for row in rows)
+    return "\n".join(lines) + "\n"
+
+
+def json_schema() -> str:
+    """The JSON schema (2020-12) of the configuration file, with every built-in provider's own settings."""
+    schema = Config.model_json_schema(by_alias=True)
+    definitions = schema.setdefault("$defs", {})
+    entry: dict[str, Any] = {"type": ["object", "null"], "properties": {"kind": _kind()}, "allOf": []}
+    named: dict[str, Any] = {}
+    for name, loaded in kinds().items():
+        settings = _settings_schema(loaded, definitions)
+        definitions[f"provider_{name}"] = settings
+        reference = {"$ref": f"#/$defs/provider_{name}"}
+        entry["allOf"].append({"if": _is_kind(name), "then": reference})
+        without = {"not": {"type": "object", "required": ["kind"]}}
+        named[name] = {"allOf": [{"$ref": "#/$defs/provider"}, {"if": without, "then": reference}]}
+    definitions["provider"] = entry
+    schema["properties"]["providers"] = {
+        "type": ["object", "null"],
+        "description": Config.model_fields["providers"].description,
+        "properties": named,
+        "additionalProperties": {"$ref": "#/$defs/provider"},
+    }
+    for name in ("Model", "Target"):
+        definitions[name] = {"anyOf": [{"type": "string", "pattern": "^[^/]+/.+$"}, definitions[name]]}
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Headgate"}
+    return json.dumps(_variables(schema), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _kind() -> dict[str, Any]:
+    names = {"type": "string", "enum": list(kinds())}
+    return {"description": "Which provider it is.", "anyOf": [names, {"type": "string", "pattern": r"\."}]}
+
+
+def _is_kind(name: str) -> dict[str, Any]:
+    return {"type": "object", "required": ["kind"], "properties": {"kind": {"const": name}}}
+
+
+def _settings_schema(loaded: type[Provider], definitions: dict[str, Any]) -> dict[str, Any]:
+    settings = loaded.Settings.model_json_schema(by_alias=True)
+    definitions.update(settings.pop("$defs", {}))
+    settings["properties"]["kind"] = {"type": "string"}
+    settings["description"] = _module_doc(loaded)
+    settings["type"] = ["object", "null"]
+    return settings
+
+
+def _variables(schema: Any) -> Any:
+    """Where a number or a truth value is expected, `${NAME}` may stand too; sections may be left empty."""
+    if isinstance(schema, list):
+        return [_variables(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    schema = {
+        key: {name: _variables(part) for name, part in value.items()} if key == "properties" else _variables(value)
+        for key, value in schema.items()
+        if key not in ("writeOnly", "format")
+    }
+    if schema.get("type") in ("integer", "number", "boolean"):
+        description = {key: schema.pop(key) for key in ("title", "description", "default") if key in schema}
+        variable = {"type": "string", "pattern": r"\$\{"}
+        return {**description, "anyOf": [schema, variable]}
+    return schema

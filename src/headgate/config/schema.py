@@ -1,0 +1,283 @@
+"""Every key of the configuration: its type, its default, what it does; the reference page is made from this file."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic import Field, SecretStr, WithJsonSchema, field_validator, model_validator
+
+from headgate.config.secrets import hash_key
+from headgate.providers.provider import Provider, ProviderSettings
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Seconds = Annotated[float, Field(gt=0, le=86400 * 7, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=10_000_000)]
+
+
+class Section(pydantic.BaseModel):
+    """A mapping of the configuration file; a key it does not know is an error."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", hide_input_in_errors=True, validate_by_name=True)
+
+
+class Compression(Section):
+    """Replies compressed for clients that accept it (gzip, br, zstd)."""
+
+    enabled: bool = Field(True, description="Compress replies for clients that accept it.")
+    min_bytes: int = Field(4096, ge=0, description="Replies shorter than this many bytes are left as they are.")
+    streams: bool = Field(False, description="Compress streamed replies too, flushed after every frame.")
+
+
+class Admin(Section):
+    """A listener of its own for `/metrics` and the probes."""
+
+    host: str = Field("127.0.0.1", min_length=1, description="Address it listens on.")
+    port: Port = Field(4001, description="Port it listens on.")
+
+
+class TLS(Section):
+    """The server's own certificate."""
+
+    cert: Path = Field(description="PEM file of the certificate and its chain, relative to the configuration file.")
+    key: Path = Field(description="PEM file of the private key, relative to the configuration file.")
+
+
+class Server(Section):
+    """The listener clients connect to, and its limits."""
+
+    host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        description="Address to listen on; `0.0.0.0` or `::` is every address of the machine.",
+    )
+    port: Port = Field(4000, description="Port to listen on; 0 takes a free one and prints it.")
+    workers: int = Field(1, ge=1, le=1024, description="Processes that serve requests, one processor core each.")
+    reuse_port: bool = Field(
+        False, description="Let another process listen on the same port (SO_REUSEPORT), for restarts without a gap."
+    )
+    max_body_bytes: int = Field(
+        64 << 20, ge=1024, description="Largest request body, in bytes, before and after decompression."
+    )
+    max_header_bytes: int = Field(65536, ge=1024, description="Largest request head, in bytes.")
+    max_headers: int = Field(128, ge=8, description="Most header lines of a request.")
+    max_reply_bytes: int = Field(256 << 20, ge=1024, description="Largest whole reply taken from a provider, in bytes.")
+    max_connections: Count = Field(20_000, description="Most open client connections of a worker; more are refused.")
+    max_requests: Count = Field(
+        2000, description="Most requests a worker serves at the same time; above it, 503 with `retry-after` at once."
+    )
+    header_timeout: Seconds = Field(10.0, description="Seconds for a request's head to arrive.")
+    body_idle_timeout: Seconds = Field(10.0, description="Seconds over which `min_body_rate` must be reached.")
+    min_body_rate: int = Field(1024, ge=0, description="Bytes per second a request's body must at least arrive with.")
+    write_timeout: Seconds = Field(
+        30.0, description="Seconds after which a client that takes nothing of its reply is cut off."
+    )
+    keep_alive: Seconds = Field(75.0, description="Seconds an idle connection is kept.")
+    drain_delay: float = Field(
+        0.0, ge=0, le=3600, description="Seconds between failing `/readyz` and closing the listener when stopping."
+    )
+    drain_timeout: Seconds = Field(60.0, description="Seconds that requests under way have to finish when stopping.")
+    compression: Compression = Field(default_factory=Compression, description="Compressed replies.")
+    metrics: Literal["open", "key", "off"] | None = Field(
+        None,
+        description="Who may read `/metrics`: everybody, who sends the admin key, or nobody. "
+        "Left out: `open` when listening on loopback, else `key`.",
+    )
+    admin: Admin | None = Field(
+        None, description="A listener of its own for `/metrics` and the probes. Left out: none."
+    )
+    trusted_proxies: list[str] = Field(
+        default_factory=list,
+        description="Addresses or networks (`10.0.0.0/8`) of proxies in front, whose `x-forwarded-for` is believed.",
+    )
+    tls: TLS | None = Field(None, description="Serve HTTPS with this certificate. Left out: plain HTTP.")
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        return is_loopback(self.host)
+
+    @property
+    def metrics_access(self) -> Literal["open", "key", "off"]:
+        """`metrics`, with its default worked out."""
+        return self.metrics or ("open" if self.loopback else "key")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: list[str]) -> list[str]:
+        for entry in value:
+            try:
+                ipaddress.ip_network(entry, strict=False)
+            except ValueError:
+                raise ValueError(f"`{entry[:50]}` is not an IP address or network") from None
+        return value
+
+
+class Target(Section):
+    """One model at one provider."""
+
+    model: str = Field(
+        min_length=1, description="`provider/model`; what stands before the first slash is the provider."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"model": value} if isinstance(value, str) else value
+
+
+class Model(Section):
+    """What a name that clients ask for stands for; `name: provider/model` is short for one target."""
+
+    policy: str = Field(
+        "ordered", description="In which order the targets are tried: a built-in policy, or the dotted path of a class."
+    )
+    targets: list[Target] = Field(
+        min_length=1, description="The targets: `provider/model`, or `{model: provider/model}`."
+    )
+    fallbacks: list[Target] = Field(default_factory=list, description="Targets tried after all others, in this order.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"targets": [value]} if isinstance(value, str) else value
+
+
+class Key(Section):
+    """A client's key."""
+
+    name: str = Field(min_length=1, max_length=100, description="Name in records and metrics.")
+    key: SecretStr | None = Field(None, description="The key: `${NAME}`, `env:NAME`, `file:path`, or itself.")
+    key_hash: str | None = Field(
+        None,
+        pattern=r"^sha256:[0-9a-f]{64}$",
+        description="Instead of `key`, its SHA-256: `sha256:` and 64 hex digits, as `headgate key new` prints it.",
+    )
+    models: list[str] | None = Field(
+        None,
+        description="Models the key may ask for: names of `models`, `provider/model`, or `provider/*`. Left out: all.",
+    )
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the key, hex."""
+        if self.key_hash is not None:
+            return self.key_hash.removeprefix("sha256:")
+        return hash_key(self.key.get_secret_value()) if self.key else ""
+
+
+class Stage(Section):
+    """A step of your own on every request's way, after its key was checked and before its target is chosen."""
+
+    use: str = Field(min_length=1, description="Dotted path of the class: `package.module:Class`.")
+    settings: dict[str, Any] = Field(
+        default_factory=dict, alias="with", description="Its settings, given to the class as keyword arguments."
+    )
+
+
+class Retry(Section):
+    """What happens when a target fails before its first bytes."""
+
+    attempts: int = Field(3, ge=1, le=100, description="Most attempts of a request, over all its targets.")
+    backoff: float = Field(
+        0.2, ge=0, le=3600, description="Seconds waited, at most, before a target's second turn; doubles each time."
+    )
+    max_backoff: float = Field(
+        5.0,
+        ge=0,
+        le=3600,
+        description="Most seconds waited; a target that asks for more (`retry-after`) is not tried again.",
+    )
+
+
+class Journal(Section):
+    """The records of requests on disk."""
+
+    segment_bytes: int = Field(64 << 20, ge=4096, description="Size in bytes at which a new segment file is begun.")
+    max_bytes: int | None = Field(
+        1 << 30, ge=65536, description="Most bytes of all segments; the oldest is deleted above it. `null`: no bound."
+    )
+    buffer_bytes: int = Field(
+        64 << 20,
+        ge=65536,
+        description="Most bytes of records that wait in memory while the disk takes none; then requests are refused.",
+    )
+    fsync: Literal["interval", "never", "always"] = Field(
+        "interval",
+        description="When the disk is told to keep what was written: every second, never, or after every record. "
+        "It matters when the whole machine fails; a crash of the gateway alone loses nothing.",
+    )
+
+
+class Upstream(Section):
+    """Connections to providers. Proxies are taken from HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY."""
+
+    ca_file: Path | None = Field(
+        None,
+        description="PEM file of the certificate authorities to trust. Left out: SSL_CERT_FILE, else the system's.",
+    )
+    max_connections: Count = Field(1000, description="Most connections of a worker to one host; more requests wait.")
+
+
+class Log(Section):
+    """The gateway's own messages, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least important messages shown."
+    )
+    format: Literal["text", "json"] | None = Field(
+        None, description="Lines for people or JSON for programs. Left out: text on a terminal, JSON elsewhere."
+    )
+
+
+class ProviderEntry(pydantic.BaseModel):
+    """A provider of the configuration with its class found and its settings read."""
+
+    model_config = pydantic.ConfigDict(arbitrary_types_allowed=True)
+
+    kind: str
+    type: type[Provider]
+    settings: ProviderSettings
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    server: Server = Field(default_factory=Server, description="The listener clients connect to, and its limits.")
+    data_dir: Path = Field(
+        Path(".headgate"),
+        description="Where the journal and the admin key's hash are, relative to the configuration file.",
+    )
+    # what a provider may be told depends on its kind: reference.py writes that part of the JSON schema
+    providers: dict[str, Annotated[ProviderEntry, WithJsonSchema({"type": "object"})]] = Field(
+        default_factory=dict, description="Who is asked, by a name of yours; see [Providers](#providers)."
+    )
+    models: dict[str, Model] = Field(
+        default_factory=dict, description="The names clients ask for, and what they stand for."
+    )
+    keys: list[Key] = Field(
+        default_factory=list,
+        description="The clients' keys. The admin key needs no entry here and may use every model.",
+    )
+    stages: list[Stage] = Field(
+        default_factory=list, description="Your own steps on every request's way, in this order."
+    )
+    dialects: list[str] = Field(
+        default_factory=list, description="Dialects of your own: modules by their dotted path, served at their paths."
+    )
+    upstream: Upstream = Field(default_factory=Upstream, description="Connections to providers.")
+    retry: Retry = Field(default_factory=Retry, description="What happens when a target fails before its first bytes.")
+    journal: Journal = Field(default_factory=Journal, description="The records of requests on disk.")
+    log: Log = Field(default_factory=Log, description="The gateway's own messages, on standard error.")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on is reached from this machine only."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
