@@ -1,0 +1,166 @@
+"""A configuration becomes a Gateway: the snapshot that serves requests, built whole and swapped in one assignment."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from headgate.config.schema import Config
+from headgate.core import plugin
+from headgate.core.dialect import Dialect
+from headgate.core.errors import GatewayError
+from headgate.core.exchange import Caller, Exchange
+from headgate.core.ports import Journal, Meter, Upstream
+from headgate.core.reply import Reply
+from headgate.core.target import Target
+from headgate.providers.provider import Provider
+from headgate.stages.authenticate import Authenticate
+from headgate.stages.policies.policy import Policy
+from headgate.stages.receive import Receive
+from headgate.stages.record import Record
+from headgate.stages.retry import Retries, Retry
+from headgate.stages.route import Alias, Route
+from headgate.stages.send import Send
+from headgate.stages.stage import Proceed, Stage, chain
+from headgate.stages.translate import Translate
+
+Headers = Sequence[tuple[bytes, bytes]]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+ADMIN = "admin"
+DEFAULT_FACE = b"/v1/chat/completions"
+"""Whose dialect an error is in where nothing tells what the client speaks: the one most clients know."""
+
+
+@dataclass(slots=True, frozen=True)
+class Ports:
+    """What outlives a configuration: connections, the journal, the counters."""
+
+    journal: Journal
+    meter: Meter
+    upstream: Upstream
+
+
+@dataclass(slots=True, frozen=True)
+class Gateway:
+    """Everything a request needs, immutable; requests under way keep the one they began with."""
+
+    config: Config
+    chain: Proceed
+    record: Record
+    authenticate: Authenticate
+    route: Route
+    faces: Mapping[bytes, Dialect]
+    """The dialect a path speaks."""
+    trusted: Sequence[Network]
+
+    def turn_away(self, error: GatewayError) -> Proceed:
+        """A chain that records the request and refuses it."""
+
+        async def refuse(exchange: Exchange) -> Reply:
+            raise error
+
+        return chain([self.record], refuse)
+
+    def face_like(self, path: bytes, headers: Headers) -> Dialect:
+        """The dialect to answer in where no path says it: whose headers the client sent, else whose path is nearest."""
+        sent = {name for name, _ in headers}
+        faces = list(self.faces.items())
+        return max(
+            faces,
+            key=lambda face: (len(sent & face[1].request_headers), _shared(path, face[0]), face[0] == DEFAULT_FACE),
+        )[1]
+
+    def client_of(self, peer: tuple[str, int] | None, headers: Headers) -> str | None:
+        """The client's address: the peer's, or what a trusted proxy says it is."""
+        if peer is None:
+            return None
+        address = peer[0]
+        if not self.trusted or not self._trusts(address):
+            return address
+        hops = [hop.strip() for name, value in headers if name == b"x-forwarded-for" for hop in value.split(b",")]
+        for hop in reversed(hops):
+            address = hop.decode("latin-1")
+            if not self._trusts(address):
+                break
+        return address[:64]
+
+    def _trusts(self, address: str) -> bool:
+        try:
+            known = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(known in network for network in self.trusted)
+
+
+def build(config: Config, ports: Ports, admin_digest: str) -> Gateway:
+    """The Gateway of a configuration. Raises PluginNotFound, or ValueError when a plug-in cannot be made."""
+    providers = {
+        name: entry.type(name, entry.settings, max_reply_bytes=config.server.max_reply_bytes)
+        for name, entry in config.providers.items()
+    }
+    aliases = {name: _alias(name, model, providers) for name, model in config.models.items()}
+    record = Record(ports.journal, ports.meter)
+    authenticate = Authenticate(_callers(config, admin_digest))
+    route = Route(aliases, providers)
+    retry = Retry(Retries(config.retry.attempts, config.retry.backoff, config.retry.max_backoff))
+    own = [_stage(stage.use, stage.settings) for stage in config.stages]
+    stages: list[Stage] = [record, authenticate, Receive(), *own, route, retry, Translate()]
+    return Gateway(
+        config=config,
+        chain=chain(stages, Send(ports.upstream)),
+        record=record,
+        authenticate=authenticate,
+        route=route,
+        faces=_faces(config.dialects),
+        trusted=[ipaddress.ip_network(entry, strict=False) for entry in config.server.trusted_proxies],
+    )
+
+
+def _alias(name: str, model: Any, providers: Mapping[str, Provider]) -> Alias:
+    def target(entry: Any) -> Target:
+        provider, _, rest = entry.model.partition("/")
+        return Target(providers[provider], rest)
+
+    policy = plugin.load("stages.policies", model.policy, Policy)()  # type: ignore[type-abstract]
+    return Alias(name, policy, [target(entry) for entry in model.targets], [target(entry) for entry in model.fallbacks])
+
+
+def _callers(config: Config, admin_digest: str) -> dict[bytes, Caller]:
+    callers = {bytes.fromhex(admin_digest): Caller(ADMIN)}
+    for key in config.keys:
+        models = families = None
+        if key.models is not None:
+            models = frozenset(name for name in key.models if not name.endswith("/*"))
+            families = tuple(name[:-1] for name in key.models if name.endswith("/*"))
+        callers[bytes.fromhex(key.digest)] = Caller(key.name, models, families or ())
+    return callers
+
+
+def _faces(own: Sequence[str]) -> dict[bytes, Dialect]:
+    """Every dialect's paths; somebody else's dialect comes last and may take a path over."""
+    modules: list[Any] = [plugin.module("dialects", name) for name in [*plugin.names("dialects"), *own]]
+    faces: dict[bytes, Dialect] = {}
+    for module in modules:
+        for path in getattr(module, "paths", ()):
+            faces[path.encode()] = module
+    return faces
+
+
+def _stage(use: str, settings: Mapping[str, Any]) -> Stage:
+    try:
+        return plugin.load("stages", use, Stage)(**settings)  # type: ignore[type-abstract]
+    except TypeError as error:
+        raise ValueError(f"the stage {use} does not take these settings: {error}") from error
+
+
+def _shared(path: bytes, other: bytes) -> int:
+    """How many path segments two paths begin with in common."""
+    count = 0
+    for ours, theirs in zip(path.split(b"/"), other.split(b"/"), strict=False):
+        if ours != theirs:
+            break
+        count += 1
+    return count

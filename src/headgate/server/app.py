@@ -1,0 +1,119 @@
+"""The data plane as an ASGI application: a path picks a dialect, an exchange goes through the chain."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Protocol
+
+from headgate.core.dialect import Dialect
+from headgate.core.errors import GatewayError, InternalError, MethodNotAllowed, Overloaded, UnknownPath
+from headgate.core.exchange import Exchange
+from headgate.core.ids import Ids
+from headgate.core.record import Record
+from headgate.runtime import Gateway
+from headgate.server.body import Incoming
+from headgate.server.health import text
+from headgate.server.respond import Answer
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+log = logging.getLogger("headgate.server")
+
+
+class Page(Protocol):
+    """Something served beside the dialects: the list of models, a probe, metrics."""
+
+    async def __call__(self, scope: Scope, send: Send) -> None: ...
+
+
+class Gateways(Protocol):
+    """Where the snapshot in force is; it may be another one for the next request."""
+
+    @property
+    def gateway(self) -> Gateway: ...
+
+
+class App:
+    """Requests to a dialect's paths become exchanges; everything else is a page or an error in the caller's dialect."""
+
+    def __init__(
+        self, gateways: Gateways, pages: dict[bytes, Page], *, worker: int = 0, only_pages: bool = False
+    ) -> None:
+        """`only_pages`: no dialect is served here, so that a listener for operators is no second way in."""
+        self.gateways = gateways
+        self.pages = pages
+        self.worker = worker
+        self.only_pages = only_pages
+        self.next_id = Ids()
+        self.running = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        gateway = self.gateways.gateway
+        # The path as it came: an encoded slash or a dot segment is another path, not another way to write this one.
+        path: bytes = scope["raw_path"]
+        face = None if self.only_pages else gateway.faces.get(path)
+        if face is not None:
+            await self._serve(gateway, face, scope, receive, send)
+            return
+        page = self.pages.get(path) or self.pages.get(path[: path.rfind(b"/") + 1])
+        if page is not None:
+            await page(scope, send)
+            return
+        if self.only_pages:
+            known = b", ".join(sorted(self.pages))
+            await text(send, 404, b"nothing is served at this path; there are " + known + b"\n")
+            return
+        await self._serve(gateway, gateway.face_like(path, scope["headers"]), scope, receive, send)
+
+    async def _serve(self, gateway: Gateway, face: Dialect, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = scope["headers"]
+        id = self.next_id()
+        path = scope["path"]
+        client = gateway.client_of(scope["client"], headers)
+        record = Record(id=id, time=time.time(), client=client, dialect=face.name, path=path[:200], worker=self.worker)
+        read = Incoming(receive, headers, gateway.config.server.max_body_bytes).read
+        exchange = Exchange(id, face, path, headers, read, time.perf_counter(), record)
+        answer = Answer(exchange, send)
+        self.running += 1
+        try:
+            try:
+                proceed = gateway.chain
+                if scope["method"] != "POST" or scope["raw_path"] not in gateway.faces:
+                    proceed = gateway.turn_away(_astray(scope, gateway))
+                reply = await proceed(exchange)
+                await answer.give(reply, gateway.config.server.compression)
+            except GatewayError as error:
+                await answer.fail(error)
+            except asyncio.CancelledError:
+                if not _interrupted(scope):
+                    record.ending, record.status = "cancelled", record.status or 499
+                    raise
+                await answer.fail(Overloaded("the gateway is shutting down; send the request again", retry_after=1))
+            except Exception:  # the one place where what nobody foresaw becomes an answer
+                log.exception("request %s failed inside the gateway", id)
+                unforeseen = InternalError(f"the gateway failed; its log says why under {id}")
+                await answer.fail(unforeseen)
+        finally:
+            self.running -= 1
+            await exchange.ending.aclose()
+
+
+def _interrupted(scope: Scope) -> bool:
+    """Whether the task was cancelled because the server stops, while the client is still there."""
+    cycle = scope.get("extensions", {}).get("headgate")
+    return cycle is not None and cycle.interrupted and cycle.gone is None
+
+
+def _astray(scope: Scope, gateway: Gateway) -> GatewayError:
+    path = scope["path"][:200]
+    if scope["raw_path"] in gateway.faces:
+        return MethodNotAllowed(f"{path} takes POST, not {scope['method']}")
+    known = ", ".join(sorted(face.decode() for face in gateway.faces))
+    return UnknownPath(f"nothing is served at {path!r}; there are {known}, /v1/models, /livez and /readyz")

@@ -1,0 +1,57 @@
+"""The probes and the metrics page."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from headgate.core.errors import Unauthenticated
+from headgate.runtime import ADMIN
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+async def text(send: Send, status: int, body: bytes, kind: bytes = b"text/plain; charset=utf-8") -> None:
+    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+class Live:
+    """200 as long as the process answers at all."""
+
+    async def __call__(self, scope: MutableMapping[str, Any], send: Send) -> None:
+        await text(send, 200, b"alive\n")
+
+
+class Ready:
+    """200 while new requests are welcome: 503 while starting, draining, or unable to keep records."""
+
+    def __init__(self, why_not: Callable[[], str | None]) -> None:
+        self.why_not = why_not
+
+    async def __call__(self, scope: MutableMapping[str, Any], send: Send) -> None:
+        reason = self.why_not()
+        await text(send, 503 if reason else 200, f"{reason or 'ready'}\n".encode())
+
+
+class Metrics:
+    """Prometheus text, rendered in a thread; `gateways` is given where the admin key is asked for."""
+
+    def __init__(self, render: Callable[[], bytes], gateways: Any = None) -> None:
+        self.render = render
+        self.gateways = gateways
+
+    async def __call__(self, scope: MutableMapping[str, Any], send: Send) -> None:
+        if self.gateways is not None:
+            try:
+                caller = self.gateways.gateway.authenticate.find(scope["headers"])
+            except Unauthenticated as error:
+                await text(send, 401, f"{error.message}\n".encode())
+                return
+            if caller.key != ADMIN:
+                await text(send, 403, b"metrics are for the admin key\n")
+                return
+        body = await asyncio.get_running_loop().run_in_executor(None, self.render)
+        await text(send, 200, body, b"text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,496 @@
+"""HTTP/1.1 on a client's connection: parses with httptools, enforces the limits, runs the ASGI application.
+
+A client that closes its connection, or only its sending side, is gone: its request is cancelled at once. (Telling a
+half-closed client from a vanished one would cost every disconnect the time until the next byte of the answer.)
+While a body is held back because the application does not read it, a client's leaving goes unnoticed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any, cast
+
+import httptools
+
+from headgate.core.errors import InvalidRequest, SlowRequest, TooLarge
+from headgate.server.cycles import HIGH_WATER, WASTE, Cycle
+from headgate.server.heads import read_framing, read_target, unreadable
+from headgate.server.refusals import Refusal, too_busy, too_much, too_slow
+
+if TYPE_CHECKING:
+    from headgate.server.connections import Connections
+
+IDLE, HEAD, BODY, LINGER = range(4)
+"""What a connection is reading: nothing, a request's head, its body, or the remains before it is closed."""
+
+LINGER_SECONDS = 1.0
+MAX_LINGERING = 256
+"""Connections above the limit that are told so politely; the ones above this are reset."""
+MAX_PIPELINED = 32
+ASGI = {"version": "3.0", "spec_version": "2.3"}
+RETRY = (b"retry-after", b"1")
+ORIGIN = (b"x-headgate-error-origin", b"gateway")
+
+
+class Protocol(asyncio.Protocol):
+    """One client's connection. Requests on it are answered one after another, in order."""
+
+    # fmt: off
+    __slots__ = (
+        "base", "connections", "current", "deaf", "fed", "head_bytes", "headers", "last_words", "loop",
+        "mark", "marked", "overflow", "parser", "pending", "pending_size", "phase", "queue", "read_paused",
+        "reading", "replaying", "since", "taken", "taken_at", "transport", "url", "wire", "write_paused",
+        "writers", "written",
+    )
+    # fmt: on
+
+    transport: asyncio.Transport
+
+    def __init__(self, connections: Connections) -> None:
+        self.connections = connections
+        self.loop = connections.loop
+        self.parser = httptools.HttpRequestParser(self)
+        self.phase = HEAD
+        self.since = self.loop.time()
+        self.deaf = False
+        """What comes is dropped: the connection is to be closed."""
+        self.overflow = False
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.url = b""
+        self.head_bytes = self.fed = self.wire = 0
+        self.replaying = False
+        self.reading: Cycle | None = None
+        self.current: Cycle | None = None
+        self.queue: deque[Cycle] = deque()
+        self.last_words: bytes | None = None
+        self.read_paused = self.write_paused = False
+        self.writers: list[asyncio.Future[None]] = []
+        self.pending: list[bytes] = []
+        self.pending_size = self.written = self.taken = 0
+        self.taken_at = self.marked = connections.now
+        self.mark = 0
+
+    # The transport's calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports are Transports in all but their class
+        self.transport = cast("asyncio.Transport", transport)
+        connections = self.connections
+        client, server = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        self.base: dict[str, Any] = {
+            "type": "http",
+            "asgi": ASGI,
+            "http_version": "1.1",
+            "server": server[:2] if isinstance(server, tuple) else (server, None),
+            "client": client[:2] if isinstance(client, tuple) else None,
+            "scheme": "https" if transport.get_extra_info("sslcontext") else "http",
+            "root_path": "",
+        }
+        crowd = len(connections.open) - connections.lingering
+        connections.open.add(self)
+        if crowd >= connections.limits.max_connections:
+            self.turn_away()
+
+    def turn_away(self) -> None:
+        """One connection too many."""
+        self.overflow = True
+        self.connections.lingering += 1
+        if self.connections.lingering > MAX_LINGERING:
+            self.transport.abort()
+        else:
+            self.refuse(too_busy("The gateway has as many connections as it may; try again in a second."))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.connections.open.discard(self)
+        if self.overflow:
+            self.connections.lingering -= 1
+        self.deaf = True
+        self.drop("client")
+        self.resume_writing()
+        self.reading = None
+        self.pending.clear()
+        del self.parser
+
+    def eof_received(self) -> None:
+        """The client has closed its sending side, which is as good as gone; asyncio then closes the transport."""
+        self.deaf = True
+        self.drop("client")
+
+    def drop(self, why: str) -> None:
+        """Cancels what is running and forgets what is queued."""
+        self.queue.clear()
+        self.last_words = None
+        if self.current is not None:
+            self.current.cancel(why)
+            self.current = None
+
+    def data_received(self, data: bytes) -> None:
+        if self.deaf:
+            return
+        if self.phase == BODY:
+            self.wire += len(data)
+        elif self.phase == IDLE:
+            self.phase = HEAD
+            self.since = self.connections.now
+        elif not self.fed:
+            self.since = self.connections.now
+        self.fed = len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self.ignore_upgrade(data[upgrade.args[0] :])
+            return
+        except httptools.HttpParserError as error:
+            self.parse_failed(data, error)
+            return
+        if self.phase == HEAD:
+            self.head_bytes += len(data)
+            if self.head_bytes > self.connections.limits.max_header_bytes:
+                self.refuse(self.head_too_large())
+        elif self.phase == BODY and self.wire > WASTE:
+            self.check_framing_cost()
+
+    def parse_failed(self, data: bytes, error: httptools.HttpParserError) -> None:
+        if self.deaf:
+            return
+        cause = error.__context__
+        if isinstance(cause, Refusal):
+            self.refuse(cause)
+        elif isinstance(error, httptools.HttpParserCallbackError):
+            raise error
+        elif self.phase == BODY:
+            message = f"The request's body is badly framed: {error}."
+            self.fail_body(InvalidRequest(message))
+        else:
+            self.refuse(unreadable(data, str(error)))
+
+    def ignore_upgrade(self, rest: bytes) -> None:
+        """Reads on as if no upgrade had been asked for, which llhttp cannot be told to do.
+
+        HTTP clients of the JDK ask for h2c with every first request, body and all. llhttp takes what follows such a
+        head for another protocol, so a parser that has seen a plain head with the same framing takes over.
+        """
+        cycle = self.reading
+        if cycle is None or self.deaf:
+            return
+        framing = b"transfer-encoding: chunked" if cycle.length is None else b"content-length: %d" % cycle.length
+        self.parser = httptools.HttpRequestParser(self)
+        self.replaying = True
+        self.phase = BODY
+        try:
+            self.parser.feed_data(b"POST / HTTP/1.1\r\nhost: replayed\r\n" + framing + b"\r\n\r\n")
+        finally:
+            self.replaying = False
+        if rest:
+            self.data_received(rest)
+
+    # The parser's calls
+
+    def on_message_begin(self) -> None:
+        if self.replaying:
+            return
+        if self.deaf or len(self.queue) >= MAX_PIPELINED:
+            raise too_busy(f"More than {MAX_PIPELINED} requests were sent without waiting for an answer.")
+        self.phase = HEAD
+        self.headers = []
+        self.url = b""
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # after the head these are trailers, which nothing here has a use for
+        if self.phase == HEAD:
+            self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        if self.replaying:
+            return
+        parser, limits, url = self.parser, self.connections.limits, self.url
+        if self.head_bytes + self.fed > limits.max_header_bytes:
+            self.check_head_size()
+        if len(url) > limits.max_url_bytes or len(self.headers) > limits.max_headers:
+            raise self.head_too_large()
+        version = parser.get_http_version()
+        if version not in ("1.1", "1.0"):
+            raise Refusal(505, "http_version_not_supported", "This server speaks HTTP/1.1 and HTTP/1.0.")
+        method = parser.get_method()
+        if method == b"CONNECT":
+            raise Refusal(501, "method_not_implemented", "This server is no forward proxy; CONNECT is not supported.")
+        length, waiting = read_framing(self.headers, version, url)
+        path, raw, query = read_target(url, method)
+        scope: dict[str, Any] = self.base.copy()
+        scope["http_version"] = version
+        scope["method"] = method.decode("ascii")
+        scope["path"] = path
+        scope["raw_path"] = raw
+        scope["query_string"] = query
+        scope["headers"] = self.headers
+        cycle = Cycle(self, scope, length, waiting)
+        scope["extensions"] = {"headgate": cycle}
+        cycle.keep_alive = parser.should_keep_alive()
+        if length is not None and length > limits.max_body_bytes:
+            cycle.fail(self.body_too_large())
+        self.head_bytes = self.wire = self.mark = 0
+        self.marked = self.connections.now
+        self.reading = cycle
+        self.phase = BODY
+        if self.current is None:
+            self.begin(cycle)
+        else:
+            self.queue.append(cycle)
+
+    def on_body(self, body: bytes) -> None:
+        cycle = self.reading
+        if cycle is None or self.deaf:
+            return
+        cycle.feed(body)
+        if cycle.received > self.connections.limits.max_body_bytes and cycle.failure is None:
+            self.fail_body(self.body_too_large())
+
+    def on_message_complete(self) -> None:
+        cycle = self.reading
+        if cycle is None or self.parser.should_upgrade():
+            return
+        self.reading = None
+        self.phase = IDLE
+        self.since = self.connections.now
+        self.deaf = self.deaf or not cycle.keep_alive
+        if cycle.more:
+            cycle.finish_body()
+        # A paused connection cannot be seen to be closed, so this is for those who really overdo it
+        if len(self.queue) >= MAX_PIPELINED // 2:
+            self.pause_reading()
+
+    # Limits
+
+    def head_too_large(self) -> Refusal:
+        limits = self.connections.limits
+        if len(self.url) > limits.max_url_bytes or (self.url and not self.headers):
+            return too_much(f"The request's target is longer than {limits.max_url_bytes} bytes; shorten it.", 414)
+        if len(self.headers) > limits.max_headers:
+            return too_much(f"The request has more than {limits.max_headers} headers; send fewer.")
+        return too_much(f"The request's headers are larger than {limits.max_header_bytes} bytes; send smaller ones.")
+
+    def check_head_size(self) -> None:
+        """What was received holds more than this head, perhaps: measures it. Raises Refusal."""
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if size > self.connections.limits.max_header_bytes:
+            raise self.head_too_large()
+
+    def body_too_large(self) -> TooLarge:
+        limit = self.connections.limits.max_body_bytes
+        return TooLarge(f"The request's body is larger than {limit} bytes; send a smaller one.")
+
+    def check_framing_cost(self) -> None:
+        """Chunk extensions and trailers are dropped, but take time: no more than sixteen bytes for one of the body."""
+        cycle = self.reading
+        if cycle is not None and not cycle.complete and self.wire > WASTE + 16 * cycle.received:
+            self.fail_body(InvalidRequest("The body's chunk extensions or trailers outweigh it; leave them out."))
+
+    def check(self, now: float) -> None:
+        """Called by the sweep: which clock has run out?"""
+        waiting = self.transport.get_write_buffer_size()
+        taken = self.written - waiting
+        if not waiting or taken != self.taken:
+            self.taken = taken
+            self.taken_at = now
+        elif now - self.taken_at > self.connections.limits.write_timeout:
+            self.abandon("stalled")
+            return
+        limits = self.connections.limits
+        if self.phase == BODY:
+            self.check_body_rate(now)
+        elif self.phase == HEAD:
+            if now - self.since > limits.header_timeout and not self.deaf:
+                self.refuse(too_slow(f"The request's head did not arrive within {limits.header_timeout:g} s."))
+        elif self.phase == LINGER:
+            if now - self.since > LINGER_SECONDS and not waiting:
+                self.transport.abort()
+        elif self.current is None and now - self.since > limits.keep_alive:
+            self.transport.close()
+
+    def check_body_rate(self, now: float) -> None:
+        cycle, limits = self.reading, self.connections.limits
+        span = now - self.marked
+        if cycle is None or span < limits.body_idle_timeout:
+            return
+        slow = cycle.received - self.mark < limits.min_body_rate * span
+        self.mark = cycle.received
+        self.marked = now
+        if not slow or self.read_paused or cycle.waiting or self.deaf or (cycle.started and not cycle.complete):
+            return
+        self.fail_body(SlowRequest(f"The request's body arrived with less than {limits.min_body_rate} bytes a second."))
+
+    # Answers
+
+    def begin(self, cycle: Cycle) -> None:
+        """It is this request's turn."""
+        self.current = cycle
+        connections = self.connections
+        if len(connections.cycles) >= connections.limits.max_requests:
+            refusal = too_busy("The gateway is running as many requests as it may; try again in a second.")
+            self.report(refusal, cycle.scope["path"])
+            self.answer_refusal(cycle, refusal.status, refusal.code, refusal.message)
+        elif cycle.scope["path"] == "*":
+            cycle.start(204, [(b"allow", b"GET, HEAD, POST, OPTIONS")])
+            cycle.end()
+        else:
+            connections.cycles.add(cycle)
+            cycle.task = self.loop.create_task(cycle.run())
+
+    def answer_refusal(self, cycle: Cycle, status: int, code: str, message: str) -> None:
+        """A request that has begun is answered with an error of the server's own."""
+        body = self.connections.refuse(status, code, message, cycle.scope["path"])
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        headers += [(b"x-headgate-error-code", code.encode()), ORIGIN]
+        if status == 503:
+            headers.append(RETRY)
+        cycle.start(status, headers)
+        cycle.end(b"" if cycle.method == "HEAD" else body)
+
+    def answered(self, cycle: Cycle) -> None:
+        """The answer is complete: the next request's turn, or the connection's end."""
+        if cycle is not self.current:
+            return
+        self.current = None
+        if not cycle.keep_alive:
+            self.queue.clear()
+            if cycle.more or self.phase == HEAD or self.read_paused:
+                self.linger()
+            else:
+                self.deaf = True
+                self.transport.close()
+        elif self.queue:
+            self.begin(self.queue.popleft())
+        elif self.last_words is not None:
+            self.put(self.last_words)
+            self.linger()
+        else:
+            if self.phase == IDLE:
+                self.since = self.loop.time()
+            self.resume_reading()
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Answers with an error when it is its turn, and closes the connection; nothing that comes is read again."""
+        connections = self.connections
+        self.deaf = True
+        path = None
+        if self.url[:1] == b"/":
+            path = self.url.partition(b"?")[0].decode("latin-1")
+        self.report(refusal, path)
+        body = connections.refuse(refusal.status, refusal.code, refusal.message, path)
+        lines = [b"HTTP/1.1 %d Refused\r\n" % refusal.status, connections.date, b"content-type: application/json\r\n"]
+        lines.append(b"x-headgate-error-code: %b\r\n%b: %b\r\n" % (refusal.code.encode(), *ORIGIN))
+        if refusal.status == 503:
+            lines.append(b"retry-after: 1\r\n")
+        lines.append(b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body))
+        answer = b"".join(lines) + body
+        if self.current is not None:
+            self.last_words = answer
+        else:
+            self.put(answer)
+            self.linger()
+
+    def report(self, refusal: Refusal, path: str | None) -> None:
+        client = self.base["client"]
+        self.connections.on_refused(path, client[0] if client else None, refusal.status, refusal.code)
+
+    def fail_body(self, error: InvalidRequest | SlowRequest | TooLarge) -> None:
+        """The body being read will not arrive: the application is told, and the connection closed after its answer."""
+        cycle = self.reading
+        self.deaf = True
+        if cycle is None or (cycle.complete and self.current is None):
+            self.linger()
+        else:
+            cycle.fail(error)
+
+    # Bytes
+
+    def put(self, data: bytes) -> None:
+        """Writes, together with what is pending."""
+        if self.pending:
+            data = b"".join((*self.pending, data))
+            self.pending.clear()
+            self.pending_size = 0
+        self.written += len(data)
+        self.transport.write(data)
+
+    def put_soon(self, data: bytes) -> None:
+        """Writes with the loop's next turn: each write is a system call, ten times dearer than a frame of a stream."""
+        if not self.pending:
+            self.loop.call_soon(self.flush)
+        self.pending.append(data)
+        self.pending_size += len(data)
+        if self.pending_size > HIGH_WATER:
+            self.flush()
+
+    def flush(self) -> None:
+        if self.pending and not self.transport.is_closing():
+            self.put(b"")
+
+    def linger(self) -> None:
+        """Closes the sending side and reads away for a second what still comes, so that the client gets its answer.
+
+        Closing with unread bytes makes TCP send a reset, which can overtake the answer (RFC 9112 section 9.6).
+        """
+        self.deaf = True
+        self.phase = LINGER
+        self.since = self.connections.now
+        if self.transport.is_closing():
+            return
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+            self.resume_reading()
+        else:
+            self.transport.close()
+
+    @property
+    def idle(self) -> bool:
+        """Waiting for a request of which nothing has come."""
+        return self.current is None and (self.phase == IDLE or (self.phase == HEAD and not self.fed))
+
+    def close_if_idle(self, seconds: float) -> None:
+        if self.idle and self.loop.time() - self.since >= seconds:
+            self.transport.close()
+
+    def abandon(self, why: str) -> None:
+        """Cancels the request and resets the connection."""
+        self.drop(why)
+        self.transport.abort()
+
+    def abort(self) -> None:
+        """The answer broke off: a reset tells the client that it is not whole."""
+        self.flush()
+        self.current = None
+        self.deaf = True
+        self.transport.abort()
+
+    def pause_reading(self) -> None:
+        if not self.read_paused and not self.transport.is_closing():
+            self.read_paused = True
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self.read_paused and not self.transport.is_closing():
+            self.read_paused = False
+            self.marked = self.connections.now
+            self.transport.resume_reading()
+
+    def pause_writing(self) -> None:
+        self.write_paused = True
+
+    def resume_writing(self) -> None:
+        self.write_paused = False
+        writers, self.writers = self.writers, []
+        for writer in writers:
+            if not writer.done():
+                writer.set_result(None)
+
+    async def writable(self) -> None:
+        """Until the transport's buffer is below its low-water mark, or the connection is lost."""
+        if self.write_paused:
+            writer = self.loop.create_future()
+            self.writers.append(writer)
+            await writer

@@ -1,0 +1,153 @@
+"""A reply, or an error, becomes an HTTP response; the record is on disk before its last byte leaves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from headgate.config.schema import Compression
+from headgate.core.errors import GatewayError, ProviderRefused, RequestError
+from headgate.core.exchange import Exchange
+from headgate.core.reply import Reply
+from headgate.server import compress
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+JSON = (b"content-type", b"application/json")
+SSE = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
+
+
+class Answer:
+    """What the client of one exchange is given: a reply, or an error in its place or in its middle."""
+
+    __slots__ = ("begun", "exchange", "send", "squeeze")
+
+    def __init__(self, exchange: Exchange, send: Send) -> None:
+        self.exchange = exchange
+        self.send = send
+        self.begun = False
+        """The head is on its way: what fails from now on can only be told inside the stream."""
+        self.squeeze: compress.Squeeze | None = None
+
+    async def give(self, reply: Reply, compression: Compression) -> None:
+        """Raises GatewayError, and then `fail` is still possible."""
+        if reply.stream:
+            await self._stream(reply, compression)
+            return
+        exchange = self.exchange
+        body = await reply.whole(exchange.dialect, exchange.fields)
+        headers = _headers(exchange, reply)
+        headers.append(JSON)
+        body = compress.whole(compression, body, exchange.headers, headers)
+        headers.append((b"content-length", b"%d" % len(body)))
+        record = exchange.record
+        record.status, record.bytes_out = 200, len(body)
+        record.first_token = round(time.perf_counter() - exchange.clock, 6)
+        await exchange.ending.aclose()
+        await self._head(200, headers)
+        await self.send({"type": "http.response.body", "body": body})
+
+    async def _head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+        self.begun = True
+
+    async def _stream(self, reply: Reply, compression: Compression) -> None:
+        exchange, send = self.exchange, self.send
+        record = exchange.record
+        record.status = 200
+        headers = _headers(exchange, reply)
+        headers += SSE
+        squeeze = self.squeeze = compress.stream(compression, exchange.headers, headers)
+        await self._head(200, headers)
+        last = b""
+        async for data in reply.frames(exchange.dialect, exchange.fields):
+            record.bytes_out += len(data)
+            account = reply.account
+            if record.first_token is None and account.started:
+                record.first_token = round(time.perf_counter() - exchange.clock, 6)
+            if account.complete:
+                last = data
+            else:
+                body = squeeze(data) if squeeze else data
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+        if reply.account.failed:
+            _note(exchange, reply.account.failed, "cut")
+        await exchange.ending.aclose()
+        await send({"type": "http.response.body", "body": squeeze(last, True) if squeeze else last})
+
+    async def fail(self, error: GatewayError) -> None:
+        """The error instead of a reply, or as the last frame of the stream that has begun."""
+        if not self.begun:
+            await refuse(self.exchange, error, self.send)
+            return
+        exchange = self.exchange
+        _note(exchange, error, "cut")
+        last = exchange.dialect.write_error(error, exchange.id, streaming=True)
+        exchange.record.bytes_out += len(last)
+        try:
+            await exchange.ending.aclose()
+        finally:
+            body = self.squeeze(last, True) if self.squeeze else last
+            await self.send({"type": "http.response.body", "body": body})
+
+
+async def refuse(exchange: Exchange, error: GatewayError, send: Send) -> None:
+    """An error instead of a reply, in the client's dialect: a provider's own body where both speak alike."""
+    record = exchange.record
+    _note(exchange, error, "refused" if isinstance(error, RequestError) or error.status == 503 else "failed")
+    record.status = error.status
+    body, kind = _error_body(exchange, error)
+    headers = [
+        (b"x-request-id", exchange.id.encode()),
+        (b"content-type", kind),
+        (b"content-length", b"%d" % len(body)),
+        (b"x-headgate-error-code", error.code.encode()),
+        (b"x-headgate-error-origin", error.origin.encode()),
+    ]
+    if exchange.target is not None:
+        headers.append((b"x-headgate-model", _value(exchange.target.name)))
+        headers.append((b"x-headgate-attempts", b"%d" % len(exchange.attempts)))
+    if error.retry_after is not None:
+        headers.append((b"retry-after", b"%d" % -(-error.retry_after // 1)))
+    if error.status == 405:
+        headers.append((b"allow", b"POST"))
+    record.bytes_out = len(body)
+    await exchange.ending.aclose()
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _error_body(exchange: Exchange, error: GatewayError) -> tuple[bytes, bytes]:
+    alike = exchange.spoken is exchange.dialect
+    if isinstance(error, ProviderRefused) and error.kind is not None and alike:
+        return error.body, error.content_type
+    return exchange.dialect.write_error(error, exchange.id, streaming=False), JSON[1]
+
+
+def _note(exchange: Exchange, error: GatewayError, ending: Any) -> None:
+    record = exchange.record
+    record.ending = ending
+    record.error = error.code
+    record.message = error.message[:1000]
+    record.origin = error.origin
+
+
+def _headers(exchange: Exchange, reply: Reply) -> list[tuple[bytes, bytes]]:
+    target = exchange.target
+    headers = [
+        (b"x-request-id", exchange.id.encode()),
+        (b"x-headgate-model", _value(target.name if target else "")),
+        (b"x-headgate-attempts", b"%d" % len(exchange.attempts)),
+        *reply.headers,
+    ]
+    if exchange.lost:
+        named = ", ".join(loss.path for loss in exchange.lost)
+        headers.append((b"x-headgate-lost", _value(named)))
+    return headers
+
+
+def _value(text: str) -> bytes:
+    """A header's value of any text: ASCII without control characters, at most 1,000 bytes."""
+    value = text[:1000].encode("ascii", "backslashreplace")
+    return value if text.isprintable() else bytes(byte for byte in value if 32 <= byte < 127)
