@@ -1,0 +1,103 @@
+"""Writes the pages of docs/ that are made from the code; with --check, says which are out of date (exit code 1)."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import fidelity
+import pages
+
+from headgate.cli import cli
+from headgate.config import reference
+
+ROOT = Path(__file__).resolve().parent.parent
+CLI_HEAD = """# Command line reference
+
+Made from the code (`make docs`). `headgate COMMAND --help` says the same; `python -m headgate` is `headgate`.
+
+## Exit codes
+
+| Code | Meaning |
+|---|---|
+| 0 | It worked. |
+| 1 | It failed; one line on standard error says why. `headgate --debug COMMAND` shows an internal error's traceback. |
+| 2 | Bad usage, or a configuration with problems: each is a line `file:line: key: what is wrong; how to mend it`. |
+| 130 | Interrupted (Ctrl-C). |
+
+Results go to standard output, everything else to standard error. `--json` prints for programs.
+
+## Environment
+
+| Variable | Meaning |
+|---|---|
+| `HEADGATE_CONFIG` | The configuration file, where `--config` is not given. |
+| `HEADGATE_ADMIN_KEY` | The admin key, instead of the one made at the first start (16 characters or more). |
+| `OLLAMA_HOST` | Where discovery looks for an Ollama, as Ollama's own client reads it. |
+
+Without a configuration file, providers whose key stands in its usual variable are used; the
+[configuration reference](configuration.md#providers) names them. Shell completion:
+`eval "$(headgate completion bash)"` (or `zsh`; for fish: `headgate completion fish | source`).
+
+## Commands
+"""
+
+
+def cli_page() -> str:
+    """Every command with its options, from click's own description."""
+    return CLI_HEAD + "".join(_command(cli, "headgate"))
+
+
+def _command(command: click.Command, name: str) -> Iterator[str]:
+    if isinstance(command, click.Group):
+        for part in command.commands.values():
+            yield from _command(part, f"{name} {part.name}")
+        return
+    context = click.Context(command, info_name=name)
+    usage = " ".join(command.collect_usage_pieces(context))
+    yield f"\n### {name}\n\n`{name} {usage}`\n\n{command.help}\n"
+    records = [param.get_help_record(context) for param in command.params if isinstance(param, click.Option)]
+    if records:
+        yield "\n| Option | Meaning |\n|---|---|\n"
+        yield from (f"| `{record[0]}` | {record[1].replace('|', chr(92) + '|')} |\n" for record in records if record)
+
+
+PAGES: list[tuple[str, Callable[[], str]]] = [
+    ("docs/reference/configuration.md", reference.page),
+    ("docs/reference/headgate.schema.json", reference.json_schema),
+    ("docs/reference/cli.md", cli_page),
+    ("docs/reference/providers.md", pages.providers_page),
+    ("docs/reference/stages.md", pages.stages_page),
+    ("docs/reference/dialects.md", pages.dialects_page),
+    ("docs/reference/errors.md", pages.errors_page),
+    ("docs/reference/fidelity.md", fidelity.page),
+]
+"""Where a page stands, and what makes it."""
+
+
+def main(check: bool) -> int:
+    stale = 0
+    for place, make in PAGES:
+        path = ROOT / place
+        wanted = make()
+        there = path.read_text("utf-8") if path.exists() else ""
+        if there == wanted:
+            continue
+        stale += 1
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(wanted, "utf-8")
+            print(f"written: {place}")
+            continue
+        print(f"{place} is out of date; `make docs` writes it")
+        lines = there.splitlines(), wanted.splitlines()
+        changes = difflib.unified_diff(*lines, place, "as it should be", lineterm="", n=0)
+        print("\n".join(list(changes)[:20]))
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main("--check" in sys.argv[1:]))

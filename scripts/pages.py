@@ -1,0 +1,108 @@
+"""The reference pages of plug-ins and errors, made from the code they describe."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+
+from headgate.core import errors, plugin
+from headgate.providers.provider import Provider
+from headgate.stages.policies.policy import Policy
+from headgate.stages.stage import Stage
+
+HEAD = "Made from the code (`make docs`).\n\n"
+
+
+def providers_page() -> str:
+    """Each provider: what it speaks, where it is, whence its key."""
+    lines = [
+        "# Providers\n\n",
+        HEAD,
+        "`kind` in the configuration is one of these names, or the dotted path of [a class of yours]"
+        "(../how-to/write-a-plugin.md). Settings: [configuration.md](configuration.md#providers).\n\n",
+        "| kind | who | speaks | address | key from | peculiarities |\n|---|---|---|---|---|---|\n",
+    ]
+    for name in plugin.names("providers"):
+        cls = plugin.load("providers", name, Provider)
+        module = inspect.getmodule(cls)
+        who = _sentence(module).rstrip(".")
+        speaks = ", ".join(f"`{dialect.name}`" for dialect in cls.dialects) or "whatever the client speaks"
+        address = f"`{cls.base_url}`" if getattr(cls, "base_url", "") else "as configured"
+        key = f"`{cls.env_key}`" if cls.env_key else ""
+        quirks = _sentence(cls.adjust) if cls.adjust is not Provider.adjust else ""
+        lines.append(f"| `{name}` | {who} | {speaks} | {address} | {key} | {quirks} |\n")
+    return "".join(lines)
+
+
+def stages_page() -> str:
+    """Each stage and policy in one line, and the order of the chain."""
+    lines = [
+        "# Stages and policies\n\n",
+        HEAD,
+        "The chain, outermost first: record, authenticate, receive, your own stages, route, retry, translate, send. "
+        "A stage or policy of your own is named by its dotted path: [how](../how-to/write-a-plugin.md).\n\n",
+        "## Stages\n\n",
+        *(f"- `{name}`: {_sentence(plugin.module('stages', name))}\n" for name in plugin.names("stages")),
+    ]
+    lines.append("\n## Policies\n\n")
+    for name in plugin.names("stages.policies"):
+        plugin.load("stages.policies", name, Policy)  # type: ignore[type-abstract]
+        lines.append(f"- `{name}`: {_sentence(plugin.module('stages.policies', name))}\n")
+    return "".join(lines) + f"\nThe contracts: `{Stage.__module__}`, `{Policy.__module__}`.\n"
+
+
+def dialects_page() -> str:
+    """Each dialect: where a client reaches it, what of its headers passes."""
+    lines = ["# Dialects\n\n", HEAD, "What crosses from one to another, and what cannot: [fidelity.md](fidelity.md).\n"]
+    for name in plugin.names("dialects"):
+        module = plugin.module("dialects", name)
+        if not hasattr(module, "paths"):
+            continue
+        lines += [
+            f"\n## `{name}`\n\n{_sentence(module)}\n\n",
+            f"- Clients reach it at {_named(module.paths)}.\n",
+            f"- Added to a provider's `base_url`: `{module.upstream_path}`.\n",
+            f"- Headers of the client that go on to the provider: {_headers(module.request_headers)}.\n",
+            f"- Headers of the provider that go on to the client: {_headers(module.reply_headers)}.\n",
+        ]
+    return "".join(lines)
+
+
+def errors_page() -> str:
+    """Every error with its status, code, origin and meaning."""
+    lines = [
+        "# Errors\n\n",
+        HEAD,
+        "Errors come in the shape of the API the client speaks. The headers `x-headgate-error-code` and "
+        "`x-headgate-error-origin` (`gateway` or `provider`) say which of these it is; the record says it too. "
+        "Where a provider refused and client and provider speak the same dialect, the provider's own status and body "
+        "pass as they came.\n\n"
+        "| code | status | origin | tried again on another target | meaning |\n|---|---|---|---|---|\n",
+    ]
+    for cls in _tree(errors.GatewayError):
+        again = "yes" if cls.retryable else "no"
+        status = "the provider's" if cls is errors.ProviderRefused else str(cls.status)
+        again = "408, 409, 429, 5xx" if cls is errors.ProviderRefused else again
+        lines.append(f"| `{cls.code}` | {status} | {cls.origin} | {again} | {_sentence(cls)} |\n")
+    return "".join(lines)
+
+
+def _tree(cls: type[errors.GatewayError]) -> Iterator[type[errors.GatewayError]]:
+    for child in cls.__subclasses__():
+        if child not in (errors.RequestError, errors.ProviderError) and child.__module__ == errors.__name__:
+            yield child
+        yield from _tree(child)
+
+
+def _sentence(thing: object) -> str:
+    """The first paragraph of a docstring, on one line."""
+    doc = inspect.cleandoc(getattr(thing, "__doc__", None) or "")
+    return " ".join(doc.split("\n\n")[0].split())
+
+
+def _named(values: list[str]) -> str:
+    return ", ".join(f"`{value}`" for value in values)
+
+
+def _headers(names: frozenset[bytes]) -> str:
+    return _named(sorted(name.decode() for name in names)) or "none"

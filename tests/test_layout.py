@@ -1,0 +1,133 @@
+"""The tree keeps its shape: who may import whom, tests that mirror the source, every plug-in in the docs."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src" / "headgate"
+FILES = sorted(SOURCE.rglob("*.py"))
+
+# Left may import right, never the other way; parts of one rank do not import each other.
+RANKS = {
+    "__main__": 0,
+    "cli": 1,
+    "server": 2,
+    "admin": 2,
+    "runtime": 3,
+    "config": 4,
+    "state": 5,
+    "store": 5,
+    "journal": 5,
+    "telemetry": 5,
+    "stages": 6,
+    "providers": 7,
+    "dialects": 8,
+    "upstream": 8,
+    "catalog": 8,
+    "core": 9,
+}
+# Folders whose files stand for themselves: any may be deleted without touching another.
+FREE_STANDING = {
+    "dialects": {"dialect", "framing"},
+    "providers": {"provider"},
+    "stages": {"stage"},
+    "stages.policies": {"policy"},
+}
+PLUGINS = {
+    "dialects": "dialects.md",
+    "providers": "providers.md",
+    "stages": "stages.md",
+    "stages.policies": "stages.md",
+}
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(SOURCE).with_suffix("").parts)
+
+
+def imports_of(path: Path) -> set[str]:
+    """Modules of ours that a file imports, by dotted name without `headgate.`."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name.removeprefix("headgate.") for name in found if name.startswith("headgate.")}
+
+
+def plugins_of(folder: str) -> dict[str, list[Path]]:
+    """The plug-ins of a folder with their files: one, or a package's."""
+    path = SOURCE / folder.replace(".", "/")
+    found = {file.stem: [file] for file in path.glob("*.py") if file.stem != "__init__"}
+    for package in path.glob("*/__init__.py"):
+        if f"{folder}.{package.parent.name}" not in FREE_STANDING:
+            found[package.parent.name] = sorted(package.parent.glob("*.py"))
+    return {name: files for name, files in found.items() if name not in FREE_STANDING[folder]}
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_imports_run_one_way(path):
+    part = name_of(path).split(".")[0]
+    if part == "__init__":
+        return
+    for imported in imports_of(path):
+        other = imported.split(".")[0]
+        if other != part and other in RANKS:
+            assert RANKS[part] < RANKS[other], f"{name_of(path)} imports {imported}"
+
+
+@pytest.mark.parametrize("folder", FREE_STANDING)
+def test_siblings_do_not_import_each_other(folder):
+    plugins = plugins_of(folder)
+    for name, files in plugins.items():
+        for path in files:
+            for imported in imports_of(path):
+                other = imported.removeprefix(f"{folder}.").split(".")[0]
+                assert other == name or not imported.startswith(f"{folder}.") or other not in plugins, (
+                    f"{name_of(path)} imports its sibling {other}"
+                )
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_every_module_opens_with_a_sentence(path):
+    doc = ast.get_docstring(ast.parse(path.read_text()))
+    assert doc, f"{name_of(path)} says nothing of what it is for"
+    assert doc.splitlines()[0].strip()
+
+
+def test_no_name_says_nothing():
+    vague = {"util", "utils", "helper", "helpers", "common", "misc", "manager", "base"}
+    assert not [name_of(path) for path in FILES if path.stem in vague]
+
+
+def test_every_folder_of_the_source_has_tests():
+    for folder in sorted({path.parent for path in FILES} - {SOURCE}):
+        mirrored = ROOT / "tests" / folder.relative_to(SOURCE)
+        assert list(mirrored.glob("test_*.py")), f"there are no tests in {mirrored.relative_to(ROOT)}"
+
+
+def test_tests_mirror_the_source():
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        folder = path.parent.relative_to(ROOT / "tests")
+        if folder.parts and folder.parts[0] not in ("walks", "bench"):
+            assert (SOURCE / folder).is_dir(), f"{path.relative_to(ROOT)} tests no folder of the source"
+
+
+@pytest.mark.parametrize("folder", PLUGINS)
+def test_every_plugin_is_in_the_docs(folder):
+    page = (ROOT / "docs" / "reference" / PLUGINS[folder]).read_text()
+    for name in plugins_of(folder):
+        assert f"`{name}`" in page, f"docs/reference/{PLUGINS[folder]} does not mention {name}"
+
+
+def test_nothing_in_the_tree_lists_the_providers():
+    names = set(plugins_of("providers"))
+    for path in FILES:
+        if path.parent.name == "providers":
+            continue
+        text = path.read_text()
+        named = [name for name in names if f'"{name}"' in text]
+        assert len(named) < 3, f"{name_of(path)} lists providers: {named}"
