@@ -16,7 +16,7 @@ from headgate.core.errors import GatewayError
 TESTS = Path(__file__).resolve().parent.parent / "tests" / "dialects"
 HEAD = """# Fidelity
 
-Made from the fixtures of the dialects' tests (`make docs`): each is put through every crossing, and this is the outcome.
+Made from the fixtures of the dialects' tests (`make docs`): each is put through every crossing, with this outcome.
 
 Between a client and a provider of the same dialect everything passes: the request's bytes are forwarded with `model`
 patched (and `stream_options`, see [decision 5](../decisions/0005-usage-in-streams.md)), the reply's bytes come back as

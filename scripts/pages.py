@@ -69,22 +69,34 @@ def dialects_page() -> str:
 
 
 def errors_page() -> str:
-    """Every error with its status, code, origin and meaning."""
+    """A section for every code: status, origin, meaning; the code in an answer is the section's name."""
     lines = [
         "# Errors\n\n",
         HEAD,
-        "Errors come in the shape of the API the client speaks. The headers `x-headgate-error-code` and "
-        "`x-headgate-error-origin` (`gateway` or `provider`) say which of these it is; the record says it too. "
+        "Errors come in the shape of the API the client speaks. The header `x-headgate-error-code` names the section below, "
+        "`x-headgate-error-origin` says whether the gateway or the provider made it; the record says both too. "
         "Where a provider refused and client and provider speak the same dialect, the provider's own status and body "
-        "pass as they came.\n\n"
-        "| code | status | origin | tried again on another target | meaning |\n|---|---|---|---|---|\n",
+        "pass as they came. "
+        "What to do about the frequent ones: [troubleshoot.md](../how-to/troubleshoot.md).\n",
     ]
-    for cls in _tree(errors.GatewayError):
-        again = "yes" if cls.retryable else "no"
-        status = "the provider's" if cls is errors.ProviderRefused else str(cls.status)
-        again = "408, 409, 429, 5xx" if cls is errors.ProviderRefused else again
-        lines.append(f"| `{cls.code}` | {status} | {cls.origin} | {again} | {_sentence(cls)} |\n")
+    for code, classes in _codes().items():
+        cls = classes[0]
+        refused = cls is errors.ProviderRefused
+        status = "the provider's" if refused else str(cls.status)
+        again = "for 408, 409, 429 and 5xx" if refused else "yes" if cls.retryable else "no"
+        meaning = " ".join(_sentence(each) for each in classes)
+        lines.append(
+            f"\n## {code}\n\n{meaning}\n\n"
+            f"Status: {status}. Origin: {cls.origin}. Tried again on the next target: {again}.\n"
+        )
     return "".join(lines)
+
+
+def _codes() -> dict[str, list[type[errors.GatewayError]]]:
+    found: dict[str, list[type[errors.GatewayError]]] = {}
+    for cls in _tree(errors.GatewayError):
+        found.setdefault(cls.code, []).append(cls)
+    return found
 
 
 def _tree(cls: type[errors.GatewayError]) -> Iterator[type[errors.GatewayError]]:
