@@ -73,8 +73,8 @@ def errors_page() -> str:
     lines = [
         "# Errors\n\n",
         HEAD,
-        "Errors come in the shape of the API the client speaks. The header `x-headgate-error-code` names the section below, "
-        "`x-headgate-error-origin` says whether the gateway or the provider made it; the record says both too. "
+        "Errors come in the shape of the API the client speaks. The header `x-headgate-error-code` names the section "
+        "below, `x-headgate-error-origin` says whether the gateway or the provider made it; so does the record. "
         "Where a provider refused and client and provider speak the same dialect, the provider's own status and body "
         "pass as they came. "
         "What to do about the frequent ones: [troubleshoot.md](../how-to/troubleshoot.md).\n",

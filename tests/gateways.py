@@ -109,9 +109,10 @@ class Gateway:
                 for segment in sorted((self.data / "journal").glob("*.jsonl"))
                 for line in segment.read_bytes().splitlines()
             ]
+            mark = wanted.get("id", "").encode()  # most lines have another id and need no parsing
             found = [
                 record
-                for record in map(json.loads, lines)
+                for record in (json.loads(line) for line in lines if mark in line)
                 if wanted.items() <= {"ending": "complete", **record}.items()
             ]
             if count is None or len(found) >= count:
@@ -160,8 +161,8 @@ class Gateway:
     def metrics(self):
         """The value of each series of /metrics, by its name with labels."""
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=5) as answer:
-            lines = answer.read().decode().splitlines()
-        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[:1] != "#")}
+            lines = [line for line in answer.read().decode().split("\n") if line and line[0] != "#"]
+        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
     def metric(self, name, **labels):
         """The sum of all series of this name that have these labels."""

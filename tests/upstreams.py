@@ -197,6 +197,8 @@ class ScriptedUpstream:
         assert task is not None
         self._tasks.add(task)
         self._transports.add(writer.transport)
+        # asyncio does it only where the socket names its protocol; without it small writes wait for an acknowledgement
+        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.connections += 1
         self.open += 1
         secure = writer.get_extra_info("ssl_object")

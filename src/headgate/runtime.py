@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from headgate.config.schema import Config
 from headgate.core import plugin
@@ -25,6 +25,8 @@ from headgate.stages.route import Alias, Route
 from headgate.stages.send import Send
 from headgate.stages.stage import Proceed, Stage, chain
 from headgate.stages.translate import Translate
+
+T = TypeVar("T")
 
 Headers = Sequence[tuple[bytes, bytes]]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -80,12 +82,15 @@ class Gateway:
         address = peer[0]
         if not self.trusted or not self._trusts(address):
             return address
-        hops = [hop.strip() for name, value in headers if name == b"x-forwarded-for" for hop in value.split(b",")]
+        hops = [hop for name, value in headers if name == b"x-forwarded-for" for hop in value.split(b",")]
         for hop in reversed(hops):
-            address = hop.decode("latin-1")
+            said = _address(hop)
+            if said is None:
+                break
+            address = said
             if not self._trusts(address):
                 break
-        return address[:64]
+        return address
 
     def _trusts(self, address: str) -> bool:
         try:
@@ -98,7 +103,9 @@ class Gateway:
 def build(config: Config, ports: Ports, admin_digest: str) -> Gateway:
     """The Gateway of a configuration. Raises PluginNotFound, or ValueError when a plug-in cannot be made."""
     providers = {
-        name: entry.type(name, entry.settings, max_reply_bytes=config.server.max_reply_bytes)
+        name: _made(
+            f"the provider {name}", entry.type, name, entry.settings, max_reply_bytes=config.server.max_reply_bytes
+        )
         for name, entry in config.providers.items()
     }
     aliases = {name: _alias(name, model, providers) for name, model in config.models.items()}
@@ -124,7 +131,8 @@ def _alias(name: str, model: Any, providers: Mapping[str, Provider]) -> Alias:
         provider, _, rest = entry.model.partition("/")
         return Target(providers[provider], rest)
 
-    policy = plugin.load("stages.policies", model.policy, Policy)()  # type: ignore[type-abstract]
+    kind = plugin.load("stages.policies", model.policy, Policy)  # type: ignore[type-abstract]
+    policy = _made(f"the policy {model.policy}", kind)
     return Alias(name, policy, [target(entry) for entry in model.targets], [target(entry) for entry in model.fallbacks])
 
 
@@ -150,10 +158,32 @@ def _faces(own: Sequence[str]) -> dict[bytes, Dialect]:
 
 
 def _stage(use: str, settings: Mapping[str, Any]) -> Stage:
+    kind = plugin.load("stages", use, Stage)  # type: ignore[type-abstract]
+    return _made(f"the stage {use}", kind, **settings)
+
+
+def _made(what: str, kind: Callable[..., T], *args: Any, **settings: Any) -> T:
+    """An instance of what may be somebody else's class. Raises ValueError, whatever that class raises."""
     try:
-        return plugin.load("stages", use, Stage)(**settings)  # type: ignore[type-abstract]
-    except TypeError as error:
-        raise ValueError(f"the stage {use} does not take these settings: {error}") from error
+        return kind(*args, **settings)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{what} does not take these settings: {error}") from error
+    except plugin.BROKEN as error:
+        # only the type: a message of a stranger's may hold a value
+        raise ValueError(f"{what} fails with {type(error).__name__} when it is made") from error
+
+
+def _address(hop: bytes) -> str | None:
+    """An entry of `x-forwarded-for` without its port; None for what is no address (`unknown`, an attacker's text)."""
+    text = hop.strip().decode("latin-1")
+    if text[:1] == "[":
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        return None if "%" in text else str(ipaddress.ip_address(text))
+    except ValueError:
+        return None
 
 
 def _shared(path: bytes, other: bytes) -> int:

@@ -4,7 +4,8 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from headgate.core.errors import InvalidJSON, InvalidRequest
 from headgate.dialects.dialect import decode, patch

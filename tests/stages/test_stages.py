@@ -3,7 +3,8 @@
 import time
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from headgate.core.errors import (
     Forbidden,

@@ -56,7 +56,9 @@ class Server(Section):
     port: Port = Field(4000, description="Port to listen on; 0 takes a free one and prints it.")
     workers: int = Field(1, ge=1, le=1024, description="Processes that serve requests, one processor core each.")
     reuse_port: bool = Field(
-        False, description="Let another process listen on the same port (SO_REUSEPORT), for restarts without a gap."
+        False,
+        description="Let another process listen on the same port (SO_REUSEPORT). "
+        "A restart that must not fail a single request hands the socket over instead (LISTEN_FDS).",
     )
     max_body_bytes: int = Field(
         64 << 20, ge=1024, description="Largest request body, in bytes, before and after decompression."

@@ -30,6 +30,7 @@ in `dialects` (JSON), in `server` (everything unforeseen becomes InternalError).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 Origin = Literal["gateway", "provider"]
@@ -161,7 +162,8 @@ class ProviderRefused(ProviderError):
     """The provider answered with an error of its own.
 
     `body` is the provider's body as it came (secrets taken out), `content_type` its type, `kind` the provider's
-    own error type where its dialect could read one. `retryable` follows the status: 408, 409, 429 and 5xx are.
+    own error type where its dialect could read one, `headers` those of the reply that may go on to a client.
+    `retryable` follows the status: 408, 409, 429 and 5xx are.
     """
 
     code = "provider_refused"
@@ -183,6 +185,7 @@ class ProviderRefused(ProviderError):
         self.status = status
         self.body = body
         self.content_type = content_type
+        self.headers: Sequence[tuple[bytes, bytes]] = ()
         self.kind = kind
         self.vendor_code = vendor_code
         self.retryable = status in self.RETRYABLE or status >= 500

@@ -8,7 +8,8 @@ import inspect
 import os
 import pkgutil
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from types import ModuleType
 from typing import TypeGuard, TypeVar
 
@@ -84,6 +85,24 @@ def load(folder: str, name: str, base: type[T]) -> type[T]:
     if not (inspect.isclass(found) and fits(found, base)):
         raise PluginNotFound(f"`{name}` is not a {base.__name__}", f"it must {_shape(base)}")
     return found
+
+
+def modules(dotted: Iterable[str]) -> dict[str, ModuleType]:
+    """The loaded modules that these dotted paths of somebody else's plug-ins stand in, by name; ours are left out."""
+    found = {}
+    for name in dotted:
+        if not BARE.match(name):
+            for path in (name, name.rpartition(":" if ":" in name else ".")[0]):
+                if path in sys.modules and not path.startswith(f"{PACKAGE}."):
+                    found[path] = sys.modules[path]
+    return found
+
+
+def forget(dotted: Iterable[str]) -> None:
+    """Let the files of these plug-ins be read anew when they are loaded next; who has the old classes keeps them."""
+    for path in modules(dotted):
+        del sys.modules[path]
+    importlib.invalidate_caches()
 
 
 def suggestion(wrong: str, known: Sequence[str], limit: int = 12) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -17,6 +17,16 @@ from headgate.core.usage import Usage
 
 Tap = Callable[[Event], None]
 Filter = Callable[[list[Event]], Awaitable[list[Event]]]
+
+
+class Secrecy(Protocol):
+    """A provider, as one who knows what must not be told."""
+
+    def scrub(self, text: bytes) -> bytes:
+        """The text without secrets."""
+
+    def clean(self, error: GatewayError) -> None:
+        """The same for all an error says."""
 
 
 class Tally:
@@ -69,6 +79,8 @@ class Reply:
     time: int = 0
     """Unix seconds, for a client whose dialect says when a reply was made where the provider's does not."""
     account: Relay | Tally = field(default_factory=Tally)
+    secrecy: Secrecy | None = None
+    """Takes the provider's secrets out of its errors."""
     _relay: Relay | None = None
     _reader: Reader | None = None
     _first: bytes = b""
@@ -83,16 +95,25 @@ class Reply:
             self.account = self._relay = self.dialect.relay(self.stream, request)
         else:
             self._reader = self.dialect.reader(self.stream)
-        if not self.stream:
-            self._take(self.body)
-            return
-        assert self.response is not None
-        while not (self._first or self._events):
-            chunk = await self.response.chunk()
-            if not chunk:
-                raise ProviderCut("the provider's stream ended before its first event")
-            self.body += chunk
-            self._take(chunk)
+        try:
+            if self.response is None:
+                self._take(self.body)
+                return
+            while not (self._first or self._events):
+                chunk = await self.response.chunk()
+                if not chunk:
+                    raise ProviderCut("the provider's stream ended before its first event")
+                self.body += chunk
+                self._take(chunk)
+        except GatewayError as error:
+            if self.response is not None:
+                self.response.close()  # another target may be asked, and be long about it
+            self._clean(error)
+            raise
+
+    def _clean(self, error: GatewayError) -> None:
+        if self.secrecy is not None:
+            self.secrecy.clean(error)
 
     def _take(self, data: bytes) -> None:
         if self._relay is not None:
@@ -134,9 +155,16 @@ class Reply:
         assert response is not None
         yield self._first
         feed, chunk = relay.feed, response.chunk
-        while not relay.complete:
-            piece = await chunk()
-            data = feed(piece) if piece else relay.end()
+        while not (relay.complete or relay.failed):
+            try:
+                piece = await chunk()
+                data = feed(piece) if piece else relay.end()
+            except GatewayError as error:
+                self._clean(error)
+                raise
+            if relay.failed and self.secrecy is not None:
+                self._clean(relay.failed)
+                data = self.secrecy.scrub(data)
             if data:
                 yield data
             if not piece:
@@ -158,6 +186,7 @@ class Reply:
             events = await self._through(events) if self.taps or self.filters else events
             tally.hear(events)
             if tally.failed:
+                self._clean(tally.failed)
                 raise tally.failed
             data = writer.feed(events)
             if tally.complete:
@@ -166,8 +195,12 @@ class Reply:
                 yield data
             if tally.complete:
                 break
-            piece = await response.chunk()
-            events = reader.feed(piece) if piece else reader.end()
+            try:
+                piece = await response.chunk()
+                events = reader.feed(piece) if piece else reader.end()
+            except GatewayError as error:
+                self._clean(error)
+                raise
             if not piece and not any(isinstance(event, Stop | Failed) and not _is_cut(event) for event in events):
                 raise cut_off()
         response.finish()

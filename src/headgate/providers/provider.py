@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import pydantic
 
 from headgate.core.dialect import Dialect
-from headgate.core.errors import ProviderNonsense, ProviderRefused
+from headgate.core.errors import GatewayError, ProviderError, ProviderNonsense, ProviderRefused
 from headgate.core.exchange import Exchange
 from headgate.core.ports import Response, Upstream
 from headgate.core.reply import Reply
@@ -16,6 +17,8 @@ from headgate.core.target import Endpoint, Origin, Timeouts
 from headgate.dialects import openai_chat
 
 ERROR_BYTES = 1 << 20
+HIDDEN = b"[redacted]"
+SECRET_HEADER = re.compile(r"key|token|secret|passw|credential|auth|cookie", re.IGNORECASE)
 
 
 class TimeoutSettings(pydantic.BaseModel, extra="forbid"):
@@ -72,6 +75,8 @@ class Provider:
         self.max_reply_bytes = max_reply_bytes
         key = settings.api_key.get_secret_value() if settings.api_key else ""
         self.key = "" if key == "none" else key
+        secrets = [self.key, *(value for name, value in settings.headers.items() if SECRET_HEADER.search(name))]
+        self._secrets = [secret.encode("latin-1", "replace") for secret in secrets if len(secret) > 3]
         self.timeouts = Timeouts(**settings.timeouts.model_dump())
         self.asks_for_usage = settings.ask_for_usage
         self.adjusts = type(self).adjust is not Provider.adjust
@@ -93,7 +98,8 @@ class Provider:
 
     def url(self, dialect: Dialect) -> str:
         """Where this host takes requests of a dialect."""
-        return (self.settings.base_url or self.base_url).rstrip("/") + dialect.upstream_path
+        base, mark, query = (self.settings.base_url or self.base_url).partition("?")
+        return base.rstrip("/") + dialect.upstream_path + mark + query
 
     # The way of every request
 
@@ -122,6 +128,13 @@ class Provider:
 
     async def send(self, exchange: Exchange, upstream: Upstream) -> Reply:
         """Ask with `exchange.outgoing`; a stream is returned when its head has come, a whole reply when all has."""
+        try:
+            return await self._ask(exchange, upstream)
+        except ProviderError as error:
+            self.clean(error)
+            raise
+
+    async def _ask(self, exchange: Exchange, upstream: Upstream) -> Reply:
         dialect = exchange.spoken
         assert dialect is not None
         passed = [header for header in exchange.headers if header[0] in dialect.request_headers]
@@ -132,21 +145,22 @@ class Provider:
         exchange.ending.callback(response.close)
         if response.status != 200:
             raise await self._refusal(dialect, response)
-        headers = [header for header in response.headers if header[0] in dialect.reply_headers]
+        headers = self._shown(response, dialect.reply_headers)
         if not exchange.stream:
             body = await response.read(self.max_reply_bytes)
             response.close()
-            return Reply(dialect, stream=False, body=body, headers=headers)
-        kind = response.header(b"content-type") or b""
+            return Reply(dialect, stream=False, body=body, headers=headers, secrecy=self)
+        kind = self.scrub(response.header(b"content-type") or b"")
         if not kind.startswith(b"text/event-stream"):
+            response.close()
             raise ProviderNonsense(
                 f"{self.name} was asked for a stream and answered with content type {printable(kind)}; "
                 "check base_url, or that this model can stream"
             )
-        return Reply(dialect, stream=True, body=b"", response=response, headers=headers)
+        return Reply(dialect, stream=True, body=b"", response=response, headers=headers, secrecy=self)
 
     async def _refusal(self, dialect: Dialect, response: Response) -> ProviderRefused | ProviderNonsense:
-        body = self.scrub(await response.read(ERROR_BYTES))
+        body = await response.read(ERROR_BYTES)
         if response.status < 400:
             return ProviderNonsense(
                 f"{self.name} answered {response.status}, which its API does not; "
@@ -155,11 +169,34 @@ class Provider:
         error = dialect.read_error(response.status, body)
         error.content_type = response.header(b"content-type") or b"application/json"
         error.retry_after = error.retry_after or retry_after(response.header(b"retry-after"))
+        error.headers = self._shown(response, dialect.reply_headers - {b"retry-after"})
         return error
 
-    def scrub(self, body: bytes) -> bytes:
-        """A host that repeats our key in an error does not get it through to the client."""
-        return body.replace(self.key.encode(), b"[redacted]") if len(self.key) > 3 else body
+    def _shown(self, response: Response, names: frozenset[bytes]) -> list[tuple[bytes, bytes]]:
+        """The reply's headers of these names."""
+        return [(name, self.scrub(value)) for name, value in response.headers if name in names]
+
+    # A host that repeats what we sent in an error does not get our secrets through to the client, nor into records
+
+    def scrub(self, text: bytes) -> bytes:
+        """Without the key and the configured headers that hold secrets."""
+        for secret in self._secrets:
+            text = text.replace(secret, HIDDEN)
+        return text
+
+    def clean(self, error: GatewayError) -> None:
+        """`scrub` for all an error says."""
+        error.message = self._scrub_text(error.message)
+        if error.param is not None:
+            error.param = self._scrub_text(error.param)
+        if isinstance(error, ProviderRefused):
+            error.body = self.scrub(error.body)
+            error.content_type = self.scrub(error.content_type)
+            error.kind = self._scrub_text(error.kind) if error.kind else error.kind
+            error.vendor_code = self._scrub_text(error.vendor_code) if error.vendor_code else error.vendor_code
+
+    def _scrub_text(self, text: str) -> str:
+        return self.scrub(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
 
 
 def retry_after(value: bytes | None) -> float | None:

@@ -30,6 +30,9 @@ _DIRECTIVE = re.compile(r'\[sim((?:\s+\w+=(?:"[^"]*"|[^\s"\]]+))+)\s*\]')
 _OPTION = re.compile(r'(\w+)=(?:"([^"]*)"|([^\s"\]]+))')
 _TOKEN = re.compile(r"\s*\S+\s*?|\s+", re.DOTALL)
 
+DEEP, MANY = 20, 10
+"""How deep an invented value may be, and of how many entries a list."""
+
 
 class Behaviour(pydantic.BaseModel, extra="forbid"):
     """What the simulator does with a request."""
@@ -149,7 +152,7 @@ class Answer:
                 yield events.Text(text=token, choice=choice, block=block)
             produced += len(self.tokens)
             if self.tool:
-                arguments = msgspec.json.encode(_instance(self.tool.schema or {})).decode()
+                arguments = msgspec.json.encode(instance(self.tool.schema or {})).decode()
                 call = f"call_{self.id}" if not choice else f"call_{self.id}_{choice}"
                 yield events.ToolCall(id=call, name=self.tool.name, choice=choice, block=block)
                 yield events.ToolInput(json=arguments, choice=choice, block=block)
@@ -164,7 +167,7 @@ class Answer:
             return behaviour.text
         form = self.request.format
         if form is not None and form.kind == "schema":
-            return msgspec.json.encode(_instance(form.schema or {})).decode()
+            return msgspec.json.encode(instance(form.schema or {})).decode()
         if form is not None and form.kind == "json":
             return '{"simulated":true}'
         last = self.request.messages[-1] if self.request.messages else None
@@ -229,23 +232,40 @@ def _tool(request: chat.ChatRequest, behaviour: Behaviour, asked: str) -> chat.T
     return next((tool for name, tool in offered.items() if name in asked), None)
 
 
-def _instance(schema: dict[str, Any], depth: int = 0) -> Any:
+def instance(schema: dict[str, Any]) -> Any:
     """The simplest value that a JSON Schema of the usual kind allows."""
+    return _instance(schema, schema, 0)
+
+
+def _instance(schema: dict[str, Any], root: dict[str, Any], depth: int) -> Any:
+    if depth > DEEP:
+        return None
+    if isinstance(schema.get("$ref"), str):
+        return _instance(_referred(schema["$ref"], root), root, depth + 1)
     if "const" in schema:
         return schema["const"]
     if schema.get("enum"):
         return schema["enum"][0]
     for key in ("anyOf", "oneOf", "allOf"):
         if schema.get(key):
-            return _instance(schema[key][0], depth + 1)
+            return _instance(schema[key][0], root, depth + 1)
     kind = schema.get("type", "object" if "properties" in schema else None)
     kind = kind[0] if isinstance(kind, list) and kind else kind
-    if kind == "object" and depth < 10:
+    if kind == "object":
         properties = schema.get("properties") or {}
         wanted = schema.get("required") or list(properties)
-        return {name: _instance(properties.get(name) or {}, depth + 1) for name in wanted}
+        return {name: _instance(properties.get(name) or {}, root, depth + 1) for name in wanted}
     if kind == "array":
-        return [_instance(schema.get("items") or {}, depth + 1)] if schema.get("minItems") and depth < 10 else []
-    return {"string": "simulated", "integer": 0, "number": 0.0, "boolean": True, "null": None, "object": {}}.get(
-        str(kind), "simulated"
-    )
+        count = min(int(schema.get("minItems") or 0), MANY)
+        return [_instance(schema.get("items") or {}, root, depth + 1) for _ in range(count)]
+    if kind in ("integer", "number"):
+        return schema.get("minimum", 0 if kind == "integer" else 0.0)
+    return {"boolean": True, "null": None}.get(str(kind), "simulated")
+
+
+def _referred(reference: str, root: dict[str, Any]) -> dict[str, Any]:
+    """What `#/$defs/Name` means; {} for what is not there."""
+    found: Any = root
+    for part in reference.removeprefix("#").split("/")[1:]:
+        found = found.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}

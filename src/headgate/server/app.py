@@ -90,6 +90,8 @@ class App:
                 reply = await proceed(exchange)
                 await answer.give(reply, gateway.config.server.compression)
             except GatewayError as error:
+                # Who raised it may still hold it: its traceback would keep this exchange until the collector comes
+                error.__traceback__ = None
                 await answer.fail(error)
             except asyncio.CancelledError:
                 if not _interrupted(scope):

@@ -17,6 +17,7 @@ from headgate.config import admin_key
 from headgate.config.load import Loaded
 from headgate.config.problems import ConfigError
 from headgate.config.schema import Config
+from headgate.core import plugin
 from headgate.core.errors import GatewayError, RequestError
 from headgate.core.ids import Ids
 from headgate.core.plugin import PluginNotFound
@@ -59,7 +60,11 @@ def serve(loaded: Loaded) -> int:
     _greet(loaded, new_key, listeners)
 
     async def factory(lifecycle: Lifecycle) -> Service:
-        return await Worker(loaded, lifecycle).start()
+        try:
+            return await Worker(loaded, lifecycle).start()
+        except ValueError as error:
+            click.echo(f"headgate: {error}", err=True)
+            raise SystemExit(2) from error
 
     stopping = Stopping(config.server.drain_delay, config.server.drain_timeout)
     return run(
@@ -212,17 +217,30 @@ class Worker:
             for origin, stats in self.upstream.stats().items()
         }
 
+    def _plugins(self) -> list[str]:
+        config = self.loaded.config
+        return [
+            *(stage.use for stage in config.stages),
+            *(model.policy for model in config.models.values()),
+            *(provider.kind for provider in config.providers.values()),
+            *config.dialects,
+        ]
+
     def _files(self) -> list[Path]:
-        return sorted({*self.loaded.files, self.loaded.config.data_dir / admin_key.FILE})
+        """What a change of is a reason to reload: the configuration, its secrets, the plug-ins, the admin key."""
+        plugins = (module.__file__ for module in plugin.modules(self._plugins()).values())
+        config = self.loaded.config
+        return sorted({*self.loaded.files, config.data_dir / admin_key.FILE, *(Path(file) for file in plugins if file)})
 
     async def _reload(self) -> Sequence[Path]:
         """Read the configuration anew and put it in force; raises ValueError and leaves all as it was if it is bad."""
         try:
+            plugin.forget(self._plugins())
             loaded = await asyncio.to_thread(self.loaded.again, os.environ)
             gateway = self._build(loaded)
-        except (ConfigError, ValueError, OSError):
+        except (ConfigError, ValueError, OSError) as error:
             self.metrics.reloaded(applied=False)
-            raise
+            raise ValueError(str(error)) from error
         for name in FIXED:
             if getattr(loaded.config.server, name) != getattr(self.loaded.config.server, name):
                 log.warning("server.%s has changed; it takes effect at the next start", name)

@@ -16,6 +16,7 @@ from headgate.core.errors import GatewayError, InvalidRequest, MethodNotAllowed,
 from headgate.core.exchange import Caller
 from headgate.core.ids import Ids
 from headgate.runtime import Gateway
+from headgate.server.respond import identity
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -34,7 +35,9 @@ class Models:
         gateway: Gateway = self.gateways.gateway
         id = self.next_id()
         headers = scope["headers"]
+        face = gateway.face_like(scope["raw_path"], headers)
         status = 200
+        more: list[tuple[bytes, bytes]] = []
         try:
             if scope["method"] not in ("GET", "HEAD"):
                 raise MethodNotAllowed(f"{scope['path']} takes GET, not {scope['method']}")
@@ -42,7 +45,13 @@ class Models:
             body = msgspec.json.encode(self._answer(gateway, caller, scope))
         except GatewayError as error:
             status = error.status
-            body = gateway.face_like(scope["raw_path"], headers).write_error(error, id, streaming=False)
+            body = face.write_error(error, id, streaming=False)
+            more += [
+                (b"x-headgate-error-code", error.code.encode()),
+                (b"x-headgate-error-origin", error.origin.encode()),
+            ]
+            if status == 405:
+                more.append((b"allow", b"GET, HEAD"))
         await send(
             {
                 "type": "http.response.start",
@@ -50,8 +59,8 @@ class Models:
                 "headers": [
                     (b"content-type", b"application/json"),
                     (b"content-length", b"%d" % len(body)),
-                    (b"x-request-id", id.encode()),
-                    *([(b"allow", b"GET, HEAD")] if status == 405 else []),
+                    *identity(face, id),
+                    *more,
                 ],
             }
         )

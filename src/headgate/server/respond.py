@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from headgate.config.schema import Compression
-from headgate.core.errors import GatewayError, ProviderRefused, RequestError
+from headgate.core.dialect import Dialect
+from headgate.core.errors import GatewayError, Overloaded, ProviderRefused, RequestError
 from headgate.core.exchange import Exchange
 from headgate.core.reply import Reply
 from headgate.server import compress
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+Header = tuple[bytes, bytes]
+
+REQUEST_ID = b"request-id"
 JSON = (b"content-type", b"application/json")
 SSE = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
 
@@ -95,11 +99,11 @@ class Answer:
 async def refuse(exchange: Exchange, error: GatewayError, send: Send) -> None:
     """An error instead of a reply, in the client's dialect: a provider's own body where both speak alike."""
     record = exchange.record
-    _note(exchange, error, "refused" if isinstance(error, RequestError) or error.status == 503 else "failed")
+    _note(exchange, error, "refused" if isinstance(error, RequestError | Overloaded) else "failed")
     record.status = error.status
     body, kind = _error_body(exchange, error)
     headers = [
-        (b"x-request-id", exchange.id.encode()),
+        *identity(exchange.dialect, exchange.id, error.headers if isinstance(error, ProviderRefused) else ()),
         (b"content-type", kind),
         (b"content-length", b"%d" % len(body)),
         (b"x-headgate-error-code", error.code.encode()),
@@ -136,10 +140,9 @@ def _note(exchange: Exchange, error: GatewayError, ending: Any) -> None:
 def _headers(exchange: Exchange, reply: Reply) -> list[tuple[bytes, bytes]]:
     target = exchange.target
     headers = [
-        (b"x-request-id", exchange.id.encode()),
+        *identity(exchange.dialect, exchange.id, reply.headers),
         (b"x-headgate-model", _value(target.name if target else "")),
         (b"x-headgate-attempts", b"%d" % len(exchange.attempts)),
-        *reply.headers,
     ]
     if exchange.lost:
         named = ", ".join(loss.path for loss in exchange.lost)
@@ -147,7 +150,19 @@ def _headers(exchange: Exchange, reply: Reply) -> list[tuple[bytes, bytes]]:
     return headers
 
 
+def identity(dialect: Dialect, id: str, passed: Sequence[Header] = ()) -> list[Header]:
+    """The provider's headers and the request's id, also where Anthropic's clients look for it if none stands there.
+
+    https://docs.claude.com/en/api/errors#request-id
+    """
+    own = id.encode()
+    headers = [(b"x-request-id", own), *passed]
+    if REQUEST_ID in dialect.reply_headers and not any(name == REQUEST_ID for name, _ in passed):
+        headers.append((REQUEST_ID, own))
+    return headers
+
+
 def _value(text: str) -> bytes:
     """A header's value of any text: ASCII without control characters, at most 1,000 bytes."""
-    value = text[:1000].encode("ascii", "backslashreplace")
+    value = text[:1000].encode("ascii", "backslashreplace")[:1000]
     return value if text.isprintable() else bytes(byte for byte in value if 32 <= byte < 127)

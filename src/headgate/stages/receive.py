@@ -9,6 +9,8 @@ from headgate.dialects.dialect import decode
 from headgate.stages.stage import Proceed
 
 JSON = b"application/json"
+LONGEST_MODEL = 2048
+"""Characters; names of models are kept, by the router and in metrics."""
 
 
 class Receive:
@@ -24,6 +26,8 @@ class Receive:
         model = fields.get("model")
         if not isinstance(model, str) or not model:
             raise InvalidRequest("`model` is missing; name one of those that GET /v1/models lists", param="model")
+        if len(model) > LONGEST_MODEL:
+            raise InvalidRequest(f"`model` is longer than {LONGEST_MODEL} characters; no model is", param="model")
         exchange.model = model
         stream = fields.get("stream")
         if stream is not None and not isinstance(stream, bool):

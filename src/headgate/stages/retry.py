@@ -41,10 +41,10 @@ class Retry:
         failure: GatewayError | None = None
         for number in range(count):
             target = targets[number % len(targets)]
-            wait = self._wait(number // len(targets), again.get(target))
-            if wait is None:
-                continue
-            if wait:
+            if number >= len(targets):
+                wait = self._wait(number // len(targets), again.get(target))
+                if wait is None:
+                    continue
                 await asyncio.sleep(wait)
             exchange.target = target
             attempt = Attempt(target.name)
@@ -56,9 +56,10 @@ class Retry:
                 attempt.status = error.status
                 attempt.error = error.code
                 attempt.message = error.message[:500]
-                failure = error
                 if not (isinstance(error, ProviderError) and error.retryable):
                     raise
+                # Its traceback holds this frame, and with it both bodies: a cycle that only the collector would end
+                failure = error.with_traceback(None)
                 again[target] = error.retry_after or 0.0
             else:
                 attempt.status = 200
@@ -66,13 +67,14 @@ class Retry:
             finally:
                 attempt.seconds = round(time.perf_counter() - started, 6)
         assert failure is not None
-        raise failure
+        try:
+            raise failure
+        finally:
+            del failure
 
     def _wait(self, turn: int, asked: float | None) -> float | None:
         """Seconds before a target's next turn; None: do not try it again."""
-        if turn == 0 or asked is None:
-            return 0.0
-        if asked > self.retries.max_backoff:
+        if asked is None or asked > self.retries.max_backoff:
             return None
         ceiling = min(self.retries.backoff * 2.0 ** (turn - 1), self.retries.max_backoff)
         return max(asked, random.uniform(0, ceiling))  # noqa: S311  # jitter, not a secret

@@ -43,7 +43,7 @@ def decoder_for(coding: bytes) -> Decoder | None:
         return Brotli()
     if name == b"zstd":
         return Zstd()
-    shown = name[:40].decode("ascii", "replace")
+    shown = name.decode("ascii", "replace") if len(name) <= 20 else "something else"  # long enough for a key: not told
     raise ProviderNonsense(
         f"The provider's reply is encoded as {shown!r}, which was not asked for and is not understood "
         "(gzip, deflate, br and zstd are)."

@@ -38,7 +38,7 @@ class Client:
         keep_alive: float = 55.0,
         max_header_bytes: int = 64 * 1024,
         max_headers: int = 256,
-        buffer_bytes: int = 256 * 1024,
+        buffer_bytes: int = 64 * 1024,
     ) -> None:
         self._tls = context(ca_file)
         self._proxies = proxies if proxies is not None else Proxies(os.environ)

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from headgate.upstream.connection import Connection
 
 
+TAKEN = 64 * 1024
+"""Bytes of much that has come which are given at a time, up to twice as many."""
+
+
 class Response:
     """Implements core.ports.Response.
 
@@ -64,7 +68,7 @@ class Response:
     async def read(self, limit: int) -> bytes:
         """The whole body, decoded. Raises ProviderNonsense above `limit` bytes, and what `chunk` raises."""
         if self.complete and self.decoder is None and self.waiting <= limit:
-            return self._take() if self.pieces else b""
+            return self._take_all() if self.pieces else b""
         if self.length is not None and self.length > limit:
             raise self._too_large(limit)
         pieces: list[bytes] = []
@@ -130,6 +134,27 @@ class Response:
             connection.fail(ProviderCut("The reply was closed by its reader before its end."))
 
     def _take(self) -> bytes:
+        """What has come; of much, a part, since every reader on its way to a slow client holds copies of it."""
+        if self.waiting > 2 * TAKEN:
+            return self._take_some()
+        return self._take_all()
+
+    def _take_some(self) -> bytes:
+        pieces = self.pieces
+        size = count = 0
+        while size < TAKEN:
+            size += len(pieces[count])
+            count += 1
+        data = b"".join(pieces[:count])
+        if size > 2 * TAKEN:
+            pieces[:count] = [data[TAKEN:]]
+            data = data[:TAKEN]
+        else:
+            del pieces[:count]
+        self.waiting -= len(data)
+        return data
+
+    def _take_all(self) -> bytes:
         pieces = self.pieces
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()

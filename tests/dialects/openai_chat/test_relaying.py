@@ -221,3 +221,17 @@ def test_half_a_whole_reply_is_nonsense(cut):
     data = (FIXTURES / "whole" / "text.json").read_bytes().strip()
     with pytest.raises(ProviderNonsense):
         openai_chat.relay(False, {}).feed(data[:cut])
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_host_that_mixes_its_spelling_is_read_all_the_same(asked):
+    request = {"stream": True, **({"stream_options": {"include_usage": True}} if asked else {})}
+    relay = openai_chat.relay(True, request)
+    first = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}],"usage":null}\n\n'
+    last = b'data: {"id":"c", "choices": [{"index": 0, "delta": {}, "finish_reason" : "length"}]}\n\n'
+    used = b'data: {"id": "c", "choices": [], "usage" : {"prompt_tokens": 3, "completion_tokens": 4}}\n\n'
+    out = [relay.feed(frame) for frame in (first, last, used, b"data: [DONE]\n\n")]
+    assert (relay.finish, relay.complete) == ("length", True)
+    assert relay.usage is not None
+    assert (relay.usage.input, relay.usage.output) == (3, 4)
+    assert out[2] == (used if asked else b"")

@@ -71,7 +71,8 @@ def write_error(error: GatewayError, request_id: str, *, streaming: bool) -> byt
     Beside the API's own two fields the error has the gateway's `code`, `origin` and, where known, `param`.
     """
     kind = error.kind if isinstance(error, ProviderRefused) else None
-    if kind not in STATUSES:
+    # OpenAI says this of a wrong key and an unknown model too, where the status tells more
+    if kind not in STATUSES or kind == "invalid_request_error":
         kind = ERRORS.get(error.status, "api_error" if error.status >= 500 else "invalid_request_error")
     inner = {"type": kind, "message": error.message, "code": error.code, "origin": error.origin}
     if error.param is not None:

@@ -54,13 +54,12 @@ class StreamRelay:
     __slots__ = (
         "_begun",
         "_cutter",
-        "_finish_mark",
         "_finished",
+        "_going_on",
         "_many",
         "_null",
         "_seen",
         "_strip",
-        "_usage_mark",
         "_watch",
         "complete",
         "failed",
@@ -96,24 +95,26 @@ class StreamRelay:
                 if not self._begun:
                     check_start(self._cutter.rest)
                 return data
-        find = data.find  # `in` takes twice as long, and this runs for every frame
-        usage = find(b'"usage"')
+        find, count = data.find, data.count  # `in` takes twice as long, and this runs for every frame
+        usage = count(b'"usage"')
         if (
             self._watch
-            or find(self._finish_mark) >= 0
             or find(b"[DONE]") >= 0
             or find(b'"error"') >= 0
-            or (usage >= 0 and find(self._usage_mark, usage) >= 0)
+            or count(b'"finish_reason"') != count(self._going_on)
+            or (usage and usage != count(self._null))
         ):
             return self._look(data)
-        if usage >= 0 and self._strip:
+        if usage and self._strip:
             return data.replace(self._null, b"")
         return data
 
     def _style(self, space: bytes) -> None:
-        """What to look for, by whether this host writes a space after colons and commas."""
-        self._finish_mark = b'"finish_reason":%b"' % space
-        self._usage_mark = b'"usage":%b{' % space
+        """How this host says that there is no news, by whether it writes a space after colons and commas.
+
+        Whatever is spelt otherwise is read, so a host that mixes both styles costs time and nothing else.
+        """
+        self._going_on = b'"finish_reason":%bnull' % space
         self._null = b',%b"usage":%bnull' % (space, space)
 
     def end(self) -> bytes:

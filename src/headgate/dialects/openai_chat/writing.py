@@ -262,7 +262,7 @@ class StreamWriter(Writer):
             case ToolCall():
                 self._say_call(event, out)
             case Citation():
-                self._citation(self._choice(event.choice), event)
+                self._say_citation(event, out)
             case Used():
                 self._usage = event.usage
             case Native():
@@ -343,9 +343,19 @@ class StreamWriter(Writer):
         else:
             self._delta(event.choice, _encode({event.name: event.value}), out)
 
+    def _say_citation(self, event: Citation, out: list[bytes]) -> None:
+        state = self._choice(event.choice)
+        if event.block != state.text_block:  # a source may come before the text it stands at
+            self._flush(event.choice, state, out)
+        self._citation(state, event)
+
     def _flush(self, index: int, state: _Written, out: list[bytes]) -> None:
         if state.cited:
-            self._delta(index, _encode({"annotations": self._cite(state)}), out)
+            place, own = len(state.annotations), state.cited[0][1] < 0
+            cited = self._cite(state)
+            if not own:  # OpenAI's SDK joins the lists of a stream's chunks by `index`, and fails without it
+                cited = [{"index": place + number, **entry} for number, entry in enumerate(cited)]
+            self._delta(index, _encode({"annotations": cited}), out)
 
     def _say_stop(self, event: Stop, out: list[bytes]) -> None:
         state = self._choice(event.choice)

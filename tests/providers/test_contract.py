@@ -1,0 +1,306 @@
+"""What every provider keeps to; they are found by listing the folder, so a new one is tested by being there."""
+
+import time
+from pathlib import Path
+
+import httptools
+import pydantic
+import pytest
+
+from headgate.core import plugin
+from headgate.core.errors import ProviderError, ProviderNonsense
+from headgate.core.exchange import Exchange
+from headgate.core.record import Record
+from headgate.core.target import Target
+from headgate.dialects.dialect import decode, patch
+from headgate.providers.provider import Provider, ProviderSettings, retry_after
+
+NAMES = plugin.names("providers")
+KEY = "sk-contract-0123456789abcdef"
+BASE = "https://host.example/base"
+DOCS = Path(__file__).parents[2] / "docs" / "reference" / "providers.md"
+BODIES = [
+    b'{"model":"m","messages":[]}',
+    b'{"model":"m","messages":[{"role":"user","content":"x"}],"max_tokens":5,"stream":true}',
+    b'{"model":"m","messages":[],"max_completion_tokens":5,"reasoning_effort":"low","temperature":0.5}',
+]
+
+
+def made(name, **settings):
+    kind = plugin.load("providers", name, Provider)
+    given = {"api_key": KEY, "base_url": BASE, **settings}
+    return kind(name, kind.Settings(**{key: value for key, value in given.items() if value is not None}))
+
+
+@pytest.fixture(params=NAMES)
+def name(request):
+    return request.param
+
+
+@pytest.fixture(params=[name for name in NAMES if plugin.load("providers", name, Provider).send is Provider.send])
+def host(request):
+    """Those that are asked over HTTP in the common way."""
+    return request.param
+
+
+class Head:
+    """An endpoint's head, read by the parser of a server."""
+
+    def __init__(self, head):
+        self.headers, self.url, self.done = [], b"", False
+        parser = httptools.HttpRequestParser(self)
+        parser.feed_data(head + b"content-length: 0\r\n\r\n")
+        self.method = parser.get_method()
+        self.names = [name for name, _ in self.headers]
+
+    def on_url(self, url):
+        self.url += url
+
+    def on_header(self, name, value):
+        self.headers.append((name, value))
+
+    def on_message_complete(self):
+        self.done = True
+
+    def value(self, wanted):
+        [found] = [value for name, value in self.headers if name == wanted]
+        return found
+
+
+def heads(provider):
+    for dialect in provider.dialects:
+        yield dialect, provider.endpoint(dialect), Head(provider.endpoint(dialect).head)
+
+
+def test_it_loads_and_says_what_it_is(name):
+    kind = plugin.load("providers", name, Provider)
+    assert issubclass(kind.Settings, ProviderSettings)
+    module = plugin.module("providers", name)
+    assert module.__doc__
+    assert kind.env_key is None or kind.env_key.endswith("_API_KEY")
+    assert all(hasattr(dialect, "upstream_path") for dialect in kind.dialects)
+
+
+def test_its_settings_are_strict_and_described(name):
+    kind = plugin.load("providers", name, Provider)
+    with pytest.raises(pydantic.ValidationError, match="no_such_setting"):
+        kind.Settings(base_url=BASE, no_such_setting=1)
+    with pytest.raises(pydantic.ValidationError):
+        kind.Settings(base_url=BASE, timeouts={"connect": -1})
+    assert all(field.description for field in kind.Settings.model_fields.values())
+    assert KEY not in repr(made(name).settings)
+
+
+def test_the_docs_mention_it(name):
+    assert f"`{name}`" in DOCS.read_text()
+
+
+def test_its_head_is_one_request(host):
+    for dialect, endpoint, head in heads(made(host)):
+        assert head.done
+        assert head.method == b"POST"
+        assert head.url == b"/base" + dialect.upstream_path.encode()
+        assert head.value(b"host") == b"host.example"
+        assert head.value(b"content-type") == b"application/json"
+        assert len(head.names) == len(set(head.names))
+        assert all(name == name.lower() for name in head.names)
+        assert b"connection" not in head.names
+        assert (endpoint.origin.scheme, endpoint.origin.host, endpoint.origin.port) == ("https", "host.example", 443)
+
+
+def test_its_key_goes_into_one_header_and_nowhere_else(host):
+    provider = made(host)
+    for dialect, endpoint, head in heads(provider):
+        [(name, value)] = [header for header in head.headers if KEY.encode() in header[1]]
+        assert {name.decode(): value.decode()} == {
+            header: text for header, text in provider.auth(dialect).items() if KEY in text
+        }
+        assert endpoint.head.count(KEY.encode()) == 1
+        assert name in (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key")
+
+
+@pytest.mark.parametrize("key", [None, "none"])
+def test_without_a_key_it_sends_none(host, key):
+    for _, endpoint, head in heads(made(host, api_key=key)):
+        assert not {b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key"} & set(head.names)
+        assert b"none" not in endpoint.head.lower()
+
+
+@pytest.mark.parametrize(
+    ("base", "url", "host_header", "origin"),
+    [
+        ("https://h.example", "", b"h.example", ("https", "h.example", 443)),
+        ("https://h.example/", "", b"h.example", ("https", "h.example", 443)),
+        ("https://h.example/v1/", "/v1", b"h.example", ("https", "h.example", 443)),
+        ("https://h.example/a/b/v1", "/a/b/v1", b"h.example", ("https", "h.example", 443)),
+        ("http://127.0.0.1:8000/v1", "/v1", b"127.0.0.1:8000", ("http", "127.0.0.1", 8000)),
+        ("http://h.example/v1", "/v1", b"h.example", ("http", "h.example", 80)),
+        ("http://[::1]:9/v1", "/v1", b"[::1]:9", ("http", "::1", 9)),
+        ("https://[fd00::1]/v1", "/v1", b"[fd00::1]", ("https", "fd00::1", 443)),
+        ("HTTPS://H.Example:443/v1", "/v1", b"H.Example:443", ("https", "h.example", 443)),
+    ],
+)
+def test_its_base_url_means_what_the_vendors_sdk_means(host, base, url, host_header, origin):
+    for dialect, endpoint, head in heads(made(host, base_url=base)):
+        assert head.url == (url + dialect.upstream_path).encode()
+        assert head.value(b"host") == host_header
+        assert (endpoint.origin.scheme, endpoint.origin.host, endpoint.origin.port) == origin
+
+
+def test_a_query_of_its_base_url_stays_a_query(host):
+    """Azure's and some proxies' way: https://host/v1?api-version=1."""
+    for dialect, _, head in heads(made(host, base_url="https://h.example/v1?api-version=1")):
+        assert head.url == f"/v1{dialect.upstream_path}?api-version=1".encode()
+
+
+def test_own_headers_win_and_stand_once(host):
+    own = {"X-Own": "yes", "User-Agent": "mine", "Authorization": "Bearer other"}
+    for _, _, head in heads(made(host, headers=own)):
+        assert head.value(b"x-own") == b"yes"
+        assert head.value(b"user-agent") == b"mine"
+        assert head.value(b"authorization") == b"Bearer other"
+
+
+def test_it_speaks_the_clients_dialect_if_it_can(name):
+    provider = made(name)
+    for dialect in provider.dialects:
+        assert provider.dialect_for(dialect) is dialect
+    for known in plugin.names("dialects"):
+        client = plugin.module("dialects", known)
+        if hasattr(client, "paths"):
+            spoken = provider.dialect_for(client)
+            assert spoken is client or spoken in provider.dialects
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_what_it_adjusts_is_a_patch(name, body):
+    provider = made(name)
+    fields = decode(body)
+    before = dict(fields)
+    changes = provider.adjust(fields)
+    assert fields == before, "it changed the client's own fields"
+    assert changes == {} or provider.adjusts
+    patched = decode(patch(body, changes))
+    for key, value in changes.items():
+        assert patched.get(key) == value
+    assert {key: value for key, value in patched.items() if key not in changes} == {
+        key: value for key, value in fields.items() if key not in changes
+    }
+    assert provider.adjust(patched) == {}, "adjusting twice must change nothing more"
+
+
+def test_a_host_that_repeats_its_key_does_not_get_it_through(name):
+    provider = made(name)
+    scrubbed = provider.scrub(f'{{"error":"wrong key {KEY}, I said {KEY}"}}'.encode())
+    assert KEY.encode() not in scrubbed
+    assert scrubbed.count(b"[redacted]") == 2
+    assert made(name, api_key="none").scrub(b"none of it") == b"none of it"
+
+
+def test_its_endpoint_is_made_once(host):
+    provider = made(host)
+    for dialect in provider.dialects:
+        assert provider.endpoint(dialect) is provider.endpoint(dialect)
+
+
+class Recorded:
+    """An upstream that takes note of what it is asked."""
+
+    def __init__(self, *headers, status=200, body=b"{}"):
+        self.status, self.body = status, body
+        self.headers = list(headers)
+        self.closed = 0
+
+    async def post(self, endpoint, body, headers=()):
+        self.endpoint, self.sent, self.passed = endpoint, body, list(headers)
+        return self
+
+    def header(self, name):
+        return next((value for other, value in self.headers if other == name), None)
+
+    async def read(self, limit):
+        assert limit > 0
+        return self.body
+
+    def close(self):
+        self.closed += 1
+
+    def finish(self):
+        self.closed += 1
+
+
+def exchange(provider, dialect, headers=(), *, stream=False):
+    async def receive():
+        return b""
+
+    record = Record(id="req_1", time=time.time())
+    asked = Exchange("req_1", dialect, dialect.paths[0], list(headers), receive, time.perf_counter(), record)
+    asked.spoken, asked.target, asked.outgoing, asked.stream = dialect, Target(provider, "m"), b'{"model":"m"}', stream
+    return asked
+
+
+CLIENTS = [
+    (b"host", b"gateway.example"),
+    (b"authorization", b"Bearer hg-client-key"),
+    (b"x-api-key", b"hg-client-key"),
+    (b"cookie", b"session=1"),
+    (b"content-length", b"999"),
+    (b"transfer-encoding", b"chunked"),
+    (b"connection", b"upgrade"),
+    (b"x-forwarded-for", b"10.0.0.1"),
+    (b"x-forwarded-host", b"elsewhere.example"),
+    (b"forwarded", b"for=10.0.0.1"),
+    (b"accept-encoding", b"gzip"),
+    (b"x-stainless-os", b"Linux"),
+    (b"openai-organization", b"org-of-the-client"),
+]
+
+
+async def test_only_named_headers_of_a_client_go_on(host):
+    provider = made(host)
+    for dialect in provider.dialects:
+        upstream = Recorded()
+        await provider.send(exchange(provider, dialect, CLIENTS), upstream)
+        names = [name for name, _ in upstream.passed]
+        assert set(names) <= dialect.request_headers | {name for name, _ in provider.defaults}
+        assert not [value for _, value in upstream.passed if b"hg-client-key" in value]
+        assert not {name for name, _ in CLIENTS} & set(names)
+
+
+async def test_a_host_that_answers_something_else_than_a_stream_is_told(host):
+    provider = made(host)
+    for dialect in provider.dialects:
+        upstream = Recorded((b"content-type", b"text/html\x1b[31m"), body=b"<html>")
+        asked = exchange(provider, dialect, stream=True)
+        with pytest.raises(ProviderNonsense, match="text/html") as caught:
+            await provider.send(asked, upstream)
+        assert caught.value.message.isprintable()
+        await asked.ending.aclose()
+        assert upstream.closed
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(302, "provider_bad_reply"), (204, "provider_bad_reply"), (429, "provider_refused")]
+)
+async def test_what_is_not_200_is_an_error(host, status, code):
+    provider = made(host)
+    for dialect in provider.dialects:
+        upstream = Recorded(
+            (b"retry-after", b"7"), status=status, body=b'{"error":{"message":"' + KEY.encode() + b'"}}'
+        )
+        with pytest.raises(ProviderError) as caught:
+            await provider.send(exchange(provider, dialect), upstream)
+        assert caught.value.code == code
+        assert KEY not in caught.value.message
+        if status == 429:
+            assert (caught.value.status, caught.value.retry_after, caught.value.retryable) == (429, 7, True)
+            assert KEY.encode() not in caught.value.body
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [(b"7", 7.0), (b"0.5", 0.5), (b"0", 0.0), (b"", None), (None, None), (b"-1", None), (b"nan", None), (b"inf", None),
+     (b"1e9", None), (b"Wed, 21 Oct 2026 07:28:00 GMT", None), (b"\xff", None)],
+)  # fmt: skip
+def test_retry_after_is_read_in_seconds(value, seconds):
+    assert retry_after(value) == seconds

@@ -1,0 +1,14 @@
+"""Groq: an OpenAI-compatible host with a path of its own before the version."""
+
+from headgate.dialects import anthropic_messages, openai_chat
+from headgate.providers.groq import Groq
+from headgate.providers.provider import ProviderSettings
+
+
+def test_where_it_is_asked():
+    groq = Groq("groq", ProviderSettings(api_key="gsk_0123456789"))
+    lines = groq.endpoint(openai_chat).head.split(b"\r\n")
+    assert lines[0] == b"POST /openai/v1/chat/completions HTTP/1.1"
+    assert b"host: api.groq.com" in lines
+    assert b"authorization: Bearer gsk_0123456789" in lines
+    assert groq.dialect_for(anthropic_messages) is openai_chat

@@ -1,0 +1,262 @@
+"""Replies as the vendors document them, made from one neutral saying, whole or as a stream.
+
+https://platform.openai.com/docs/api-reference/chat/object, …/chat-streaming,
+https://docs.claude.com/en/api/messages, …/messages-streaming
+"""
+
+import json
+from dataclasses import dataclass
+
+from upstreams import json_reply, sse_event, sse_reply
+
+OPENAI_STOPS = {"stop": "stop", "stop_sequence": "stop", "length": "length", "tools": "tool_calls"}
+ANTHROPIC_STOPS = {"stop": "end_turn", "stop_sequence": "stop_sequence", "length": "max_tokens", "tools": "tool_use"}
+OPENAI_USAGE = {
+    "prompt_tokens": 100,
+    "completion_tokens": 20,
+    "total_tokens": 120,
+    "prompt_tokens_details": {"cached_tokens": 60, "audio_tokens": 0},
+    "completion_tokens_details": {
+        "reasoning_tokens": 5,
+        "audio_tokens": 0,
+        "accepted_prediction_tokens": 0,
+        "rejected_prediction_tokens": 0,
+    },
+}
+ANTHROPIC_USAGE = {
+    "input_tokens": 30,
+    "cache_creation_input_tokens": 10,
+    "cache_read_input_tokens": 60,
+    "cache_creation": {"ephemeral_5m_input_tokens": 4, "ephemeral_1h_input_tokens": 6},
+    "output_tokens": 20,
+    "service_tier": "standard",
+}
+RECORDED_USAGE = {
+    "openai": {"input": 40, "cache_read": 60, "output": 15, "reasoning": 5},
+    "anthropic": {"input": 30, "cache_read": 60, "cache_write": 4, "cache_write_1h": 6, "output": 20},
+}
+"""The disjoint classes a record must hold for the usage above."""
+MODELS = {"openai": "gpt-4o-mini-2024-07-18", "anthropic": "claude-sonnet-4-5-20250929"}
+IDS = {"openai": "chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT", "anthropic": "msg_013Zva2CMHLNnXjNJJKqJ2EF"}
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a model answers. `calls` are (id, name, arguments as JSON text)."""
+
+    text: str | None = "Hello there! Grüße, 你好 🌍"
+    thinking: str | None = None
+    signature: str | None = "EqQBCgIYAhIM1gbcDa9GJwZA2b3hGgxBdjrkzLoky3dl1pkiMOYds="
+    calls: tuple[tuple[str, str, str], ...] = ()
+    stop: str = "stop"
+    sequence: str | None = None
+
+
+WEATHER = (
+    ("toolu_01A09q90qw90lq917835lq9", "get_weather", '{"city": "Zürich", "unit": "c"}'),
+    ("toolu_01B19q90qw90lq917835lq9", "get_time", '{"zone":"Europe/Zurich","n":1.0}'),
+)
+
+
+def pieces(text, size=4):
+    return [text[start : start + size] for start in range(0, len(text), size)]
+
+
+def openai_message(said):
+    message = {"role": "assistant", "content": said.text, "refusal": None, "annotations": []}
+    if said.thinking:
+        message["reasoning_content"] = said.thinking
+    if said.calls:
+        message["tool_calls"] = [
+            {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
+            for id, name, arguments in said.calls
+        ]
+    return message
+
+
+def openai_body(said, **more):
+    return {
+        "id": IDS["openai"],
+        "object": "chat.completion",
+        "created": 1741569952,
+        "model": MODELS["openai"],
+        "choices": [
+            {"index": 0, "message": openai_message(said), "logprobs": None, "finish_reason": OPENAI_STOPS[said.stop]}
+        ],
+        "usage": OPENAI_USAGE,
+        "service_tier": "default",
+        "system_fingerprint": "fp_06737a9306",
+        **more,
+    }
+
+
+def openai_chunk(delta=None, finish=None, *, usage=None, choices=None, index=0, **more):
+    choice = {"index": index, "delta": delta or {}, "logprobs": None, "finish_reason": finish}
+    return {
+        "id": IDS["openai"],
+        "object": "chat.completion.chunk",
+        "created": 1741569952,
+        "model": MODELS["openai"],
+        "service_tier": "default",
+        "system_fingerprint": "fp_06737a9306",
+        "choices": [choice] if choices is None else choices,
+        "usage": usage,
+        **more,
+    }
+
+
+def openai_chunks(said):
+    """Its chunks, as sent when usage was asked for: null in each, and one of its own at the end."""
+    chunks = [openai_chunk({"role": "assistant", "content": "" if said.text else None, "refusal": None})]
+    chunks += [openai_chunk({"reasoning_content": piece}) for piece in pieces(said.thinking or "")]
+    chunks += [openai_chunk({"content": piece}) for piece in pieces(said.text or "")]
+    for place, (id, name, arguments) in enumerate(said.calls):
+        function = {"name": name, "arguments": ""}
+        call = {"index": place, "id": id, "type": "function", "function": function}
+        chunks.append(openai_chunk({"tool_calls": [call]}))
+        for piece in pieces(arguments):
+            chunks.append(openai_chunk({"tool_calls": [{"index": place, "function": {"arguments": piece}}]}))
+    chunks.append(openai_chunk({}, OPENAI_STOPS[said.stop]))
+    chunks.append(openai_chunk(usage=OPENAI_USAGE, choices=[]))
+    return chunks
+
+
+def openai_events(said):
+    return [*(sse_event(chunk) for chunk in openai_chunks(said)), sse_event("[DONE]")]
+
+
+def anthropic_body(said, **more):
+    content = []
+    if said.thinking:
+        content.append({"type": "thinking", "thinking": said.thinking, "signature": said.signature})
+    if said.text is not None:
+        content.append({"type": "text", "text": said.text})
+    for id, name, arguments in said.calls:
+        content.append({"type": "tool_use", "id": id, "name": name, "input": json.loads(arguments)})
+    return {
+        "id": IDS["anthropic"],
+        "type": "message",
+        "role": "assistant",
+        "model": MODELS["anthropic"],
+        "content": content,
+        "stop_reason": ANTHROPIC_STOPS[said.stop],
+        "stop_sequence": said.sequence,
+        "usage": ANTHROPIC_USAGE,
+        **more,
+    }
+
+
+def anthropic_event(kind, **fields):
+    return sse_event({"type": kind, **fields}, kind)
+
+
+def anthropic_block(index, block, *deltas):
+    """One content block: its start, its deltas, its end."""
+    return [
+        anthropic_event("content_block_start", index=index, content_block=block),
+        *(anthropic_event("content_block_delta", index=index, delta=delta) for delta in deltas),
+        anthropic_event("content_block_stop", index=index),
+    ]
+
+
+def anthropic_start(**more):
+    usage = {**ANTHROPIC_USAGE, "output_tokens": 1}
+    message = {
+        "id": IDS["anthropic"],
+        "type": "message",
+        "role": "assistant",
+        "model": MODELS["anthropic"],
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": usage,
+        **more,
+    }
+    return anthropic_event("message_start", message=message)
+
+
+def anthropic_end(stop="stop", sequence=None, **more):
+    delta = {"stop_reason": ANTHROPIC_STOPS.get(stop, stop), "stop_sequence": sequence, **more}
+    return [
+        anthropic_event("message_delta", delta=delta, usage={"output_tokens": 20}),
+        anthropic_event("message_stop"),
+    ]
+
+
+def anthropic_events(said):
+    blocks = []
+    if said.thinking:
+        blocks.append(
+            (
+                {"type": "thinking", "thinking": "", "signature": ""},
+                *({"type": "thinking_delta", "thinking": piece} for piece in pieces(said.thinking)),
+                {"type": "signature_delta", "signature": said.signature},
+            )
+        )
+    if said.text is not None:
+        blocks.append(
+            (
+                {"type": "text", "text": ""},
+                *({"type": "text_delta", "text": piece} for piece in pieces(said.text)),
+            )
+        )
+    for id, name, arguments in said.calls:
+        blocks.append(
+            (
+                {"type": "tool_use", "id": id, "name": name, "input": {}},
+                *({"type": "input_json_delta", "partial_json": piece} for piece in ["", *pieces(arguments)]),
+            )
+        )
+    events = [anthropic_start(), anthropic_event("ping")]
+    for index, (block, *deltas) in enumerate(blocks):
+        events += anthropic_block(index, block, *deltas)
+    return events + anthropic_end(said.stop, said.sequence)
+
+
+def body_of(vendor, said):
+    return openai_body(said) if vendor == "openai" else anthropic_body(said)
+
+
+def events_of(vendor, said):
+    return openai_events(said) if vendor == "openai" else anthropic_events(said)
+
+
+def whole(vendor, said, headers=()):
+    """An upstream's script for a reply in one piece."""
+    return json_reply(body_of(vendor, said), headers=headers)
+
+
+def stream(vendor, said):
+    """An upstream's script for a stream, each event in a write of its own."""
+    return sse_reply(events_of(vendor, said))
+
+
+ERROR_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    500: "api_error",
+    529: "overloaded_error",
+}
+OPENAI_ERRORS = {
+    400: ("invalid_request_error", "unsupported_value", "messages[0].content"),
+    401: ("invalid_request_error", "invalid_api_key", None),
+    403: ("invalid_request_error", "unsupported_country_region_territory", None),
+    404: ("invalid_request_error", "model_not_found", None),
+    413: ("invalid_request_error", "request_too_large", None),
+    429: ("requests", "rate_limit_exceeded", None),
+    500: ("server_error", None, None),
+    529: ("server_error", "overloaded", None),
+}
+
+
+def error_body(vendor, status, message):
+    """See https://platform.openai.com/docs/guides/error-codes and https://docs.claude.com/en/api/errors."""
+    if vendor == "openai":
+        kind, code, param = OPENAI_ERRORS[status]
+        return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+    inner = {"type": ERROR_TYPES[status], "message": message}
+    return {"type": "error", "error": inner, "request_id": "req_011CSHoEeqs5C35K2UUqR7Fy"}
