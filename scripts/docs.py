@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,10 +24,10 @@ Made from the code (`make docs`). `headgate COMMAND --help` says the same; `pyth
 
 | Code | Meaning |
 |---|---|
-| 0 | It worked. |
+| 0 | It worked. `serve`: stopped (Ctrl-C, SIGTERM), all under way finished. `check`: no problem, maybe warnings. |
 | 1 | It failed; one line on standard error says why. `headgate --debug COMMAND` shows an internal error's traceback. |
 | 2 | Bad usage, or a configuration with problems: each is a line `file:line: key: what is wrong; how to mend it`. |
-| 130 | Interrupted (Ctrl-C). |
+| 130 | Interrupted (Ctrl-C); not `serve`, which stops cleanly on it, nor `records`, whose `--follow` ends so. |
 
 Results go to standard output, everything else to standard error. `--json` prints for programs.
 
@@ -58,11 +59,15 @@ def _command(command: click.Command, name: str) -> Iterator[str]:
         return
     context = click.Context(command, info_name=name)
     usage = " ".join(command.collect_usage_pieces(context))
-    yield f"\n### {name}\n\n`{name} {usage}`\n\n{command.help}\n"
+    yield f"\n### {name}\n\n`{name} {usage}`\n\n{inspect.cleandoc(command.help or '')}\n"
     records = [param.get_help_record(context) for param in command.params if isinstance(param, click.Option)]
     if records:
         yield "\n| Option | Meaning |\n|---|---|\n"
-        yield from (f"| `{record[0]}` | {record[1].replace('|', chr(92) + '|')} |\n" for record in records if record)
+        yield from (f"| `{_cell(record[0])}` | {_cell(record[1])} |\n" for record in records if record)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 PAGES: list[tuple[str, Callable[[], str]]] = [

@@ -8,9 +8,11 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from click.testing import CliRunner
 
 from headgate import __version__
-from headgate.cli import moment
+from headgate.cli import cli, moment
+from headgate.config.load import load
 from headgate.config.secrets import hash_key
 
 SECRET = "sk-canary-0123456789abcdef"
@@ -32,6 +34,7 @@ def headgate(*arguments, cwd, **environ):
 def test_version_is_quick_to_say(tmp_path):
     done = headgate("version", cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"headgate {__version__}\n", "")
+    assert headgate("--version", cwd=tmp_path).stdout == done.stdout
     code = "import sys, headgate.cli; sys.exit('pydantic' in sys.modules or 'asyncio' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0, "heavy imports belong in commands"
 
@@ -53,6 +56,37 @@ def test_check_of_a_bad_file(tmp_path):
         "headgate.yaml:2: providers.openai.api_key: expected text, found a list",
         "headgate: 2 problems in the configuration",
     ]
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["check", "--json"], ["serve"]])
+def test_no_command_tells_a_variables_value(tmp_path, arguments):
+    (tmp_path / "headgate.yaml").write_text(
+        "models: {a: '${REALKEY}', b: {policy: '${REALKEY}', targets: ['${REALKEY}']}}\n"
+        "providers: {x: {kind: '${REALKEY}'}, openai: sk-INLINE-SECRET-2}\nkeys: [hg-inline]\n"
+    )
+    done = headgate(*arguments, cwd=tmp_path, REALKEY=SECRET)
+    assert done.returncode == 2
+    assert "${REALKEY}" in done.stdout + done.stderr
+    for secret in (SECRET, SECRET[:20], "INLINE-SECRET", "hg-inline"):
+        assert secret not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["check", "--json"]])
+def test_check_looks_at_this_machine_too(tmp_path, arguments):
+    (tmp_path / "taken").write_text("")
+    (tmp_path / "headgate.yaml").write_text("providers: {simulator: }\ndata_dir: taken\nserver: {host: 300.1.1.1}\n")
+    done = headgate(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "a file is in its way" in done.stdout + done.stderr
+    assert "not an IP address to listen on" in done.stdout + done.stderr
+
+
+def test_check_of_an_empty_file_warns(tmp_path):
+    (tmp_path / "headgate.yaml").write_text("")
+    done = headgate("check", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr.startswith("warning: there are no `providers`: every request will be refused; add one")
+    assert "in order, but with 1 warning (0 providers" in done.stdout
 
 
 def test_check_for_programs(tmp_path):
@@ -100,7 +134,19 @@ def test_a_missing_file(tmp_path):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["serv"], ["serve", "--prot", "1"], ["records", "--since", "soon"], ["key", "admin"], ["completion", "x"]],
+    [
+        ["serv"],
+        ["serve", "--prot", "1"],
+        ["records", "--since", "soon"],
+        ["records", "--until", "soon"],
+        ["records", "--status", "42"],
+        ["records", "--status", "600"],
+        ["records", "--status", "6xx"],
+        ["records", "--ending", "completed"],
+        ["records", "--origin", "client"],
+        ["key", "admin"],
+        ["completion", "x"],
+    ],
 )
 def test_bad_usage(tmp_path, arguments):
     done = headgate(*arguments, cwd=tmp_path)
@@ -121,9 +167,35 @@ def test_a_new_admin_key(tmp_path):
     done = headgate("key", "admin", "--new", cwd=tmp_path)
     assert done.returncode == 0
     assert (tmp_path / "data" / "admin_key").read_text() == f"sha256:{hash_key(done.stdout.strip())}\n"
-    done = headgate("key", "admin", "--new", "--data-dir", "d2", cwd=tmp_path, HEADGATE_ADMIN_KEY="x")
-    assert (tmp_path / "d2" / "admin_key").exists()
+
+
+def test_a_new_admin_key_that_would_not_be_in_force_is_refused(tmp_path):
+    done = headgate("key", "admin", "--new", "--data-dir", "d", cwd=tmp_path, HEADGATE_ADMIN_KEY="x")
+    assert (done.returncode, done.stdout) == (1, "")
     assert "HEADGATE_ADMIN_KEY is set" in done.stderr
+    assert not (tmp_path / "d").exists()
+
+
+@pytest.mark.parametrize("name", ["demo", "a$b c", "12", "null", 'ein "Name": ä', "${X}"])
+def test_a_new_keys_entry_can_be_put_into_the_file(tmp_path, name):
+    done = headgate("key", "new", "--name", name, cwd=tmp_path)
+    made, _, entry = done.stdout.splitlines()
+    (tmp_path / "headgate.yaml").write_text(f"keys:\n{entry}\n")
+    (key,) = load(tmp_path / "headgate.yaml", {}).config.keys
+    assert key.name == name
+    assert key.digest == hash_key(made.removeprefix("key:").strip())
+
+
+def test_a_new_key_for_programs(tmp_path):
+    made = json.loads(headgate("key", "new", "--json", "--name", "demo", cwd=tmp_path).stdout)
+    assert made == {"key": made["key"], "key_hash": f"sha256:{hash_key(made['key'])}", "name": "demo"}
+    assert json.loads(headgate("key", "new", "--json", cwd=tmp_path).stdout).keys() == {"key", "key_hash"}
+
+
+@pytest.mark.parametrize("name", ["", " a", "admin", "x" * 101, "a\nb"])
+def test_a_name_no_key_may_have(tmp_path, name):
+    done = headgate("key", "new", "--name", name, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
 
 
 def test_the_configuration_describes_itself(tmp_path):
@@ -142,6 +214,22 @@ def test_records_of_an_empty_data_directory(tmp_path):
     done = headgate("records", "--data-dir", str(tmp_path), "--json", "--since", "10m", "--limit", "3", cwd=tmp_path)
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_records_are_asked_for_with_every_filter(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("headgate.journal.show.show", lambda folder, **wanted: asked.append((folder, wanted)))
+    given = {
+        "id": "i", "key": "k", "model": "m", "target": "s/x", "status": "5xx", "ending": "cut", "error": "rate_limited",
+        "origin": "provider", "client": "::1", "since": "2026-01-01T12:00", "until": "2026-01-02T12:00Z", "limit": "3",
+    }  # fmt: skip
+    options = [word for name, value in given.items() for word in (f"--{name}", value)]
+    done = CliRunner().invoke(cli, ["records", "--data-dir", str(tmp_path), *options])
+    assert done.exit_code == 0, done.output
+    ((folder, wanted),) = asked
+    times = {"since": datetime(2026, 1, 1, 12), "until": datetime(2026, 1, 2, 12, tzinfo=UTC)}
+    assert folder == tmp_path
+    assert wanted == {**given, **times, "limit": 3, "follow": False, "as_json": False}
 
 
 def test_moments():

@@ -9,9 +9,12 @@ import traceback
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
+
+from headgate.core.errors import Origin
+from headgate.core.record import Ending
 
 if TYPE_CHECKING:
     from headgate.config.load import Loaded
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
 
 FAILED, BAD_USE, INTERRUPTED = 1, 2, 130
 SINCE = re.compile(r"(\d{1,6})([smhdw])\Z")
+STATUS = re.compile(r"[1-5](\d\d|[xX]{2})\Z", re.ASCII)
+PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*\Z")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -77,7 +82,16 @@ class Refused(click.ClickException):
         click.echo(f"headgate: {problems} in the configuration", err=True)
 
 
+def _version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        context.invoke(version)
+        context.exit()
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
+)
 @click.option("--debug", is_flag=True, help="Show the whole traceback of an internal error.")
 def cli(debug: bool) -> None:
     """Headgate: one server between applications and every model provider."""
@@ -109,10 +123,13 @@ def serve(
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(config: Path | None, as_json: bool) -> int:
-    """Say what is wrong with the configuration; exit code 2 if anything is."""
+    """Say what is wrong with the configuration, and with this machine for it; exit code 2 if anything is.
+
+    A warning (as of a file without providers, with which every request is refused) leaves the exit code 0.
+    """
     if as_json:
         return _check_json(config)
-    loaded = _load(config, {})
+    loaded = _load(config, {}, here=True)
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}", err=True)
     for reason in loaded.reasons:
@@ -120,7 +137,9 @@ def check(config: Path | None, as_json: bool) -> int:
     found = loaded.config
     parts = (("provider", found.providers), ("model", found.models), ("key", found.keys))
     counts = ", ".join(f"{len(part)} {name}{'s' * (len(part) != 1)}" for name, part in parts)
-    click.echo(f"{loaded.path or 'no file'}: in order ({counts})")
+    count = len(loaded.warnings)
+    warned = f", but with {count} warning{'s' * (count != 1)}" if count else ""
+    click.echo(f"{loaded.path or 'no file'}: in order{warned} ({counts})")
     return 0
 
 
@@ -132,7 +151,7 @@ def _check_json(config: Path | None) -> int:
 
     answer: dict[str, Any] = {"ok": True, "file": None, "problems": [], "warnings": [], "reasons": []}
     try:
-        loaded = load(config, os.environ)
+        loaded = load(config, os.environ, here=True)
     except ConfigError as error:
         names = ("file", "line", "column", "path", "message", "hint")
         answer["problems"] = [{name: getattr(problem, name) for name in names} for problem in error.problems]
@@ -144,12 +163,12 @@ def _check_json(config: Path | None) -> int:
     return 0 if answer["ok"] else BAD_USE
 
 
-def _load(path: Path | None, overrides: dict[str, Any]) -> Loaded:
+def _load(path: Path | None, overrides: dict[str, Any], *, here: bool = False) -> Loaded:
     from headgate.config.load import load
     from headgate.config.problems import ConfigError
 
     try:
-        return load(path, os.environ, overrides)
+        return load(path, os.environ, overrides, here=here)
     except ConfigError as error:
         raise Refused(error) from error
 
@@ -182,7 +201,13 @@ def moment(text: str, now: datetime) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def _since(context: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
+def _status(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not STATUS.match(value):
+        raise click.BadParameter(f"{value!r} is neither a status (100 to 599) nor a class of them (1xx to 5xx)")
+    return value
+
+
+def _moment(context: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
     if value is None:
         return None
     try:
@@ -198,10 +223,28 @@ def _since(context: click.Context, parameter: click.Parameter, value: str | None
 @click.option("--id", "id_", help="Only the request of this id.")
 @click.option("--key", help="Only requests of the key of this name.")
 @click.option("--model", help="Only requests for this model.")
-@click.option("--target", help="Only requests answered by this provider/model, or provider.")
-@click.option("--status", help="Only replies of this HTTP status: 429, or 5xx.")
-@click.option("--ending", help="Only requests that ended so: complete, failed, refused, cut, cancelled.")
-@click.option("--since", callback=_since, help="Only records since: 10m (s, m, h, d, w) or 2026-01-01T12:00.")
+@click.option(
+    "--target", help="Only requests answered by this target, or given up at it: provider/model, or a provider's name."
+)
+@click.option("--status", callback=_status, help="Only replies of this HTTP status: 429, or 5xx.")
+@click.option("--ending", type=click.Choice(get_args(Ending)), help="Only requests that ended so.")
+@click.option(
+    "--error",
+    metavar="CODE",
+    help="Only requests that ended with this error: provider_timeout, or provider:provider_timeout.",
+)
+@click.option(
+    "--origin", type=click.Choice(get_args(Origin)), help="Only requests whose error is the gateway's, or a provider's."
+)
+@click.option("--client", metavar="ADDRESS", help="Only requests from this IP address.")
+@click.option(
+    "--since",
+    metavar="TIME",
+    callback=_moment,
+    help="Only requests that came in at this time or later: 10m ago (s, m, h, d, w), or 2026-01-01T12:00, which is "
+    "local time; 2026-01-01T12:00Z is UTC.",
+)
+@click.option("--until", metavar="TIME", callback=_moment, help="Only requests that came in before; as in --since.")
 @click.option("--limit", "-n", type=click.IntRange(min=1), help="Only the latest so many.")
 @config_option
 @data_dir_option
@@ -217,14 +260,36 @@ def key() -> None:
     """Make keys."""
 
 
+def _key_name(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not (value == value.strip() and value.isprintable() and 0 < len(value) <= 100):
+        raise click.BadParameter("a key's name is 1 to 100 printable characters, without spaces around them")
+    if value == "admin":
+        raise click.BadParameter("the name `admin` is the admin key's; choose another")
+    return value
+
+
 @key.command()
-def new() -> None:
+@click.option("--name", callback=_key_name, help="Print the entry for `keys` in the configuration too, by this name.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def new(name: str | None, as_json: bool) -> None:
     """Make a key for a client: print it, and the hash to put into the configuration instead of it."""
+    import json
+
     from headgate.config.secrets import hash_key, new_key
 
     made = new_key()
+    hashed = f"sha256:{hash_key(made)}"
+    if as_json:
+        click.echo(json.dumps({"key": made, "key_hash": hashed, **({"name": name} if name else {})}))
+        return
     click.echo(f"key:      {made}")
-    click.echo(f"key_hash: sha256:{hash_key(made)}")
+    click.echo(f"key_hash: {hashed}")
+    if name:
+        from headgate.config.document import resolved
+
+        plain = PLAIN_NAME.match(name) and isinstance(resolved(name), str)
+        written = name if plain else json.dumps(name, ensure_ascii=False).replace("$", "$$")
+        click.echo(f'- {{name: {written}, key_hash: "{hashed}"}}')
 
 
 @key.command()
@@ -232,18 +297,22 @@ def new() -> None:
 @config_option
 @data_dir_option
 def admin(config: Path | None, data_dir: Path | None, replace: bool) -> None:
-    """Replace the admin key. It is printed once: only its hash is kept."""
+    """Replace the admin key. It is printed once: only its hash is kept.
+
+    Refused where HEADGATE_ADMIN_KEY is set: the key there is the admin key, and the new one would be in force nowhere.
+    """
     if not replace:
         raise click.UsageError("the admin key cannot be shown again; --new makes another in its place")
     from headgate.config import admin_key
     from headgate.config.problems import ConfigError
 
+    if admin_key.VARIABLE in os.environ:
+        message = f"{admin_key.VARIABLE} is set, so its key is the admin key and a new one would not be in force"
+        raise click.ClickException(f"{message}; put another key into the variable (headgate key new), or unset it")
     try:
         click.echo(admin_key.replace(_folder(config, data_dir)))
     except ConfigError as error:
         raise Refused(error) from error
-    if admin_key.VARIABLE in os.environ:
-        click.echo(f"warning: {admin_key.VARIABLE} is set: where it is, it is the admin key instead", err=True)
 
 
 @cli.group(name="config")

@@ -23,7 +23,7 @@ from headgate.stages.record import Record
 from headgate.stages.retry import Retries, Retry
 from headgate.stages.route import Alias, Route
 from headgate.stages.send import Send
-from headgate.stages.stage import Proceed, Stage, chain
+from headgate.stages.stage import Checked, Proceed, Stage, chain
 from headgate.stages.translate import Translate
 
 T = TypeVar("T")
@@ -159,7 +159,7 @@ def _faces(own: Sequence[str]) -> dict[bytes, Dialect]:
 
 def _stage(use: str, settings: Mapping[str, Any]) -> Stage:
     kind = plugin.load("stages", use, Stage)  # type: ignore[type-abstract]
-    return _made(f"the stage {use}", kind, **settings)
+    return Checked(use, _made(f"the stage {use}", kind, **settings))
 
 
 def _made(what: str, kind: Callable[..., T], *args: Any, **settings: Any) -> T:

@@ -114,16 +114,16 @@ BROKEN = [
     ("server: {host: 4000}", 1, "server.host", "expected text, found the number 4000; put it in quotes"),
     ("server: {header_timeout: .inf}", 1, "server.header_timeout", "expected a finite number"),
     ("server: {compression: {enabled: perhaps}}", 1, "server.compression.enabled", "expected true or false, found"),
-    ("server: {trusted_proxies: [10.0.0.0/99]}", 1, "server.trusted_proxies", "`10.0.0.0/99` is not an IP address"),
+    ("server: {trusted_proxies: [10.0.0.0/99]}", 1, "server.trusted_proxies", "expected an IP address or network (10"),
     ("server: {admin: {port: 4000}}", 1, "server.admin.port", "port 4000 is the server's own"),
     ("server: {tls: {cert: no.pem, key: no.key}}", 1, "server.tls.cert", "cannot be read: No such file"),
     ("server: {tls: {cert: no.pem}}", 1, "server.tls.key", "`key` is missing"),
     ("server: {host: 'http://x'}", 1, "server.host", "not an address to listen on"),
     ("providers: [openai]", 1, "providers", "expected a mapping"),
     ("providers: {openai: text}", 1, "providers.openai", "expected a mapping"),
-    ("providers:\n  claude: {}", 2, "providers.claude", "there is no provider `claude`; there are"),
+    ("providers:\n  claude: {}", 2, "providers.claude", "there is no kind of provider `claude`; there"),
     ("providers:\n  opnai: {}", 2, "providers.opnai", "did you mean `openai`? Or say what it is with `kind:`"),
-    ("providers: {x: {kind: antropic}}", 1, "providers.x.kind", "no provider `antropic`; did you mean `anthropic`?"),
+    ("providers: {x: {kind: antropic}}", 1, "providers.x.kind", "no kind of provider `antropic`; did you mean `an"),
     ("providers: {x: {kind: [a]}}", 1, "providers.x.kind", "expected text, found a list"),
     ("providers: {x: {kind: 'nowhere.at:All'}}", 1, "providers.x.kind", "there is no module `nowhere`"),
     ("providers: {openai: {}}", 1, "providers.openai", "`api_key` is missing; set it, or the environment variable O"),
@@ -161,7 +161,7 @@ BROKEN = [
     ("keys:\n- {name: x, key: changeme}", 2, "keys[0].key", "a key that everybody knows"),
     ("keys:\n- {name: x, key: 'has a space in its middle'}", 2, "keys[0].key", "cannot be sent in a header"),
     ("keys:\n- {name: x, key_hash: 'sha256:" + hash_key("password") + "'}", 2, "keys[0].key_hash", "everybody knows"),
-    ("keys:\n- {name: x, key_hash: abc}", 2, "keys[0].key_hash", "not of the right form; Instead of `key`"),
+    ("keys:\n- {name: x, key_hash: abc}", 2, "keys[0].key_hash", "not of the right form; instead of `key`"),
     ("keys:\n- {name: x, key: client-key-of-good-length, models: [caht]}\nmodels: {chat: simulator/x}\n"
      "providers: {simulator: }", 2, "keys[0].models[0]", "there is no model `caht` in `models`; did you mean `chat`?"),
     ("keys:\n- {name: x, key: client-key-of-good-length, models: [nobody/x]}", 2, "keys[0].models[0]", "no provider"),
@@ -176,6 +176,23 @@ BROKEN = [
     ("data_dir: [x]", 1, "data_dir", "expected a path, found a list"),
     ("data_dir: ${NONE}", 1, "data_dir", "the environment variable NONE is not set"),
     ("data_dir: '${'", 1, "data_dir", "`${` is not a variable; write ${NAME}, or $$ for a dollar sign"),
+    ("server: {host: ''}", 1, "server.host", "must not be empty"),
+    ("server: {host: 300.1.1.1}", 1, "server.host", "not an IP address to listen on; write an IP address, such as"),
+    ("server: {admin: {host: '[::1]'}}", 1, "server.admin.host", "not an IP address to listen on"),
+    ("providers: {l: {kind: openai_compatible}}", 1, "providers.l.base_url", "missing; where the API is, up to"),
+    ("providers: {ollama: {base_url: 'http://x/v1/chat/completions/'}}", 1, "providers.ollama.base_url",
+     "base_url ends before /chat/completions, as in the vendor's SDK: http://x/v1;"),
+    ("providers: {anthropic: {api_key: a1, base_url: 'https://x/v1/messages'}}", 1, "providers.anthropic.base_url",
+     "base_url ends before /v1/messages, as in the vendor's SDK: https://x;"),
+    ("providers: {ollama: {base_url: 'http://x/v1/messages'}}", 1, "providers.ollama.base_url", "before /messages, as"),
+    ("models: {e: [simulator/x, y]}\nproviders: {simulator: }", 1, "models.e[1]", "`y` is not a target"),
+    ("models: {e: [{model: simulator/x, mdl: 1}]}\nproviders: {simulator: }", 1, "models.e[0].mdl", "unknown key"),
+    ("models: {e: {targets: y}}\nproviders: {simulator: }", 1, "models.e.targets", "`y` is not a target"),
+    ("models: {e: []}", 1, "models.e", "must not be empty"),
+    ("data_dir: ~no-such-user-here/x", 1, "data_dir", "without a home directory"),
+    ("data_dir: \"a\\0b\"", 1, "data_dir", "expected a path"),
+    ("upstream: {ca_file: \"a\\0b\"}", 1, "upstream.ca_file", "null character"),
+    ("models: {a: ${M}}", 1, "", "not valid YAML: did not find expected ',' or '}'; put ${NAME} in quotes"),
     ("- a", 1, "", "expected a mapping"),
     ("just text", 1, "", "expected a mapping"),
 ]  # fmt: skip
@@ -236,6 +253,164 @@ def test_a_provider_that_is_broken_itself_is_not_called_unknown(file):
 def test_no_problem_tells_a_value_that_may_be_secret(file, text):
     found = problems(file(text.replace("%s", SECRET)), {"TOKEN": SECRET})
     assert SECRET not in " ".join(map(str, found))
+
+
+REALKEY = "sk-proj-" + "aB3dE5gH7j" * 6
+"""As long as a real one: 68 characters."""
+PASSPHRASE = "correct.horse:battery/staple"
+"""A secret that does not look like one."""
+
+
+@pytest.mark.parametrize("secret", [REALKEY, PASSPHRASE, "hunter2", "abc.def", "two words\nand a line of them"])
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("providers: {x: {kind: '%s'}}", "providers.x.kind"),
+        ("providers: {x: '%s'}", "providers.x"),
+        ("providers: {openai: {api_key: a1, timeouts: '%s'}}", "providers.openai.timeouts"),
+        ("providers: {ollama: {base_url: '%s'}}", "providers.ollama.base_url"),
+        ("models: {a: {targets: ['%s']}}", "models.a.targets[0]"),
+        ("models: {a: [{model: 'x/%s'}]}", "models.a[0].model"),
+        ("models: {a: '%s'}", "models.a"),
+        ("models: {a: '%s/x'}", "models.a"),
+        ("models: {b: {policy: '%s', targets: [simulator/x]}}\nproviders: {simulator: }", "models.b.policy"),
+        ("keys: [{name: a, key: 'client-key-of-good-length', models: ['%s']}]", "keys[0].models[0]"),
+        ("keys: [{name: a, key: 'client-key-of-good-length', models: ['%s/x']}]", "keys[0].models[0]"),
+        ("keys: [{name: admin, key: '%s', key_hash: x}]", "keys[0].key_hash"),
+        ("keys: ['%s']", "keys[0]"),
+        ("stages: [{use: '%s'}]", "stages[0].use"),
+        ("stages: [{use: 'x.%s'}]", "stages[0].use"),
+        ("dialects: ['%s']", "dialects[0]"),
+        ("dialects: ['x.%s']", "dialects[0]"),
+        ("server: {trusted_proxies: ['%s']}", "server.trusted_proxies[0]"),
+        ("server: {port: '%s'}", "server.port"),
+        ("upstream: {ca_file: '%s'}", "upstream.ca_file"),
+        ("upstream: {ca_file: '/tmp/%s'}", "upstream.ca_file"),
+        ("server: {tls: {cert: '%s', key: '%s'}}", "server.tls.cert"),
+        ("providers: {openai: {api_key: 'file:%s'}}", "providers.openai.api_key"),
+        ("providers: {openai: {api_key: 'env:%s'}}", "providers.openai.api_key"),
+        ("log: {level: '%s'}", "log.level"),
+        ("journal: '%s'", "journal"),
+    ],
+)
+def test_a_variables_value_is_never_told(file, text, path, secret):
+    found = problems(file(text.replace("%s", "${SOME_VALUE}")), {"SOME_VALUE": secret})
+    assert path in [problem.path for problem in found]
+    said = " ".join(map(str, found))
+    for piece in (secret, ascii(secret)[1:-1], secret[:12], secret[-12:], *secret.split(".")):
+        assert piece not in said or piece == "def", said  # `def` is three letters of `default`
+
+
+def test_a_problem_shows_the_variable_as_it_is_written(file):
+    found = problems(
+        file("models: {a: '${REALKEY}'}\nproviders: {x: {kind: '${REALKEY}'}}\nupstream: {ca_file: '${REALKEY}'}"),
+        {"REALKEY": REALKEY},
+    )
+    assert [problem.message for problem in found] == [
+        "`${REALKEY}` is not a target",
+        "`${REALKEY}` cannot be loaded",
+        "${REALKEY} cannot be read: No such file or directory",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "models: {c: %s}",
+        "providers: {openai: %s}",
+        "providers: [%s]",
+        "keys: [%s]",
+        "keys: [{name: a, key: client-key-of-good-length, models: [%s]}]",
+        "%s: {}",
+        "server: {%s: 1}",
+        "providers: {openai: {%s: 1}}",
+        "models: {'%s': {targets: []}}",
+        "stages: [{use: %s}]",
+        "dialects: [%s]",
+        "log: {level: %s}",
+        "providers: {x: {kind: %s}}",
+        "a: *%s",
+        "a: !%s x",
+        "{%s: 1, %s: 2}",
+    ],
+)
+@pytest.mark.parametrize("secret", ["sk-INLINE-SECRET-2", "hg-0123456789", "q7Zr2Lw9Xc4Vb8Nm1Kj5", REALKEY])
+def test_what_looks_like_a_key_is_not_told_wherever_it_stands(file, text, secret):
+    assert secret[:9] not in " ".join(map(str, problems(file(text.replace("%s", secret)))))
+
+
+def test_values_of_files_and_variables_are_caught_by_the_last_net(file, tmp_path):
+    (tmp_path / "own_stage_net.py").write_text(
+        "class Echo:\n    def __init__(self, greeting='from-the-file'):\n        pass\n"
+        "    async def __call__(self, exchange, proceed):\n        return await proceed(exchange)\n"
+    )
+    (tmp_path / "secret").write_text("from-the-file")
+    text = "stages: [{use: 'own_stage_net:Echo', with: {x: 1}}]\nproviders: {openai: {api_key: '%s'}}"
+    for reference, environ in (("file:secret", {}), ("env:E", {"E": "from-the-file"})):
+        (problem,) = problems(file(text % reference), environ)
+        assert problem.hint == "it takes (greeting='…')"
+
+
+def test_ordinary_names_are_told_in_full(file):
+    for name in ("claude-sonnet-4-5-20250929", "meta-llama-Llama-3.3-70B-Instruct-Turbo", "qwen2.5-coder-32b-instruct"):
+        assert f"`{name}`" in only(file(f"models: {{a: {name}}}")).message
+
+
+def test_a_wrong_entry_does_not_move_the_places_of_those_after_it(file):
+    path = file(f"""
+        providers: {{simulator: }}
+        keys:
+          - {{name: a, key: ""}}
+          - {{name: b, key: {LONG}}}
+          - {{name: c}}
+          - {{name: a, key: {LONG}-2}}
+        dialects:
+          - 3
+          - nodots
+        stages:
+          - {{with: {{}}}}
+          - {{use: nodots}}
+        """)
+    assert [(problem.line, problem.path) for problem in problems(path)] == [
+        (4, "keys[0].key"),
+        (6, "keys[2]"),
+        (7, "keys[3].name"),
+        (9, "dialects[0]"),
+        (10, "dialects[1]"),
+        (12, "stages[0].use"),
+        (13, "stages[1].use"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "log: {level: '${X}'}",
+        "server: {port: '${X}'}",
+        "server: {trusted_proxies: ['${X}']}",
+        "providers: {x: {kind: '${X}'}}",
+        "providers: {ollama: {base_url: '${X}'}}",
+        "providers: {openai: {api_key: '${X}'}}",
+        "providers: {simulator: }\nmodels: {a: '${X}'}",
+        "providers: {simulator: }\nmodels: {a: {policy: '${X}', targets: [simulator/x]}}",
+        "keys: [{name: '${X}', key: client-key-of-good-length}]",
+        "keys: [{name: a, key: '${X}'}]",
+        "stages: [{use: '${X}'}]",
+        "dialects: ['${X}']",
+        "data_dir: '${X}'",
+        "upstream: '${X}'",
+    ],
+)
+def test_an_unset_variable_is_one_problem(file, text):
+    assert only(file(text)).message == "the environment variable X is not set"
+
+
+def test_the_short_forms_of_a_model(file):
+    text = "providers: {s: {kind: simulator}}\nmodels: {e: [s/x, s/y], f: {targets: s/x, fallbacks: s/y}}"
+    models = load(file(text), {}).config.models
+    assert [target.model for target in models["e"].targets] == ["s/x", "s/y"]
+    assert [target.model for target in models["f"].targets] == ["s/x"]
+    assert [target.model for target in models["f"].fallbacks] == ["s/y"]
 
 
 def test_keys_that_are_equal_or_share_a_name(file):
@@ -326,7 +501,9 @@ def test_the_admin_key_of_the_environment_is_a_secret(file):
 
 
 def test_an_empty_file_is_all_defaults(file):
-    assert load(file(""), {}).warnings == ["there are no `providers`: every request will be refused"]
+    assert load(file(""), {}).warnings == [
+        "there are no `providers`: every request will be refused; add one, or start without a file"
+    ]
     config = load(file("# nothing\n"), {}).config
     assert config.server.port == 4000
     assert config.providers == {}

@@ -17,6 +17,8 @@ RIGHT = [
     "providers: {simulator: , local: {kind: openai_compatible, base_url: 'http://127.0.0.1:9100/v1', api_key: none}}",
     "providers: {openai: {api_key: sk-x1, organization: o, timeouts: {idle: 3}}}",
     "providers: {simulator: {}}\nmodels: {a: simulator/x, b: {targets: [simulator/y, {model: simulator/z}]}}",
+    "providers: {simulator: }\nmodels: {a: [simulator/x, {model: simulator/y}]}",
+    "providers: {simulator: }\nmodels: {a: {targets: simulator/x, fallbacks: simulator/y}}",
     "keys: [{name: a, key: client-key-of-good-length, models: []}]",
     "retry: {attempts: 1}\njournal: {max_bytes: null}\nlog: {format: null}\ndata_dir: x",
 ]
@@ -31,6 +33,9 @@ WRONG = [
     "providers: {mine: {kind: openai_compatible}}",
     "models: {a: {targets: []}}",
     "models: {a: 3}",
+    "models: {a: []}",
+    "models: {a: [noslash]}",
+    "models: {a: {targets: noslash}}",
     "keys: [{key: client-key-of-good-length}]",
     "keys: {a: b}",
     "stages: [{with: {}}]",

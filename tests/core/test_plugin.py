@@ -98,6 +98,27 @@ def test_a_module_that_fails_is_told_without_its_words(written, text):
     assert "sk-secret-value" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("x = 1\ndef broken(:\n", "fails with SyntaxError when it is imported: {name}.py:2: invalid syntax"),
+        ("x = 1\nif x:\nx = 2\n", "IndentationError when it is imported: {name}.py:3: expected an indented block"),
+        ("\nundefined_name\n", "NameError when it is imported: {name}.py:2: name 'undefined_name' is not defined"),
+        ("import os\nos.nothing()\n", "imported: {name}.py:2: module 'os' has no attribute 'nothing'"),
+        ("from os import nothing\n", "imported: {name}.py:1: cannot import name 'nothing' from 'os'"),
+        ("def check():\n    raise ValueError('sk-secret-value')\ncheck()\n", "Error when it is imported: {name}.py:2"),
+        ("import json\njson.loads('sk-secret-value')\n", "JSONDecodeError when it is imported: {name}.py:2"),
+    ],
+)  # fmt: skip
+def test_a_module_that_fails_is_told_with_its_line(written, text, told):
+    name = f"mine_line_{abs(hash(text))}"
+    written(name, text)
+    with pytest.raises(PluginNotFound) as caught:
+        load("stages", f"{name}:X", Stage)
+    assert told.format(name=name) in str(caught.value)
+    assert "sk-secret-value" not in str(caught.value)
+
+
 def test_a_dialect_is_a_module(written, tmp_path):
     assert module("stages.policies", "ordered").Ordered is Ordered
     (tmp_path / "my_dialects").mkdir()

@@ -287,3 +287,52 @@ class TestTally:
         tally, error = Tally(), ProviderNonsense("no")
         tally.hear([Failed(error=error)])
         assert tally.failed is error
+
+
+class TestBeforeTheFirstFrame:
+    """A comment or a ping is no answer yet: what fails after one may still go to another target."""
+
+    ERROR = b'data: {"error":{"message":"busy","code":429}}\n\n'
+    PING = b'event: ping\ndata: {"type":"ping"}\n\n'
+
+    async def test_an_error_after_a_comment_is_raised(self):
+        with pytest.raises(ProviderError):
+            await begun([b": PROCESSING\n\n", self.ERROR])
+
+    async def test_an_error_after_a_ping_is_raised(self):
+        error = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"busy"}}\n\n'
+        with pytest.raises(ProviderError):
+            await begun([self.PING, error], anthropic_messages, anthropic_messages)
+
+    async def test_what_was_held_back_is_not_lost(self):
+        reply = await begun([b": PROCESSING\n\n", *OPENAI])
+        assert b"".join(await all_of(reply)).startswith(b": PROCESSING\n\n" + OPENAI[0])
+
+    async def test_a_long_wait_lets_them_pass(self, monkeypatch):
+        monkeypatch.setattr("headgate.core.reply.PATIENCE", 0.0)
+        reply = await begun([b": PROCESSING\n\n", self.ERROR])
+        assert b": PROCESSING" in b"".join(await all_of(reply))
+
+
+class TestTapsAlone:
+    """Who only watches changes nothing, not even what the gateway cannot read."""
+
+    async def test_a_whole_reply_passes_as_it_came(self):
+        reply = Reply(openai_chat, stream=False, body=WHOLE)
+        await reply.begin(openai_chat, ASKED)
+        heard = []
+        reply.taps.append(heard.append)
+        assert await reply.whole(openai_chat, ASKED) == WHOLE
+        assert "".join(event.text for event in heard if isinstance(event, Text)) == "Hello"
+
+    async def test_a_stream_passes_as_it_came(self):
+        asked = {**STREAMED, "stream_options": {"include_usage": True}}
+        novel = OPENAI[1].replace(b'"object"', b'"novel": 1, "object"')
+        frames = [OPENAI[0], novel, *OPENAI[2:]]
+        reply = Reply(openai_chat, stream=True, body=b"", response=InMemory(frames))
+        await reply.begin(openai_chat, asked)
+        heard = []
+        reply.taps.append(heard.append)
+        assert b"".join([piece async for piece in reply.frames(openai_chat, asked)]) == b"".join(frames)
+        assert "".join(event.text for event in heard if isinstance(event, Text)) == "Hello"
+        assert any(isinstance(event, Stop) for event in heard)

@@ -14,6 +14,7 @@ from headgate.core import events as ev
 from headgate.core.chat import Document, Image, NativePart, PlainText, Refusal, Text, ToolCall, ToolChoice, ToolResult
 from headgate.core.errors import InvalidRequest, ProviderError, Unsupported
 from headgate.dialects import anthropic_messages, openai_chat
+from headgate.dialects.anthropic_messages.words import safe_id
 
 HERE = Path(__file__).parent
 RECORDED = Path(__file__).parents[3] / "shared" / "recorded" / "exchanges"
@@ -30,6 +31,17 @@ def cases(kind):
     return pytest.mark.parametrize(("own", "path"), found, ids=[f"{d.name}-{p.stem}" for d, p in found])
 
 
+def features(kind):
+    """(dialect, body) of the features that the fidelity page shows."""
+    found = []
+    for own in OTHER:
+        groups = json.loads((HERE / own.name / "fixtures" / "features" / f"{kind}.json").read_bytes())
+        found += [
+            pytest.param(own, body, id=f"{own.name}-{name}") for rows in groups.values() for name, body in rows.items()
+        ]
+    return pytest.mark.parametrize(("own", "body"), found)
+
+
 # --- requests
 
 
@@ -44,9 +56,9 @@ def parts_said(parts):
                 elif text:
                     said.append(text)
             case ToolCall():
-                said.append(("call", part.id, part.name, arguments(part.arguments)))
+                said.append(("call", safe_id(part.id), part.name, arguments(part.arguments)))
             case ToolResult():
-                said.append(("result", part.id, parts_said(part.parts)))
+                said.append(("result", safe_id(part.id), parts_said(part.parts)))
             case Image(source=source) | Document(source=source):
                 said.append(source)
             case NativePart():
@@ -153,6 +165,14 @@ def test_a_request_loses_exactly_what_is_named(own, path):
     assert refused is None or (isinstance(refused, Unsupported) and refused.param and refused.message)
 
 
+@features("requests")
+def test_a_feature_of_a_request_is_carried_named_as_lost_or_refused(own, body):
+    refused = refusal(own, body)
+    assert refused is None or (isinstance(refused, Unsupported) and refused.param and refused.message)
+    if refused is not None:  # the field is named once
+        assert not refused.message.startswith(refused.param)
+
+
 def refusal(own, fields):
     """The law for one request; gives the error where it may not cross."""
     try:
@@ -239,6 +259,11 @@ def check_reply(own, events):
 @cases("whole")
 def test_a_whole_reply_crosses(own, path):
     check_reply(own, read(own, path.read_bytes(), False))
+
+
+@features("replies")
+def test_a_feature_of_a_reply_crosses(own, body):
+    check_reply(own, read(own, json.dumps(body).encode(), False))
 
 
 @cases("streams")

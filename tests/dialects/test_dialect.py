@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.core.errors import InvalidJSON, InvalidRequest
-from headgate.dialects.dialect import decode, patch
+from headgate.core.errors import InvalidJSON, InvalidRequest, ProviderRefused
+from headgate.dialects.dialect import decode, message_of
+from headgate.dialects.dialect import patch as patch_decoded
 
 values = st.recursive(
     st.none()
@@ -16,10 +17,11 @@ values = st.recursive(
     | st.integers(-(2**70), 2**70)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text() | st.sampled_from("abc"), inner, max_size=3),
     max_leaves=8,
 )
-objects = st.dictionaries(st.text(), values, max_size=6)
+names = st.text() | st.sampled_from("abc")  # few, so that nested ones meet top-level ones
+objects = st.dictionaries(names, values, max_size=6)
 styles = st.sampled_from(
     [
         {"separators": (",", ":")},
@@ -28,6 +30,10 @@ styles = st.sampled_from(
         {"separators": (" ,\t", "\n:  "), "ensure_ascii": False},
     ]
 )
+
+
+def patch(body, changes):
+    return patch_decoded(body, changes, decode(body))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +73,7 @@ def test_whatever_json_can_say_is_read_as_it_is(value, style):
     assert decode(body) == json.loads(body)
 
 
-@given(objects, styles, st.dictionaries(st.text(), values, max_size=4))
+@given(objects, styles, st.dictionaries(names, values, max_size=4))
 def test_patch_changes_the_named_fields_and_nothing_else(value, style, changes):
     body = json.dumps(value, **style).encode()
     expected = {**value, **changes}
@@ -96,3 +102,17 @@ def test_numbers_keep_their_spelling():
     assert patch(b'{"temperature":1.0E-2,"seed":12345678901234567890123,"model":"a"}', {"model": "b"}) == (
         b'{"temperature":1.0E-2,"seed":12345678901234567890123,"model":"b"}'
     )
+
+
+def test_a_nested_field_is_not_taken_for_one_that_is_missing():
+    body = b'{"model":"m","metadata":{"stream_options":"yes"}}'
+    assert patch(body, {"stream_options": {"include_usage": True}}) == (
+        b'{"model":"m","metadata":{"stream_options":"yes"},"stream_options":{"include_usage":true}}'
+    )
+
+
+def test_an_error_names_its_place_once():
+    assert message_of(InvalidRequest("it must be a string", param="user")) == "it must be a string (`user`)"
+    assert message_of(InvalidRequest("`user` must be a string", param="user")) == "`user` must be a string"
+    assert message_of(InvalidRequest("no")) == "no"
+    assert message_of(ProviderRefused("No such thing", status=400, param="user")) == "No such thing"

@@ -26,6 +26,9 @@ def three_workers(opened, folder, record):
                 target=f"openai/gpt-{n % 4}" if n % 7 else "groq/llama",
                 status=200 if n % 10 else 429,
                 ending="complete" if n % 10 else "failed",
+                error=None if n % 10 else "provider_refused",
+                origin=None if n % 10 else "provider",
+                client=f"10.0.0.{n % 3}",
                 worker=n % 3,
             )
         )
@@ -73,6 +76,11 @@ def test_small_blocks_make_no_difference(three_workers, folder, monkeypatch):
         Filter(ending="complete"),
         Filter(since=4_000_000_050.0),
         Filter(key="key0", model="chat", target="openai", statuses=(200, 299), since=4_000_000_020.0),
+        Filter(until=4_000_000_050.0),
+        Filter(error="provider_refused"),
+        Filter(origin="provider", key="key0"),
+        Filter(client="10.0.0.2"),
+        Filter(id="8"),
         Filter(key="key"),
         Filter(target="open"),
     ],
@@ -86,9 +94,19 @@ def test_filters_find_what_a_look_at_every_record_finds(three_workers, folder, w
 
 
 def test_one_record_is_found_by_its_id(three_workers, folder):
-    assert find(folder, "req_00047").record.id == "req_00047"
-    assert find(folder, "req_0004") is None
-    assert find(folder / "missing", "req_00047") is None
+    assert names(find(folder, Filter(id="req_00047"), 9)) == ["req_00047"]
+    assert names(find(folder, Filter(id="47"), 9)) == ["req_00047"]
+    assert find(folder, Filter(id="req_00047", key="nobody"), 9) == []
+    assert find(folder / "missing", Filter(id="req_00047"), 9) == []
+
+
+def test_a_part_of_several_ids_finds_each_but_a_whole_id_only_its_own(opened, folder, record):
+    journal = opened()
+    for id in ("a1", "a11", "a12", "a12", "b"):
+        journal.append(record(id=id, upstream_id="a1"))
+    assert names(find(folder, Filter(id="a"), 9)) == ["a12", "a11", "a1"]
+    assert names(find(folder, Filter(id="a"), 2)) == ["a12", "a11"]
+    assert names(find(folder, Filter(id="a1"), 9)) == ["a1"]
 
 
 def test_a_value_that_json_writes_differently_is_found(opened, folder, record):

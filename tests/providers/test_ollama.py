@@ -25,7 +25,8 @@ from upstreams import ScriptedUpstream
     ],
 )
 def test_the_newer_name_is_renamed(sent, expected):
-    assert patch(sent, Ollama("ollama", ProviderSettings()).adjust(decode(sent))) == expected
+    fields = decode(sent)
+    assert patch(sent, Ollama("ollama", ProviderSettings()).adjust(fields), fields) == expected
 
 
 def test_over_both_faces(tmp_path):

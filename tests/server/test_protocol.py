@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import re
 import socket
 import struct
 import time
@@ -156,7 +157,7 @@ async def test_a_slow_head_is_answered_408_and_closed(sent):
         answer = await box.ask(sent, patience=3)
         assert statuses(answer) == [408]
         assert error(answer)["code"] == "request_timeout"
-        assert [(status, code) for _, _, status, code in box.seen.refusals] == [(408, "request_timeout")]
+        assert [(status, code) for _, _, status, code, _ in box.seen.refusals] == [(408, "request_timeout")]
 
 
 async def test_a_head_that_trickles_is_cut_all_the_same():
@@ -451,8 +452,8 @@ async def test_a_client_that_leaves_after_its_answer_cancels_nothing():
 
 
 async def test_an_exception_is_a_500_in_the_words_of_the_hook():
-    def refuse(status: int, code: str, message: str, path: str | None) -> bytes:
-        return f"{status} {code} {path}".encode()
+    def refuse(status: int, code: str, message: str, path: str | None, id: str):
+        return [], f"{status} {code} {path}".encode()
 
     reported = []
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: reported.append(context["exception"]))
@@ -481,18 +482,57 @@ async def test_a_line_break_in_a_header_never_leaves():
 async def test_the_hook_is_told_the_path_where_it_is_known():
     paths = []
 
-    def refuse(status: int, code: str, message: str, path: str | None) -> bytes:
+    def refuse(status: int, code: str, message: str, path: str | None, id: str):
         paths.append(path)
-        return b"{}"
+        return [], b"{}"
 
     async with serving(refuse=refuse) as box:
         await box.ask(b"POST /v1/messages?beta=true HTTP/1.1\r\n\r\n")
         await box.ask(b"nonsense\r\n\r\n")
         assert paths == ["/v1/messages", None]
-        assert [(path, client, code) for path, client, _, code in box.seen.refusals] == [
+        assert [(path, client, code) for path, client, _, code, _ in box.seen.refusals] == [
             ("/v1/messages", "127.0.0.1", "invalid_request"),
             (None, "127.0.0.1", "invalid_request"),
         ]
+
+
+async def test_a_refusal_goes_by_one_id_in_its_answer_and_its_record():
+    async with serving(Limits(max_requests=1)) as box:
+        holding, writer = await box.connect()
+        writer.write(get("/open"))
+        await holding.readuntil(b"first\r\n")
+        answers = [await box.ask(data) for data in (GET + LAST, b"nonsense\r\n\r\n")]
+        writer.close()
+    assert [statuses(answer) for answer in answers] == [[503, 503], [400]]
+    sent = [id.decode() for answer in answers for id in re.findall(rb"x-request-id: (\S+)\r\n", answer)]
+    assert sent == [id for *_, id in box.seen.refusals]
+    assert len(set(sent)) == 3
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+async def test_an_answer_that_breaks_off_ends_in_a_reset(version):
+    """After a FIN, an HTTP/1.0 client would take what it has for the whole answer."""
+    async with serving() as box:
+        reader, writer = await box.connect()
+        writer.write(f"GET /breaks HTTP/{version}\r\nhost: a\r\n\r\n".encode())
+        await until_reset(reader)
+        writer.close()
+
+
+async def test_a_stalled_client_finds_its_connection_reset():
+    async with serving(Limits(write_timeout=0.2)) as box:
+        reader, writer = await box.connect()
+        writer.write(b"GET /flood HTTP/1.0\r\nhost: a\r\n\r\n")
+        await until(lambda: box.seen.cancelled)
+        await until_reset(reader)
+        writer.close()
+
+
+async def until_reset(reader: asyncio.StreamReader) -> None:
+    """Reads what there is; fails when it ends in anything but a reset."""
+    async with asyncio.timeout(5):
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
 
 
 # Draining

@@ -123,7 +123,11 @@ async def test_one_process_serves_and_stops_clean(started):
     assert await ask(server.port, "/ready") == "ready"
     server.tell(signal.SIGTERM)
     assert await server.ended() == 0
-    assert server.lines == [f"closed in {server.process.pid}"]
+    assert server.lines == [
+        f"serving on http://127.0.0.1:{server.port}",
+        "stopping: 0 requests under way, up to 10 s; a second signal stops at once",
+        f"closed in {server.process.pid}",
+    ]
 
 
 async def test_a_drain_fails_readiness_first_then_closes_the_listener_then_ends_streams(started):
@@ -147,7 +151,8 @@ async def test_a_drain_has_an_end(started):
     await asyncio.sleep(0.1)
     server.tell(signal.SIGTERM)
     assert await server.ended() == 1
-    assert "1 requests were still running and are cancelled" in server.lines
+    assert "stopping: 1 request under way, up to 0.3 s; a second signal stops at once" in server.lines
+    assert "1 request still running: cancelled" in server.lines
     assert "[DONE]" not in await stream
 
 
@@ -210,8 +215,10 @@ async def test_a_dead_worker_is_replaced(started):
     with pytest.raises(ConnectionError):
         await ask(server.port, "/die")
     pids = await server.says(r"is process (\d+)", 3)
-    await server.says("ended with code 9")
-    os.kill(int(next(pid for pid in first if f"process {pid}) ended" not in server.log.read_text())), signal.SIGKILL)
+    await server.says(r"ended with code 9: replaced in 0\.1 s")
+    victim = next(pid for pid in first if f"process {pid}) ended" not in server.log.read_text())
+    os.kill(int(victim), signal.SIGKILL)
+    await server.says(rf"process {victim}\) was killed by SIGKILL: replaced in")
     pids = await server.says(r"is process (\d+)", 4)
     async with asyncio.timeout(5):
         while await ask(server.port) not in pids[2:]:
@@ -223,6 +230,7 @@ async def test_a_dead_worker_is_replaced(started):
 async def test_a_worker_that_cannot_start_ends_the_parent(started):
     server = await started(workers=2, fail=True)
     assert await server.ended(5) == 3
+    await server.says(r"worker 0 \(process \d+\) ended with code 3 before it served: stopping")
 
 
 async def test_workers_do_not_outlive_their_parent(started):

@@ -96,6 +96,21 @@ async def test_a_bad_file_is_tried_once_and_the_next_change_again(file, caplog):
     assert reloads.count == 2
 
 
+async def test_each_problem_is_an_entry_of_its_own(file, caplog):
+    reloads = Reloads([file])
+    reloads.error = ValueError("line 3: unknown key\nline 4: no number")
+    watch = Watch([file], reloads)
+    file.write_text("a bad one")
+    await watch.look()
+    await watch.look()
+    told = [record.getMessage() for record in caplog.records]
+    assert told == [
+        "the configuration was not reloaded, the old one stays in force: 2 problems",
+        "line 3: unknown key",
+        "line 4: no number",
+    ]
+
+
 async def test_a_reload_may_add_files(file, tmp_path):
     other = tmp_path / "key"
     reloads = Reloads([file, other])

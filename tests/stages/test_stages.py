@@ -8,11 +8,14 @@ from hypothesis import strategies as st
 
 from headgate.core.errors import (
     Forbidden,
+    GatewayError,
     InvalidRequest,
+    ProviderCut,
     ProviderRefused,
     ProviderTimeout,
     Unauthenticated,
     UnknownModel,
+    Unsupported,
     UnsupportedMedia,
 )
 from headgate.core.exchange import Caller, Exchange
@@ -25,7 +28,7 @@ from headgate.stages.policies.ordered import Ordered
 from headgate.stages.receive import Receive
 from headgate.stages.retry import Retries, Retry
 from headgate.stages.route import Alias, Route
-from headgate.stages.stage import chain
+from headgate.stages.stage import Checked, chain
 
 KEY = b"hg-0123456789abcdef"
 
@@ -224,7 +227,7 @@ class TestRetry:
         assert reply == "reply"
         assert script.asked == ["a/m", "b/m"]
         assert [(attempt.target, attempt.error, attempt.status) for attempt in asked.attempts] == [
-            ("a/m", "provider_timeout", 504),
+            ("a/m", "provider_timeout", None),
             ("b/m", None, 200),
         ]
 
@@ -259,3 +262,61 @@ class TestRetry:
     async def test_a_target_that_asks_for_too_long_is_left_to_the_client(self):
         error, asked = await self.run(Script(refused(429, 30), "reply"), self.one)
         assert (error.retry_after, len(asked.attempts)) == (30, 1)
+
+
+class TestRetryOfTimeouts:
+    one = Target(Host("a"), "m")
+
+    async def test_a_target_that_timed_out_is_not_asked_twice(self):
+        asked = exchange()
+        asked.targets = [self.one]
+        script = Script(ProviderTimeout("slow"), "reply")
+        with pytest.raises(ProviderTimeout):
+            await Retry(Retries(attempts=3, backoff=0.001))(asked, script)
+        assert script.asked == ["a/m"]
+
+    async def test_only_a_provider_that_answered_has_a_status(self):
+        asked = exchange()
+        asked.targets = [self.one]
+        with pytest.raises(ProviderRefused):
+            await Retry(Retries(attempts=2, backoff=0.001))(asked, Script(ProviderCut("x"), refused(400)))
+        assert [attempt.status for attempt in asked.attempts] == [None, 400]
+
+
+class TestFallbackOverDialects:
+    """A target whose dialect cannot say the request is passed over; it neither blocks nor hides the others."""
+
+    one, two = Target(Host("a"), "m"), Target(Host("b"), "m")
+    stage = Retry(Retries(attempts=3, backoff=0.001))
+
+    async def run(self, *outcomes):
+        asked = exchange()
+        asked.targets = [self.one, self.two]
+        script = Script(*outcomes)
+        try:
+            return await self.stage(asked, script), asked
+        except GatewayError as error:
+            return error, asked
+
+    async def test_the_next_target_is_asked(self):
+        reply, asked = await self.run(Unsupported("no `n`", param="n"), "reply")
+        assert reply == "reply"
+        assert [attempt.target for attempt in asked.attempts] == ["b/m"]
+
+    async def test_the_failure_of_who_was_asked_is_told(self):
+        error, asked = await self.run(refused(503), Unsupported("no `n`"), refused(503), refused(500))
+        assert isinstance(error, ProviderRefused)
+        assert asked.target is self.one
+
+    async def test_with_nobody_left_the_field_is_named(self):
+        error, asked = await self.run(Unsupported("no `n`", param="n"), Unsupported("no `n` here"))
+        assert (error.param, asked.attempts) == ("n", [])
+
+
+async def test_a_stage_that_gives_back_no_reply_is_named():
+    class Forgetful:
+        async def __call__(self, exchange, proceed):
+            await proceed(exchange)
+
+    with pytest.raises(TypeError, match="stage mine:Forgetful gave back NoneType, not a Reply"):
+        await Checked("mine:Forgetful", Forgetful())(exchange(), given_back)

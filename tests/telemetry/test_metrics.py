@@ -41,13 +41,6 @@ def test_requests_are_counted_by_what_became_of_them(metrics):
     }
 
 
-def test_keys_are_a_label_where_asked():
-    metrics = Metrics(models={"chat"}, by_key=True)
-    metrics.count(a_record(key="demo"))
-    metrics.count(a_record())
-    assert {labels[-1] for labels in series(metrics, "headgate_requests")} == {"demo", "none"}
-
-
 @pytest.mark.parametrize(
     ("fields", "labels"),
     [

@@ -1,10 +1,12 @@
 """Any worker answers for all of them, and no counter ever falls, also when workers die."""
 
+import inspect
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse
@@ -54,6 +56,12 @@ def test_every_worker_answers_for_all(started):
     assert told(two)["headgate_requests_total"] == 12
     assert told(two)["headgate_in_flight"] == 5
     assert told(one)["headgate_requests_total"] == 12, "each answer is written before it is given"
+
+
+def test_the_page_says_how_old_other_workers_counts_may_be():
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "metrics.md").read_text()
+    assert inspect.signature(Workers).parameters["beat"].default == 1.0
+    assert "up to a second old" in " ".join(page.split())
 
 
 def test_what_a_worker_that_ends_had_counted_stays(started, tmp_path):

@@ -133,7 +133,33 @@ class TestStart:
             assert gateway.process.wait(20) == 1
         [line] = gateway.output().splitlines()
         assert line.startswith(f"headgate: 127.0.0.1:{gateway.port}: cannot listen there (Address already in use)")
+        assert "another gateway" in line
         assert "--port" in line
+
+    @pytest.mark.parametrize(
+        ("server", "told"),
+        [
+            ("host: 192.0.2.1", "check server.host"),
+            ("host: 127.0.0.1, admin: {host: 192.0.2.1, port: 9}", "check server.admin.host"),
+        ],
+    )
+    def test_an_address_of_no_machine_here_is_told(self, tmp_path, server, told):
+        config = config_for("http://127.0.0.1:9").replace("host: 127.0.0.1", server)
+        gateway = Gateway(tmp_path, config).start(wait=False)
+        assert gateway.process.wait(20) == 1
+        [line] = gateway.output().splitlines()
+        assert "cannot listen there" in line
+        assert told in line
+        assert "another gateway" not in line
+
+    def test_the_greeting_says_what_was_taken_and_which_key_it_is(self, tmp_path, upstream):
+        with running(tmp_path, config_for(upstream.url)) as gateway:
+            said = gateway.output()
+        assert f"configuration: {gateway.config.name}\n" in said
+        assert "providers: openai, anthropic, simulator; models: chat, claude, sim\n" in said
+        assert "data: data\n" in said
+        assert '"authorization: Bearer $HEADGATE_ADMIN_KEY"' in said
+        assert "first start" not in said
 
     @pytest.mark.parametrize(
         ("extra", "told"),
@@ -158,6 +184,62 @@ class TestStart:
         assert gateway.process.wait(20) in (1, 2)
         assert "Traceback" not in gateway.output()
         assert "data" in gateway.output()
+
+
+def entries(gateway):
+    """The log's JSON lines; the greeting is none."""
+    return [json.loads(line) for line in gateway.output().splitlines() if line.startswith("{")]
+
+
+class TestLog:
+    def test_serving_stopping_stopped(self, tmp_path):
+        with ScriptedUpstream(answering(wait=0.6)) as upstream:
+            gateway = Gateway(tmp_path, config_for(upstream.url)).start()
+            asking = ask_slowly(gateway, [])
+            wait_for(lambda: upstream.requests)
+            gateway.signal(signal.SIGINT)
+            gateway.says("stopping: 1 request under way, up to 60 s; a second signal stops at once")
+            asking.join(10)
+            assert gateway.process.wait(10) == 0
+        told = [(entry["level"], entry["message"]) for entry in entries(gateway)]
+        assert told[0] == ("info", f"serving on http://127.0.0.1:{gateway.port}")
+        assert told[-1] == ("info", "stopped")
+        assert len(told) == 3
+
+    def test_debug_says_one_line_per_request(self, tmp_path):
+        config = config_for("http://127.0.0.1:9", "retry: {attempts: 1}\nlog: {level: debug}\n")
+        with running(tmp_path, config) as gateway:
+            asked = (("sim", KEY), ("chat", KEY), ("chat", "hg-wrong-key-0123456789"))
+            ids = [gateway.post({**QUESTION, "model": model}, key=key)[1]["x-request-id"] for model, key in asked]
+            wait_for(lambda: ids[-1] in gateway.output())
+            told = [entry for entry in entries(gateway) if "request_id" in entry]
+            assert [entry["request_id"] for entry in told] == ids
+            assert [(entry["status"], entry["ending"]) for entry in told] == [
+                ("200", "complete"), ("502", "failed"), ("401", "refused"),
+            ]  # fmt: skip
+            assert (told[1]["model"], told[1]["target"]) == ("chat", "openai/gpt-4o-mini")
+            assert (told[1]["error"], told[1]["origin"]) == ("provider_unreachable", "provider")
+            assert {entry["level"] for entry in told} == {"debug"}
+            assert "Hello" not in "".join(map(str, told))
+            assert "wrong-key" not in gateway.output()
+            gateway.write(config.replace("debug", "info"))
+            gateway.says("the configuration was reloaded")
+            last = gateway.post(QUESTION)[1]["x-request-id"]
+            gateway.records(1, id=last)
+        assert last not in gateway.output()
+
+    def test_a_refusal_by_the_http_server_goes_by_one_id(self, tmp_path):
+        with running(tmp_path, config_for("http://127.0.0.1:9", "log: {level: debug}\n")) as gateway:
+            with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as sock:
+                sock.sendall(b"POST /v1/messages HTTP/1.1\r\n\r\n")
+                answer = http.client.HTTPResponse(sock, method="POST")
+                answer.begin()
+                body = json.loads(answer.read())
+            id = answer.headers["x-request-id"]
+            assert answer.status == 400
+            assert (body["request_id"], answer.headers["request-id"]) == (id, id)
+            assert gateway.record_of(id)["status"] == 400
+            gateway.says(id)
 
 
 class TestDrain:
@@ -293,7 +375,7 @@ class TestWorkers:
 
             [victim, other] = children(gateway.process.pid)
             os.kill(victim, signal.SIGKILL)
-            gateway.says("ended with code -9")
+            gateway.says(f"(process {victim}) was killed by SIGKILL: replaced in 0.1 s")
             alive = [gateway.post(QUESTION) for _ in range(10)]
             assert {status for status, _, _ in alive} == {200}
             asked += [headers["x-request-id"] for _, headers, _ in alive]
@@ -302,6 +384,13 @@ class TestWorkers:
             assert victim not in (left, new)
             wait_for(lambda: gateway.metric("headgate_requests_total") == len(asked))
             assert both()
+        told = entries(gateway)
+        # Parent and workers alike write JSON, after the greeting and nothing else
+        assert gateway.output().partition("\n{")[2].count("\n{") == len(told) - 1
+        assert {entry.get("worker") for entry in told if entry["message"].startswith("serving on")} == {"0", "1"}
+        [killed] = [entry for entry in told if "SIGKILL" in entry["message"]]
+        assert (killed["level"], killed.get("worker")) == ("error", None)
+        assert told[-1]["message"] == "stopped"
         command = [sys.executable, "-m", "headgate", "records", "--json", "--config", str(gateway.config)]
         printed = subprocess.run(command, capture_output=True, timeout=30, check=True, env=gateway.environ)
         assert sorted(json.loads(line)["id"] for line in printed.stdout.splitlines()) == sorted(asked)
@@ -324,6 +413,8 @@ class TestWorkers:
             gateway.write(config_for(upstream.url, server=", workers: 2").replace("  chat: ", "  other: "))
             gateway.signal(signal.SIGHUP)
             gateway.says("the configuration was reloaded", 2)
+            reloaded = [entry["worker"] for entry in entries(gateway) if "was reloaded" in entry["message"]]
+            assert sorted(reloaded) == ["0", "1"]
             assert {gateway.post({**QUESTION, "model": "other"})[0] for _ in range(10)} == {200}
             assert {gateway.post(QUESTION)[0] for _ in range(10)} == {404}
 
@@ -407,7 +498,7 @@ class TestClock:
             "journal/segments.py",  # names of files
             "providers/simulator.py",  # `created` of an answer
             "server/app.py",  # a record's time
-            "server/main.py",  # a record's time, and when the server started
+            "server/parts.py",  # a record's time, and when the server started
             "telemetry/metrics.py",  # when the configuration was loaded
         }
         found = {

@@ -139,7 +139,17 @@ def install(folder, name):
 
 class TestHowTo:
     def test_the_page_shows_a_stage_a_policy_and_a_provider(self):
-        assert set(dict(examples())) == {"Greet", "Shuffle", "Acme"}
+        assert set(dict(examples())) == {"Greet", "Shout", "Shuffle", "Acme"}
+
+    @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
+    @pytest.mark.parametrize("stream", [False, True])
+    def test_the_stage_that_watches_and_changes(self, tmp_path, upstream, path, stream):
+        yaml = install(tmp_path, "Shout")
+        with running(tmp_path, config_for(upstream.url, yaml)) as gateway:
+            status, _, body = gateway.post({**TO_ANTHROPIC, "stream": stream}, path=path)
+            assert (status, said(body).split()[0], said(body).isupper()) == (200, "HELLO", True)
+            whisper = {**TO_ANTHROPIC, "messages": [{"role": "user", "content": "whisper it"}]}
+            assert gateway.post(whisper, path=path)[0] == 403
 
     @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
     def test_the_stage(self, tmp_path, upstream, path):

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 )
 APIS = {"openai": "chat_completions", "anthropic": "messages"}
 PATHS = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}
-KEYS = re.compile(r"\b(?:sk|pk|rk)-[A-Za-z0-9_.*-]{6,}")
+KEYS = re.compile(r"\b(?:sk|pk|rk)-[A-Za-z0-9_.*-]{5,}[A-Za-z0-9_*-]")
 UNFINISHED = "cut off by max_tokens"
 PROMPT = {"max_tokens": 4000, "messages": [{"role": "user", "content": "Hello."}]}
 

@@ -196,6 +196,38 @@ def test_what_needs_a_restart_is_said(tmp_path, upstream):
         assert gateway.post(QUESTION)[0] == 200
 
 
+def test_what_is_changed_back_needs_no_restart(tmp_path, upstream):
+    """What counts is what the process was started with, not what was read last."""
+    waiting = "server.drain_timeout has changed; it takes effect at the next start"
+    with running(tmp_path, config_for(upstream.url)) as gateway:
+        reloads = 0
+
+        def reload(server, extra=""):
+            nonlocal reloads
+            reloads += 1
+            gateway.write(config_for(upstream.url, extra, server=server))
+            gateway.says("the configuration was reloaded", reloads)
+            return gateway.output().count(waiting)
+
+        assert reload(", drain_timeout: 5") == 1
+        assert reload(", drain_timeout: 5", "retry: {attempts: 2}\n") == 2
+        assert reload("") == 2
+        reload("", "journal: {fsync: never}\n")
+        assert "journal.fsync has changed; it takes effect at the next start" in gateway.output()
+
+
+def test_each_problem_of_a_refused_file_is_an_entry(tmp_path, upstream):
+    with running(tmp_path, config_for(upstream.url)) as gateway:
+        gateway.write(config_for(upstream.url, "retry: {attempts: lots}\nlog: {level: loud}\n"))
+        gateway.says("log.level: ")
+        told = [json.loads(line) for line in gateway.output().splitlines() if line.startswith("{")]
+    messages = [entry["message"] for entry in told if entry["level"] == "error"]
+    assert messages[0].endswith("the old one stays in force: 2 problems")
+    assert "retry.attempts" in messages[1]
+    assert "log.level" in messages[2]
+    assert len(messages) == 3
+
+
 def test_a_replaced_admin_key_is_known_without_a_restart(tmp_path, upstream):
     gateway = Gateway(tmp_path, config_for(upstream.url))
     del gateway.environ["HEADGATE_ADMIN_KEY"]

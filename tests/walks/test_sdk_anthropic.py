@@ -296,7 +296,7 @@ async def test_structured_output(anthropic_client, upstream, vendor):
 async def test_thinking(anthropic_client, gateway, upstream, vendor):
     said = Said("4", thinking="2 and 2 is …")
     given = {**ASK, "max_tokens": 8000, "thinking": {"type": "enabled", "budget_tokens": 2048}}
-    signature = said.signature if vendor == "anthropic" else ""
+    signature = said.signature if vendor == "anthropic" else "headgate:unsigned"
     upstream.script = whole(vendor, said)
     reply = await settle(anthropic_client.messages.create(model=vendor, **given))
     thinking, text = reply.content

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from headgate.config.document import Node
+from headgate.config.document import Node, Path
+from headgate.config.redaction import shown
 from headgate.config.schema import Config, Key, Model, ProviderEntry, is_loopback
 from headgate.config.secrets import SHORT_KEY, well_known, well_known_hash
 from headgate.core.dialect import Dialect
@@ -25,26 +27,27 @@ HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 FRAMING = frozenset({"host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "expect"})
 ADMIN = "admin"
 MODEL_FORM = "write provider/model"
+KEY_ADVICE = "make one with `headgate key new`"
+NUMERIC = re.compile(r"[0-9.]+\Z|.*:.*", re.DOTALL)
+"""What can only be meant as an IP address, as no host's name is all digits or holds a colon."""
+ENDPOINTS = ("/chat/completions", "/completions", "/responses", "/messages")
+"""What the vendors' SDKs put behind their base_url, for a host that does not speak the one whose path was copied."""
 
 
-def check(config: Config, root: Node, tell: Tell) -> None:
-    """Tell everything that is wrong across the parts that could be read; `root` names those that could not."""
-    providers, aliases = _names(root, "providers"), _names(root, "models")
-    for name in providers:
-        if not PROVIDER_NAME.match(name):
-            tell(("providers", name), "not a provider's name", "use letters, digits and . _ - (no slash)")
-    for name, entry in config.providers.items():
-        _provider(name, entry, tell)
-    for alias in aliases:
-        _alias(alias, providers, tell)
-    for name, model in config.models.items():
-        _model(name, model, providers, aliases, tell)
-    _keys(config, providers, aliases, tell)
-    for index, stage in enumerate(config.stages):
-        _stage(index, stage.use, stage.settings, tell)
-    for index, path in enumerate(config.dialects):
-        _dialect(index, path, tell)
-    _listeners(config, tell)
+def check(config: Config, root: Node, tell: Tell, kept: Mapping[str, Sequence[int]]) -> None:
+    """Tell everything that is wrong across the parts that could be read; `root` names those that could not.
+
+    `kept` says for every list of `config` where its entries stand in the file.
+    """
+    checks = _Checks(config, root, tell, kept)
+    checks.providers_()
+    checks.models_()
+    checks.keys_()
+    for index, stage in zip(kept.get("stages", ()), config.stages, strict=True):
+        checks.stage(index, stage.use, stage.settings)
+    for index, path in zip(kept.get("dialects", ()), config.dialects, strict=True):
+        checks.dialect(index, path)
+    checks.listeners()
 
 
 def warnings(config: Config) -> list[str]:
@@ -56,7 +59,7 @@ def warnings(config: Config) -> list[str]:
         if key.key is not None and len(key.key.get_secret_value()) < SHORT_KEY
     ]
     if not config.providers:
-        said.append("there are no `providers`: every request will be refused")
+        said.append("there are no `providers`: every request will be refused; add one, or start without a file")
     for name, entry in config.providers.items():
         url = urlsplit(entry.settings.base_url or "")
         key = entry.settings.api_key
@@ -65,31 +68,222 @@ def warnings(config: Config) -> list[str]:
     return said
 
 
+class _Checks:
+    """One round of checks; names are told as they are written in the file, never as a variable's value."""
+
+    def __init__(self, config: Config, root: Node, tell: Tell, kept: Mapping[str, Sequence[int]]) -> None:
+        self.config = config
+        self.root = root
+        self.tell = tell
+        self.kept = kept
+        self.providers = _names(root, "providers")
+        self.aliases = _names(root, "models")
+
+    def shown(self, path: Path, value: str) -> str:
+        return shown(self.root.written(path, value))
+
+    def plugin(self, path: Path, value: str, error: PluginNotFound) -> None:
+        self.tell(path, *unloadable(error, value, self.shown(path, value)))
+
+    def providers_(self) -> None:
+        for name in self.providers:
+            if not PROVIDER_NAME.match(name):
+                self.tell(("providers", name), "not a provider's name", "use letters, digits and . _ - (no slash)")
+        for name, entry in self.config.providers.items():
+            self.address(("providers", name), entry)
+            self.headers(("providers", name, "headers"), entry.settings.headers)
+
+    def address(self, path: Path, entry: ProviderEntry) -> None:
+        settings = entry.settings
+        if settings.base_url is not None:
+            wrong = _url(settings.base_url)
+            if wrong:
+                self.tell((*path, "base_url"), wrong, "write it like https://host/v1")
+            else:
+                self.endpoint((*path, "base_url"), entry, settings.base_url)
+        elif getattr(entry.type, "base_url", None) is None and entry.type.send is Provider.send:
+            kind = self.shown((*path, "kind"), entry.kind)
+            self.tell(path, "`base_url` is missing", f"a provider of kind {kind} has no address of its own")
+        elif settings.api_key is None and entry.type.env_key is not None:
+            self.tell(path, "`api_key` is missing", f"set it, or the environment variable {entry.type.env_key}")
+
+    def endpoint(self, path: Path, entry: ProviderEntry, base_url: str) -> None:
+        """An address that was copied with the request's path at its end would get it twice."""
+        place = urlsplit(base_url).path.rstrip("/")
+        own = [dialect.upstream_path for dialect in entry.type.dialects]
+        found = next((end for end in (*own, *ENDPOINTS) if place.endswith(end)), None)
+        if found is not None:
+            better = base_url.partition("?")[0].rstrip("/").removesuffix(found)
+            hint = f": {better}" if self.root.written(path, base_url) == base_url else ""
+            self.tell(path, f"base_url ends before {found}, as in the vendor's SDK{hint}", f"take {found} off its end")
+
+    def headers(self, path: Path, headers: Mapping[str, str]) -> None:
+        for header, value in headers.items():
+            if not HEADER_NAME.match(header) or header.lower() in FRAMING:
+                self.tell((*path, header), "not a header that can be set", "the gateway sets the framing ones itself")
+            elif not (value.isascii() and value.isprintable()):
+                hint = "remove line breaks and the like"
+                self.tell((*path, header), "a header's value must be printable ASCII", hint)
+
+    def models_(self) -> None:
+        for alias in self.aliases:
+            self.alias(alias)
+        for name, model in self.config.models.items():
+            self.model(("models", name), model)
+
+    def alias(self, alias: str) -> None:
+        provider, slash, _ = alias.partition("/")
+        if not alias or alias != alias.strip() or not alias.isprintable() or len(alias) > 200:
+            self.tell(("models", alias), "not a model's name", "use up to 200 printable characters")
+        elif slash and provider in self.providers:
+            hint = "that provider's models can be asked for so without an entry; choose another name"
+            self.tell(("models", alias), f"this name means a model of the provider `{provider}`", hint)
+
+    def model(self, path: Path, model: Model) -> None:
+        for section in ("targets", "fallbacks"):
+            for index, target in enumerate(getattr(model, section)):
+                place = (*path, section, index)
+                node = self.root.at(self.root.located(place))
+                self.target((*place, "model") if node and isinstance(node.value, dict) else place, target.model)
+        try:
+            load("stages.policies", model.policy, Policy)  # type: ignore[type-abstract]  # python/mypy#4717
+        except PluginNotFound as error:
+            self.plugin((*path, "policy"), model.policy, error)
+
+    def target(self, path: Path, target: str) -> None:
+        provider, slash, model = target.partition("/")
+        if provider in self.providers and model:
+            return
+        name = self.shown(path, target)
+        if target in self.aliases:
+            self.tell(path, f"`{name}` is itself a name of `models`", MODEL_FORM)
+        elif not slash or not model:
+            self.tell(path, f"`{name}` is not a target", MODEL_FORM)
+        else:
+            self.no_provider(path, target)
+
+    def no_provider(self, path: Path, target: str) -> None:
+        provider, written = target.partition("/")[0], self.root.written(path, target)
+        name = shown(provider if written == target else written)
+        self.tell(path, f"there is no provider `{name}` in `providers`", suggestion(provider, self.providers))
+
+    def keys_(self) -> None:
+        self.key_names()
+        digests: dict[str, tuple[int, str]] = {}
+        for index, key in zip(self.kept.get("keys", ()), self.config.keys, strict=True):
+            path = ("keys", index)
+            if not key.name.isprintable() or key.name != key.name.strip():
+                self.tell((*path, "name"), "not a key's name", "use printable characters")
+            if (key.key is None) == (key.key_hash is None):
+                self.tell(path, "a key needs `key` or `key_hash`, one of them", KEY_ADVICE)
+                continue
+            name = self.shown((*path, "name"), key.name)
+            first, other = digests.setdefault(key.digest, (index, name))
+            if first != index:
+                same = f"the keys `{other}` and `{name}` are the same"
+                self.tell(path, same, "records could not tell them apart")
+            self.strength(path, key)
+            for position, model in enumerate(key.models or ()):
+                self.allowed((*path, "models", position), model)
+
+    def key_names(self) -> None:
+        """Over the file's own list: a name is taken by an entry that is wrong in another way, too."""
+        node, names = self.root.at(("keys",)), set()
+        for index in range(len(node.value) if node is not None and isinstance(node.value, list) else 0):
+            path = ("keys", index, "name")
+            found = self.root.at(path)
+            name = found.value if found is not None else None
+            if not isinstance(name, str):
+                continue
+            if name == ADMIN:
+                self.tell(path, f"the name `{ADMIN}` is the admin key's", "choose another")
+            elif name in names:
+                self.tell(path, f"the name `{self.shown(path, name)}` is taken by another key", "names must differ")
+            names.add(name)
+
+    def strength(self, path: Path, key: Key) -> None:
+        if key.key is None:
+            if well_known_hash(key.digest):
+                self.tell((*path, "key_hash"), "this is the hash of a key that everybody knows", KEY_ADVICE)
+            return
+        text = key.key.get_secret_value()
+        if well_known(text):
+            self.tell((*path, "key"), "this is a key that everybody knows", KEY_ADVICE)
+        elif len(text) < SHORT_KEY and not self.config.server.loopback:
+            message = f"the key has fewer than {SHORT_KEY} characters, and the gateway listens on more than loopback"
+            self.tell((*path, "key"), message, KEY_ADVICE)
+
+    def allowed(self, path: Path, model: str) -> None:
+        provider, slash, rest = model.partition("/")
+        if model in self.aliases or (provider in self.providers and rest):
+            return
+        if slash and rest:
+            self.no_provider(path, model)
+        else:
+            hint = suggestion(model, self.aliases) or MODEL_FORM
+            self.tell(path, f"there is no model `{self.shown(path, model)}` in `models`", hint)
+
+    def stage(self, index: int, use: str, settings: Mapping[str, Any]) -> None:
+        path: Path = ("stages", index)
+        place, name = (*path, "use"), self.shown((*path, "use"), use)
+        if "." not in use and ":" not in use:
+            self.tell(place, f"`{name}` is not the path of a class", "write `package.module:Class`")
+            return
+        try:
+            loaded = load("stages", use, Stage)  # type: ignore[type-abstract]  # python/mypy#4717
+        except PluginNotFound as error:
+            self.plugin(place, use, error)
+            return
+        try:
+            inspect.signature(loaded).bind(**settings)
+        except TypeError as error:
+            takes = f"it takes {inspect.signature(loaded)}"
+            self.tell((*path, "with"), f"{name} does not take these settings: {error}", takes)
+        except ValueError:
+            return  # a class without a signature, written in C: it will say itself what is wrong
+
+    def dialect(self, index: int, path: str) -> None:
+        place, name = ("dialects", index), self.shown(("dialects", index), path)
+        if "." not in path:
+            self.tell(place, f"`{name}` is not the path of a module", "write `package.module`")
+            return
+        try:
+            loaded = module("dialects", path)
+        except PluginNotFound as error:
+            self.plugin(place, path, error)
+            return
+        missing = sorted(name for name in vars(Dialect) if not name.startswith("_") and not hasattr(loaded, name))
+        if missing:
+            self.tell(place, f"`{name}` is not a dialect", f"it has no {', '.join(missing)}")
+
+    def listeners(self) -> None:
+        server, admin = self.config.server, self.config.server.admin
+        self.host(("server", "host"), server.host)
+        if admin is None:
+            return
+        self.host(("server", "admin", "host"), admin.host)
+        if admin.port == server.port != 0 and admin.host == server.host:
+            self.tell(("server", "admin", "port"), f"port {admin.port} is the server's own", "give it another one")
+
+    def host(self, path: Path, host: str) -> None:
+        if not host.isprintable() or "/" in host or " " in host:
+            self.tell(path, "not an address to listen on", "write an IP address or a host name")
+        elif NUMERIC.match(host):
+            try:
+                ipaddress.ip_address(host)
+            except ValueError:
+                hint = "write an IP address, such as 127.0.0.1 or ::1 (no brackets, no port), or a host name"
+                self.tell(path, "not an IP address to listen on", hint)
+
+
+def unloadable(error: PluginNotFound, value: str, name: str) -> tuple[str, str]:
+    """What is said of a plug-in that cannot be loaded: all of it, or less where its `name` is not to be its `value`."""
+    return (error.message if name == value else f"`{name}` cannot be loaded"), error.hint
+
+
 def _names(root: Node, section: str) -> list[str]:
     node = root.at((section,))
     return list(node.value) if node is not None and isinstance(node.value, dict) else []
-
-
-def _provider(name: str, entry: ProviderEntry, tell: Tell) -> None:
-    path = ("providers", name)
-    settings = entry.settings
-    if settings.base_url is not None:
-        wrong = _url(settings.base_url)
-        if wrong:
-            tell((*path, "base_url"), wrong, "write it like https://host/v1")
-    elif getattr(entry.type, "base_url", None) is None and entry.type.send is Provider.send:
-        tell(path, "`base_url` is missing", f"a provider of kind {entry.kind} has no address of its own")
-    elif settings.api_key is None and entry.type.env_key is not None:
-        tell(path, "`api_key` is missing", f"set it, or the environment variable {entry.type.env_key}")
-    for header, value in settings.headers.items():
-        if not HEADER_NAME.match(header) or header.lower() in FRAMING:
-            tell((*path, "headers", header), "not a header that can be set", "the gateway sets the framing ones itself")
-        elif not (value.isascii() and value.isprintable()):
-            tell(
-                (*path, "headers", header),
-                "a header's value must be printable ASCII",
-                "remove line breaks and the like",
-            )
 
 
 def _url(text: str) -> str:
@@ -108,129 +302,3 @@ def _url(text: str) -> str:
     if not url.hostname or port == 0:
         return "the URL has no host" if not url.hostname else "the URL's port is 0"
     return "a URL's fragment (#…) is never sent" if url.fragment else ""
-
-
-def _alias(alias: str, providers: Sequence[str], tell: Tell) -> None:
-    if not alias or alias != alias.strip() or not alias.isprintable() or len(alias) > 200:
-        tell(("models", alias), "not a model's name", "use up to 200 printable characters")
-    elif alias.partition("/")[0] in providers and "/" in alias:
-        hint = "that provider's models can be asked for so without an entry; choose another name"
-        tell(("models", alias), f"this name means a model of the provider `{alias.partition('/')[0]}`", hint)
-
-
-def _model(name: str, model: Model, providers: Sequence[str], aliases: Sequence[str], tell: Tell) -> None:
-    path = ("models", name)
-    for section in ("targets", "fallbacks"):
-        for index, target in enumerate(getattr(model, section)):
-            _target((*path, section, index), target.model, providers, aliases, tell)
-    try:
-        load("stages.policies", model.policy, Policy)  # type: ignore[type-abstract]  # python/mypy#4717
-    except PluginNotFound as error:
-        tell((*path, "policy"), error.message, error.hint)
-
-
-def _target(path: tuple[Any, ...], target: str, providers: Sequence[str], aliases: Sequence[str], tell: Tell) -> None:
-    provider, slash, model = target.partition("/")
-    if provider in providers and model:
-        return
-    if target in aliases:
-        tell(path, f"`{target}` is itself a name of `models`", MODEL_FORM)
-    elif not slash or not model:
-        tell(path, f"`{_short(target)}` is not a target", MODEL_FORM)
-    else:
-        tell(path, f"there is no provider `{_short(provider)}` in `providers`", suggestion(provider, providers))
-
-
-def _keys(config: Config, providers: Sequence[str], aliases: Sequence[str], tell: Tell) -> None:
-    names: dict[str, int] = {}
-    digests: dict[str, str] = {}
-    for index, key in enumerate(config.keys):
-        path = ("keys", index)
-        if key.name == ADMIN:
-            tell((*path, "name"), f"the name `{ADMIN}` is the admin key's", "choose another")
-        elif key.name in names:
-            tell((*path, "name"), f"the name `{_short(key.name)}` is taken by another key", "names must differ")
-        if not key.name.isprintable() or key.name != key.name.strip():
-            tell((*path, "name"), "not a key's name", "use printable characters")
-        names.setdefault(key.name, index)
-        if (key.key is None) == (key.key_hash is None):
-            tell(path, "a key needs `key` or `key_hash`, one of them", "make one with `headgate key new`")
-            continue
-        other = digests.setdefault(key.digest, key.name)
-        if other != key.name:
-            tell(
-                path,
-                f"the keys `{_short(other)}` and `{_short(key.name)}` are the same",
-                "records could not tell them apart",
-            )
-        _strength(path, key, config.server.loopback, tell)
-        for position, model in enumerate(key.models or ()):
-            _allowed((*path, "models", position), model, providers, aliases, tell)
-
-
-def _strength(path: tuple[Any, ...], key: Key, loopback: bool, tell: Tell) -> None:
-    advice = "make one with `headgate key new`"
-    if key.key is None:
-        if well_known_hash(key.digest):
-            tell((*path, "key_hash"), "this is the hash of a key that everybody knows", advice)
-        return
-    text = key.key.get_secret_value()
-    if well_known(text):
-        tell((*path, "key"), "this is a key that everybody knows", advice)
-    elif len(text) < SHORT_KEY and not loopback:
-        message = f"the key has fewer than {SHORT_KEY} characters, and the gateway listens on more than loopback"
-        tell((*path, "key"), message, advice)
-
-
-def _allowed(path: tuple[Any, ...], model: str, providers: Sequence[str], aliases: Sequence[str], tell: Tell) -> None:
-    provider, slash, rest = model.partition("/")
-    if model in aliases or (provider in providers and rest):
-        return
-    if slash and rest:
-        tell(path, f"there is no provider `{_short(provider)}` in `providers`", suggestion(provider, providers))
-    else:
-        tell(path, f"there is no model `{_short(model)}` in `models`", suggestion(model, aliases) or MODEL_FORM)
-
-
-def _stage(index: int, use: str, settings: Mapping[str, Any], tell: Tell) -> None:
-    path = ("stages", index)
-    if "." not in use and ":" not in use:
-        tell((*path, "use"), f"`{_short(use)}` is not the path of a class", "write `package.module:Class`")
-        return
-    try:
-        loaded = load("stages", use, Stage)  # type: ignore[type-abstract]  # python/mypy#4717
-    except PluginNotFound as error:
-        tell((*path, "use"), error.message, error.hint)
-        return
-    try:
-        inspect.signature(loaded).bind(**settings)
-    except TypeError as error:
-        tell((*path, "with"), f"{use} does not take these settings: {error}", f"it takes {inspect.signature(loaded)}")
-    except ValueError:
-        return  # a class without a signature, written in C: it will say itself what is wrong
-
-
-def _dialect(index: int, path: str, tell: Tell) -> None:
-    if "." not in path:
-        tell(("dialects", index), f"`{_short(path)}` is not the path of a module", "write `package.module`")
-        return
-    try:
-        loaded = module("dialects", path)
-    except PluginNotFound as error:
-        tell(("dialects", index), error.message, error.hint)
-        return
-    missing = sorted(name for name in vars(Dialect) if not name.startswith("_") and not hasattr(loaded, name))
-    if missing:
-        tell(("dialects", index), f"`{path}` is not a dialect", f"it has no {', '.join(missing)}")
-
-
-def _listeners(config: Config, tell: Tell) -> None:
-    server, admin = config.server, config.server.admin
-    if admin is not None and admin.port == server.port != 0 and admin.host == server.host:
-        tell(("server", "admin", "port"), f"port {admin.port} is the server's own", "give it another one")
-    if not server.host.isprintable() or "/" in server.host or " " in server.host:
-        tell(("server", "host"), "not an address to listen on", "write an IP address or a host name")
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 and text.isprintable() else ascii(text[:60])[1:-1] + "…"

@@ -67,6 +67,25 @@ class Node:
                 return None
         return node
 
+    def written(self, path: Sequence[str | int], value: str) -> str:
+        """`value`, which stands at a path, as it is written in the file: with `${NAME}`, where there is one in it."""
+        node = self.at(self.located(path))
+        return node.text if node is not None and node.value == value and node.text else value
+
+    def located(self, path: Sequence[str | int]) -> Path:
+        """A path as the file has it: without the parts that a short form (a text, a list) leaves out."""
+        found: list[str | int] = []
+        node: Node | None = self
+        for part in path:
+            value = node.value if node else None
+            if isinstance(value, list) and isinstance(part, str):
+                continue
+            if value is not None and not isinstance(value, dict | list):
+                break
+            found.append(part)
+            node = node.at((part,)) if node else None
+        return tuple(found)
+
     def place(self, path: Sequence[str | int]) -> tuple[int, int]:
         """Line and column of the key at a path, or of the nearest thing above it that is there."""
         for length in range(len(path), 0, -1):
@@ -121,6 +140,8 @@ def _syntax(error: yaml.YAMLError, file: str, text: str) -> Problem:
             hint = "indent with spaces, not tabs"
         elif "mapping values are not allowed" in said:
             hint = "put a value that holds `: ` in quotes, and check the indentation"
+        elif "expected ','" in said and "${" in (lines[line - 1] if line <= len(lines) else ""):
+            hint = "put ${NAME} in quotes where it stands within { } or [ ]"
     return Problem(file, line, column, "", f"not valid YAML: {said}", hint)
 
 

@@ -11,6 +11,7 @@ import pydantic
 from pydantic_core import ErrorDetails
 
 from headgate.config.document import Node
+from headgate.config.redaction import masked, shown
 from headgate.config.secrets import SECRET_NAME
 from headgate.core.plugin import suggestion
 
@@ -28,6 +29,7 @@ EXPECTED = {
     "bool_parsing": "true or false",
     "string_type": "text",
     "path_type": "a path",
+    "network": "an IP address or network (10.0.0.0/8)",
     "list_type": "a list",
     "dict_type": "a mapping (`name: value`)",
     "model_type": "a mapping (`name: value`)",
@@ -45,11 +47,11 @@ def explain(error: ErrorDetails, model: Any, node: Node | None) -> tuple[str, st
     """A message and a hint for one error of validating `model`; `node` is what stands at the error's place."""
     kind, context = error["type"], error.get("ctx", {})
     last = str(error["loc"][-1]) if error["loc"] else ""
-    secret = bool(SECRET_NAME.search(last)) or "headers" in error["loc"]
+    secret = bool(SECRET_NAME.search(last)) or "headers" in error["loc"] or (not error["loc"] and holds_secret(model))
     if kind == "extra_forbidden":
-        return f"unknown key `{last}`", suggestion(last, keys_at(model, error["loc"][:-1]))
+        return f"unknown key `{shown(last)}`", suggestion(last, keys_at(model, error["loc"][:-1]))
     if kind == "missing":
-        return f"`{last}` is missing", description_at(model, error["loc"])
+        return f"`{last}` is missing", _lowered(description_at(model, error["loc"]))
     if kind in EXPECTED:
         hint = "put it in quotes" if kind == "string_type" and node and isinstance(node.value, int | float) else ""
         return f"expected {EXPECTED[kind]}, found {found(node, secret)}", hint
@@ -58,17 +60,27 @@ def explain(error: ErrorDetails, model: Any, node: Node | None) -> tuple[str, st
     if kind in LIMITS:
         words, key = LIMITS[kind]
         return f"must be {words} {context[key]}, found {found(node, secret)}", ""
-    if kind == "too_short":
+    if kind == "too_short" or (kind == "string_too_short" and context["min_length"] == 1):
         return "must not be empty", ""
     if kind == "string_too_short":
         return f"must have at least {context['min_length']} characters", ""
     if kind == "string_too_long":
         return f"must have at most {context['max_length']} characters", ""
     if kind == "string_pattern_mismatch":
-        return "not of the right form", description_at(model, error["loc"])
+        return "not of the right form", _lowered(description_at(model, error["loc"]))
     if kind == "value_error":
         return str(context["error"]), ""
     return error["msg"][:1].lower() + error["msg"][1:], ""
+
+
+def _lowered(sentence: str) -> str:
+    """A description as the second half of a message; `PEM` and `TLS` stay as they are."""
+    return sentence[:1].lower() + sentence[1:] if sentence[1:2].islower() else sentence
+
+
+def holds_secret(model: Any) -> bool:
+    """Whether a text in place of this whole model may be the secret that belongs inside it."""
+    return any(SECRET_NAME.search(name) for name in getattr(model, "model_fields", ()))
 
 
 def found(node: Node | None, secret: bool = False) -> str:
@@ -85,7 +97,7 @@ def found(node: Node | None, secret: bool = False) -> str:
     if isinstance(value, int | float):
         return "a number" if secret else f"the number {value}"[:60]
     text = node.text if node else ""
-    if secret or len(text) > SHOWN or not text.isprintable():
+    if secret or len(text) > SHOWN or not text.isprintable() or masked(text) != text:
         return "text"
     return f'the text "{text}"'
 

@@ -11,15 +11,16 @@ from typing import Any, TypeVar
 import pydantic
 from pydantic import SecretStr
 
-from headgate.config import checks, discover
+from headgate.config import checks, discover, surroundings
 from headgate.config.admin_key import VARIABLE as ADMIN_VARIABLE
 from headgate.config.document import MAX_BYTES, Node, made, parse
 from headgate.config.explain import explain, found
 from headgate.config.interpolate import fill
 from headgate.config.problems import ConfigError, Problem, dotted
-from headgate.config.schema import Config, Key, Model, ProviderEntry, Stage
+from headgate.config.redaction import Redaction, masked, shown
+from headgate.config.schema import Config, Key, Model, ProviderEntry, Stage, in_full
 from headgate.config.secrets import SECRET_NAME, SecretError, follow, is_reference
-from headgate.core.plugin import PluginNotFound, names, suggestion
+from headgate.core.plugin import BARE, PACKAGE, PluginNotFound, names, suggestion
 from headgate.core.plugin import load as load_plugin
 from headgate.providers.provider import Provider
 
@@ -54,24 +55,31 @@ class Loaded:
         return load(self.path, environ, self.overrides) if self.path else _discovered(environ, self.overrides)
 
 
-def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None) -> Loaded:
+def load(
+    path: Path | None,
+    environ: Mapping[str, str],
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    here: bool = False,
+) -> Loaded:
     """Read the file at `path`; without one $HEADGATE_CONFIG, ./headgate.yaml or ./headgate.yml, else discover.
 
-    `overrides` are values of the command line by their dotted path (`server.port`). Raises ConfigError.
+    `overrides` are values of the command line by their dotted path (`server.port`). `here` looks, too, at whether this
+    machine has what the configuration needs (surroundings.py), which may ask its name server. Raises ConfigError.
     """
     path = path or discover.default_path(environ, Path.cwd())
     if path is None:
-        return _discovered(environ, overrides or {})
+        return _discovered(environ, overrides or {}, here)
     path = path.absolute()
-    reading = _Reading(str(_shown(path)), path.parent, environ, overrides or {})
-    reading.root = parse(_bytes(path), reading.file)
+    reading = _Reading(str(_shown(path)), path.parent, environ, overrides or {}, here)
+    reading.root = _parsed(path, reading.file)
     reading.files.add(path)
     return reading.finish(path)
 
 
-def _discovered(environ: Mapping[str, str], overrides: Mapping[str, Any]) -> Loaded:
+def _discovered(environ: Mapping[str, str], overrides: Mapping[str, Any], here: bool = False) -> Loaded:
     found_there = discover.discover(environ)
-    reading = _Reading("environment", Path.cwd(), environ, overrides)
+    reading = _Reading("environment", Path.cwd(), environ, overrides, here)
     reading.root = made(found_there.document)
     return reading.finish(None, found_there.reasons, found_there.sample)
 
@@ -86,13 +94,12 @@ def data_dir(path: Path | None, environ: Mapping[str, str]) -> Path:
         return Path.cwd() / Config().data_dir
     path = path.absolute()
     reading = _Reading(str(_shown(path)), path.parent, environ, {})
-    root = parse(_bytes(path), reading.file)
+    root = _parsed(path, reading.file)
     node = root.at(("data_dir",))
     reading.root = made({}) if node is None else Node({"data_dir": node}, 1, 1, keys=root.keys)
     reading.fill()
     config = reading.config()
-    if reading.problems:
-        raise ConfigError(reading.problems)
+    reading.stop_if_wrong()
     return config.data_dir
 
 
@@ -106,13 +113,17 @@ def without(value: Any, unknown: Sequence[tuple[str | int, ...]]) -> Any:
     return value
 
 
-def _bytes(path: Path) -> bytes:
+def _parsed(path: Path, name: str) -> Node:
     try:
         with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         hint = "check the path, or start without a file" if isinstance(error, FileNotFoundError) else ""
         raise ConfigError([Problem(str(path), 0, 0, "", f"cannot be read: {error.strerror}", hint)]) from error
+    try:
+        return parse(data, name)
+    except ConfigError as error:
+        raise ConfigError(Redaction().problems(error.problems)) from None
 
 
 def _shown(path: Path) -> Path:
@@ -122,35 +133,63 @@ def _shown(path: Path) -> Path:
 class _Reading:
     """One reading of one document; collects what is wrong on the way."""
 
-    def __init__(self, file: str, folder: Path, environ: Mapping[str, str], overrides: Mapping[str, Any]) -> None:
+    def __init__(
+        self, file: str, folder: Path, environ: Mapping[str, str], overrides: Mapping[str, Any], here: bool = False
+    ) -> None:
         self.file = file
+        self.here = here
         self.overrides = dict(overrides)
         self.folder = folder
         self.environ = environ
         self.root = made({})
         self.problems: list[Problem] = []
+        self.followed_from = 0
+        """Problems not told, as each only follows from one that is."""
+        self.unfilled: set[int] = set()
+        """The nodes (their ids) whose variables could not be put in."""
+        self.kept: dict[str, list[int]] = {}
+        """Where in the file's lists the entries stand that could be read."""
         self.files: set[Path] = set()
         self.secrets: set[str] = set()
+        public = (*names("providers"), *names("stages.policies"), *Config.model_fields, PACKAGE)
+        self.redaction = Redaction(public)
 
     def problem(self, path: Sequence[str | int], message: str, hint: str = "") -> None:
+        path = self.root.located(path)
+        if self.unfilled and any(id(self.root.at(path[:length])) in self.unfilled for length in range(len(path) + 1)):
+            self.followed_from += 1
+            return
+        self.tell(path, message, hint)
+
+    def tell(self, path: Sequence[str | int], message: str, hint: str) -> None:
         line, column = self.root.place(path)
         file = COMMAND_LINE if dotted(path) in self.overrides else self.file
-        self.problems.append(Problem(file, line, column, dotted(path), message, hint))
+        place = dotted([masked(part) if isinstance(part, str) else part for part in path])
+        self.problems.append(Problem(file, line, column, place, message, hint))
+
+    def wrong(self) -> int:
+        """How much is wrong up to now."""
+        return len(self.problems) + self.followed_from
+
+    def stop_if_wrong(self) -> None:
+        if self.problems:
+            raise ConfigError(self.redaction.problems(self.problems))
 
     def finish(self, path: Path | None, reasons: Sequence[str] = (), sample: str | None = None) -> Loaded:
         if not isinstance(self.root.value, dict):
             self.problem((), f"expected a mapping (`name: value`), found {found(self.root)}")
-            raise ConfigError(self.problems)
+            self.stop_if_wrong()
         if path is not None:
             self.fill()
             self.plugins_beside()
         self.override()
         self.secret(self.environ.get(ADMIN_VARIABLE, ""))
         config = self.config()
-        checks.check(config, self.root, self.problem)
-        if self.problems:
-            raise ConfigError(self.problems)
-        warnings = checks.warnings(config)
+        checks.check(config, self.root, self.problem, self.kept)
+        if self.here:
+            surroundings.check(config, self.environ, self.problem)
+        self.stop_if_wrong()
+        warnings = [self.redaction.clean(warning) for warning in checks.warnings(config)]
         files, secrets = frozenset(self.files), frozenset(self.secrets)
         return Loaded(config, path, warnings, reasons, sample, files, secrets, self.overrides)
 
@@ -164,12 +203,15 @@ class _Reading:
             filled = fill(node.value, self.environ)
             node.value = filled.text
             for message, hint in filled.wrong:
-                self.problem(path, message, hint)
+                self.tell(path, message, hint)
+                self.unfilled.add(id(node))
             for name in filled.names:
+                self.redaction.know(self.environ[name], f"${{{name}}}")
                 if SECRET_NAME.search(name):
                     self.secret(self.environ[name])
 
     def secret(self, value: str) -> None:
+        self.redaction.know(value)
         if len(value) >= SCRUBBED:
             self.secrets.add(value)
 
@@ -200,13 +242,13 @@ class _Reading:
         parts: dict[str, Any] = {}
         for name, node in self.root.value.items():
             if name not in Config.model_fields:
-                self.problem((name,), f"unknown key `{name}`", suggestion(name, list(Config.model_fields)))
+                self.problem((name,), f"unknown key `{shown(name)}`", suggestion(name, list(Config.model_fields)))
             elif node.value is not None:
                 part = self.section(name, node)
                 if part is not None:
                     parts[name] = part
         config = Config.model_construct(**parts)
-        config.data_dir = self.folder / config.data_dir.expanduser()
+        config.data_dir = self.absolute(config.data_dir, ("data_dir",))
         self.readable(config.upstream, "ca_file", ("upstream",))
         if config.server.tls is not None:
             self.readable(config.server.tls, "cert", ("server", "tls"))
@@ -218,13 +260,15 @@ class _Reading:
             case "providers":
                 return self.mapping(node, name, self.provider)
             case "models":
-                return self.mapping(node, name, lambda key, value: self.read(Model, value, (name, key)))
+                return self.mapping(
+                    node, name, lambda key, value: self.validate(Model, in_full(value.plain()), (name, key))
+                )
             case "keys":
                 return self.sequence(node, name, Key)
             case "stages":
                 return self.sequence(node, name, Stage)
             case "data_dir":
-                if isinstance(node.value, str) and node.value:
+                if isinstance(node.value, str) and node.value and "\0" not in node.value:
                     return Path(node.value)
                 self.problem((name,), f"expected a path, found {found(node)}")
                 return None
@@ -237,10 +281,11 @@ class _Reading:
         if not isinstance(node.value, list):
             self.problem((name,), f"expected a list, found {found(node)}")
             return None
+        self.kept[name] = [index for index, entry in enumerate(node.value) if isinstance(entry.value, str)]
         for index, entry in enumerate(node.value):
-            if not isinstance(entry.value, str):
+            if index not in self.kept[name]:
                 self.problem((name, index), f"expected text, found {found(entry)}")
-        return [entry.value for entry in node.value if isinstance(entry.value, str)]
+        return [node.value[index].value for index in self.kept[name]]
 
     def mapping(self, node: Node, name: str, read: Any) -> dict[str, Any] | None:
         if not isinstance(node.value, dict):
@@ -253,29 +298,30 @@ class _Reading:
         if not isinstance(node.value, list):
             self.problem((name,), f"expected a list, found {found(node)}")
             return None
-        read_in = [self.read(kind, value, (name, index)) for index, value in enumerate(node.value)]
-        return [value for value in read_in if value is not None]
+        read_in = [(index, self.read(kind, value, (name, index))) for index, value in enumerate(node.value)]
+        self.kept[name] = [index for index, value in read_in if value is not None]
+        return [value for _, value in read_in if value is not None]
 
     def read(self, kind: type[T], node: Node, path: tuple[str | int, ...]) -> T | None:
         """A part of the document as its type says, its secrets followed; None when it is wrong."""
         return self.validate(kind, node.plain(), path)
 
     def validate(self, kind: type[T], value: Any, path: tuple[str | int, ...]) -> T | None:
-        before = len(self.problems)
+        before = self.wrong()
         try:
             part = kind.model_validate(value)
         except pydantic.ValidationError as errors:
             told = errors.errors(include_url=False, include_input=False)
             for error in told:
                 place = (*path, *error["loc"])
-                self.problem(place, *explain(error, kind, self.root.at(place)))
+                self.problem(place, *explain(error, kind, self.root.at(self.root.located(place))))
             unknown = [error["loc"] for error in told if error["type"] == "extra_forbidden"]
             if len(unknown) < len(told):
                 return None
             # without its unknown keys the part can be read, and what else is wrong with it told in the same run
             return self.validate(kind, without(value, unknown), path)
         self.follow(part, path)
-        return part if len(self.problems) == before else None
+        return part if self.wrong() == before else None
 
     def follow(self, part: pydantic.BaseModel, path: tuple[str | int, ...]) -> None:
         """Resolve every secret inside a part that was read."""
@@ -299,12 +345,12 @@ class _Reading:
                 return ""
             if file is not None:
                 self.files.add(file.absolute())
+            self.redaction.know(text)
         node = self.root.at(path)
         source = f" (from {node.text})" if node and ("${" in node.text or is_reference(node.text)) else ""
         if not text:
             none = f", or write `{NO_KEY}` where the host wants none" if path[-1] == "api_key" else ""
-            if not any(problem.path == dotted(path) for problem in self.problems):
-                self.problem(path, f"`{path[-1]}` is empty{source}", f"give the secret{none}")
+            self.problem(path, f"`{path[-1]}` is empty{source}", f"give the secret{none}")
         elif not (text.isascii() and text.isprintable()) or " " in text:
             hint = "a line break, a space or a letter outside ASCII came with it"
             self.problem(path, f"`{path[-1]}` cannot be sent in a header{source}", hint)
@@ -316,11 +362,13 @@ class _Reading:
         path = ("providers", name)
         value = {} if node.value is None else node.plain()
         if not isinstance(value, dict):
-            self.problem(path, f"expected a mapping (`name: value`), found {found(node)}")
+            self.problem(path, f"expected a mapping (`name: value`), found {found(node, secret=True)}")
             return None
         kind = value.pop("kind", None)
         if kind is not None and not isinstance(kind, str):
             self.problem((*path, "kind"), f"expected text, found {found(node.at(('kind',)))}")
+            return None
+        if id(node.at(("kind",))) in self.unfilled:
             return None
         try:
             loaded: type[Provider] = load_plugin("providers", kind or name, Provider)
@@ -336,21 +384,42 @@ class _Reading:
         return ProviderEntry(kind=kind or name, type=loaded, settings=settings)
 
     def unknown_kind(self, path: tuple[str, str], kind: str | None, error: PluginNotFound) -> None:
-        if kind is None:
-            hint = suggestion(path[1], names("providers"))
+        name = kind or path[1]
+        place = (*path, "kind")
+        written = shown(self.root.written(place, name))
+        hint = suggestion(name, names("providers"))
+        if not kind:
             end = "" if hint.endswith("?") else "."
-            self.problem(path, f"there is no provider `{path[1]}`", f"{hint}{end} Or say what it is with `kind:`")
+            self.problem(
+                path, f"there is no kind of provider `{written}`", f"{hint}{end} Or say what it is with `kind:`"
+            )
+        elif BARE.match(kind):
+            self.problem(place, f"there is no kind of provider `{written}`", hint)
         else:
-            self.problem((*path, "kind"), error.message, error.hint)
+            self.problem(place, *checks.unloadable(error, kind, written))
 
     def readable(self, part: pydantic.BaseModel, name: str, path: tuple[str, ...]) -> None:
         """Make a file's path absolute, and see that the file can be read."""
-        if getattr(part, name) is None:
+        given = getattr(part, name)
+        if given is None:
             return
-        file = self.folder / getattr(part, name).expanduser()
+        place = (*path, name)
+        file = self.absolute(given, place)
         setattr(part, name, file)
+        written = self.root.written(place, str(given))
+        where = file if written == str(given) else written
         try:
             with file.open("rb"):
                 self.files.add(file.absolute())
         except OSError as error:
-            self.problem((*path, name), f"{file} cannot be read: {error.strerror}", "check the path")
+            self.problem(place, f"{where} cannot be read: {error.strerror}", "check the path")
+        except ValueError:
+            self.problem(place, "not a path: there is a null character in it", "remove it")
+
+    def absolute(self, given: Path, path: Sequence[str | int]) -> Path:
+        """A path of the file, which is relative to its folder; `~` is the home directory."""
+        try:
+            return self.folder / given.expanduser()
+        except RuntimeError:
+            self.problem(path, "`~` stands for a user without a home directory", "write the path in full")
+            return self.folder / given

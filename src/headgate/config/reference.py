@@ -19,7 +19,7 @@ from headgate.config.explain import bare
 from headgate.config.schema import Config, Key, Model, ProviderEntry, Stage, Target
 from headgate.providers.provider import Provider, ProviderSettings
 
-SHORT_FORMS: dict[type, str] = {Target: "`provider/model`", Model: "`provider/model`"}
+SHORT_FORMS: dict[type, str] = {Target: "`provider/model`", Model: "`provider/model`, a list of them"}
 WORDS = {
     str: "text",
     int: "whole number",
@@ -200,10 +200,21 @@ def json_schema() -> str:
         "properties": named,
         "additionalProperties": {"$ref": "#/$defs/provider"},
     }
-    for name in ("Model", "Target"):
-        definitions[name] = {"anyOf": [{"type": "string", "pattern": "^[^/]+/.+$"}, definitions[name]]}
+    _short_forms(definitions)
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Headgate"}
     return json.dumps(_variables(schema), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _short_forms(definitions: dict[str, Any]) -> None:
+    text = {"type": "string", "pattern": r"^[^/]+/.+$|\$\{"}
+    model = definitions["Model"]
+    listed = {key: model["properties"]["targets"][key] for key in ("type", "items", "minItems")}
+    for name in ("targets", "fallbacks"):
+        field = model["properties"][name]
+        kept = {key: field.pop(key) for key in ("type", "items", "minItems") if key in field}
+        field["anyOf"] = [text, kept]
+    definitions["Model"] = {"anyOf": [text, listed, model]}
+    definitions["Target"] = {"anyOf": [text, definitions["Target"]]}
 
 
 def _kind() -> dict[str, Any]:

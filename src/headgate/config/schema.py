@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic import Field, SecretStr, WithJsonSchema, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
 
 from headgate.config.secrets import hash_key
 from headgate.providers.provider import Provider, ProviderSettings
@@ -15,6 +16,17 @@ from headgate.providers.provider import Provider, ProviderSettings
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86400 * 7, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
+
+
+def _network(value: str) -> str:
+    try:
+        ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        raise PydanticCustomError("network", "not an IP address or network") from None
+    return value
+
+
+Network = Annotated[str, AfterValidator(_network)]
 
 
 class Section(pydantic.BaseModel):
@@ -90,7 +102,7 @@ class Server(Section):
     admin: Admin | None = Field(
         None, description="A listener of its own for `/metrics` and the probes. Left out: none."
     )
-    trusted_proxies: list[str] = Field(
+    trusted_proxies: list[Network] = Field(
         default_factory=list,
         description="Addresses or networks (`10.0.0.0/8`) of proxies in front, whose `x-forwarded-for` is believed.",
     )
@@ -105,16 +117,6 @@ class Server(Section):
     def metrics_access(self) -> Literal["open", "key", "off"]:
         """`metrics`, with its default worked out."""
         return self.metrics or ("open" if self.loopback else "key")
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _networks(cls, value: list[str]) -> list[str]:
-        for entry in value:
-            try:
-                ipaddress.ip_network(entry, strict=False)
-            except ValueError:
-                raise ValueError(f"`{entry[:50]}` is not an IP address or network") from None
-        return value
 
 
 class Target(Section):
@@ -131,20 +133,36 @@ class Target(Section):
 
 
 class Model(Section):
-    """What a name that clients ask for stands for; `name: provider/model` is short for one target."""
+    """What a name that clients ask for stands for; a text or a list in place of the mapping is its `targets`."""
 
     policy: str = Field(
         "ordered", description="In which order the targets are tried: a built-in policy, or the dotted path of a class."
     )
     targets: list[Target] = Field(
-        min_length=1, description="The targets: `provider/model`, or `{model: provider/model}`."
+        min_length=1,
+        description="The targets: `provider/model`, or `{model: provider/model}`; a single one needs no list.",
     )
-    fallbacks: list[Target] = Field(default_factory=list, description="Targets tried after all others, in this order.")
+    fallbacks: list[Target] = Field(
+        default_factory=list,
+        description="Targets tried after all others, in this order; a single one needs no list.",
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: Any) -> Any:
-        return {"targets": [value]} if isinstance(value, str) else value
+        return in_full(value)
+
+
+def in_full(model: Any) -> Any:
+    """An entry of `models` without its short forms: a text or a list is its targets, a text as targets is one."""
+    if isinstance(model, str):
+        return {"targets": [model]}
+    if isinstance(model, list):
+        return {"targets": model}
+    if isinstance(model, dict):
+        lists = {name: [model[name]] for name in ("targets", "fallbacks") if isinstance(model.get(name), str)}
+        return {**model, **lists}
+    return model
 
 
 class Key(Section):

@@ -7,6 +7,8 @@ a `Loss` when it crosses into another. So reading a request and writing it in th
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
@@ -20,6 +22,22 @@ class Loss(msgspec.Struct, frozen=True):
 
     path: str
     why: str
+
+
+_PLACE = re.compile(r"\[\d+\]")
+ALIKE = 3
+"""Losses of one kind that are named one by one."""
+
+
+def fold(lost: Iterable[Loss]) -> list[Loss]:
+    """Of the losses that differ only in their place, more than `ALIKE` become one: a long conversation has hundreds."""
+    kinds: dict[Loss, list[Loss]] = {}
+    for loss in lost:
+        kinds.setdefault(Loss(_PLACE.sub("[*]", loss.path), loss.why), []).append(loss)
+    folded: list[Loss] = []
+    for kind, alike in kinds.items():
+        folded += alike if len(alike) <= ALIKE else [Loss(kind.path, f"{kind.why} ({len(alike)} times)")]
+    return folded
 
 
 class CacheMark(msgspec.Struct, frozen=True):

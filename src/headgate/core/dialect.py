@@ -100,6 +100,13 @@ class Dialect(Protocol):
         Raises Unsupported, with `param` naming the field, where leaving something out would change the meaning.
         """
 
+    def foreign(self, body: bytes) -> bool:
+        """The request holds pieces this gateway made up for a reply of another dialect, which the vendor would refuse:
+        write it anew instead of forwarding its bytes.
+
+        `body` is the client's own; asked for every request that could be forwarded, so it is one search and no parsing.
+        """
+
     def wanted(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """Fields the gateway wants set in a same-dialect request so that it can keep its accounts ({} mostly)."""
 

@@ -161,9 +161,9 @@ class ProviderError(GatewayError):
 class ProviderRefused(ProviderError):
     """The provider answered with an error of its own.
 
-    `body` is the provider's body as it came (secrets taken out), `content_type` its type, `kind` the provider's
-    own error type where its dialect could read one, `headers` those of the reply that may go on to a client.
-    `retryable` follows the status: 408, 409, 429 and 5xx are.
+    `body` is the provider's body as it came (secrets taken out), `content_type` its type, `dialect` what it is in,
+    `kind` the provider's own error type where that dialect could read one, `headers` those of the reply that may go
+    on to a client. `retryable` follows the status: 408, 409, 429 and 5xx are.
     """
 
     code = "provider_refused"
@@ -186,6 +186,7 @@ class ProviderRefused(ProviderError):
         self.body = body
         self.content_type = content_type
         self.headers: Sequence[tuple[bytes, bytes]] = ()
+        self.dialect: object = None
         self.kind = kind
         self.vendor_code = vendor_code
         self.retryable = status in self.RETRYABLE or status >= 500

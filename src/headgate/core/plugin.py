@@ -9,9 +9,12 @@ import os
 import pkgutil
 import re
 import sys
+import traceback
 from collections.abc import Iterable, Sequence
 from types import ModuleType
 from typing import TypeGuard, TypeVar
+
+from headgate.core.printable import printable
 
 T = TypeVar("T")
 
@@ -145,8 +148,24 @@ def _foreign(path: str) -> ModuleType:
             raise PluginNotFound(f"there is no module `{error.name}`", hint) from error
         raise PluginNotFound(f"module `{path}` needs `{error.name}`, which is not installed") from error
     except BROKEN as error:
-        # only the type: a message of a stranger's may hold a value
-        raise PluginNotFound(f"module `{path}` fails with {type(error).__name__} when it is imported") from error
+        reason = f"module `{path}` fails with {type(error).__name__} when it is imported{_where(path, error)}"
+        raise PluginNotFound(reason) from error
+
+
+def _where(path: str, error: BaseException) -> str:
+    """`: greet.py:12`, and the words of the error if they are Python's own: a stranger's may hold a value."""
+    file, line, words = "", None, ""
+    if isinstance(error, SyntaxError):
+        file, line, words = error.filename or "", error.lineno, error.msg
+    else:
+        for frame, number in traceback.walk_tb(error.__traceback__):
+            name = frame.f_globals.get("__name__")
+            if isinstance(name, str) and f"{path}.".startswith(f"{name}."):
+                file, line = frame.f_code.co_filename, number
+        if isinstance(error, ImportError | AttributeError | NameError):
+            words = str(error)
+    parts = [f"{os.path.basename(file)}:{line}" if file and line else "", printable(words, limit=300)]
+    return "".join(f": {part}" for part in parts if part)
 
 
 def _only(found: ModuleType, base: type[T]) -> type[T]:

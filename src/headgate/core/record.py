@@ -24,6 +24,7 @@ class Attempt(msgspec.Struct, omit_defaults=True):
     target: str
     seconds: float = 0.0
     status: int | None = None
+    """What the provider answered; None where it did not."""
     error: str | None = None
     """The error's code, e.g. provider_timeout; None when it answered."""
     message: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -14,6 +15,9 @@ from headgate.core.errors import GatewayError, ProviderCut, ProviderNonsense
 from headgate.core.events import Event, Failed, Refusal, Start, Stop, Text, Thinking, ToolCall, Used
 from headgate.core.ports import Response
 from headgate.core.usage import Usage
+
+PATIENCE = 10.0
+"""Seconds for which a stream's comments and pings are held back, so that a failure can still go to another target."""
 
 Tap = Callable[[Event], None]
 Filter = Callable[[list[Event]], Awaitable[list[Event]]]
@@ -61,8 +65,8 @@ class Tally:
 class Reply:
     """A provider's answer in the provider's dialect.
 
-    A stage that wants to watch adds a tap, one that wants to change adds a filter; with either, or when the client
-    speaks another dialect, the reply is read into events. Otherwise its bytes pass.
+    A stage that wants to watch adds a tap, one that wants to change adds a filter. With a filter, or when the client
+    speaks another dialect, the reply is read into events and written anew. Otherwise its bytes pass.
 
     `body` is what has been read of it: a whole reply all, a stream what had come when its first frame was there;
     `response` gives the rest of a stream.
@@ -99,17 +103,34 @@ class Reply:
             if self.response is None:
                 self._take(self.body)
                 return
-            while not (self._first or self._events):
-                chunk = await self.response.chunk()
-                if not chunk:
-                    raise ProviderCut("the provider's stream ended before its first event")
-                self.body += chunk
-                self._take(chunk)
+            await self._begin_stream(self.response)
         except GatewayError as error:
             if self.response is not None:
                 self.response.close()  # another target may be asked, and be long about it
             self._clean(error)
             raise
+
+    async def _begin_stream(self, response: Response) -> None:
+        """Until something of the reply itself is there: hosts send comments and pings while they still may fail.
+
+        After `PATIENCE` those pass too, because to a client they say that the request is alive.
+        """
+        held = []
+        until = time.monotonic() + PATIENCE
+        while not self._begun(until):
+            chunk = await response.chunk()
+            if not chunk:
+                raise ProviderCut("the provider's stream ended before its first event")
+            held.append(chunk)
+            self._take(chunk)
+        self.body = b"".join(held)
+
+    def _begun(self, until: float) -> bool:
+        if self._relay is None:
+            return bool(self._events)
+        account = self.account
+        news = account.id or account.started or account.usage or account.finish or account.complete
+        return bool(self._first) and (bool(news) or time.monotonic() > until)
 
     def _clean(self, error: GatewayError) -> None:
         if self.secrecy is not None:
@@ -117,7 +138,7 @@ class Reply:
 
     def _take(self, data: bytes) -> None:
         if self._relay is not None:
-            self._first = self._relay.feed(data)
+            self._first += self._relay.feed(data)
         elif self._reader is not None:
             self._events = self._dated(self._reader.feed(data))
             if not self.stream:
@@ -131,11 +152,13 @@ class Reply:
 
     async def whole(self, client: Dialect, request: Mapping[str, Any]) -> bytes:
         """A reply that is not streamed, in the client's dialect."""
-        if self._relay is not None and not (self.taps or self.filters):
-            return self._first
         if self._relay is not None:
-            reader = self.dialect.reader(stream=False)
-            self._events = self._dated(reader.feed(self.body) + reader.end())
+            if self.taps or self.filters:
+                reader = self.dialect.reader(stream=False)
+                self._events = self._dated(reader.feed(self.body) + reader.end())
+            if not self.filters:
+                self._tell(self._events)
+                return self._first
         events = await self._through(self._events)
         writer = client.writer(False, request, self.lost)
         return writer.feed(events) + writer.end()
@@ -146,13 +169,17 @@ class Reply:
         Once `account.complete` is true, what was just given is the last. Raises GatewayError where the reply breaks
         off; no part of a frame has been given then.
         """
-        if self._relay is not None and not (self.taps or self.filters):
+        if self._relay is not None and not self.filters:
             return self._relayed(self._relay)
         return self._rewritten(client, request)
 
     async def _relayed(self, relay: Relay) -> AsyncIterator[bytes]:
+        """The bytes pass; taps hear what a reader makes of a copy."""
         response = self.response
         assert response is not None
+        ear = self.dialect.reader(stream=True) if self.taps else None
+        if ear is not None:
+            self._tell(self._dated(ear.feed(self.body)))
         yield self._first
         feed, chunk = relay.feed, response.chunk
         while not (relay.complete or relay.failed):
@@ -162,6 +189,8 @@ class Reply:
             except GatewayError as error:
                 self._clean(error)
                 raise
+            if ear is not None:
+                self._tell(ear.feed(piece) if piece else ear.end())
             if relay.failed and self.secrecy is not None:
                 self._clean(relay.failed)
                 data = self.secrecy.scrub(data)
@@ -213,10 +242,13 @@ class Reply:
     async def _through(self, events: list[Event]) -> list[Event]:
         for change in self.filters:
             events = await change(events)
+        self._tell(events)
+        return events
+
+    def _tell(self, events: Sequence[Event]) -> None:
         for tap in self.taps:
             for event in events:
                 tap(event)
-        return events
 
 
 def _is_cut(event: Event) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from headgate.core.errors import InvalidJSON, InvalidRequest
+from headgate.core.errors import GatewayError, InvalidJSON, InvalidRequest, ProviderRefused
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -42,53 +42,55 @@ def decode(body: bytes) -> dict[str, Any]:
     return fields
 
 
-def patch(body: bytes, changes: Mapping[str, Any]) -> bytes:
+def patch(body: bytes, changes: Mapping[str, Any], fields: Mapping[str, Any]) -> bytes:
     """Set top-level fields (or take them out, where the value is None); every other byte stays as it was.
 
-    `body` is a JSON object that `decode` has accepted.
+    `body` is a JSON object that `decode` has accepted, `fields` what it gave.
     """
+    plain = body.find(b"\\u") < 0  # `in` takes twice as long
     todo = {}
+    added = []
     for key, value in changes.items():
-        quick = None if value is None else _quickly(body, key, value)
-        if quick is not None:
-            body = quick
-        elif value is None:
+        if value is None:
             body = _without(body, key)
+        elif key not in fields:
+            added.append(_encode(key) + b":" + _encode(value))
         else:
-            todo[key] = value
-    if not todo:
-        return body
-    pieces: list[bytes] = []
-    kept = 0
-    for key, _, value, end in _spans(body):
-        if key in todo:
-            pieces += (body[kept:value], _encode(todo.pop(key)))
-            kept = end
-            if not todo:
-                break
-    pieces.append(body[kept:])
-    body = b"".join(pieces)
-    if not todo:
+            quick = _quickly(body, key, value) if plain else None
+            if quick is None:
+                todo[key] = value
+            else:
+                body = quick
+    if todo:
+        body = _replaced(body, todo)
+    if not added:
         return body
     at = body.rindex(b"}")
     comma = b"," if _members(body) else b""
-    return body[:at] + comma + b",".join(_encode(key) + b":" + _encode(todo[key]) for key in todo) + body[at:]
+    return body[:at] + comma + b",".join(added) + body[at:]
 
 
 def _quickly(body: bytes, key: str, value: Any) -> bytes | None:
-    """`patch` for the usual case, without parsing: a key that stands once, before a string, or nowhere at all.
+    """The usual replacement, without parsing: of a string that stands under a key which stands nowhere else.
 
-    A quotation mark inside a string is escaped, so `"model"` between two of them is a key or a whole string; without
-    `\\u` in the body there is no other way to spell it.
+    A quotation mark inside a string is escaped, so `"model"` between two of them is a key or a whole string; where it
+    stands once, and no `\\u` spells it otherwise, it is the top-level key that the decoded body has.
     """
     name = _encode(key)
-    if body.find(b"\\u") >= 0:  # `in` takes twice as long
+    if body.count(name) != 1:
         return None
-    count = body.count(name)
-    if count == 0 and len(body) > 2 and body[-1:] == b"}":
-        return b"%b,%b:%b}" % (body[:-1], name, _encode(value)) if body[1:-1].strip(b" \t\n\r") else None
-    found = _STRING.match(body, body.find(name) + len(name)) if count == 1 else None
+    found = _STRING.match(body, body.find(name) + len(name))
     return body[: found.start(1)] + _encode(value) + body[found.end(1) :] if found else None
+
+
+def _replaced(body: bytes, changes: Mapping[str, Any]) -> bytes:
+    pieces: list[bytes] = []
+    kept = 0
+    for key, _, value, end in _spans(body):
+        if key in changes:
+            pieces += (body[kept:value], _encode(changes[key]))
+            kept = end
+    return b"".join((*pieces, body[kept:]))
 
 
 def _without(body: bytes, key: str) -> bytes:
@@ -119,6 +121,14 @@ def _spans(body: bytes) -> Iterator[tuple[str, int, int, int]]:
         start = body.index(b'"', match.start())
         at = value + len(memoryview(raw))
         yield key, start, value, at
+
+
+def message_of(error: GatewayError) -> str:
+    """The message, and where it does not say so itself the place: not every client shows an error's `param`."""
+    message, place = error.message, error.param
+    if place is None or place in message or isinstance(error, ProviderRefused):
+        return message
+    return f"{message} (`{place}`)"
 
 
 def _refuse_duplicates(body: bytes) -> None:

@@ -11,6 +11,11 @@ from headgate.core.errors import ProviderNonsense
 
 LIMIT = 16 * 1024 * 1024
 """Bytes one frame may have."""
+LONGEST_ERROR = 64 * 1024
+"""Bytes of JSON to wait for where a stream should have begun: more is no error."""
+
+HEAD = 64
+"""Bytes that tell what has begun."""
 
 Frame = tuple[bytes | None, bytes]
 """The event's name (None where it has none) and its data."""
@@ -38,6 +43,11 @@ class EventStream:
     def rest(self) -> bytes:
         """What has come of a frame that is not complete yet, its line ends as LF."""
         return bytes(self._held)
+
+    @property
+    def head(self) -> bytes:
+        """Its beginning, which tells whether it may be one."""
+        return bytes(self._held[:HEAD])
 
     def feed(self, data: bytes) -> list[Frame]:
         """The events these bytes complete. Raises ProviderNonsense when a frame is larger than the limit."""
@@ -126,6 +136,11 @@ class Cutter:
         """What has come of a frame that is not complete yet."""
         return bytes(self.held)
 
+    @property
+    def head(self) -> bytes:
+        """Its beginning, which tells whether it may be one."""
+        return bytes(self.held[:HEAD])
+
     def feed(self, data: bytes) -> bytes:
         """The frames that are whole now; b"" when none is. Raises ProviderNonsense above the limit."""
         held = self.held
@@ -200,7 +215,12 @@ def fields(block: bytes) -> tuple[bytes | None, bytes | None]:
 def is_event_stream(data: bytes) -> bool:
     """Whether these bytes may be the start of an event stream, and are not HTML, JSON or plain text."""
     data = data.removeprefix(_BOM).lstrip(b"\r\n")[:8]
-    return not data or any(data.startswith(field[: len(data)]) for field in _FIELDS)
+    return _BOM.startswith(data) or any(data.startswith(field[: len(data)]) for field in _FIELDS)
+
+
+def may_be_error(data: bytes, limit: int = LONGEST_ERROR) -> bool:
+    """Whether these bytes may be the start of a JSON object of up to `limit` bytes: an error instead of a stream."""
+    return data[:64].lstrip()[:1] == b"{" and len(data) <= limit
 
 
 def too_large(limit: int) -> ProviderNonsense:

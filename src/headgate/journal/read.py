@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from headgate.core.errors import Origin
 from headgate.core.record import Ending, Record
 from headgate.journal.segments import BLOCK, segments, sound_end
 
@@ -43,8 +44,8 @@ Ends = Mapping[Path, int]
 class Filter:
     """Which records are wanted; None does not care.
 
-    `target` is provider/model or a provider; `statuses` the lowest and highest status; `since` Unix seconds, compared
-    with the time the request came in.
+    `id` is any part of an id; `target` provider/model or a provider; `statuses` the lowest and highest status; `since`
+    and `until` are Unix seconds, compared with the time the request came in: from `since` on, before `until`.
     """
 
     id: str | None = None
@@ -54,16 +55,24 @@ class Filter:
     statuses: tuple[int, int] | None = None
     ending: Ending | None = None
     since: float | None = None
+    until: float | None = None
+    error: str | None = None
+    origin: Origin | None = None
+    client: str | None = None
 
     def passes(self, record: Record) -> bool:
         return (
-            (self.id is None or record.id == self.id)
+            (self.id is None or self.id in record.id)
             and (self.key is None or record.key == self.key)
             and (self.model is None or record.model == self.model)
             and (self.target is None or self._hits(record.target))
             and (self.statuses is None or self.statuses[0] <= record.status <= self.statuses[1])
             and (self.ending is None or record.ending == self.ending)
             and (self.since is None or record.time >= self.since)
+            and (self.until is None or record.time < self.until)
+            and (self.error is None or record.error == self.error)
+            and (self.origin is None or record.origin == self.origin)
+            and (self.client is None or record.client == self.client)
         )
 
     def _hits(self, target: str | None) -> bool:
@@ -72,7 +81,7 @@ class Filter:
     @property
     def needle(self) -> bytes | None:
         """Bytes every wanted line holds, to find them before anything is decoded."""
-        rarest = self.id or self.key or self.target or self.model
+        rarest = self.id or self.error or self.client or self.key or self.target or self.model
         return msgspec.json.encode(rarest)[1:-1] if rarest else None
 
 
@@ -126,13 +135,20 @@ def latest(folder: Path, count: int, want: Filter = EVERYTHING, ends: Ends | Non
     return best
 
 
-def find(folder: Path, id: str) -> Stored | None:
-    """The record of this id. Newest segments are searched first, as bytes: nothing else is decoded."""
-    want = Filter(id=id)
+def find(folder: Path, want: Filter, most: int) -> list[Stored]:
+    """Wanted records, one of each id, the newest first and at most so many; alone the one whose whole id is `want.id`.
+
+    Newest segments are searched first, as bytes: only lines that hold the id are decoded.
+    """
+    found: dict[str, Stored] = {}
     for segment in reversed(segments(folder)):
         for stored in _backwards(segment.path, want, _end(segment.path)):
-            return stored
-    return None
+            if stored.record.id == want.id:
+                return [stored]
+            found.setdefault(stored.record.id, stored)
+            if len(found) == most:
+                return list(found.values())
+    return list(found.values())
 
 
 def follow(

@@ -7,45 +7,25 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO, cast, get_args
+from typing import Any, TextIO, cast, get_args
 
 import click
 import msgspec
 
+from headgate.core.errors import Origin
 from headgate.core.printable import json_safe, printable
-from headgate.core.record import Ending, Record
+from headgate.core.record import Attempt, Ending, Record
 from headgate.journal.read import Filter, Stored, find, follow, latest, read
+from headgate.journal.table import Table, moment, offset, seconds
 
-_COLOURS = {"complete": "green", "failed": "red", "refused": "yellow", "cut": "red", "cancelled": "magenta"}
 _FOLLOWED = 10
-
-
-class _Column(NamedTuple):
-    """`rank` orders what goes first when the terminal is narrow (0 stays); `wide` is how far it may grow."""
-
-    title: str
-    rank: int
-    narrow: int
-    wide: int
-    right: bool = False
-
-
-_COLUMNS = (
-    _Column("TIME", 0, 8, 23),
-    _Column("ID", 0, 30, 30),
-    _Column("KEY", 5, 6, 16),
-    _Column("MODEL", 4, 8, 24),
-    _Column("TARGET", 1, 12, 40),
-    _Column("STATUS", 0, 6, 6, right=True),
-    _Column("ENDING", 2, 9, 9),
-    _Column("IN", 7, 7, 7, right=True),
-    _Column("OUT", 6, 6, 6, right=True),
-    _Column("TTFT", 8, 7, 7, right=True),
-    _Column("DURATION", 3, 8, 8, right=True),
-    _Column("TRIES", 9, 5, 5, right=True),
-)
+_LOOKED_AT = 100
+"""Records read before a table's first line, to fit its columns to them."""
+_SAME_NAMES = 10
+_UNUSABLE = frozenset({"provider_bad_reply", "provider_cut"})
 
 
 def show(
@@ -59,22 +39,34 @@ def show(
     target: str | None = None,
     status: str | int | None = None,
     ending: str | None = None,
+    error: str | None = None,
+    origin: str | None = None,
+    client: str | None = None,
     since: datetime | None = None,
+    until: datetime | None = None,
     limit: int | None = None,
 ) -> None:
     """Print the records of `data_dir` that pass every filter given, oldest first, to standard output.
 
-    `status` is 429 or 5xx; `target` provider/model or a provider; a `since` without a time zone is local; `limit`
-    takes the latest so many (None: all; when following, the latest 10 come first). Raises click.BadParameter for a
-    filter that can never match, click.ClickException where the journal cannot be read.
+    `id` is a part of one, as long as no other record's has it; `status` 429 or 5xx; `target` provider/model or a
+    provider; `error` a code, as it is or as the table shows it (origin:code); `client` the caller's address. Requests
+    that came in from `since` on and before `until`, local times where they have no zone. `limit` takes the latest so
+    many (None: all; when following, the latest 10 come first). Raises click.BadParameter for a filter that can never
+    match or an `id` that is part of several, click.ClickException where the journal cannot be read.
     """
     folder = data_dir / "journal"
-    want = Filter(id, key, model, target, _statuses(status), _ending(ending), since.timestamp() if since else None)
+    times, fault = _span(since, until), _fault(error, origin)
+    want = Filter(id, key, model, target, _statuses(status), _ending(ending), *times, *fault, client)
+    _show(folder, want, follow, as_json, limit)
+
+
+def _show(folder: Path, want: Filter, following: bool, as_json: bool, limit: int | None) -> None:
     out = sys.stdout
     if isinstance(out, io.TextIOWrapper):
         out.reconfigure(errors="replace")
     try:
-        count = _print(_chosen(folder, want, follow, limit), out, as_json=as_json, full=id is not None, live=follow)
+        chosen = _chosen(folder, want, following, limit)
+        count = _print(chosen, out, as_json=as_json, full=want.id is not None, live=following)
         out.flush()
     except BrokenPipeError:
         _close_quietly()
@@ -89,118 +81,62 @@ def show(
 
 def _chosen(folder: Path, want: Filter, following: bool, limit: int | None) -> Iterable[Stored]:
     if want.id is not None and not following:
-        found = find(folder, want.id)
-        return [found] if found and want.passes(found.record) else []
+        return _only(find(folder, want, _SAME_NAMES + 1), want.id)
     if following:
         return follow(folder, want, last=_FOLLOWED if limit is None else limit)
     return read(folder, want) if limit is None else latest(folder, limit, want)
 
 
+def _only(found: list[Stored], part: str) -> list[Stored]:
+    if len(found) > 1:
+        names = ", ".join(printable(stored.record.id) for stored in found[:_SAME_NAMES])
+        more = " and of others" if len(found) > _SAME_NAMES else ""
+        raise click.BadParameter(f"{part!r} is part of the ids {names}{more}: give more of the one you mean")
+    return found
+
+
 def _print(stored: Iterable[Stored], out: TextIO, *, as_json: bool, full: bool, live: bool) -> int:
     terminal = out.isatty()
     colour = terminal and "NO_COLOR" not in os.environ
-    table = None if as_json or full else _Table(shutil.get_terminal_size().columns if terminal else None, colour)
+    zone = datetime.now().astimezone().tzinfo or UTC
+    flow, table = iter(stored), None
+    if not (as_json or full):
+        width = shutil.get_terminal_size().columns if terminal else None
+        flow, known = (flow, None) if live or width is None else _looked_at(flow)
+        table = Table(width, colour=colour, zone=zone, known=known)
     count = 0
-    for one in stored:
-        if table is None:
+    for one in flow:
+        if table is not None:
+            out.write(table.line(one.record) if count else table.head() + table.line(one.record))
+        elif as_json:
             text = one.raw.decode("utf-8", "replace")
-            out.write(f"{json_safe(text) if terminal else text}\n" if as_json else _in_full(one.record, colour))
+            out.write(f"{json_safe(text) if terminal else text}\n")
         else:
-            if not count:
-                out.write(table.head())
-            out.write(table.line(one.record))
+            out.write(_in_full(one.record, zone, colour))
         count += 1
         if live:
             out.flush()
     return count
 
 
-class _Table:
-    """Lines of columns whose widths are settled at the start, so that a followed journal stays aligned."""
-
-    def __init__(self, width: int | None, colour: bool) -> None:
-        self.colour = colour
-        self.columns = list(_COLUMNS)
-        if width is None:
-            self.widths = [column.wide for column in self.columns]
-            return
-        while len(self.columns) > 1 and self._least() > width:
-            last = max(self.columns, key=lambda column: column.rank)
-            if not last.rank:
-                break
-            self.columns.remove(last)
-        spare = width - self._least()
-        self.widths = []
-        for column in self.columns:
-            more = max(0, min(column.wide - column.narrow, spare))
-            if column.title == "TIME" and more < column.wide - column.narrow:
-                more = 0  # the time of day, or date and time
-            self.widths.append(column.narrow + more)
-            spare -= more
-
-    def _least(self) -> int:
-        return sum(column.narrow + 1 for column in self.columns) - 1
-
-    def head(self) -> str:
-        cells = [_fit(c.title, width, c.right) for c, width in zip(self.columns, self.widths, strict=True)]
-        line = " ".join(cells).rstrip()
-        return (click.style(line, bold=True) if self.colour else line) + "\n"
-
-    def line(self, record: Record) -> str:
-        values = _cells(record, short_time=self.widths[0] < _COLUMNS[0].wide)
-        cells = []
-        for column, width in zip(self.columns, self.widths, strict=True):
-            cell = _fit(values[column.title], width, column.right)
-            if self.colour and column.title in ("STATUS", "ENDING"):
-                cell = click.style(cell, fg=_COLOURS.get(record.ending))
-            cells.append(cell)
-        return " ".join(cells).rstrip() + "\n"
+def _looked_at(flow: Iterator[Stored]) -> tuple[Iterator[Stored], list[Record] | None]:
+    """The same flow, and its records if they are few."""
+    first = list(islice(flow, _LOOKED_AT + 1))
+    known = [stored.record for stored in first] if len(first) <= _LOOKED_AT else None
+    return chain(first, flow), known
 
 
-def _fit(text: str, width: int, right: bool) -> str:
-    text = printable(text)
-    if len(text) > width:
-        return text[: width - 1] + "…"
-    return text.rjust(width) if right else text.ljust(width)
-
-
-def _cells(record: Record, *, short_time: bool) -> dict[str, str]:
-    usage = record.usage
-    return {
-        "TIME": _moment(record.time)[11:19] if short_time else _moment(record.time),
-        "ID": record.id,
-        "KEY": record.key or "-",
-        "MODEL": record.model or "-",
-        "TARGET": record.target or "-",
-        "STATUS": str(record.status or "-"),
-        "ENDING": record.ending,
-        "IN": str(usage.prompt) if usage else "-",
-        "OUT": str(usage.completion) if usage else "-",
-        "TTFT": _seconds(record.first_token),
-        "DURATION": _seconds(record.duration),
-        "TRIES": str(len(record.attempts)) if len(record.attempts) > 1 else "",
-    }
-
-
-def _moment(seconds: float) -> str:
-    try:
-        return datetime.fromtimestamp(seconds).isoformat(sep=" ", timespec="milliseconds")  # the reader's local time
-    except (ValueError, OverflowError, OSError):
-        return str(seconds)
-
-
-def _seconds(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value * 1000:.0f}ms" if value < 1 else f"{value:.1f}s"
-
-
-def _in_full(record: Record, colour: bool) -> str:
+def _in_full(record: Record, zone: tzinfo, colour: bool) -> str:
     fields = cast("dict[str, Any]", msgspec.to_builtins(record))
-    fields = {"time": _moment(record.time), **{k: v for k, v in fields.items() if k != "time"}, "ending": record.ending}
+    time = f"{moment(record.time, zone)} {offset(zone)}"
+    fields = {"time": time, **{k: v for k, v in fields.items() if k != "time"}, "ending": record.ending}
     for name in ("first_token", "duration"):
         if name in fields:
-            fields[name] = _seconds(fields[name])
+            fields[name] = seconds(fields[name])
+    if record.status:
+        fields["status"] = f"{record.status} to the client"
+    if record.attempts:
+        fields["attempts"] = [_attempt(attempt) for attempt in record.attempts]
     width = max(map(len, fields)) + 2
     lines = []
     for name, value in fields.items():
@@ -209,6 +145,16 @@ def _in_full(record: Record, colour: bool) -> str:
         lines.append((click.style(label, bold=True) if colour else label) + first)
         lines += [" " * width + line for line in rest]
     return "\n".join(lines) + "\n"
+
+
+def _attempt(attempt: Attempt) -> str:
+    """Where, for how long, and what came of it in words: a status only where the provider gave one."""
+    if attempt.status is not None:
+        outcome = f"answered {attempt.status}"
+    else:
+        outcome = "no usable answer" if attempt.error in _UNUSABLE else "no answer"
+    parts = [attempt.target, seconds(attempt.seconds), f"{outcome}: {attempt.error}" if attempt.error else outcome]
+    return "  ".join([*parts, f"({attempt.message})"] if attempt.message else parts)
 
 
 def _readable(value: Any) -> Iterator[str]:
@@ -243,6 +189,24 @@ def _ending(ending: str | None) -> Ending | None:
     if ending is not None and ending not in get_args(Ending):
         raise click.BadParameter(f"{ending!r} is no ending: {', '.join(get_args(Ending))}")
     return cast("Ending | None", ending)
+
+
+def _fault(error: str | None, origin: str | None) -> tuple[str | None, Origin | None]:
+    """The error's code and whose it was, out of both options: the first may say both, as the table does."""
+    whose, _, code = (error or "").rpartition(":")
+    for said in (origin, whose):
+        if said and said not in get_args(Origin):
+            raise click.BadParameter(f"{said!r} is no origin of an error: {', '.join(get_args(Origin))}")
+    if origin and whose and origin != whose:
+        raise click.BadParameter(f"no error has the origin {origin} and is one of the {whose}")
+    return None if error is None else code, cast("Origin | None", origin or whose or None)
+
+
+def _span(since: datetime | None, until: datetime | None) -> tuple[float | None, float | None]:
+    start, end = (when.timestamp() if when else None for when in (since, until))
+    if start is not None and end is not None and start >= end:
+        raise click.BadParameter(f"no request comes in since {since} and before {until}: `until` has to be later")
+    return start, end
 
 
 def _nothing(folder: Path, *, filtered: bool) -> str:

@@ -17,6 +17,8 @@ from headgate.core.target import Endpoint, Origin, Timeouts
 from headgate.dialects import openai_chat
 
 ERROR_BYTES = 1 << 20
+ANSWERED = (200, 201)
+"""Statuses of a reply; the second is what some hosts behind frameworks of their own give."""
 HIDDEN = b"[redacted]"
 SECRET_HEADER = re.compile(r"key|token|secret|passw|credential|auth|cookie", re.IGNORECASE)
 
@@ -80,6 +82,8 @@ class Provider:
         self.timeouts = Timeouts(**settings.timeouts.model_dump())
         self.asks_for_usage = settings.ask_for_usage
         self.adjusts = type(self).adjust is not Provider.adjust
+        self._configured = frozenset(name.lower().encode() for name in settings.headers)
+        """Headers that stand in every request as they are configured, whatever a client sends."""
         self._endpoints: dict[str, Endpoint] = {}
 
     # What a subclass may state differently
@@ -137,13 +141,14 @@ class Provider:
     async def _ask(self, exchange: Exchange, upstream: Upstream) -> Reply:
         dialect = exchange.spoken
         assert dialect is not None
-        passed = [header for header in exchange.headers if header[0] in dialect.request_headers]
+        allowed = dialect.request_headers - self._configured
+        passed = [header for header in exchange.headers if header[0] in allowed]
         for default in self.defaults:
-            if not any(name == default[0] for name, _ in passed):
+            if default[0] not in self._configured and not any(name == default[0] for name, _ in passed):
                 passed.append(default)
         response = await upstream.post(self.endpoint(dialect), exchange.outgoing, passed)
         exchange.ending.callback(response.close)
-        if response.status != 200:
+        if response.status not in ANSWERED:
             raise await self._refusal(dialect, response)
         headers = self._shown(response, dialect.reply_headers)
         if not exchange.stream:
@@ -151,7 +156,7 @@ class Provider:
             response.close()
             return Reply(dialect, stream=False, body=body, headers=headers, secrecy=self)
         kind = self.scrub(response.header(b"content-type") or b"")
-        if not kind.startswith(b"text/event-stream"):
+        if kind and not kind.lower().startswith(b"text/event-stream"):
             response.close()
             raise ProviderNonsense(
                 f"{self.name} was asked for a stream and answered with content type {printable(kind)}; "
@@ -167,8 +172,11 @@ class Provider:
                 "redirects are not followed: check base_url"
             )
         error = dialect.read_error(response.status, body)
+        error.dialect = dialect
         error.content_type = response.header(b"content-type") or b"application/json"
         error.retry_after = error.retry_after or retry_after(response.header(b"retry-after"))
+        if error.kind is None and response.status in (404, 405):
+            error.message += f" The API does not seem to be there: check base_url of the provider {self.name}."
         error.headers = self._shown(response, dialect.reply_headers - {b"retry-after"})
         return error
 

@@ -30,8 +30,9 @@ _DIRECTIVE = re.compile(r'\[sim((?:\s+\w+=(?:"[^"]*"|[^\s"\]]+))+)\s*\]')
 _OPTION = re.compile(r'(\w+)=(?:"([^"]*)"|([^\s"\]]+))')
 _TOKEN = re.compile(r"\s*\S+\s*?|\s+", re.DOTALL)
 
-DEEP, MANY = 20, 10
-"""How deep an invented value may be, and of how many entries a list."""
+DEEP, MANY, VALUES = 20, 10, 1000
+"""How deep an invented value may be, of how many entries a list, and of how many values the whole."""
+MOST_ANSWERS = 128
 
 
 class Behaviour(pydantic.BaseModel, extra="forbid"):
@@ -62,6 +63,8 @@ class Simulator(Provider):
 
     async def send(self, exchange: Exchange, upstream: Upstream) -> Reply:
         request = exchange.request
+        if request.n is not None and not 1 <= request.n <= MOST_ANSWERS:
+            raise InvalidRequest(f"`n` must be from 1 to {MOST_ANSWERS}", param="n")
         asked = _asked(request)
         behaviour = self._behaviour(asked)
         if behaviour.delay:
@@ -89,8 +92,10 @@ class Simulator(Provider):
         try:
             return Behaviour(**{**configured, **given})
         except pydantic.ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            raise InvalidRequest(f"[sim …] in the last message: {first['loc'][0]}: {first['msg']}") from None
+            option = str(error.errors(include_url=False, include_input=False)[0]["loc"][0])
+            field = Behaviour.model_fields.get(option)
+            why = f"must fit: {field.description}" if field else f"there are {', '.join(Behaviour.model_fields)}"
+            raise InvalidRequest(f"[sim …] in the last message: {option[:50]!r}: {why}") from None
 
 
 class SimulatedResponse:
@@ -233,34 +238,50 @@ def _tool(request: chat.ChatRequest, behaviour: Behaviour, asked: str) -> chat.T
 
 
 def instance(schema: dict[str, Any]) -> Any:
-    """The simplest value that a JSON Schema of the usual kind allows."""
-    return _instance(schema, schema, 0)
+    """The simplest value that a JSON Schema of the usual kind allows; None for what is beyond `VALUES` or `DEEP`."""
+    return _Inventor(schema).value(schema, 0)
 
 
-def _instance(schema: dict[str, Any], root: dict[str, Any], depth: int) -> Any:
-    if depth > DEEP:
-        return None
-    if isinstance(schema.get("$ref"), str):
-        return _instance(_referred(schema["$ref"], root), root, depth + 1)
-    if "const" in schema:
-        return schema["const"]
-    if schema.get("enum"):
-        return schema["enum"][0]
-    for key in ("anyOf", "oneOf", "allOf"):
-        if schema.get(key):
-            return _instance(schema[key][0], root, depth + 1)
-    kind = schema.get("type", "object" if "properties" in schema else None)
-    kind = kind[0] if isinstance(kind, list) and kind else kind
-    if kind == "object":
-        properties = schema.get("properties") or {}
-        wanted = schema.get("required") or list(properties)
-        return {name: _instance(properties.get(name) or {}, root, depth + 1) for name in wanted}
-    if kind == "array":
-        count = min(int(schema.get("minItems") or 0), MANY)
-        return [_instance(schema.get("items") or {}, root, depth + 1) for _ in range(count)]
-    if kind in ("integer", "number"):
-        return schema.get("minimum", 0 if kind == "integer" else 0.0)
-    return {"boolean": True, "null": None}.get(str(kind), "simulated")
+class _Inventor:
+    """Makes up values for one schema; what in it is no JSON Schema counts as not there."""
+
+    def __init__(self, root: dict[str, Any]) -> None:
+        self.root = root
+        self.left = VALUES
+
+    def value(self, schema: Any, depth: int) -> Any:
+        self.left -= 1
+        if not isinstance(schema, dict):
+            return "simulated"
+        if depth > DEEP or self.left < 0:
+            return None
+        if isinstance(schema.get("$ref"), str):
+            return self.value(_referred(schema["$ref"], self.root), depth + 1)
+        if "const" in schema:
+            return schema["const"]
+        for key in ("enum", "anyOf", "oneOf", "allOf"):
+            choices = schema.get(key)
+            if isinstance(choices, list) and choices:
+                return choices[0] if key == "enum" else self.value(choices[0], depth + 1)
+        kind = schema.get("type", "object" if "properties" in schema else None)
+        kind = kind[0] if isinstance(kind, list) and kind else kind
+        if kind == "object":
+            return self.object(schema, depth)
+        if kind == "array":
+            count = schema.get("minItems")
+            count = min(count, MANY) if isinstance(count, int) else 0
+            return [self.value(schema.get("items"), depth + 1) for _ in range(count)]
+        if kind in ("integer", "number"):
+            least = schema.get("minimum")
+            return least if isinstance(least, int | float) else 0
+        return {"boolean": True, "null": None}.get(str(kind), "simulated")
+
+    def object(self, schema: dict[str, Any], depth: int) -> dict[str, Any]:
+        known = schema.get("properties")
+        known = known if isinstance(known, dict) else {}
+        wanted = schema.get("required")
+        names = [name for name in wanted if isinstance(name, str)] if isinstance(wanted, list) else list(known)
+        return {name: self.value(known.get(name), depth + 1) for name in names}
 
 
 def _referred(reference: str, root: dict[str, Any]) -> dict[str, Any]:

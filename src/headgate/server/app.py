@@ -14,6 +14,7 @@ from headgate.core.exchange import Exchange
 from headgate.core.ids import Ids
 from headgate.core.record import Record
 from headgate.runtime import Gateway
+from headgate.server import finished
 from headgate.server.body import Incoming
 from headgate.server.health import text
 from headgate.server.respond import Answer
@@ -47,6 +48,8 @@ class App:
         """`only_pages`: no dialect is served here, so that a listener for operators is no second way in."""
         self.gateways = gateways
         self.pages = pages
+        self.folders = [(path, page) for path, page in pages.items() if path.endswith(b"/")]
+        """Pages for everything below a path."""
         self.worker = worker
         self.only_pages = only_pages
         self.next_id = Ids()
@@ -62,7 +65,7 @@ class App:
         if face is not None:
             await self._serve(gateway, face, scope, receive, send)
             return
-        page = self.pages.get(path) or self.pages.get(path[: path.rfind(b"/") + 1])
+        page = self.pages.get(path) or next((page for start, page in self.folders if path.startswith(start)), None)
         if page is not None:
             await page(scope, send)
             return
@@ -105,6 +108,8 @@ class App:
         finally:
             self.running -= 1
             await exchange.ending.aclose()
+            if log.isEnabledFor(logging.DEBUG):
+                finished.tell(record)
 
 
 def _interrupted(scope: Scope) -> bool:
@@ -117,5 +122,11 @@ def _astray(scope: Scope, gateway: Gateway) -> GatewayError:
     path = scope["path"][:200]
     if scope["raw_path"] in gateway.faces:
         return MethodNotAllowed(f"{path} takes POST, not {scope['method']}")
-    known = ", ".join(sorted(face.decode() for face in gateway.faces))
-    return UnknownPath(f"nothing is served at {path!r}; there are {known}, /v1/models, /livez and /readyz")
+    faces = sorted(face.decode() for face in gateway.faces)
+    near = next((face for face in faces if path.endswith(face.rpartition("/")[2])), None)
+    hint = (
+        f"did you mean {near}? the base URL of OpenAI's SDKs ends in /v1 here, that of Anthropic's does not"
+        if near
+        else f"there are {', '.join(faces)}, /v1/models, /livez and /readyz"
+    )
+    return UnknownPath(f"nothing is served at {path!r}; {hint}")

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 from typing import Any
 
+from headgate.core.ids import Ids
 from headgate.server.cycles import Cycle
 from headgate.server.protocol import Protocol
 from headgate.server.refusals import Limits, OnRefused, Refuse, ignore_refusal, refuse_plainly
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 """ASGI: scope, receive, send."""
+
+RESET = struct.pack("ii", 1, 0)
+"""Of SO_LINGER: closing sends a reset. After a FIN, HTTP/1.0 clients take what they have for the whole answer."""
 
 
 class Connections:
@@ -25,11 +31,14 @@ class Connections:
         *,
         refuse: Refuse = refuse_plainly,
         on_refused: OnRefused = ignore_refusal,
+        next_id: Callable[[], str] | None = None,
     ) -> None:
         self.app = app
         self.limits = limits or Limits()
         self.refuse = refuse
         self.on_refused = on_refused
+        self.next_id = next_id or Ids()
+        """Names requests that no application sees."""
         self.loop = asyncio.get_running_loop()
         self.open: set[Protocol] = set()
         self.cycles: set[Cycle] = set()
@@ -70,6 +79,14 @@ class Connections:
         """Closes what has waited so long for a next request, counted from the drain's begin at the earliest."""
         for connection in tuple(self.open):
             connection.close_if_idle(seconds)
+
+    def reset(self, connection: Protocol) -> None:
+        """Closes it by a reset; what its client has not been sent is dropped."""
+        # None once TLS has given it up; a lost connection's descriptor may be another's
+        sock = connection.transport.get_extra_info("socket")
+        if sock is not None and connection in self.open:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        connection.transport.abort()
 
     def interrupt(self) -> None:
         """Cancels every running request; its application may still say why."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from socket import socket
 from typing import Literal
 
+from headgate.core.ids import Ids
 from headgate.server.connections import App
 from headgate.server.refusals import Limits, OnRefused, Refuse, ignore_refusal, refuse_plainly
 
@@ -32,6 +33,15 @@ class Listener:
     face: str = "data"
     tls: ssl.SSLContext | None = None
 
+    @property
+    def url(self) -> str:
+        """Where it listens: `http://127.0.0.1:4000`, or `unix:/run/headgate.sock` for a socket that was inherited."""
+        name = self.sock.getsockname()
+        if not isinstance(name, tuple):
+            return f"unix:{name}"
+        host, port = name[:2]
+        return f"{'https' if self.tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
 
 @dataclass(slots=True, frozen=True)
 class Stopping:
@@ -49,6 +59,8 @@ class Service:
     limits: Limits = field(default_factory=Limits)
     refuse: Refuse = refuse_plainly
     on_refused: OnRefused = ignore_refusal
+    next_id: Callable[[], str] = field(default_factory=Ids)
+    """Names what is refused unseen by the application."""
     faces: dict[str, App] = field(default_factory=dict)
     """Applications of listeners other than `data`, by the listener's `face`."""
     reload: Reload | None = None

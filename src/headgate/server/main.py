@@ -2,47 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
+import errno
 import logging
 import os
+import socket
 import ssl
-import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+import sys
 
 import click
 
-import headgate
 from headgate.config import admin_key
 from headgate.config.load import Loaded
-from headgate.config.problems import ConfigError
-from headgate.config.schema import Config
-from headgate.core import plugin
-from headgate.core.errors import GatewayError, RequestError
-from headgate.core.ids import Ids
-from headgate.core.plugin import PluginNotFound
-from headgate.core.record import Record
-from headgate.journal.journal import Journal
+from headgate.config.schema import Config, Log
 from headgate.journal.segments import repair
-from headgate.runtime import Gateway, Ports, build
-from headgate.server.app import App, Page
-from headgate.server.health import Live, Ready
-from headgate.server.health import Metrics as MetricsPage
+from headgate.server.greeting import greeting
 from headgate.server.lifecycle import Lifecycle, Listener, Service, Stopping
 from headgate.server.listen import allow_many_files, bind, inherited
-from headgate.server.models import PATH as MODELS_PATH
-from headgate.server.models import Models
-from headgate.server.refusals import Limits
+from headgate.server.parts import Parts
 from headgate.server.supervise import run
 from headgate.telemetry import logs, workers
-from headgate.telemetry.exposition import Exposition
-from headgate.telemetry.metrics import Metrics, Read
-from headgate.upstream.client import Client
 
 log = logging.getLogger("headgate.server")
-
-FIXED = ("host", "port", "workers", "reuse_port", "tls", "admin", "metrics", "drain_delay", "drain_timeout")
-"""Settings of `server` that a reload does not change."""
 
 
 def serve(loaded: Loaded) -> int:
@@ -51,17 +31,18 @@ def serve(loaded: Loaded) -> int:
     new_key = admin_key.ensure(config.data_dir, os.environ)
     folder = config.data_dir / "journal"
     folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+    _log_plainly(config.log, loaded.secrets)
     for mended in repair(folder):
-        click.echo(f"journal: {mended}", err=True)
+        log.warning("journal: %s", mended)
     if config.server.workers > 1:
         workers.clear(config.data_dir / "run")
     allow_many_files()
     listeners = _listeners(config)
-    _greet(loaded, new_key, listeners)
+    click.echo(greeting(loaded, new_key, listeners[0], os.environ))
 
     async def factory(lifecycle: Lifecycle) -> Service:
         try:
-            return await Worker(loaded, lifecycle).start()
+            return await Parts(loaded, lifecycle).start()
         except ValueError as error:
             click.echo(f"headgate: {error}", err=True)
             raise SystemExit(2) from error
@@ -70,6 +51,20 @@ def serve(loaded: Loaded) -> int:
     return run(
         factory, listeners, workers=config.server.workers, stopping=stopping, reuse_port=config.server.reuse_port
     )
+
+
+def _log_plainly(settings: Log, secrets: frozenset[str]) -> None:
+    """Before and after the parts, and in the parent of workers: each entry is written by who makes it.
+
+    A thread that writes, as each worker has, would not survive the fork.
+    """
+    terminal = sys.stderr.isatty()
+    as_json = settings.format == "json" or (settings.format is None and not terminal)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logs.Formatter(logs.Redactor(secrets), as_json=as_json, colour=terminal and not as_json))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.level.upper())
 
 
 def _listeners(config: Config) -> list[Listener]:
@@ -84,215 +79,26 @@ def _listeners(config: Config) -> list[Listener]:
         try:
             sockets = bind(server.host, server.port, reuse_port=server.reuse_port)
         except OSError as error:
-            advice = f"cannot listen there ({error.strerror}): is another gateway running? --port takes another"
-            raise OSError(error.errno, advice, f"{server.host}:{server.port}") from error
+            raise cannot_listen(error, "server", server.host, server.port) from error
     listeners = [Listener(sock, tls=context) for sock in sockets]
     if server.admin is not None:
-        listeners += [Listener(sock, face="admin") for sock in bind(server.admin.host, server.admin.port)]
+        try:
+            admin = bind(server.admin.host, server.admin.port)
+        except OSError as error:
+            raise cannot_listen(error, "server.admin", server.admin.host, server.admin.port) from error
+        listeners += [Listener(sock, face="admin") for sock in admin]
     return listeners
 
 
-def _greet(loaded: Loaded, new_key: str | None, listeners: Sequence[Listener]) -> None:
-    """What a person at a terminal needs to know."""
-    host, port = listeners[0].sock.getsockname()[:2]
-    scheme = "https" if listeners[0].tls else "http"
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
-    url = f"{scheme}://{shown}:{port}"
-    say = [f"Headgate {headgate.__version__} on {url}"]
-    say += [f"  {reason}" for reason in loaded.reasons]
-    say += [f"warning: {warning}" for warning in loaded.warnings]
-    model = loaded.sample or next(iter(loaded.config.models), None)
-    if new_key is not None:
-        say += ["", f"The admin key, shown this once: {new_key}"]
-    if model is not None:
-        key = new_key or "$HEADGATE_KEY"
-        say += [
-            "",
-            "Try it:",
-            f"curl {url}/v1/chat/completions -H 'authorization: Bearer {key}' -H 'content-type: application/json' "
-            f"""-d '{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello"}}]}}'""",
-        ]
-        if new_key is None:
-            say[-1] = say[-1].replace(f"'authorization: Bearer {key}'", f'"authorization: Bearer {key}"')
-            say += ["(HEADGATE_KEY: the admin key of the first start, or `headgate key admin --new` makes another)"]
-    click.echo("\n".join(say))
-
-
-class Worker:
-    """One process's parts, and the snapshot in force; `gateway` is swapped whole when the configuration changes."""
-
-    def __init__(self, loaded: Loaded, lifecycle: Lifecycle) -> None:
-        self.loaded = loaded
-        self.lifecycle = lifecycle
-        config = loaded.config
-        self.logs = logs.start(config.log.level, form=config.log.format or "auto", secrets=loaded.secrets)
-        self.next_id = Ids()
-        self.journal = Journal(
-            config.data_dir / "journal",
-            worker=lifecycle.worker,
-            segment_bytes=config.journal.segment_bytes,
-            max_bytes=config.journal.max_bytes,
-            buffer_bytes=config.journal.buffer_bytes,
-            fsync=config.journal.fsync,
-            on_trouble=log.log,
-        )
-        self.upstream = Client(
-            ca_file=str(config.upstream.ca_file) if config.upstream.ca_file else None,
-            max_connections_per_origin=config.upstream.max_connections,
-        )
-        self.metrics = Metrics(worker=lifecycle.worker, pid=os.getpid(), models=config.models)
-        self.gateway = self._build(loaded)
-
-    async def start(self) -> Service:
-        config = self.loaded.config
-        together = config.server.workers > 1
-        self.shared = workers.Workers(config.data_dir / "run", self.metrics) if together else None
-        pages = self._pages(config)
-        app = App(self, pages, worker=self.lifecycle.worker)
-        self.metrics.watch(self._watched(app))
-        admin_pages = {**self._probes(), b"/metrics": MetricsPage(self._render)}
-        return Service(
-            app=app,
-            limits=_limits(config),
-            refuse=self._refuse,
-            on_refused=self._on_refused,
-            faces={"admin": App(self, admin_pages, worker=self.lifecycle.worker, only_pages=True)},
-            reload=self._reload,
-            watch=self._files(),
-            close=self._close,
-        )
-
-    def _build(self, loaded: Loaded) -> Gateway:
-        """Raises ValueError when a part of the configuration cannot be made."""
-        digest = admin_key.read(loaded.config.data_dir, os.environ)
-        try:
-            return build(loaded.config, Ports(self.journal, self.metrics, self.upstream), digest)
-        except PluginNotFound as error:
-            raise ValueError(str(error)) from error
-
-    def _probes(self) -> dict[bytes, Page]:
-        return {b"/livez": Live(), b"/readyz": Ready(self._why_not)}
-
-    def _pages(self, config: Config) -> dict[bytes, Page]:
-        models = Models(self, time.time())
-        pages: dict[bytes, Page] = {MODELS_PATH: models, MODELS_PATH + b"/": models, **self._probes()}
-        access = config.server.metrics_access
-        if access != "off" and config.server.admin is None:
-            pages[b"/metrics"] = MetricsPage(self._render, self if access == "key" else None)
-        return pages
-
-    def _render(self) -> bytes:
-        return Exposition(self.metrics, version=headgate.__version__, workers=self.shared).render()[0]
-
-    def _why_not(self) -> str | None:
-        if self.lifecycle.state != "ready":
-            return self.lifecycle.state
-        return "records cannot be kept" if self.journal.full else None
-
-    def _watched(self, app: App) -> Mapping[str, Read]:
-        journal = self.journal
-        return {
-            "headgate_in_flight": lambda: app.running,
-            "headgate_upstream_connections": self._connections,
-            "headgate_upstream_connections_opened": self._opened,
-            "headgate_journal_backlog_records": lambda: journal.backlog_records,
-            "headgate_journal_backlog_bytes": lambda: journal.backlog_bytes,
-            "headgate_journal_segments": lambda: journal.segments,
-            "headgate_journal_bytes": lambda: journal.disk_bytes,
-            "headgate_journal_deleted_records": lambda: journal.deleted_records,
-            "headgate_config_loaded_timestamp_seconds": lambda: self.metrics.loaded,
-        }
-
-    def _connections(self) -> dict[tuple[str, ...], float]:
-        found: dict[tuple[str, ...], float] = {}
-        for origin, stats in self.upstream.stats().items():
-            name = f"{origin.scheme}://{origin.host}:{origin.port}"
-            found[name, "idle"] = stats.idle
-            found[name, "in_use"] = stats.in_use
-        return found
-
-    def _opened(self) -> dict[tuple[str, ...], float]:
-        return {
-            (f"{origin.scheme}://{origin.host}:{origin.port}",): stats.opened
-            for origin, stats in self.upstream.stats().items()
-        }
-
-    def _plugins(self) -> list[str]:
-        config = self.loaded.config
-        return [
-            *(stage.use for stage in config.stages),
-            *(model.policy for model in config.models.values()),
-            *(provider.kind for provider in config.providers.values()),
-            *config.dialects,
-        ]
-
-    def _files(self) -> list[Path]:
-        """What a change of is a reason to reload: the configuration, its secrets, the plug-ins, the admin key."""
-        plugins = (module.__file__ for module in plugin.modules(self._plugins()).values())
-        config = self.loaded.config
-        return sorted({*self.loaded.files, config.data_dir / admin_key.FILE, *(Path(file) for file in plugins if file)})
-
-    async def _reload(self) -> Sequence[Path]:
-        """Read the configuration anew and put it in force; raises ValueError and leaves all as it was if it is bad."""
-        try:
-            plugin.forget(self._plugins())
-            loaded = await asyncio.to_thread(self.loaded.again, os.environ)
-            gateway = self._build(loaded)
-        except (ConfigError, ValueError, OSError) as error:
-            self.metrics.reloaded(applied=False)
-            raise ValueError(str(error)) from error
-        for name in FIXED:
-            if getattr(loaded.config.server, name) != getattr(self.loaded.config.server, name):
-                log.warning("server.%s has changed; it takes effect at the next start", name)
-        self.logs.redact.know(loaded.secrets)
-        self.loaded, self.gateway = loaded, gateway
-        self.metrics.configured(loaded.config.models)
-        self.metrics.reloaded(applied=True)
-        for warning in loaded.warnings:
-            log.warning("%s", warning)
-        log.info("the configuration was reloaded")
-        return self._files()
-
-    def _refuse(self, status: int, code: str, message: str, path: str | None) -> bytes:
-        """The body of a refusal by the HTTP server, in the dialect of the path."""
-        error = RequestError(message) if status < 500 else GatewayError(message)
-        error.status, error.code = status, code
-        face = self.gateway.face_like((path or "").encode("utf-8", "surrogateescape"), ())
-        return face.write_error(error, self.next_id(), streaming=False)
-
-    def _on_refused(self, path: str | None, client: str | None, status: int, code: str) -> None:
-        """The record of a request that did not get as far as the chain."""
-        if path is None:
-            return
-        record = Record(
-            id=self.next_id(), time=time.time(), client=client, path=path[:200], status=status, error=code,
-            origin="gateway", ending="refused", worker=self.lifecycle.worker,
-        )  # fmt: skip
-        try:
-            self.journal.append(record)
-        except GatewayError as error:
-            log.warning("a refusal was not recorded: %s", error.message)
-        self.metrics.count(record)
-
-    async def _close(self) -> None:
-        await self.upstream.close()
-        if self.shared is not None:
-            self.shared.close()
-        self.journal.close()
-        self.logs.stop()
-
-
-def _limits(config: Config) -> Limits:
-    server = config.server
-    return Limits(
-        header_timeout=server.header_timeout,
-        body_idle_timeout=server.body_idle_timeout,
-        min_body_rate=server.min_body_rate,
-        write_timeout=server.write_timeout,
-        keep_alive=server.keep_alive,
-        max_header_bytes=server.max_header_bytes,
-        max_headers=server.max_headers,
-        max_connections=server.max_connections,
-        max_requests=server.max_requests,
-        max_body_bytes=server.max_body_bytes,
-    )
+def cannot_listen(error: OSError, section: str, host: str, port: int) -> OSError:
+    """The same error with the address, and with what is likely to mend it."""
+    other = "--port" if section == "server" else f"{section}.port"
+    if isinstance(error, socket.gaierror) or error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+        advice = f": check {section}.host, which is no address of this machine"
+    elif error.errno == errno.EADDRINUSE:
+        advice = f": is another gateway running? {other} takes another"
+    elif error.errno in (errno.EACCES, errno.EPERM):
+        advice = f": ports below 1024 need rights (CAP_NET_BIND_SERVICE); {other} takes another"
+    else:
+        advice = ""
+    return OSError(error.errno, f"cannot listen there ({error.strerror}){advice}", f"{host}:{port}")

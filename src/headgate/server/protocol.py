@@ -16,7 +16,7 @@ import httptools
 from headgate.core.errors import InvalidRequest, SlowRequest, TooLarge
 from headgate.server.cycles import HIGH_WATER, WASTE, Cycle
 from headgate.server.heads import read_framing, read_target, unreadable
-from headgate.server.refusals import Refusal, too_busy, too_much, too_slow
+from headgate.server.refusals import Refusal, answer_headers, too_busy, too_much, too_slow
 
 if TYPE_CHECKING:
     from headgate.server.connections import Connections
@@ -29,8 +29,6 @@ MAX_LINGERING = 256
 """Connections above the limit that are told so politely; the ones above this are reset."""
 MAX_PIPELINED = 32
 ASGI = {"version": "3.0", "spec_version": "2.3"}
-RETRY = (b"retry-after", b"1")
-ORIGIN = (b"x-headgate-error-origin", b"gateway")
 
 
 class Protocol(asyncio.Protocol):
@@ -94,10 +92,11 @@ class Protocol(asyncio.Protocol):
 
     def turn_away(self) -> None:
         """One connection too many."""
+        connections = self.connections
         self.overflow = True
-        self.connections.lingering += 1
-        if self.connections.lingering > MAX_LINGERING:
-            self.transport.abort()
+        connections.lingering += 1
+        if connections.lingering > MAX_LINGERING:
+            connections.reset(self)
         else:
             self.refuse(too_busy("The gateway has as many connections as it may; try again in a second."))
 
@@ -331,8 +330,8 @@ class Protocol(asyncio.Protocol):
         connections = self.connections
         if len(connections.cycles) >= connections.limits.max_requests:
             refusal = too_busy("The gateway is running as many requests as it may; try again in a second.")
-            self.report(refusal, cycle.scope["path"])
-            self.answer_refusal(cycle, refusal.status, refusal.code, refusal.message)
+            id = self.report(refusal, cycle.scope["path"])
+            self.answer_refusal(cycle, refusal.status, refusal.code, refusal.message, id)
         elif cycle.scope["path"] == "*":
             cycle.start(204, [(b"allow", b"GET, HEAD, POST, OPTIONS")])
             cycle.end()
@@ -340,14 +339,11 @@ class Protocol(asyncio.Protocol):
             connections.cycles.add(cycle)
             cycle.task = self.loop.create_task(cycle.run())
 
-    def answer_refusal(self, cycle: Cycle, status: int, code: str, message: str) -> None:
+    def answer_refusal(self, cycle: Cycle, status: int, code: str, message: str, id: str | None = None) -> None:
         """A request that has begun is answered with an error of the server's own."""
-        body = self.connections.refuse(status, code, message, cycle.scope["path"])
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-        headers += [(b"x-headgate-error-code", code.encode()), ORIGIN]
-        if status == 503:
-            headers.append(RETRY)
-        cycle.start(status, headers)
+        connections = self.connections
+        named, body = connections.refuse(status, code, message, cycle.scope["path"], id or connections.next_id())
+        cycle.start(status, answer_headers(status, code, named, body))
         cycle.end(b"" if cycle.method == "HEAD" else body)
 
     def answered(self, cycle: Cycle) -> None:
@@ -379,23 +375,22 @@ class Protocol(asyncio.Protocol):
         path = None
         if self.url[:1] == b"/":
             path = self.url.partition(b"?")[0].decode("latin-1")
-        self.report(refusal, path)
-        body = connections.refuse(refusal.status, refusal.code, refusal.message, path)
-        lines = [b"HTTP/1.1 %d Refused\r\n" % refusal.status, connections.date, b"content-type: application/json\r\n"]
-        lines.append(b"x-headgate-error-code: %b\r\n%b: %b\r\n" % (refusal.code.encode(), *ORIGIN))
-        if refusal.status == 503:
-            lines.append(b"retry-after: 1\r\n")
-        lines.append(b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body))
-        answer = b"".join(lines) + body
+        id = self.report(refusal, path)
+        named, body = connections.refuse(refusal.status, refusal.code, refusal.message, path, id)
+        lines = [b"HTTP/1.1 %d Refused\r\n" % refusal.status, connections.date]
+        lines += [b"%b: %b\r\n" % header for header in answer_headers(refusal.status, refusal.code, named, body)]
+        answer = b"".join((*lines, b"connection: close\r\n\r\n", body))
         if self.current is not None:
             self.last_words = answer
         else:
             self.put(answer)
             self.linger()
 
-    def report(self, refusal: Refusal, path: str | None) -> None:
-        client = self.base["client"]
-        self.connections.on_refused(path, client[0] if client else None, refusal.status, refusal.code)
+    def report(self, refusal: Refusal, path: str | None) -> str:
+        """The id by which the refusal goes from here on: in the record, and in the answer."""
+        client, id = self.base["client"], self.connections.next_id()
+        self.connections.on_refused(path, client[0] if client else None, refusal.status, refusal.code, id)
+        return id
 
     def fail_body(self, error: InvalidRequest | SlowRequest | TooLarge) -> None:
         """The body being read will not arrive: the application is told, and the connection closed after its answer."""
@@ -456,16 +451,20 @@ class Protocol(asyncio.Protocol):
             self.transport.close()
 
     def abandon(self, why: str) -> None:
-        """Cancels the request and resets the connection."""
+        """Cancels the request and resets the connection; where all has been answered, closes it."""
+        whole = self.current is None and not self.transport.get_write_buffer_size()
         self.drop(why)
-        self.transport.abort()
+        if whole:
+            self.transport.abort()
+        else:
+            self.connections.reset(self)
 
     def abort(self) -> None:
         """The answer broke off: a reset tells the client that it is not whole."""
         self.flush()
         self.current = None
         self.deaf = True
-        self.transport.abort()
+        self.connections.reset(self)
 
     def pause_reading(self) -> None:
         if not self.read_paused and not self.transport.is_closing():

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from headgate.core.errors import HeadersTooLarge, InvalidRequest, Overloaded, SlowRequest
 
-Refuse = Callable[[int, str, str, str | None], bytes]
-"""(status, code, message, path or None where it is not known) → a JSON body in the caller's dialect."""
+Headers = Sequence[tuple[bytes, bytes]]
 
-OnRefused = Callable[[str | None, str | None, int, str], None]
-"""(path, client address, status, code): told of every refusal, for the record."""
+Refuse = Callable[[int, str, str, str | None, str], tuple[Headers, bytes]]
+"""(status, code, message, path or None where it is not known, id) → the headers that name the request, and a JSON
+body, both in the caller's dialect."""
+
+OnRefused = Callable[[str | None, str | None, int, str, str], None]
+"""(path, client address, status, code, id): told of every refusal, for the record."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -70,11 +73,21 @@ def too_busy(message: str) -> Refusal:
     return Refusal(Overloaded.status, Overloaded.code, message)
 
 
-def refuse_plainly(status: int, code: str, message: str, path: str | None) -> bytes:
-    """The default body, in the shape of OpenAI's errors (https://platform.openai.com/docs/guides/error-codes)."""
+def answer_headers(status: int, code: str, named: Headers, body: bytes) -> list[tuple[bytes, bytes]]:
+    """What goes with the body of every refusal."""
+    headers = [*named, (b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    headers += [(b"x-headgate-error-code", code.encode()), (b"x-headgate-error-origin", b"gateway")]
+    if status == Overloaded.status:
+        headers.append((b"retry-after", b"1"))
+    return headers
+
+
+def refuse_plainly(status: int, code: str, message: str, path: str | None, id: str) -> tuple[Headers, bytes]:
+    """The default, in the shape of OpenAI's errors (https://platform.openai.com/docs/guides/error-codes)."""
     kind = "server_error" if status >= 500 else "invalid_request_error"
-    return msgspec.json.encode({"error": {"message": message, "type": kind, "param": None, "code": code}})
+    error = {"message": message, "type": kind, "param": None, "code": code}
+    return [(b"x-request-id", id.encode())], msgspec.json.encode({"error": error})
 
 
-def ignore_refusal(path: str | None, client: str | None, status: int, code: str) -> None:
+def ignore_refusal(path: str | None, client: str | None, status: int, code: str, id: str) -> None:
     """The default for OnRefused."""

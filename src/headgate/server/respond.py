@@ -123,8 +123,7 @@ async def refuse(exchange: Exchange, error: GatewayError, send: Send) -> None:
 
 
 def _error_body(exchange: Exchange, error: GatewayError) -> tuple[bytes, bytes]:
-    alike = exchange.spoken is exchange.dialect
-    if isinstance(error, ProviderRefused) and error.kind is not None and alike:
+    if isinstance(error, ProviderRefused) and error.kind is not None and error.dialect is exchange.dialect:
         return error.body, error.content_type
     return exchange.dialect.write_error(error, exchange.id, streaming=False), JSON[1]
 
@@ -144,8 +143,9 @@ def _headers(exchange: Exchange, reply: Reply) -> list[tuple[bytes, bytes]]:
         (b"x-headgate-model", _value(target.name if target else "")),
         (b"x-headgate-attempts", b"%d" % len(exchange.attempts)),
     ]
-    if exchange.lost:
-        named = ", ".join(loss.path for loss in exchange.lost)
+    lost = [*exchange.lost, *reply.lost]
+    if lost:
+        named = ", ".join(loss.path for loss in lost)
         headers.append((b"x-headgate-lost", _value(named)))
     return headers
 

@@ -104,6 +104,7 @@ class Parent:
             signal.set_wakeup_fd(previous)
             self.wake.close()
             self.waker.close()
+        log.info("stopped")
         return self.code
 
     def note(self, sign: int, frame: FrameType | None) -> None:
@@ -215,16 +216,30 @@ class Parent:
     def ended(self, number: int, child: Child, code: int) -> None:
         if self.draining:
             self.code = self.code or (1 if code else 0)
+            if code not in (0, 1):
+                log.error("worker %d (process %d) %s while stopping", number, child.pid, how(code))
             return
-        log.error("worker %d (process %d) ended with code %d", number, child.pid, code)
         if not child.ready and not self.pauses[number] and code > 0:
             # It never served, so another try would end alike: let whoever started us see it
+            log.error("worker %d (process %d) %s before it served: stopping", number, child.pid, how(code))
             self.code = code
             self.drain()
             return
         lived = time.monotonic() - child.born
-        self.pauses[number] = 0.1 if lived > SETTLED else min(LONGEST_PAUSE, max(0.1, 2 * self.pauses[number]))
-        self.due[number] = time.monotonic() + self.pauses[number]
+        pause = 0.1 if lived > SETTLED else min(LONGEST_PAUSE, max(0.1, 2 * self.pauses[number]))
+        self.pauses[number] = pause
+        self.due[number] = time.monotonic() + pause
+        log.error("worker %d (process %d) %s: replaced in %g s", number, child.pid, how(code), pause)
+
+
+def how(code: int) -> str:
+    """The end of a process in words, from its exit code (negative: the signal that killed it)."""
+    if code >= 0:
+        return f"ended with code {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:  # a real-time signal, which has no name
+        return f"was killed by signal {-code}"
 
 
 def twin(sock: socket.socket) -> socket.socket:

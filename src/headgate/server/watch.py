@@ -29,7 +29,11 @@ async def reload_safely(reload: Reload) -> Sequence[Path] | None:
     try:
         return await reload()
     except (ValueError, OSError) as error:
-        log.error("the configuration was not reloaded, the old one stays in force: %s", error)  # noqa: TRY400
+        told = str(error).splitlines() or [type(error).__name__]
+        what = told[0] if len(told) == 1 else f"{len(told)} problems"
+        log.error("the configuration was not reloaded, the old one stays in force: %s", what)  # noqa: TRY400
+        for problem in told if len(told) > 1 else ():
+            log.error("%s", problem)  # noqa: TRY400
         return None
 
 

@@ -133,7 +133,13 @@ class Worker:
             group = self.groups.get(listener.face)
             if group is None:
                 app = service.app if listener.face == "data" else service.faces[listener.face]
-                group = Connections(app, service.limits, refuse=service.refuse, on_refused=service.on_refused)
+                group = Connections(
+                    app,
+                    service.limits,
+                    refuse=service.refuse,
+                    on_refused=service.on_refused,
+                    next_id=service.next_id,
+                )
                 self.groups[listener.face] = group
             # a connection counts, and has a clock of ours, once its handshake is over
             handshake = service.limits.header_timeout if listener.tls else None
@@ -147,12 +153,19 @@ class Worker:
                 )
             )
         self.lifecycle.state = "ready"
+        places = (f"{one.url}{'' if one.face == 'data' else f' ({one.face})'}" for one in self.listeners)
+        log.info("serving on %s", ", ".join(places))
         if self.line is not None:
             self.line.send(READY)
 
     async def drain(self) -> int:
         """Readiness fails, then the listener closes, then what is under way finishes or is cancelled."""
         self.lifecycle.state = "draining"
+        log.info(
+            "stopping: %s under way, up to %g s; a second signal stops at once",
+            count(self.running),
+            self.stopping.delay + self.stopping.timeout,
+        )
         for group in self.groups.values():
             group.drain()
         await self.sleep(self.stopping.delay)
@@ -160,12 +173,17 @@ class Worker:
             server.close()
         if await self.finished(self.stopping.timeout):
             return 0
-        running = sum(len(group.cycles) for group in self.groups.values())
-        log.warning("%d requests were still running and are cancelled", running)
+        if running := self.running:
+            log.warning("%s still running: cancelled", count(running))
         for group in self.groups.values():
             group.interrupt()
         await self.finished(CLEANUP, interruptible=False)
         return 1
+
+    @property
+    def running(self) -> int:
+        """Requests under way."""
+        return sum(len(group.cycles) for group in self.groups.values())
 
     def busy(self) -> bool:
         """A request is running, or its answer, or its next one, is still on its way."""
@@ -191,6 +209,11 @@ class Worker:
                 group.close_idle(IDLE)
             await asyncio.sleep(TICK)
         return True
+
+
+def count(requests: int) -> str:
+    """`1 request`, `3 requests`."""
+    return f"{requests} request{'' if requests == 1 else 's'}"
 
 
 def run_worker(

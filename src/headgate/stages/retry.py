@@ -7,12 +7,23 @@ import random
 import time
 from dataclasses import dataclass
 
-from headgate.core.errors import GatewayError, ProviderError
+from headgate.core.errors import (
+    GatewayError,
+    ProviderError,
+    ProviderNonsense,
+    ProviderRefused,
+    ProviderTimeout,
+    Unsupported,
+)
 from headgate.core.exchange import Exchange
 from headgate.core.record import Attempt
 from headgate.core.reply import Reply
 from headgate.core.target import Target
 from headgate.stages.stage import Proceed
+
+NEVER = float("inf")
+ONCE = (ProviderTimeout, ProviderNonsense)
+"""What a target is not asked again after: it may be at work on the first question, or says the same thing always."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -28,7 +39,7 @@ class Retry:
     """The next target at once; the same one again after a wait with full jitter, or as long as it asks for.
 
     A target that asks (`retry-after`) for more than `max_backoff` is not waited for: its error goes to the client,
-    whose own SDK knows how to wait.
+    whose own SDK knows how to wait. What `ONCE` names is not tried again on the same target.
     """
 
     def __init__(self, retries: Retries) -> None:
@@ -39,6 +50,7 @@ class Retry:
         count = max(self.retries.attempts, len(targets))
         again: dict[Target, float] = {}
         failure: GatewayError | None = None
+        failed: Target | None = None
         for number in range(count):
             target = targets[number % len(targets)]
             if number >= len(targets):
@@ -52,21 +64,27 @@ class Retry:
             started = time.perf_counter()
             try:
                 reply = await proceed(exchange)
+            except Unsupported as error:
+                # Nobody was asked. Another target may be able to say it; that this one cannot is told if none answers.
+                exchange.attempts.remove(attempt)
+                failure = failure or error.with_traceback(None)
+                again[target] = NEVER
             except GatewayError as error:
-                attempt.status = error.status
+                attempt.status = error.status if isinstance(error, ProviderRefused) else None
                 attempt.error = error.code
                 attempt.message = error.message[:500]
                 if not (isinstance(error, ProviderError) and error.retryable):
                     raise
                 # Its traceback holds this frame, and with it both bodies: a cycle that only the collector would end
-                failure = error.with_traceback(None)
-                again[target] = error.retry_after or 0.0
+                failure, failed = error.with_traceback(None), target
+                again[target] = NEVER if isinstance(error, ONCE) else error.retry_after or 0.0
             else:
                 attempt.status = 200
                 return reply
             finally:
                 attempt.seconds = round(time.perf_counter() - started, 6)
         assert failure is not None
+        exchange.target = failed or exchange.target
         try:
             raise failure
         finally:

@@ -86,11 +86,12 @@ class Route:
         if slash and rest:
             near += [f"{name}/{rest}" for name in difflib.get_close_matches(provider, list(self.providers), n=1)]
         near = [name for name in near if caller is None or caller.may_use(name)]
-        hint = (
-            f"did you mean {_listed(near)}?"
-            if near
-            else "GET /v1/models lists what there is, or ask for provider/model"
-        )
+        if near:
+            hint = f"did you mean {_listed(near)}?"
+        elif slash and provider not in self.providers and caller is not None and caller.models is None:
+            hint = f"no provider is called {provider[:50]!r}; there are {_listed(list(self.providers))}"
+        else:
+            hint = "GET /v1/models lists what there is, or ask for provider/model"
         return UnknownModel(f"there is no model {_short(model)}; {hint}", param="model")
 
 

@@ -22,6 +22,23 @@ class Stage(Protocol):
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply: ...
 
 
+class Checked:
+    """Somebody else's stage: what it gives back is looked at, so that a forgotten `return` is told by its name."""
+
+    def __init__(self, name: str, stage: Stage) -> None:
+        self.name = name
+        self.stage = stage
+
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
+        reply = await self.stage(exchange, proceed)
+        if not isinstance(reply, Reply):
+            raise TypeError(
+                f"the stage {self.name} gave back {type(reply).__name__}, not a Reply: it must return what "
+                "`await proceed(exchange)` gives, or a Reply of its own"
+            )
+        return reply
+
+
 def chain(stages: Sequence[Stage], last: Proceed) -> Proceed:
     """The stages around `last`, first one outermost; built once, not per request."""
     proceed = last

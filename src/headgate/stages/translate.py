@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
+from headgate.core.dialect import Dialect
 from headgate.core.exchange import Exchange
 from headgate.core.reply import Reply
 from headgate.core.target import Target
@@ -19,22 +22,29 @@ class Translate:
         assert target is not None
         spoken = exchange.spoken = target.provider.dialect_for(exchange.dialect)
         exchange.lost = []
-        if spoken is exchange.dialect and not exchange.edited:
+        if spoken is exchange.dialect and not exchange.edited and not spoken.foreign(exchange.body):
             exchange.outgoing = self._patched(exchange, target)
         else:
             request = msgspec.structs.replace(exchange.request, model=target.model)
             exchange.outgoing = spoken.write_request(request, exchange.lost)
-            if target.provider.adjusts:
-                exchange.outgoing = patch(exchange.outgoing, target.provider.adjust(decode(exchange.outgoing)))
+            if exchange.stream or target.provider.adjusts:
+                fields = decode(exchange.outgoing)
+                exchange.outgoing = patch(exchange.outgoing, self._changes(fields, target, spoken), fields)
         reply = await proceed(exchange)
         reply.time = int(exchange.record.time)
         await reply.begin(exchange.dialect, exchange.fields)
         return reply
 
     def _patched(self, exchange: Exchange, target: Target) -> bytes:
-        changes = {**target.provider.adjust(exchange.fields)} if target.provider.adjusts else {}
-        if target.provider.asks_for_usage:
-            changes.update(exchange.dialect.wanted(exchange.fields))
+        changes = self._changes(exchange.fields, target, exchange.dialect)
         if exchange.model != target.model:
             changes["model"] = target.model
-        return patch(exchange.body, changes) if changes else exchange.body
+        return patch(exchange.body, changes, exchange.fields) if changes else exchange.body
+
+    def _changes(self, fields: dict[str, Any], target: Target, spoken: Dialect) -> dict[str, Any]:
+        """What the host wants otherwise than it was said, and what the gateway asks for itself."""
+        provider = target.provider
+        changes = {**provider.adjust(fields)} if provider.adjusts else {}
+        if provider.asks_for_usage:
+            changes.update(spoken.wanted(fields))
+        return changes

@@ -60,8 +60,6 @@ class Exposition:
         from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
         names = family.labels
-        if family.name == "headgate_requests" and self._metrics.by_key:
-            names = (*names, "key")
         if family.kind == "histogram":
             histogram = HistogramMetricFamily(family.name, family.help, labels=names)
             for line in lines:

@@ -45,7 +45,7 @@ COUNTED = (
     Family(
         "headgate_requests",
         "counter",
-        "Finished requests; with metrics by key also labelled key.",
+        "Finished requests.",
         ("model", "provider", "status", "ending", "origin"),
     ),
     Family(
@@ -108,7 +108,7 @@ class State(msgspec.Struct):
     series: dict[str, list[Series]]
 
 
-_Request = tuple[int, str, str | None, str | None]
+_Request = tuple[int, str, str | None]
 
 
 class _Row:
@@ -135,12 +135,11 @@ class Metrics:
         worker: int = 0,
         pid: int = 0,
         models: Collection[str] = frozenset(),
-        by_key: bool = False,
         watched: Mapping[str, Read] | None = None,
         max_rows: int = 500,
         max_series: int = 5_000,
     ) -> None:
-        """`models` are the configured names (see `configured`); `by_key` adds the key's name to headgate_requests.
+        """`models` are the configured names (see `configured`).
 
         `watched` gives the values of the metrics in WATCHED, by their names; any may be left out. Read in whichever
         thread asks for `state`. `max_rows` bounds pairs of model and provider, `max_series` each other metric.
@@ -148,7 +147,6 @@ class Metrics:
         self.run = secrets.token_hex(8)
         self.worker = worker
         self.pid = pid
-        self.by_key = by_key
         self._watched: dict[str, Read] = {}
         self._max_rows = max_rows
         self._max_series = max_series
@@ -184,7 +182,7 @@ class Metrics:
     def count(self, record: Record) -> None:
         """Add a finished request."""
         row = self._found.get((record.model, record.target)) or self._row(record)
-        key = (record.status, record.ending, record.origin, record.key if self.by_key else None)
+        key = (record.status, record.ending, record.origin)
         requests = row.requests
         if key in requests:
             requests[key] += 1
@@ -226,7 +224,7 @@ class Metrics:
     def _new_request(self, requests: dict[_Request, int], key: _Request) -> None:
         if self._requests >= self._max_series:
             self._overflowed("headgate_requests")
-            key = (0, OTHER, OTHER, OTHER)
+            key = (0, OTHER, OTHER)
         elif key not in requests:
             self._requests += 1
         requests[key] = requests.get(key, 0) + 1
@@ -259,9 +257,9 @@ class Metrics:
         return State(self.run, self.worker, self.pid, series)
 
     def _read_row(self, row: _Row, series: dict[str, list[Series]]) -> None:
-        for (status, ending, origin, key), n in row.requests.copy().items():
+        for (status, ending, origin), n in row.requests.copy().items():
             labels = (*row.labels, str(status) if status else OTHER, ending, origin or NONE)
-            series["headgate_requests"].append(Series((*labels, key or NONE) if self.by_key else labels, n))
+            series["headgate_requests"].append(Series(labels, n))
         series["headgate_request_seconds"].append(Series(row.labels, row.seconds_sum, row.seconds[:]))
         if any(row.first_token):
             series["headgate_first_token_seconds"].append(Series(row.labels, row.first_token_sum, row.first_token[:]))

@@ -180,9 +180,9 @@ def test_what_is_left_out_of_messages_is_named():
     assert lost == [
         "messages[0].name",
         "messages[0].odd",
-        "messages[1].content[0]",
-        "messages[1].content[1].refusal",
-        "messages[1].content[2].annotations",
+        "messages[1].reasoning_content",
+        "messages[1].content[0].refusal",
+        "messages[1].content[1].annotations",
         "messages[2].content[0].image_url.detail",
     ]
     assert fields["messages"][1]["content"] == [{"type": "text", "text": "No."}, {"type": "text", "text": "x"}]

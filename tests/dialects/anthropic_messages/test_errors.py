@@ -70,7 +70,7 @@ def test_errors_are_written(error, kind):
     body = dialect.write_error(error, "req-1", streaming=False)
     fields = json.loads(body)
     assert (fields["type"], fields["error"]["type"], fields["request_id"]) == ("error", kind, "req-1")
-    assert fields["error"]["message"] == "x"
+    assert fields["error"]["message"] == ("x (`model`)" if error.param else "x")
     assert fields["error"]["code"] == error.code
     assert dialect.write_error(error, "req-1", streaming=True) == b"event: error\ndata: " + body + b"\n\n"
     events = read(dialect.write_error(error, "req-1", streaming=True), True)

@@ -186,3 +186,43 @@ def test_whatever_a_message_holds_only_provider_errors_come_of_it(path, changes)
         dialect.relay(False, {}).feed(data)
     with contextlib.suppress(ProviderError):
         write(read(data, False), False)
+
+
+@pytest.mark.parametrize("form", ["relay", "reader"])
+@pytest.mark.parametrize("start", [b"<html><body>", b"Bad gateway", b"\n <!doctype html>"])
+def test_what_is_no_stream_is_known_by_its_first_bytes(form, start):
+    part = dialect.relay(True, {}) if form == "relay" else dialect.reader(True)
+    with pytest.raises(ProviderNonsense):
+        part.feed(start)
+
+
+@pytest.mark.parametrize("start", [b"\xef", b"\n", b"e", b"event: mess", b"data: {", b": hello", b"id: 1", b"retry: 5"])
+def test_a_stream_may_begin_with_any_of_its_lines(start):
+    relay = dialect.relay(True, {})
+    assert relay.feed(start) == b""
+    assert dialect.reader(True).feed(start) == []
+
+
+def test_json_instead_of_a_stream_is_waited_for_as_long_as_it_may_be_an_error():
+    error = b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}'
+    relay = dialect.relay(True, {})
+    assert relay.feed(error[:-1]) == b""
+    with pytest.raises(ProviderRefused, match="Overloaded"):
+        relay.feed(error[-1:])
+    relay = dialect.relay(True, {})
+    assert relay.feed(b'{"type":"message","content":[' + b" " * 60_000) == b""
+    with pytest.raises(ProviderNonsense):
+        relay.feed(b" " * 10_000)
+
+
+@pytest.mark.parametrize("content", [b"[5]", b'["x"]', b"[null]", b"{}", b"null", b'"x"'])
+def test_content_that_is_no_list_of_blocks_is_nonsense(content):
+    body = (
+        b'{"type":"message","id":"m","role":"assistant","model":"x","content":'
+        + content
+        + b',"stop_reason":"end_turn"}'
+    )
+    with pytest.raises(ProviderNonsense):
+        dialect.relay(False, {}).feed(body)
+    with pytest.raises(ProviderNonsense):
+        read(body, False)

@@ -31,7 +31,7 @@ def test_what_is_written_reads_the_same(path, stream):
     events = read(path.read_bytes(), path.suffix == ".sse")
     written, lost = write(events, stream)
     unknown_event = path.stem == "unknown_events" and not stream
-    assert [loss.path for loss in lost] == (["event_of_tomorrow"] if unknown_event else [])
+    assert [loss.path for loss in lost] == (["reply.event_of_tomorrow"] if unknown_event else [])
     again = read(written, stream)
     if unknown_event:
         events = [event for event in events if not isinstance(event, ev.Native)]
@@ -132,11 +132,11 @@ def test_what_a_reply_cannot_say_is_named():
     for stream in (True, False):
         written, lost = write(events, stream)
         assert {loss.path for loss in lost} == {
-            "service_tier",
-            "choices[0].logprobs",
-            "choices[1]",
-            "choices[0].message.annotations",
-            "audio",
+            "reply.service_tier",
+            "reply.choices[0].logprobs",
+            "reply.choices[1]",
+            "reply.choices[0].message.annotations",
+            "reply.audio",
         }
         assert [e.text for e in read(written, stream) if isinstance(e, ev.Text)] == ["x"]
 
@@ -157,10 +157,10 @@ def test_stop_reasons(piece, stop, reason):
     assert parse(write(events, True)[0], True)[-2].delta.stop_reason == reason
 
 
-def test_thinking_without_a_signature_has_an_empty_one():
+def test_thinking_without_a_signature_has_one_this_gateway_knows_again():
     events = [START, ev.Thinking(text="hm"), ev.Text(block=1, text="x"), END]
     thinking = SdkMessage.model_validate_json(write(events, False)[0]).content[0]
-    assert (thinking.type, thinking.thinking, thinking.signature) == ("thinking", "hm", "")
+    assert (thinking.type, thinking.thinking, thinking.signature) == ("thinking", "hm", "headgate:unsigned")
 
 
 @pytest.mark.parametrize(("text", "given"), [("", {}), ("{}", {}), ("{oops", {"invalid_json": "{oops"})])
@@ -170,7 +170,7 @@ def test_arguments_of_any_kind_are_written(text, given):
     call = SdkMessage.model_validate_json(written).content[0]
     assert call.input == given
     assert call.id == safe_id("a b") != "a b"
-    assert [loss.path for loss in lost] == (["content.input"] if "invalid_json" in given else [])
+    assert [loss.path for loss in lost] == (["reply.content.input"] if "invalid_json" in given else [])
     assert blocks_of(events)[0][1] == text
 
 

@@ -46,9 +46,10 @@ def test_openai_fields():
 
 
 def test_keys_are_taken_out():
-    error = openai_chat.read_error(401, b'{"error":{"message":"Incorrect API key provided: sk-proj-abcdef123456."}}')
-    assert "abcdef" not in error.message
-    assert b"abcdef" not in error.body
+    said = b"Incorrect API key provided: sk-proj-abc*****123456. You can find yours elsewhere."
+    error = openai_chat.read_error(401, b'{"error":{"message":"%b"}}' % said)
+    assert error.message == "Incorrect API key provided: [key]. You can find yours elsewhere."
+    assert b"123456" not in error.body
 
 
 @given(status=st.integers(400, 599), body=st.binary(max_size=200))
@@ -91,5 +92,6 @@ def test_reading_any_json_never_raises(value):
 )
 def test_errors_are_written_as_openai_does(error, kind, code):
     body = openai_chat.write_error(error, "req-1", streaming=False)
-    assert json.loads(body) == {"error": {"message": "x", "type": kind, "param": error.param, "code": code}}
+    message = f"x (`{error.param}`)" if error.param else "x"
+    assert json.loads(body) == {"error": {"message": message, "type": kind, "param": error.param, "code": code}}
     assert openai_chat.write_error(error, "req-1", streaming=True) == b"data: " + body + b"\n\n"

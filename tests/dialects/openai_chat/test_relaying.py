@@ -203,6 +203,25 @@ def test_a_whole_reply_where_a_stream_was_asked_for():
         relay.end()
 
 
+def test_json_instead_of_a_stream_is_waited_for_as_long_as_it_may_be_an_error():
+    relay = openai_chat.relay(True, ASKED)
+    assert relay.feed(b'{"choices":[' + b" " * 60_000) == b""
+    with pytest.raises(ProviderNonsense):
+        relay.feed(b" " * 10_000)
+
+
+@pytest.mark.parametrize("message", [b"5", b"[]", b"null", b'"x"'])
+def test_a_message_that_is_no_object_is_nonsense(message):
+    body = b'{"id":"a","choices":[{"index":0,"message":' + message + b',"finish_reason":"stop"}]}'
+    with pytest.raises(ProviderNonsense):
+        openai_chat.relay(False, {}).feed(body)
+
+
+def test_azure_leaves_out_the_message_its_filter_took():
+    body = b'{"id":"a","choices":[{"index":0,"finish_reason":"content_filter","content_filter_results":{}}]}'
+    assert openai_chat.relay(False, {}).feed(body) == body
+
+
 @pytest.mark.parametrize("path", WHOLES, ids=lambda path: path.stem)
 def test_whole(path):
     data = path.read_bytes()

@@ -236,7 +236,7 @@ def test_what_cannot_be_said_is_named_once():
         Text(text="a", block=3),
         Stop(reason="stop_sequence", vendor="stop_sequence", sequence="END"),
     ]
-    expected = ["reply.redacted_thinking", "reply.content_block", "reply.stop_sequence"]
+    expected = ["reply.redacted_thinking", "reply.content.server_tool_use", "reply.stop_sequence"]
     assert whole(events)[1] == expected
     assert streamed(events)[1] == expected
 

@@ -12,17 +12,18 @@ from typing import Any
 
 import msgspec
 
-from headgate.core.chat import ChatRequest, Loss
+from headgate.core.chat import ChatRequest, Loss, fold
 from headgate.core.dialect import Reader, Relay, Writer
 from headgate.dialects.anthropic_messages.crossing import Crossing
 from headgate.dialects.anthropic_messages.errors import read_error, write_error
 from headgate.dialects.anthropic_messages.reading import StreamReader, WholeReader
 from headgate.dialects.anthropic_messages.relaying import StreamRelay, WholeRelay
 from headgate.dialects.anthropic_messages.requests import read_request, write_own
-from headgate.dialects.anthropic_messages.words import DIALECT
+from headgate.dialects.anthropic_messages.words import DIALECT, MADE_UP
 from headgate.dialects.anthropic_messages.writing import StreamWriter, WholeWriter
 
 __all__ = [
+    "foreign",
     "name",
     "paths",
     "read_error",
@@ -71,11 +72,20 @@ reply_headers = frozenset(
 )
 
 _encode = msgspec.json.Encoder().encode
+_MADE_UP = b'"%b"' % MADE_UP.encode()
 
 
 def write_request(request: ChatRequest, lost: list[Loss]) -> bytes:
     """The request as the Messages API takes it; what it cannot say is appended to `lost`. Raises Unsupported."""
-    return _encode(write_own(request) if request.dialect == name else Crossing(request, lost).fields())
+    said: list[Loss] = []
+    body = _encode(write_own(request, said) if request.dialect == name else Crossing(request, said).fields())
+    lost += fold(said)
+    return body
+
+
+def foreign(body: bytes) -> bool:
+    """Whether there is thinking in it that came from a model of another API: `writing` gave it a mark for this."""
+    return body.find(_MADE_UP) >= 0  # `in` takes twice as long
 
 
 def wanted(fields: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -4,8 +4,9 @@ How requests of other dialects are said here, beyond the obvious:
 
 - `system` and `developer` messages before the first turn become the top-level `system`. Later ones keep their place
   for models that take them there (Claude 4.8 and newer), else they move to `system`, which is named as lost.
-- Turns of one role in a row are merged; `tool` messages become tool_result blocks of one user turn. Empty text is
-  left out, for the API refuses it.
+- Turns of one role in a row are merged; `tool` messages become tool_result blocks of one user turn. Text that is
+  empty or only white space is left out, for the API refuses it.
+- Images are JPEG, PNG, GIF or WebP; parameters of a media type are left out, and image/jpg is said as image/jpeg.
 - `max_tokens` is required here: without one it is 4,096 and the thinking of the effort (`BUDGETS`).
 - An effort: Claude 4.6 and newer get adaptive thinking and `output_config.effort` (minimal is said as low, xhigh
   before 4.7 as high). Older and other models get a budget (`BUDGETS`), at most half of `max_tokens`, and none where
@@ -35,6 +36,7 @@ from headgate.core.chat import (
     ChatRequest,
     Document,
     Image,
+    Link,
     Loss,
     Message,
     NativePart,
@@ -49,7 +51,15 @@ from headgate.core.chat import (
     ToolResult,
 )
 from headgate.core.errors import InvalidRequest, Unsupported
-from headgate.dialects.anthropic_messages.requests import Fields, write_block, write_choice, write_mark, write_tool
+from headgate.dialects.anthropic_messages.requests import (
+    UNDER_WAY,
+    Fields,
+    answers_unsigned,
+    write_block,
+    write_choice,
+    write_mark,
+    write_tool,
+)
 from headgate.dialects.anthropic_messages.words import DIALECT, arguments_of
 
 DEFAULT_MAX_TOKENS = 4096
@@ -57,15 +67,35 @@ BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh":
 """Tokens of thinking for an effort, for models that know no effort."""
 LEAST_BUDGET = 1024
 
+IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
+"""https://platform.claude.com/docs/en/build-with-claude/vision"""
 EMPTY: tuple[Any, ...] = (None, [], {})
 _VERSION = re.compile(r"claude-(?:[a-z]+-)?(\d+)(?:[-.](\d{1,2})(?!\d))?")
 _MEANINGFUL = {
-    "audio": "there is no audio output",
-    "functions": "send them as `tools`",
-    "function_call": "send it as `tool_choice`",
-    "web_search_options": "a search tool of the provider has its own form",
+    "audio": "Claude gives no audio; ask for text only",
+    "functions": "`functions` cannot stand beside `tools`; send all of them as `tools`",
+    "function_call": "`function_call` cannot stand beside `tools`; send it as `tool_choice`",
+    "web_search_options": "Claude searches by a tool that Chat Completions has not; leave `web_search_options` out",
 }
-"""Fields of other dialects whose loss would change what is asked."""
+"""Fields of other dialects whose loss would change what is asked, and what to do about each."""
+
+NO_FIELD = "the Messages API has no such field"
+_ITS_OWN = "a field of the Messages API, which Chat Completions has not"
+_WHY = {
+    "max_tokens": "`max_completion_tokens` stands beside it, and counts",
+    "metadata": "the Messages API keeps no metadata but the user",
+    "tool_choice": "not a choice the Messages API knows",
+    "response_format": "not a format the Messages API knows",
+    "cache_control": "not a cache mark the Messages API knows",
+    "reasoning": "thinking without Anthropic's signature",
+    "reasoning_content": "thinking without Anthropic's signature",
+    "reasoning_details": "thinking without Anthropic's signature",
+    "thinking": "say it as `reasoning_effort`",
+    **dict.fromkeys(("container", "context_management", "mcp_servers", "output_config", "stop_sequences"), _ITS_OWN),
+}
+"""Why a field is lost, where it is not for want of a field of this name."""
+_HOLDERS = frozenset({"file", "function", "image_url", "input_audio", "json_schema", "stream_options"})
+"""Objects that are carried but for the fields named as native."""
 
 
 class Crossing:
@@ -117,24 +147,33 @@ class Crossing:
     def lose(self, path: str, why: str) -> None:
         self.lost.append(Loss(path=path, why=why))
 
+    def lose_native(self, path: str, value: Any) -> None:
+        """A field that only the other dialect knows; of a known object, each of the fields that are not."""
+        key = path.rpartition(".")[2]
+        if key in _HOLDERS and isinstance(value, dict):
+            for inner in value:
+                self.lose(f"{path}.{inner}", NO_FIELD)
+        elif value not in EMPTY:
+            self.lose(path, _WHY.get(key, NO_FIELD))
+
     def _refuse(self) -> None:
         request = self.request
         if request.n is not None and request.n > 1:
-            raise Unsupported("n: Claude gives one answer per request; send n requests instead", param="n")
+            raise Unsupported("Claude gives one answer per request; send n requests instead", param="n")
         if request.logprobs:
-            raise Unsupported("logprobs: Claude gives no log probabilities; leave it out", param="logprobs")
+            raise Unsupported("Claude gives no log probabilities; leave `logprobs` out", param="logprobs")
         for key in request.native:
             value = request.native[key]
             if key in _MEANINGFUL and value is not None:
-                raise Unsupported(f"{key}: Claude cannot do this: {_MEANINGFUL[key]}", param=key)
+                raise Unsupported(_MEANINGFUL[key], param=key)
             if key == "modalities":
                 if isinstance(value, list) and "audio" in value:
-                    raise Unsupported("modalities: Claude answers in text; ask for text only", param=key)
-            elif value not in EMPTY:
-                self.lose(key, "the Messages API has no such field")
+                    raise Unsupported("Claude answers in text; ask for text only", param=key)
+            else:
+                self.lose_native(key, value)
         for key in ("seed", "frequency_penalty", "presence_penalty", "top_logprobs"):
             if getattr(request, key):
-                self.lose(key, "the Messages API has no such field")
+                self.lose(key, NO_FIELD)
         if request.metadata:
             self.lose("metadata", "the Messages API keeps no metadata but the user")
 
@@ -148,9 +187,8 @@ class Crossing:
                 self.lose(f"{path}.name", "the Messages API has no names of participants")
             for key, value in message.native.items():
                 if key == "audio" and value is not None:
-                    raise Unsupported(f"{path}.audio: Claude takes no audio; send the text", param=f"{path}.audio")
-                if value not in EMPTY:
-                    self.lose(f"{path}.{key}", "the Messages API has no such field")
+                    raise Unsupported("Claude takes no audio; send the text", param=f"{path}.audio")
+                self.lose_native(f"{path}.{key}", value)
             blocks = self._blocks(message.parts, path, message.role)
             if message.role in ("system", "developer"):
                 self._put_system(i, message, blocks)
@@ -159,13 +197,12 @@ class Crossing:
                 self._put_turn(
                     role, blocks, message.plain and len(blocks) == 1 and blocks[0].keys() == {"type", "text"}
                 )
+        if self.turns and self.turns[-1]["role"] == "assistant":
+            self._trim_prefill(self.turns[-1])
         if not self.turns:
             raise Unsupported(
-                "messages: the Messages API needs at least one user message; send the prompt as one", param="messages"
+                "the Messages API needs at least one user message; send the prompt as one", param="messages"
             )
-        last = self.turns[-1]
-        if last["role"] == "assistant":
-            self._trim_prefill(last)
 
     def _put_turn(self, role: str, blocks: list[Fields], plain: bool) -> None:
         if self.turns and self.turns[-1]["role"] == role:
@@ -205,41 +242,43 @@ class Crossing:
 
     def _blocks(self, parts: list[Part], path: str, role: str) -> list[Fields]:
         blocks = []
-        calls = 0
-        for j, part in enumerate(parts):
-            place = f"{path}.content[{j}]"
+        calls = contents = 0
+        for part in parts:
             if isinstance(part, ToolCall):
                 place, calls = f"{path}.tool_calls[{calls}]", calls + 1
             elif isinstance(part, ToolResult):
                 place = path
+            elif isinstance(part, Thinking):
+                place = f"{path}.reasoning_content"
+            else:
+                place, contents = f"{path}.content[{contents}]", contents + 1
             if self._carried(part, place):
                 if role in ("system", "developer") and not isinstance(part, Text):
-                    raise Unsupported(f"{place}: a system prompt takes text only", param=place)
+                    raise Unsupported("a system prompt takes text only", param=place)
                 blocks.append(write_block(self._adapted(part, place)))
         return blocks
 
     def _carried(self, part: Part, place: str) -> bool:
         """Whether there is a block for this part; names what goes, refuses what may not go."""
         for key, value in part.native.items():
-            if value not in EMPTY:
-                self.lose(f"{place}.{key}", "the Messages API has no such field")
+            self.lose_native(f"{place}.{key}", value)
         match part:
             case Text(text=text, citations=citations):
                 if citations:
                     self.lose(f"{place}.annotations", "citations of another vendor")
-                return bool(text)
+                return bool(text.strip())
             case Refusal(text=text):
                 self.lose(f"{place}.refusal", "written as text: the Messages API has no refusal content")
-                return bool(text)
+                return bool(text.strip())
             case Thinking(signature=None | "", redacted=None):
                 self.lose(place, "thinking without Anthropic's signature")
                 return False
             case NativePart(dialect=dialect, value=value):
                 if dialect != DIALECT:
                     kind = value.get("type", "this content")
-                    raise Unsupported(f"{place}: {kind} is known to {dialect} only; leave it out", param=place)
+                    raise Unsupported(f"{kind} is known to {dialect} only; leave it out", param=place)
             case Audio():
-                raise Unsupported(f"{place}: Claude takes no audio; send the text", param=f"{place}.input_audio")
+                raise Unsupported("Claude takes no audio; send the text", param=f"{place}.input_audio")
             case ToolCall():
                 self._check_call(part, place)
             case Image(detail=detail) if detail not in (None, "auto"):
@@ -248,10 +287,12 @@ class Crossing:
 
     def _check_call(self, call: ToolCall, place: str) -> None:
         if call.custom:
-            raise Unsupported(f"{place}: the Messages API has no free-form tools; use a function", param=place)
+            raise Unsupported("the Messages API has no free-form tools; use a function", param=place)
         if call.arguments.strip() and arguments_of(call.arguments) is None:
             where = f"{place}.function.arguments"
-            raise Unsupported(f"{where}: must be the JSON text of an object; mend or leave out the call", param=where)
+            raise Unsupported(
+                "the arguments must be the JSON text of an object; mend or leave out the call", param=where
+            )
 
     def _adapted(self, part: Part, place: str) -> Part:
         """The part without what only its own vendor can read, its data in the form this API takes."""
@@ -273,18 +314,24 @@ class Crossing:
     def _adapted_source(self, part: Part, source: Source, place: str) -> Source:
         if isinstance(source, Stored):
             where = f"{place}.file.file_id"
-            raise Unsupported(f"{where}: Anthropic cannot open another vendor's file; send its data", param=where)
+            raise Unsupported("Anthropic cannot open another vendor's file; send its data", param=where)
+        if isinstance(source, Link) and source.url[:5].lower() == "data:":
+            raise Unsupported("a data: URL must say its media type and `;base64,` before its data", param=place)
         if not isinstance(source, Bytes):
             return source
+        media_type = (source.media_type or "").partition(";")[0].strip().lower()
         if isinstance(part, Document):
-            if source.media_type in (None, "application/pdf"):
+            if media_type in ("", "application/pdf"):
                 return Bytes(base64=source.base64, media_type="application/pdf")
-            if source.media_type.startswith("text/"):
+            if media_type.startswith("text/"):
                 return PlainText(text=_text_of(source.base64, place))
-            raise Unsupported(f"{place}: documents may be PDF or text, not {source.media_type}", param=place)
-        if source.media_type is None:
-            raise Unsupported(f"{place}: the image's media type is missing; send a data: URL with one", param=place)
-        return source
+            raise Unsupported(f"documents may be PDF or text, not {media_type}", param=place)
+        if not media_type:
+            raise Unsupported("the image's media type is missing; send a data: URL with one", param=place)
+        media_type = "image/jpeg" if media_type == "image/jpg" else media_type
+        if media_type not in IMAGES:
+            raise Unsupported(f"images may be JPEG, PNG, GIF or WebP, not {media_type}", param=place)
+        return Bytes(base64=source.base64, media_type=media_type)
 
     # the rest
 
@@ -295,12 +342,12 @@ class Crossing:
         for i, tool in enumerate(self.request.tools):
             path = f"tools[{i}]"
             if tool.builtin is not None or "custom" in tool.native:
-                raise Unsupported(f"{path}: {tool.name} is not a function; Claude cannot call it", param=path)
+                raise Unsupported(f"{tool.name} is not a function; Claude cannot call it", param=path)
             if allowed is not None and tool.name not in allowed:
                 self.lose(path, "left out: not one of the allowed tools")
                 continue
-            for key in tool.native:
-                self.lose(f"{path}.{key}", "the Messages API has no such field")
+            for key, value in tool.native.items():
+                self.lose_native(f"{path}.{key}", value)
             schema = tool.schema
             if schema is not None and "type" not in schema:
                 schema = {"type": "object", **schema}
@@ -310,13 +357,14 @@ class Crossing:
     def _tool_choice(self, tools: bool) -> Fields | None:
         choice, parallel = self.request.tool_choice, self.request.parallel_tool_calls
         if choice is not None and choice.custom:
-            raise Unsupported("tool_choice: the Messages API has no free-form tools", param="tool_choice")
+            raise Unsupported("the Messages API has no free-form tools", param="tool_choice")
         if not tools:
             if choice is not None and choice.kind in ("required", "tool"):
-                raise Unsupported("tool_choice: there are no tools to choose from; send `tools`", param="tool_choice")
+                raise Unsupported("there are no tools to choose from; send `tools`", param="tool_choice")
             return None
         for key in choice.native if choice is not None else ():
-            self.lose(f"tool_choice.{key}", "the Messages API has no such field")
+            if key != "type":  # another word for the same choice
+                self.lose(f"tool_choice.{key}", NO_FIELD)
         if choice is not None and choice.native:
             choice = msgspec.structs.replace(choice, native={})
         return write_choice(choice, False if parallel is False else None)
@@ -333,8 +381,8 @@ class Crossing:
                 self.lose(f"response_format.json_schema.{key}", "the Messages API names no schemas")
         if form.strict is not True:
             self.lose("response_format.json_schema.strict", "Claude keeps to every schema strictly")
-        for key in form.native:
-            self.lose(f"response_format.{key}", "the Messages API has no such field")
+        for key, value in form.native.items():
+            self.lose_native(f"response_format.{key}", value)
         return {"type": "json_schema", "schema": form.schema or {"type": "object"}}
 
     def _reasoning(self, choice: Fields | None) -> tuple[Fields | None, str | None]:
@@ -343,7 +391,11 @@ class Crossing:
         if reasoning is None:
             return None, None
         for key in reasoning.native:
-            self.lose(f"reasoning.{key}", "the Messages API has no such field")
+            self.lose(f"reasoning.{key}", NO_FIELD)
+        if (0, 0) < self.version < (3, 7):
+            if reasoning.effort not in (None, "none") or reasoning.budget is not None:
+                self.lose("reasoning_effort", "the model does not think: Claude 3.7 and newer do")
+            return None, None
         if reasoning.effort == "none" or reasoning.mode == "disabled":
             return {"type": "disabled"}, None
         effort, budget = reasoning.effort, reasoning.budget
@@ -374,16 +426,9 @@ class Crossing:
         if budget < LEAST_BUDGET and self.request.max_tokens is not None:
             self.lose("reasoning_effort", "max_tokens leaves no room for thinking: 2048 at least")
             return None
-        # https://platform.claude.com/docs/en/build-with-claude/extended-thinking#preserving-thinking-blocks
-        for turn in reversed(self.turns):
-            kinds = [turn["content"]] if isinstance(turn["content"], str) else [b["type"] for b in turn["content"]]
-            if turn["role"] == "user" and "tool_result" not in kinds:
-                break
-            if turn["role"] == "assistant" and kinds[0] not in ("thinking", "redacted_thinking"):
-                self.lose(
-                    "reasoning_effort", "the answer under way began without signed thinking, so it goes on without"
-                )
-                return None
+        if answers_unsigned(self.turns):
+            self.lose("reasoning_effort", UNDER_WAY)
+            return None
         return {"type": "enabled", "budget_tokens": max(budget, LEAST_BUDGET)}
 
     def _sampling(self, thinks: bool) -> Fields:
@@ -425,4 +470,4 @@ def _text_of(data: str, place: str) -> str:
     try:
         return base64.b64decode(data, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
-        raise InvalidRequest(f"{place}: the data must be base64 of UTF-8 text", param=place) from None
+        raise InvalidRequest("the data must be base64 of UTF-8 text", param=place) from None

@@ -12,10 +12,12 @@ import msgspec
 
 from headgate.core.errors import GatewayError, ProviderRefused
 from headgate.dialects.anthropic_messages.words import ERRORS, STATUSES
+from headgate.dialects.dialect import message_of
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
-_KEY = re.compile(rb"\b(?:sk|pk|rk)-[A-Za-z0-9_*.-]{6,}")
+_KEY = re.compile(rb"\b(?:sk|pk|rk)-[A-Za-z0-9_*.-]{5,}[A-Za-z0-9_*-]")
+"""Without a full stop at its end, which is the sentence's."""
 _TAGS = re.compile(r"<(?:script|style)\b.*?</(?:script|style)>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 _PLACE = re.compile(r"([a-z_]+(?:\.[a-z0-9_]+)*): ")
 _LONGEST = 500
@@ -74,7 +76,7 @@ def write_error(error: GatewayError, request_id: str, *, streaming: bool) -> byt
     # OpenAI says this of a wrong key and an unknown model too, where the status tells more
     if kind not in STATUSES or kind == "invalid_request_error":
         kind = ERRORS.get(error.status, "api_error" if error.status >= 500 else "invalid_request_error")
-    inner = {"type": kind, "message": error.message, "code": error.code, "origin": error.origin}
+    inner = {"type": kind, "message": message_of(error), "code": error.code, "origin": error.origin}
     if error.param is not None:
         inner["param"] = error.param
     body = _encode({"type": "error", "error": inner, "request_id": request_id})

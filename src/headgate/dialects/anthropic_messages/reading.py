@@ -15,9 +15,9 @@ import msgspec
 from headgate.core.errors import ProviderNonsense
 from headgate.core.events import Citation, Event, Failed, Native, Start, Stop, Text, Thinking, ToolCall, ToolInput, Used
 from headgate.dialects.anthropic_messages.errors import refused
-from headgate.dialects.anthropic_messages.relaying import WholeRelay
-from headgate.dialects.anthropic_messages.words import DIALECT, REASONS, arguments_of, read_usage
-from headgate.dialects.framing import EventStream, is_event_stream
+from headgate.dialects.anthropic_messages.relaying import EVENTS, WholeRelay, refuse_nonsense
+from headgate.dialects.anthropic_messages.words import DIALECT, MADE_UP, REASONS, arguments_of, read_usage
+from headgate.dialects.framing import EventStream, is_event_stream, may_be_error
 
 _KNOWN = frozenset({"id", "type", "role", "content", "model", "stop_reason", "stop_sequence", "usage"})
 _CALL = frozenset({"type", "id", "name", "input"})
@@ -79,11 +79,15 @@ class StreamReader:
                 elif name != b"ping":
                     self._event(content, events)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                if content == b"[DONE]":
+                if content == b"[DONE]" or (self._started and name is not None and name not in EVENTS):
                     continue
                 raise ProviderNonsense(
                     "the provider sent an event that is not what the Messages API promises"
                 ) from None
+        if not (self._started or events):
+            head = self._stream.head
+            if not (is_event_stream(head) or may_be_error(head)):
+                refuse_nonsense(self._stream.rest)
         return events
 
     def end(self) -> list[Event]:
@@ -113,7 +117,8 @@ class StreamReader:
             case "thinking_delta":
                 events.append(Thinking(block=block.number, text=delta.thinking))
             case "signature_delta":
-                events.append(Thinking(block=block.number, signature=delta.signature))
+                if delta.signature != MADE_UP:  # of another gateway like this one
+                    events.append(Thinking(block=block.number, signature=delta.signature))
             case "citations_delta" if delta.citation is not None:
                 events.append(Citation(block=block.number, dialect=DIALECT, value=delta.citation))
             case _:
@@ -289,7 +294,9 @@ def _whole_block(content: dict[str, Any], number: int) -> list[Event]:
             ),
         ]
     if kind == "thinking":
-        return [Thinking(block=number, text=_word(content, "thinking"), signature=_word(content, "signature") or None)]
+        signature = _word(content, "signature")
+        signed = signature if signature != MADE_UP else ""
+        return [Thinking(block=number, text=_word(content, "thinking"), signature=signed or None)]
     if kind == "redacted_thinking":
         return [Thinking(block=number, redacted=_word(content, "data"))]
     if kind == "tool_use":

@@ -13,17 +13,34 @@ from headgate.core.errors import GatewayError, ProviderNonsense
 from headgate.core.usage import Usage
 from headgate.dialects.anthropic_messages.errors import refused
 from headgate.dialects.anthropic_messages.words import read_usage
-from headgate.dialects.framing import Cutter, frames, is_event_stream, read_frame
+from headgate.dialects.framing import Cutter, frames, is_event_stream, may_be_error, read_frame
 
 _DELTA = b"event: content_block_delta\n"
+EVENTS = frozenset(
+    {
+        b"message_start",
+        b"content_block_start",
+        b"content_block_delta",
+        b"content_block_stop",
+        b"message_delta",
+        b"message_stop",
+        b"ping",
+        b"error",
+    }
+)
+"""What the API itself sends; events of other names need not be understood: https://docs.claude.com/en/api/versioning"""
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class _Block(msgspec.Struct, gc=False):
+    """Any object: a client's SDK fails on a block that is none."""
 
 
 class _Message(msgspec.Struct):
     """What a record needs of a whole reply."""
 
     type: str
-    content: list[msgspec.Raw] = []
+    content: list[_Block]
     id: str | None = None
     stop_reason: str | None = None
     usage: dict[str, Any] | None = None
@@ -49,13 +66,14 @@ class _Account:
 class StreamRelay(_Account):
     """Deltas, the great mass, are known by their first bytes and never decoded."""
 
-    __slots__ = ("_begun", "_cut", "_cutter", "_reported")
+    __slots__ = ("_begun", "_cut", "_cutter", "_heard", "_reported")
 
     def __init__(self) -> None:
         super().__init__()
         self._cutter = Cutter()
         self._cut = self._cutter.feed
         self._begun = False
+        self._heard = False
         self._reported: dict[str, Any] = {}
 
     def feed(self, data: bytes) -> bytes:
@@ -65,7 +83,11 @@ class StreamRelay(_Account):
         # a blank line cannot stand inside JSON, so one of them is one frame
         if self.started and whole.startswith(_DELTA) and whole.find(b"\n\n") == len(whole) - 2:
             return whole
-        return self._look(whole) if whole else b""
+        if whole:
+            return self._look(whole)
+        if not (self._begun or is_event_stream(self._cutter.head)):
+            check_start(self._cutter.rest)
+        return b""
 
     def end(self) -> bytes:
         """A reply with its stop reason was at its end: some compatible servers send no message_stop."""
@@ -98,15 +120,16 @@ class StreamRelay(_Account):
         if kind in ("content_block_delta", "content_block_start"):
             self.started = True
         elif kind not in ("content_block_stop", "ping"):
-            self._hear_event(data)
+            self._hear_event(name, data)
 
-    def _hear_event(self, data: bytes) -> None:
+    def _hear_event(self, name: bytes | None, data: bytes) -> None:
         try:
             event = _decode(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            if data == b"[DONE]":
+            if data == b"[DONE]" or (self._heard and name is not None and name not in EVENTS):
                 return
             raise ProviderNonsense("the provider sent an event that is not JSON") from None
+        self._heard = True
         match event.get("type"):
             case "message_start":
                 message = event.get("message")
@@ -157,10 +180,26 @@ def _whole_message(data: bytes) -> _Message:
         message = _decode_message(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         refuse_nonsense(data)
-    if message.type != "message" or b'"content"' not in data:
+    if message.type != "message":
         refuse_nonsense(data)
-        raise ProviderNonsense("the provider's reply is not a message of the Messages API")
     return message
+
+
+def check_start(held: bytes) -> None:
+    """Raises as soon as what came instead of a stream is known: HTML or text at once, JSON when it is whole.
+
+    Called with all that came so far, while not one frame of it is whole.
+    """
+    if is_event_stream(held):
+        return
+    if may_be_error(held):
+        if held.rstrip()[-1:] != b"}":
+            return
+        try:
+            _decode(held)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return  # not all of it is here
+    refuse_nonsense(held)
 
 
 def refuse_nonsense(data: bytes) -> NoReturn:

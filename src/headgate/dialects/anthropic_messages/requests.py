@@ -14,6 +14,7 @@ from headgate.core.chat import (
     Document,
     Image,
     Link,
+    Loss,
     Message,
     NativePart,
     Part,
@@ -31,10 +32,12 @@ from headgate.core.chat import (
     ToolResult,
 )
 from headgate.core.errors import InvalidRequest, Unsupported
-from headgate.dialects.anthropic_messages.words import DIALECT, safe_id
+from headgate.dialects.anthropic_messages.words import DIALECT, MADE_UP, safe_id
 
 Fields = dict[str, Any]
 
+UNSIGNED = "thinking without Anthropic's signature"
+UNDER_WAY = "the answer under way began without signed thinking, so it goes on without"
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
@@ -177,7 +180,8 @@ def _read_source(rest: Fields, path: str) -> Source | None:
 
 
 def _read_thinking_block(rest: Fields, path: str) -> Part:
-    return Thinking(text=_take(rest, "thinking", str, path), signature=_maybe(rest, "signature", str, path))
+    signature = _maybe(rest, "signature", str, path)
+    return Thinking(text=_take(rest, "thinking", str, path), signature="" if signature == MADE_UP else signature)
 
 
 def _read_redacted(rest: Fields, path: str) -> Part:
@@ -355,14 +359,17 @@ def _invalid(path: str, what: str) -> InvalidRequest:
 # --- a request, written ----------------------------------------------------------------------------------------------
 
 
-def write_own(request: ChatRequest) -> Fields:
-    """A request of this dialect: everything as it was, the unknown with the known."""
+def write_own(request: ChatRequest, lost: list[Loss]) -> Fields:
+    """A request of this dialect: everything as it was, the unknown with the known.
+
+    But for thinking whose signature is empty or this gateway's own: the API would refuse it.
+    """
     messages = request.messages
     fields: Fields = {"model": request.model, "max_tokens": request.max_tokens or 0}
     if messages and messages[0].role == "system":
         fields["system"] = _content(messages[0])
         messages = messages[1:]
-    fields["messages"] = [{"role": turn.role, "content": _content(turn), **turn.native} for turn in messages]
+    fields["messages"] = turns = _turns(messages, lost)
     plain = {
         "stream": request.stream or None,
         "temperature": request.temperature,
@@ -371,7 +378,7 @@ def write_own(request: ChatRequest) -> Fields:
         "stop_sequences": request.stop or None,
         "service_tier": request.service_tier,
         "cache_control": write_mark(request.cache),
-        "thinking": _thinking(request.reasoning),
+        "thinking": _thinking(request.reasoning, turns, lost),
         "tool_choice": write_choice(request.tool_choice, request.parallel_tool_calls),
         "tools": [write_tool(tool) for tool in request.tools] or None,
     }
@@ -381,6 +388,38 @@ def write_own(request: ChatRequest) -> Fields:
         fields["metadata"] = {"user_id": request.user, **request.native.get("metadata", {})}
     _put_output(fields, request)
     return fields
+
+
+def _turns(messages: list[Message], lost: list[Loss]) -> list[Fields]:
+    turns: list[Fields] = []
+    for i, turn in enumerate(messages):
+        unsigned = [j for j, part in enumerate(turn.parts) if _unsigned(part)]
+        lost += [Loss(f"messages[{i}].content[{j}]", UNSIGNED) for j in unsigned]
+        if unsigned and len(unsigned) == len(turn.parts):
+            continue  # the API takes no empty turn, and joins the turns around it
+        if unsigned:
+            turn = msgspec.structs.replace(turn, parts=[part for part in turn.parts if not _unsigned(part)])
+        turns.append({"role": turn.role, "content": _content(turn), **turn.native})
+    return turns
+
+
+def _unsigned(part: Part) -> bool:
+    return isinstance(part, Thinking) and part.signature == "" and part.redacted is None
+
+
+def answers_unsigned(turns: list[Fields]) -> bool:
+    """Whether the answer under way (its tools have just run) began without thinking: it cannot go on with a budget.
+
+    https://platform.claude.com/docs/en/build-with-claude/extended-thinking#preserving-thinking-blocks
+    """
+    for turn in reversed(turns):
+        content = turn["content"]
+        kinds = ["text"] if isinstance(content, str) else [block.get("type") for block in content]
+        if turn["role"] == "user" and "tool_result" not in kinds:
+            return False
+        if turn["role"] == "assistant" and (not kinds or kinds[0] not in ("thinking", "redacted_thinking")):
+            return True
+    return False
 
 
 def _put_output(fields: Fields, request: ChatRequest) -> None:
@@ -397,8 +436,11 @@ def _put_output(fields: Fields, request: ChatRequest) -> None:
         fields["output_config"] = config
 
 
-def _thinking(reasoning: Reasoning | None) -> Fields | None:
+def _thinking(reasoning: Reasoning | None, turns: list[Fields], lost: list[Loss]) -> Fields | None:
     if reasoning is None:
+        return None
+    if lost and reasoning.mode == "enabled" and answers_unsigned(turns):
+        lost.append(Loss("thinking", UNDER_WAY))
         return None
     native: Fields = reasoning.native.get("thinking", {})
     if reasoning.mode is None:

@@ -4,7 +4,7 @@
   that goes on after another block began gets a block of its own.
 - `message_start` carries the usage known by then (nothing of an OpenAI upstream), `message_delta` all of it.
 - Arguments that are not a JSON object: streamed as they came, whole as {"invalid_json": the text}; named as lost.
-- Thinking without a signature is a thinking block whose signature is empty; a refusal is text with `stop_reason`
+- Thinking without a signature gets one that this gateway knows again (`MADE_UP`); a refusal is text with `stop_reason`
   refusal; a tool call that ended in "stop" is `tool_use`; other choices than the first are lost.
 - The reply's id is `msg_` and the vendor's own; ids of tool calls stay where they fit the API's pattern.
 """
@@ -35,6 +35,7 @@ from headgate.core.events import (
 from headgate.core.usage import Usage
 from headgate.dialects.anthropic_messages.words import (
     DIALECT,
+    MADE_UP,
     STOP_WORDS,
     arguments_of,
     safe_id,
@@ -65,7 +66,7 @@ class _Writer:
         """Once for each path."""
         if path not in self._named:
             self._named.add(path)
-            self._lost.append(Loss(path=path, why=why))
+            self._lost.append(Loss(path=f"reply.{path}", why=why))
 
     def _mine(self, event: Event) -> bool:
         if event.choice:
@@ -79,7 +80,10 @@ class _Writer:
                 if custom:
                     self.lose("content.input", "free-form input, said as an object with the one field `input`")
             case Citation(dialect=dialect) if dialect != DIALECT:
-                self.lose("choices[0].message.annotations", f"citations of {dialect}")
+                self.lose(
+                    "choices[0].message.annotations",
+                    "the Messages API has no form for them: its citations quote their source",
+                )
                 return False
             case Native(dialect=dialect, name=name) if dialect != DIALECT:
                 self.lose(name, f"only {dialect} knows it")
@@ -140,7 +144,10 @@ class StreamWriter(_Writer):
         self._kind = ""
         self._head = b""
         self._custom = False
+        self._signed = False
         self._arguments: list[str] = []
+        self._complete = False
+        self._changed = False
         self._waiting: dict[int, list[Event]] = {}
 
     def feed(self, events: Sequence[Event]) -> bytes:
@@ -211,11 +218,13 @@ class StreamWriter(_Writer):
             case ToolCall():
                 content = self._call(event)
                 self._arguments = []
+                self._complete = self._changed = False
                 self._custom = event.custom
             case Thinking(redacted=str() as data):
                 content = {"type": "redacted_thinking", "data": data}
             case Thinking():
                 content = {"type": "thinking", "thinking": "", "signature": ""}
+                self._signed = False
             case Native(value=value):
                 content = value
             case _:
@@ -239,12 +248,15 @@ class StreamWriter(_Writer):
                 out += (self._head, _encode(text), b"}}\n\n")
             case ToolInput(json=json) if self._kind == "tool_use":
                 self._arguments.append(json)
+                if written := json.rstrip():
+                    self._complete, self._changed = False, written[-1] == "}"
                 if not self._custom:
                     out += (self._head, _encode(json), b"}}\n\n")
             case Thinking(redacted=None, text=text, signature=signature):
                 if text:
                     out += (self._delta_head("thinking_delta", "thinking"), _encode(text), b"}}\n\n")
                 if signature:
+                    self._signed = True
                     out += (self._delta_head("signature_delta", "signature"), _encode(signature), b"}}\n\n")
             case Citation(value=value):
                 out += (self._delta_head("citations_delta", "citation"), _encode(value), b"}}\n\n")
@@ -255,8 +267,10 @@ class StreamWriter(_Writer):
         """Whether the open block may end. Another call's begin is no sign of it: calls may interleave."""
         if self._kind != "tool_use" or self._custom:
             return True
-        text = "".join(self._arguments)
-        return bool(text.strip()) and arguments_of(text) is not None
+        if self._changed:  # asked again only where the arguments grew to what may be their end
+            self._changed = False
+            self._complete = arguments_of("".join(self._arguments)) is not None
+        return self._complete
 
     def _close(self, out: list[bytes]) -> None:
         if self._open is None:
@@ -268,6 +282,8 @@ class StreamWriter(_Writer):
                 self._custom = False
             else:
                 self._check(arguments)
+        elif self._kind == "thinking" and not self._signed:
+            out += (self._delta_head("signature_delta", "signature"), _encode(MADE_UP), b"}}\n\n")
         stop = b'event: content_block_stop\ndata: {"type":"content_block_stop","index":%d}\n\n' % self._index
         out.append(stop)
         self._open = None
@@ -391,6 +407,8 @@ class WholeWriter(_Writer):
 
     def _finished(self, key: tuple[int, str]) -> dict[str, Any]:
         block = self._blocks[key]
+        if key[1] == "thinking" and not block["signature"]:
+            block["signature"] = MADE_UP
         if key in self._inputs:
             text = "".join(self._inputs[key])
             if key in self._customs:

@@ -15,6 +15,7 @@ from headgate.dialects.openai_chat.requests import NAME, read_request
 from headgate.dialects.openai_chat.writing import StreamWriter, WholeWriter
 
 __all__ = [
+    "foreign",
     "name",
     "paths",
     "read_error",
@@ -35,6 +36,11 @@ paths = ["/v1/chat/completions"]
 upstream_path = "/chat/completions"
 request_headers = frozenset({b"idempotency-key", b"openai-beta"})
 reply_headers = frozenset({b"openai-model", b"openai-processing-ms", b"openai-version"})
+
+
+def foreign(body: bytes) -> bool:
+    """Never: what a reply of another dialect is said as here can be sent back as it is."""
+    return False
 
 
 def wanted(fields: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -5,14 +5,18 @@ What came in this dialect goes out as it came, nulls left out. What came in anot
 - tool results become `tool` messages before the rest of their turn; their images and files move to the user message
   after them, each behind a line that names the call, and the move is reported; a failed result begins with "Error: "
 - a thinking budget becomes `reasoning_effort`: up to 4,096 tokens low, up to 16,384 medium, above high
-- left out and reported: `top_k`, cache marks, thinking and its signatures in the history, citations, what only the
-  other dialect knows
+- thinking in the history that no vendor signed came from a host of this dialect and becomes `reasoning_content`:
+  DeepSeek refuses the history of a tool call without it (https://api-docs.deepseek.com/guides/thinking_mode)
+- a `user_id` of more than 64 characters is sent as its SHA-256; a choice of tools without tools is left out
+- left out and reported: `top_k`, cache marks, signed thinking in the history, citations, what only the other dialect
+  knows
 - refused: tools the provider runs, `mcp_servers`, `container`, more than four stop sequences, files by URL or by
   another provider's id, a last message of the assistant that is to be continued
 """
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import msgspec
@@ -42,6 +46,7 @@ from headgate.core.chat import (
     ToolCall,
     ToolChoice,
     ToolResult,
+    fold,
 )
 from headgate.core.errors import Unsupported
 from headgate.dialects.openai_chat.requests import (
@@ -57,9 +62,14 @@ from headgate.dialects.openai_chat.requests import (
 
 LOW, MEDIUM = 4096, 16_384
 """Thinking budgets (tokens) up to which the effort is low and medium."""
+LONGEST_USER = 64
+"""Characters of `user`: what OpenAI gives for `safety_identifier`, which replaces it; hosts refuse more than 128."""
 MEANINGFUL = frozenset({"mcp_servers", "container"})
 """Fields of other dialects without which a request would mean something else."""
 _SAME = ("temperature", "top_p", "frequency_penalty", "presence_penalty", "seed", "n", "logprobs", "top_logprobs")
+NO_MARKS = "not needed: OpenAI caches long prompts by itself"
+_HOLDERS = frozenset({"metadata", "output_config", "output_format", "source", "thinking"})
+"""Objects that are carried but for the fields named as native."""
 _TIERS = {"standard_only": "default"}
 _OWN_TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
 _encode = msgspec.json.Encoder().encode
@@ -68,7 +78,8 @@ _encode = msgspec.json.Encoder().encode
 def write_request(request: ChatRequest, lost: list[Loss]) -> bytes:
     """The request as a body of Chat Completions. Raises Unsupported."""
     own = request.dialect == NAME
-    write = _Own(request) if own else _Crossing(request, lost)
+    said: list[Loss] = []
+    write = _Own(request) if own else _Crossing(request, said)
     fields: dict[str, Any] = {"model": request.model, "messages": write.messages()}
     for name in _SAME:
         value = getattr(request, name)
@@ -88,6 +99,7 @@ def write_request(request: ChatRequest, lost: list[Loss]) -> bytes:
     if request.format is not None:
         fields["response_format"] = _format(request.format, own)
     write.rest(fields)
+    lost += fold(said)
     return _encode(fields)
 
 
@@ -296,9 +308,15 @@ class _Crossing:
         self._lost.append(Loss(path, why))
 
     def _lose_native(self, native: Native, path: str) -> None:
+        """What only the other dialect knows; of an object that is carried, each of the fields that are not."""
         for key, value in native.items():
-            if value not in (None, {}, []):
-                self._lose(f"{path}.{key}")
+            where = f"{path}.{key}" if path else key
+            if key == "cache_control":
+                self._lose(where, NO_MARKS)
+            elif key in _HOLDERS and isinstance(value, dict):
+                self._lose_native(value, where)
+            elif value not in (None, {}, []):
+                self._lose(where)
 
     def messages(self) -> list[dict[str, Any]]:
         """Paths are in the client's terms: a leading system message is its `system` field."""
@@ -331,6 +349,10 @@ class _Crossing:
                 case Text():
                     texts.append(part)
                     self._lose_marks(part, where)
+                case Thinking(signature=None | "", redacted=None):  # of a host of this dialect: DeepSeek wants it back
+                    if part.text:
+                        entry["reasoning_content"] = entry.get("reasoning_content", "") + part.text
+                    self._lose_marks(part, where)
                 case Thinking():
                     self._lose(where, "Chat Completions does not take reasoning back")
                 case Refusal():
@@ -347,6 +369,8 @@ class _Crossing:
                     )
         if texts:
             entry["content"] = self._texts(texts)
+        elif not entry.keys() & {"tool_calls", "refusal"}:
+            entry["content"] = ""  # null needs one of these beside it
         return entry
 
     def _turn(self, message: Message, path: str) -> list[dict[str, Any]]:
@@ -354,8 +378,9 @@ class _Crossing:
         entries: list[dict[str, Any]] = []
         moved: list[dict[str, Any]] = []
         content: list[dict[str, Any]] = []
+        within = path if path == "system" else f"{path}.content"
         for place, part in enumerate(message.parts):
-            where = f"{path}.content[{place}]"
+            where = f"{within}[{place}]"
             if isinstance(part, ToolResult):
                 entries.append(self._result(part, where, moved))
                 self._lose_marks(part, where)
@@ -403,7 +428,7 @@ class _Crossing:
 
     def _lose_marks(self, part: Part, path: str) -> None:
         if part.cache is not None:
-            self._lose(f"{path}.cache_control", "OpenAI caches without marks")
+            self._lose(f"{path}.cache_control", NO_MARKS)
         if isinstance(part, Text) and part.citations:
             self._lose(f"{path}.citations", "Chat Completions does not take citations back")
         self._lose_native(part.native, path)
@@ -420,17 +445,21 @@ class _Crossing:
             case Audio(source=Bytes(base64=data, media_type=media)):
                 format = part.format or (media or "").removeprefix("audio/").removeprefix("x-").replace("mpeg", "mp3")
                 return {"type": "input_audio", "input_audio": {"data": data, "format": format}}
-            case Image() | Audio():
+            case Image():
                 raise Unsupported(
-                    "Chat Completions takes this only as base64 data or, for images, by URL: a file id of another "
-                    "provider means nothing there",
+                    "Chat Completions takes an image as base64 data or by URL; a file id of another provider means "
+                    "nothing there",
                     param=path,
                 )
+            case Audio():
+                raise Unsupported("Chat Completions takes audio as base64 data only", param=path)
+            case NativePart(value={"type": "image" | "document" as kind}):
+                raise Unsupported(f"Chat Completions takes no {kind} given like this; send it as base64", param=path)
             case Refusal() | Thinking():
                 return {"type": "text", "text": part.text}
             case _:
                 kind = part.value.get("type") if isinstance(part, NativePart) else type(part).__name__
-                raise Unsupported(f"Chat Completions cannot say a block of type {kind!r} here", param=path)
+                raise Unsupported(f"Chat Completions has no block of type {kind!r}; leave it out", param=path)
 
     def _document(self, part: Document, path: str) -> dict[str, Any]:
         if part.context is not None:
@@ -459,7 +488,7 @@ class _Crossing:
                 param=path,
             )
         if tool.cache is not None:
-            self._lose(f"{path}.cache_control", "OpenAI caches without marks")
+            self._lose(f"{path}.cache_control", NO_MARKS)
         self._lose_native(tool.native, path)
         return {"type": "function", "function": _function(tool, {})}
 
@@ -468,6 +497,12 @@ class _Crossing:
         request = self._request
         self._refuse(request)
         self._lose_fields(request)
+        if not request.tools:  # refused where there are none to choose from
+            fields.pop("tool_choice", None)
+            fields.pop("parallel_tool_calls", None)
+        if request.user is not None and len(request.user) > LONGEST_USER:
+            fields["user"] = hashlib.sha256(request.user.encode()).hexdigest()
+            self._lose("metadata.user_id", f"longer than {LONGEST_USER} characters: its SHA-256 is sent instead")
         if request.stop:
             fields["stop"] = request.stop
         if request.max_tokens is not None:
@@ -478,7 +513,6 @@ class _Crossing:
             self._reasoning(request.reasoning, fields)
         if request.stream:
             fields["stream"] = True
-            fields["stream_options"] = {"include_usage": True}
 
     @staticmethod
     def _refuse(request: ChatRequest) -> None:
@@ -493,16 +527,16 @@ class _Crossing:
             )
 
     def _lose_fields(self, request: ChatRequest) -> None:
-        for key in request.native:
-            self._lose(key)
+        self._lose_native(request.native, "")
         if request.top_k is not None:
             self._lose("top_k")
         if request.cache is not None:
-            self._lose("cache_control", "OpenAI caches without marks")
+            self._lose("cache_control", NO_MARKS)
         if request.tool_choice is not None:
             self._lose_native(request.tool_choice.native, "tool_choice")
         if request.format is not None:
-            self._lose_native(request.format.native, "output_format")
+            native = request.format.native
+            self._lose_native(native, "" if "output_format" in native else "output_config.format")
 
     def _tier(self, tier: str, fields: dict[str, Any]) -> None:
         tier = _TIERS.get(tier, tier)
@@ -523,4 +557,4 @@ class _Crossing:
             fields["reasoning_effort"] = effort
         if reasoning.display is not None:
             self._lose("thinking.display")
-        self._lose_native(reasoning.native, "thinking")
+        self._lose_native(reasoning.native, "")

@@ -12,12 +12,14 @@ from typing import Any
 import msgspec
 
 from headgate.core.errors import GatewayError, ProviderRefused
+from headgate.dialects.dialect import message_of
 
 _OWN_TYPES = frozenset({"invalid_request_error", "server_error", "insufficient_quota", "requests", "tokens"})
 _TYPES = {429: "requests"}
 _CODES = {401: "invalid_api_key", 429: "rate_limit_exceeded"}
 _TITLE = re.compile(r"<title[^>]*>\s*(.*?)\s*</title>", re.IGNORECASE | re.DOTALL)
-_KEY = re.compile(rb"\b(?:sk|gsk|xai|pplx|csk|nvapi|rk|pk)[-_][A-Za-z0-9_.*-]{6,}")
+_KEY = re.compile(rb"\b(?:sk|gsk|xai|pplx|csk|nvapi|rk|pk)[-_][A-Za-z0-9_.*-]{5,}[A-Za-z0-9_*-]")
+"""Without a full stop at its end, which is the sentence's."""
 _LONGEST = 2000
 """Characters of a message that is not the provider's own field."""
 
@@ -109,6 +111,6 @@ def write_error(error: GatewayError, request_id: str, *, streaming: bool) -> byt
             code = error.vendor_code
         else:
             code = error.vendor_code or _CODES.get(status) or error.kind or error.code
-    fields = {"message": error.message, "type": kind, "param": error.param, "code": code}
+    fields = {"message": message_of(error), "type": kind, "param": error.param, "code": code}
     body = encode({"error": fields})
     return b"data: " + body + b"\n\n" if streaming else body

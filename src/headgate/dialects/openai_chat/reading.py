@@ -29,7 +29,7 @@ from headgate.core.events import (
     Used,
 )
 from headgate.core.usage import Usage
-from headgate.dialects.framing import EventStream, is_event_stream
+from headgate.dialects.framing import LIMIT, EventStream, is_event_stream, may_be_error
 from headgate.dialects.openai_chat.errors import inside
 from headgate.dialects.openai_chat.requests import NAME
 
@@ -130,6 +130,14 @@ def _object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def _scores(logprobs: Any, kind: str) -> list[dict[str, Any]] | None:
+    """The entries of the tokens; None where there are none, or something else."""
+    found = logprobs.get(kind) if type(logprobs) is dict else None
+    if type(found) is not list or not found:
+        return None
+    return found if all(type(entry) is dict for entry in found) else None
+
+
 def read_usage(raw: dict[str, Any]) -> Usage:
     """OpenAI's `usage`, whose totals include the details, as disjoint classes.
 
@@ -147,6 +155,8 @@ def read_usage(raw: dict[str, Any]) -> Usage:
         usage.output += excess
     elif excess > 0 and excess == number(audio):
         usage.input += excess
+    elif excess > 0 and prompt and not (ins or outs):  # gateways before Gemini count its thoughts in the total alone
+        usage.reasoning = excess
     cached = (ins.get("cached_tokens") if type(ins) is dict else None) or raw.get("prompt_cache_hit_tokens")
     if cached:  # the second name is DeepSeek's
         usage.cache_read = min(number(cached), usage.input)
@@ -177,13 +187,6 @@ def read_usage(raw: dict[str, Any]) -> Usage:
     if sources := number(raw.get("num_sources_used")):  # xAI's live search
         usage.server_tools = {**usage.server_tools, "num_sources_used": sources}
     return usage
-
-
-def _server_tools(raw: dict[str, Any]) -> dict[str, int]:
-    """Calls the provider made itself: OpenRouter's searches, the sources of xAI's live search."""
-    tools = _object(raw.get("server_tool_use_details") or raw.get("server_tool_use"))
-    counts = {key: number(value) for key, value in {**tools, "num_sources_used": raw.get("num_sources_used")}.items()}
-    return {key: count for key, count in counts.items() if count}
 
 
 def _take(usage: Usage, whole: str, parts: Iterable[tuple[str, Any]]) -> None:
@@ -262,7 +265,9 @@ class Reader:
                 self._close(events)
             else:
                 self._chunk(read_chunk(payload), payload, events)
-        if not (self._started or self._done) and not events:
+        if not (self._started or self._done or events or is_event_stream(head := self._stream.head)) and (
+            head.lstrip()[:1] != b"{" or data.rstrip()[-1:] == b"}"  # JSON is looked at where it may be whole
+        ):
             check_start(self._stream.rest)
         return events
 
@@ -322,14 +327,14 @@ class Reader:
         self._started = True
         self._id = chunk.id if isinstance(chunk.id, str) else ""
         tier = chunk.service_tier
-        native = {} if tier in (None, "default") else {"service_tier": tier}
+        native = {"service_tier": tier} if type(tier) is str and tier != "default" else {}
         model = chunk.model if isinstance(chunk.model, str) else ""
         events.append(Start(id=self._id, model=model, created=number(chunk.created), native=native))
 
     def _delta(self, index: int, state: _Open, delta: Delta, logprobs: Any, events: list[Event]) -> None:
         """The order is that of a whole message: reasoning, text, refusal, tool calls, and what goes with them."""
         content = delta.content
-        scores = logprobs.get("content") if type(logprobs) is dict else None
+        scores = _scores(logprobs, "content") if logprobs else None
         thought = delta.reasoning_content or delta.reasoning
         if thought and type(thought) is str:
             events.append(Thinking(text=thought, choice=index, block=state.piece("thinking")))
@@ -339,7 +344,7 @@ class Reader:
         elif content or scores:
             self._parts(index, state, content, scores, events)
         if delta.refusal or type(logprobs) is dict:
-            scores = _object(logprobs).get("refusal") or None
+            scores = _scores(logprobs, "refusal")
             if delta.refusal or scores:
                 block = state.piece("refusal")
                 events.append(Refusal(text=delta.refusal or "", logprobs=scores, choice=index, block=block))
@@ -446,19 +451,23 @@ class Reader:
             events.append(Stop(reason=reason, vendor=state.finish, choice=index))
 
 
-def check_start(rest: bytes) -> None:
-    """Raises ProviderNonsense, or the error a JSON body holds, when a stream begins like anything else."""
+def check_start(rest: bytes, limit: int = LIMIT) -> None:
+    """Raises ProviderNonsense, or the error a JSON body holds, when a stream begins like anything else.
+
+    JSON of up to `limit` bytes is waited for.
+    """
     if is_event_stream(rest):
         return
-    if rest[:1] == b"{":
-        try:
-            value = _decode(rest)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return  # not all of it is here
-        if _object(value).get("error"):
-            raise inside(value, rest)
+    if not may_be_error(rest, limit):
+        raise nonsense(rest, "not an event stream")
+    if rest.rstrip()[-1:] != b"}":
+        return  # not all of it is here
+    try:
+        value = _decode(rest)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return
-    raise nonsense(rest, "not an event stream")
+    if _object(value).get("error"):
+        raise inside(value, rest)
 
 
 def read_whole(body: bytes) -> Chunk:
@@ -468,4 +477,8 @@ def read_whole(body: bytes) -> Chunk:
         if chunk.error:
             raise inside(_decode(body), body)
         raise nonsense(body, "no choices")
+    # Azure leaves the message out where its filter took the answer:
+    # https://learn.microsoft.com/en-us/azure/ai-foundry/openai/concepts/content-filter
+    if any(choice.message is None and choice.finish_reason != "content_filter" for choice in chunk.choices):
+        raise nonsense(body, "a choice without a message")
     return chunk

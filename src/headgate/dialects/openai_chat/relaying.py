@@ -2,7 +2,9 @@
 
 The gateway asks every stream for its usage. Where the client did not, what that added is taken out again: the chunk
 that has only the usage, and `"usage":null` in all others
-(https://platform.openai.com/docs/api-reference/chat/create#chat-create-stream_options).
+(https://platform.openai.com/docs/api-reference/chat/create#chat-create-stream_options). That is found by its bytes as
+long as there are no more of them than frames: one in a frame is taken for the chunk's own, also where a host that
+says none of the chunk says it of something inside a choice.
 """
 
 from __future__ import annotations
@@ -10,9 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from headgate.core.errors import GatewayError, ProviderNonsense
+from headgate.core.errors import GatewayError, InvalidRequest, ProviderNonsense
 from headgate.core.usage import Usage
-from headgate.dialects.framing import Cutter, frames, is_event_stream, read_frame
+from headgate.dialects.dialect import decode as decode_strictly
+from headgate.dialects.dialect import patch
+from headgate.dialects.framing import LONGEST_ERROR, Cutter, frames, is_event_stream, read_frame
 from headgate.dialects.openai_chat.errors import decode, inside
 from headgate.dialects.openai_chat.reading import Chunk, check_start, nonsense, read_chunk, read_usage, read_whole
 
@@ -48,6 +52,12 @@ class WholeRelay:
         return b""
 
 
+def choices_of(request: Mapping[str, Any]) -> int:
+    """How many choices a request asks for; 1 where it says nothing that makes sense."""
+    asked = request.get("n")
+    return int(asked) if isinstance(asked, int | float) and asked > 1 else 1
+
+
 class StreamRelay:
     """A stream. Its chunks are decoded only until the answer begins, and where their bytes say there is news."""
 
@@ -60,6 +70,7 @@ class StreamRelay:
         "_null",
         "_seen",
         "_strip",
+        "_wanted",
         "_watch",
         "complete",
         "failed",
@@ -72,7 +83,8 @@ class StreamRelay:
     def __init__(self, request: Mapping[str, Any]) -> None:
         options = request.get("stream_options")
         self._strip = not (isinstance(options, Mapping) and options.get("include_usage") is True)
-        self._many = request.get("n") not in (None, 1)
+        self._wanted = choices_of(request)
+        self._many = self._wanted > 1
         self._watch = True
         self._begun = False
         self._style(b"")
@@ -92,8 +104,8 @@ class StreamRelay:
         if self._cutter.held or not data.endswith(b"\n\n"):
             data = self._cutter.feed(data)
             if not data:
-                if not self._begun:
-                    check_start(self._cutter.rest)
+                if not (self._begun or is_event_stream(self._cutter.head)):
+                    check_start(self._cutter.rest, LONGEST_ERROR)
                 return data
         find, count = data.find, data.count  # `in` takes twice as long, and this runs for every frame
         usage = count(b'"usage"')
@@ -102,7 +114,7 @@ class StreamRelay:
             or find(b"[DONE]") >= 0
             or find(b'"error"') >= 0
             or count(b'"finish_reason"') != count(self._going_on)
-            or (usage and usage != count(self._null))
+            or (usage and (usage != count(self._null) or (self._strip and usage > count(b"\n\n"))))
         ):
             return self._look(data)
         if usage and self._strip:
@@ -126,7 +138,8 @@ class StreamRelay:
             check_start(rest)
             if rest[:1] == b"{":
                 raise nonsense(rest, "a stream was asked for")
-        if self._seen and (rest in (b"data: [DONE]", b"data:[DONE]") or self._seen == self._finished):
+        finished = self._seen == self._finished and len(self._finished) >= self._wanted
+        if self._seen and (finished or rest in (b"data: [DONE]", b"data:[DONE]")):
             self.complete = True
             return _DONE
         return b""
@@ -167,8 +180,23 @@ class StreamRelay:
         if self._strip:
             if self.usage is not None and not chunk.choices and isinstance(chunk.usage, dict) and not chunk.error:
                 return b""
-            return frame.replace(self._null, b"")
+            return self._without_null(frame, payload)
         return frame
+
+    def _without_null(self, frame: bytes, payload: bytes) -> bytes:
+        """The frame without the `"usage":null` that stands beside its choices, wherever that is."""
+        named = frame.count(b'"usage"')
+        if named == 0:
+            return frame
+        if named == 1 and frame.find(self._null) >= 0:
+            return frame.replace(self._null, b"")
+        try:
+            fields = decode_strictly(payload)
+        except InvalidRequest:
+            return frame
+        if fields.get("usage", 0) is not None:
+            return frame
+        return frame.replace(payload, patch(payload, {"usage": None}, fields))
 
     def _hear(self, chunk: Chunk, payload: bytes) -> None:
         if self.id is None and isinstance(chunk.id, str) and chunk.id:

@@ -333,7 +333,7 @@ def _allowed(inner: dict[str, Any]) -> ToolChoice:
 
 def _message(entry: dict[str, Any], path: str, place: int) -> Message:
     role = entry.get("role")
-    if role not in ROLES:
+    if type(role) is not str or role not in ROLES:
         raise wrong(path + ".role", "one of " + ", ".join(sorted(ROLES)), role)
     name = _optional(entry, "name", str, path + ".")
     content = entry.get("content")

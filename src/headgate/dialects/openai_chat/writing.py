@@ -197,6 +197,8 @@ class Writer:
             return event.vendor or "stop"
         if event.sequence is not None:
             self._lose("stop_sequence", "Chat Completions does not say which sequence was met")
+        for key in event.native:
+            self._lose(key, "Chat Completions has no such field")
         if event.reason == "pause":
             self._lose("stop_reason", "said as stop: Chat Completions has no pause")
         if event.reason == "tool_use" and self._legacy:
@@ -208,6 +210,17 @@ class Writer:
             self._lose("thinking.signature", "Chat Completions has no field for it")
         if event.redacted is not None:
             self._lose("redacted_thinking", "Chat Completions has no field for it")
+
+    def _lose_native(self, event: Native) -> None:
+        """What only another dialect knows: a block of content by its type, a call's further fields by their names."""
+        kind = event.value.get("type") if isinstance(event.value, dict) else None
+        names = [event.name]
+        if event.name == "content_block" and isinstance(kind, str):
+            names = [f"content.{kind}"]
+        elif event.name == "tool_use" and isinstance(event.value, dict):
+            names = [f"content.tool_use.{key}" for key in event.value]
+        for name in names:
+            self._lose(name, f"only {event.dialect} knows it")
 
     def _lose(self, path: str, why: str) -> None:
         if path not in self._told:
@@ -336,7 +349,7 @@ class StreamWriter(Writer):
 
     def _say_native(self, event: Native, out: list[bytes]) -> None:
         if event.dialect != NAME:
-            self._lose(event.name, f"only {event.dialect} knows it")
+            self._lose_native(event)
         elif event.name in TOP_NATIVES:
             extra = b',"%b":%b' % (event.name.encode(), _encode(event.value))
             self._delta(event.choice, b"{}", out, _OPEN + extra + self._null)
@@ -429,7 +442,7 @@ class WholeWriter(Writer):
 
     def _hear_native(self, state: _Written, event: Native) -> None:
         if event.dialect != NAME:
-            self._lose(event.name, f"only {event.dialect} knows it")
+            self._lose_native(event)
             return
         into = self._top if event.name in TOP_NATIVES else state.native
         old = into.get(event.name)

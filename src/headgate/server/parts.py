@@ -1,0 +1,251 @@
+"""What one serving process is made of: journal, counters, upstream client, and the snapshot in force."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import headgate
+from headgate.config import admin_key
+from headgate.config.load import Loaded
+from headgate.config.problems import ConfigError
+from headgate.config.schema import Config
+from headgate.core import plugin
+from headgate.core.errors import GatewayError, RequestError
+from headgate.core.ids import Ids
+from headgate.core.plugin import PluginNotFound
+from headgate.core.record import Record
+from headgate.journal.journal import Journal
+from headgate.runtime import Gateway, Ports, build
+from headgate.server import finished
+from headgate.server.app import App, Page
+from headgate.server.health import Live, Ready
+from headgate.server.health import Metrics as MetricsPage
+from headgate.server.lifecycle import Lifecycle, Service
+from headgate.server.models import PATH as MODELS_PATH
+from headgate.server.models import Models
+from headgate.server.refusals import Headers, Limits
+from headgate.server.respond import identity
+from headgate.telemetry import logs, workers
+from headgate.telemetry.exposition import Exposition
+from headgate.telemetry.metrics import Metrics, Read
+from headgate.upstream.client import Client
+
+log = logging.getLogger("headgate.server")
+
+SECTIONS = ("server", "journal", "upstream", "log")
+"""What is made once from these settings stays as it is made, but for the ones of LIVE; all other settings are live."""
+LIVE = frozenset({"server.compression", "server.max_reply_bytes", "server.trusted_proxies", "log.level"})
+
+
+class OfWorker(logging.Filter):
+    """Lets all entries pass, with the number of the worker that writes them."""
+
+    def __init__(self, worker: int) -> None:
+        super().__init__()
+        self.worker = worker
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.worker = self.worker
+        return True
+
+
+class Parts:
+    """One process's parts, and the snapshot in force; `gateway` is swapped whole when the configuration changes."""
+
+    def __init__(self, loaded: Loaded, lifecycle: Lifecycle) -> None:
+        self.loaded = self.started_with = loaded
+        self.lifecycle = lifecycle
+        config = loaded.config
+        self.logs = logs.start(config.log.level, form=config.log.format or "auto", secrets=loaded.secrets)
+        if config.server.workers > 1:
+            for handler in logging.getLogger().handlers:
+                handler.addFilter(OfWorker(lifecycle.worker))
+        self.next_id = Ids()
+        self.journal = Journal(
+            config.data_dir / "journal",
+            worker=lifecycle.worker,
+            segment_bytes=config.journal.segment_bytes,
+            max_bytes=config.journal.max_bytes,
+            buffer_bytes=config.journal.buffer_bytes,
+            fsync=config.journal.fsync,
+            on_trouble=log.log,
+        )
+        self.upstream = Client(
+            ca_file=str(config.upstream.ca_file) if config.upstream.ca_file else None,
+            max_connections_per_origin=config.upstream.max_connections,
+        )
+        self.metrics = Metrics(worker=lifecycle.worker, pid=os.getpid(), models=config.models)
+        self.gateway = self._build(loaded)
+
+    async def start(self) -> Service:
+        config = self.loaded.config
+        together = config.server.workers > 1
+        self.shared = workers.Workers(config.data_dir / "run", self.metrics) if together else None
+        pages = self._pages(config)
+        app = App(self, pages, worker=self.lifecycle.worker)
+        self.metrics.watch(self._watched(app))
+        admin_pages = {**self._probes(), b"/metrics": MetricsPage(self._render)}
+        return Service(
+            app=app,
+            limits=_limits(config),
+            refuse=self._refuse,
+            on_refused=self._on_refused,
+            next_id=self.next_id,
+            faces={"admin": App(self, admin_pages, worker=self.lifecycle.worker, only_pages=True)},
+            reload=self._reload,
+            watch=self._files(),
+            close=self._close,
+        )
+
+    def _build(self, loaded: Loaded) -> Gateway:
+        """Raises ValueError when a part of the configuration cannot be made."""
+        digest = admin_key.read(loaded.config.data_dir, os.environ)
+        try:
+            return build(loaded.config, Ports(self.journal, self.metrics, self.upstream), digest)
+        except PluginNotFound as error:
+            raise ValueError(str(error)) from error
+
+    def _probes(self) -> dict[bytes, Page]:
+        return {b"/livez": Live(), b"/readyz": Ready(self._why_not)}
+
+    def _pages(self, config: Config) -> dict[bytes, Page]:
+        models = Models(self, time.time())
+        pages: dict[bytes, Page] = {MODELS_PATH: models, MODELS_PATH + b"/": models, **self._probes()}
+        access = config.server.metrics_access
+        if access != "off" and config.server.admin is None:
+            pages[b"/metrics"] = MetricsPage(self._render, self if access == "key" else None)
+        return pages
+
+    def _render(self) -> bytes:
+        return Exposition(self.metrics, version=headgate.__version__, workers=self.shared).render()[0]
+
+    def _why_not(self) -> str | None:
+        if self.lifecycle.state != "ready":
+            return self.lifecycle.state
+        return "records cannot be kept" if self.journal.full else None
+
+    def _watched(self, app: App) -> Mapping[str, Read]:
+        journal = self.journal
+        return {
+            "headgate_in_flight": lambda: app.running,
+            "headgate_upstream_connections": self._connections,
+            "headgate_upstream_connections_opened": self._opened,
+            "headgate_journal_backlog_records": lambda: journal.backlog_records,
+            "headgate_journal_backlog_bytes": lambda: journal.backlog_bytes,
+            "headgate_journal_segments": lambda: journal.segments,
+            "headgate_journal_bytes": lambda: journal.disk_bytes,
+            "headgate_journal_deleted_records": lambda: journal.deleted_records,
+            "headgate_config_loaded_timestamp_seconds": lambda: self.metrics.loaded,
+        }
+
+    def _connections(self) -> dict[tuple[str, ...], float]:
+        found: dict[tuple[str, ...], float] = {}
+        for origin, stats in self.upstream.stats().items():
+            name = f"{origin.scheme}://{origin.host}:{origin.port}"
+            found[name, "idle"] = stats.idle
+            found[name, "in_use"] = stats.in_use
+        return found
+
+    def _opened(self) -> dict[tuple[str, ...], float]:
+        return {
+            (f"{origin.scheme}://{origin.host}:{origin.port}",): stats.opened
+            for origin, stats in self.upstream.stats().items()
+        }
+
+    def _plugins(self) -> list[str]:
+        config = self.loaded.config
+        return [
+            *(stage.use for stage in config.stages),
+            *(model.policy for model in config.models.values()),
+            *(provider.kind for provider in config.providers.values()),
+            *config.dialects,
+        ]
+
+    def _files(self) -> list[Path]:
+        """What a change of is a reason to reload: the configuration, its secrets, the plug-ins, the admin key."""
+        plugins = (module.__file__ for module in plugin.modules(self._plugins()).values())
+        config = self.loaded.config
+        return sorted({*self.loaded.files, config.data_dir / admin_key.FILE, *(Path(file) for file in plugins if file)})
+
+    async def _reload(self) -> Sequence[Path]:
+        """Read the configuration anew and put it in force; raises ValueError and leaves all as it was if it is bad."""
+        try:
+            plugin.forget(self._plugins())
+            loaded = await asyncio.to_thread(self.loaded.again, os.environ)
+            gateway = self._build(loaded)
+        except (ConfigError, ValueError, OSError) as error:
+            self.metrics.reloaded(applied=False)
+            raise ValueError(str(error)) from error
+        for name in _waiting(self.started_with.config, loaded.config):
+            log.warning("%s has changed; it takes effect at the next start", name)
+        logging.getLogger().setLevel(loaded.config.log.level.upper())
+        self.logs.redact.know(loaded.secrets)
+        self.loaded, self.gateway = loaded, gateway
+        self.metrics.configured(loaded.config.models)
+        self.metrics.reloaded(applied=True)
+        for warning in loaded.warnings:
+            log.warning("%s", warning)
+        log.info("the configuration was reloaded")
+        return self._files()
+
+    def _refuse(self, status: int, code: str, message: str, path: str | None, id: str) -> tuple[Headers, bytes]:
+        """A refusal by the HTTP server, in the dialect of the path."""
+        error = RequestError(message) if status < 500 else GatewayError(message)
+        error.status, error.code = status, code
+        face = self.gateway.face_like((path or "").encode("utf-8", "surrogateescape"), ())
+        return identity(face, id), face.write_error(error, id, streaming=False)
+
+    def _on_refused(self, path: str | None, client: str | None, status: int, code: str, id: str) -> None:
+        """The record of a request that did not get as far as the chain."""
+        if path is None:
+            return
+        record = Record(
+            id=id, time=time.time(), client=client, path=path[:200], status=status, error=code,
+            origin="gateway", ending="refused", worker=self.lifecycle.worker,
+        )  # fmt: skip
+        try:
+            self.journal.append(record)
+        except GatewayError as error:
+            log.warning("a refusal was not recorded: %s", error.message)
+        self.metrics.count(record)
+        finished.tell(record)
+
+    async def _close(self) -> None:
+        await self.upstream.close()
+        if self.shared is not None:
+            self.shared.close()
+        self.journal.close()
+        if self.started_with.config.server.workers == 1:  # of more, the parent says when the last one has
+            log.info("stopped")
+        self.logs.stop()
+
+
+def _waiting(started: Config, now: Config) -> list[str]:
+    """Settings that are not what the process was started with, and that a reload does not change."""
+    found = ["data_dir"] if now.data_dir != started.data_dir else []
+    for section in SECTIONS:
+        before, after = getattr(started, section), getattr(now, section)
+        names = (name for name in type(after).model_fields if getattr(before, name) != getattr(after, name))
+        found += [dotted for name in names if (dotted := f"{section}.{name}") not in LIVE]
+    return found
+
+
+def _limits(config: Config) -> Limits:
+    server = config.server
+    return Limits(
+        header_timeout=server.header_timeout,
+        body_idle_timeout=server.body_idle_timeout,
+        min_body_rate=server.min_body_rate,
+        write_timeout=server.write_timeout,
+        keep_alive=server.keep_alive,
+        max_header_bytes=server.max_header_bytes,
+        max_headers=server.max_headers,
+        max_connections=server.max_connections,
+        max_requests=server.max_requests,
+        max_body_bytes=server.max_body_bytes,
+    )
