@@ -12,3 +12,11 @@ def test_where_it_is_asked():
     assert b"host: api.groq.com" in lines
     assert b"authorization: Bearer gsk_0123456789" in lines
     assert groq.dialect_for(anthropic_messages) is openai_chat
+
+
+def test_reasoning_of_earlier_turns_is_left_out():
+    turns = [{"role": "assistant", "content": "b", "reasoning_content": "a"}, {"role": "user", "content": "c"}]
+    groq = Groq("groq", ProviderSettings())
+    assert groq.adjust({"messages": turns}) == {"messages": [{"role": "assistant", "content": "b"}, turns[1]]}
+    assert groq.adjust({"messages": turns[1:]}) == {}
+    assert groq.adjust({"messages": "odd"}) == {}

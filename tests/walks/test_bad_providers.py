@@ -354,11 +354,18 @@ def test_nonsense_instead_of_a_stream_is_an_honest_error(gateway, upstream, name
             assert said is None or said in answer.json()["error"]["message"]
 
 
-@pytest.mark.parametrize("kind", ["application/json", "text/plain", "text/html; charset=utf-8", ""])
+@pytest.mark.parametrize("kind", ["application/json", "text/plain", "text/html; charset=utf-8"])
 def test_a_stream_of_another_content_type_is_refused(gateway, upstream, kind):
     for face, spoken in WAYS:
         upstream.script = (chunked_head(content_type=kind), *sse_reply(EVENTS[spoken])[1:])
         check_failed(gateway, face, call(gateway, face, spoken, stream=True), statuses=[502], code="provider_bad_reply")
+
+
+@pytest.mark.parametrize("kind", ["", "Text/Event-Stream", "text/event-stream;charset=UTF-8"])
+def test_a_stream_is_known_however_its_type_is_written(gateway, upstream, kind):
+    for face, spoken in WAYS:
+        upstream.script = (chunked_head(content_type=kind), *sse_reply(EVENTS[spoken])[1:])
+        assert call(gateway, face, spoken, stream=True).status == 200
 
 
 @pytest.mark.parametrize("stream", [False, True])

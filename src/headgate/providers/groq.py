@@ -1,6 +1,6 @@
 """Groq: https://console.groq.com/docs/openai."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from headgate.providers.provider import Provider
 
@@ -9,3 +9,17 @@ class Groq(Provider):
     base_url = "https://api.groq.com/openai/v1"
     env_key: ClassVar[str | None] = "GROQ_API_KEY"
     sample_model: ClassVar[str | None] = "llama-3.3-70b-versatile"
+
+    def adjust(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """`reasoning_content` of earlier turns is left out: Groq answers 400 to it."""
+        # "property 'reasoning_content' is unsupported"; its own models take `reasoning` back:
+        # https://console.groq.com/docs/reasoning
+        messages = fields.get("messages")
+        if not isinstance(messages, list) or not any("reasoning_content" in m for m in messages if isinstance(m, dict)):
+            return {}
+        return {
+            "messages": [
+                {key: value for key, value in m.items() if key != "reasoning_content"} if isinstance(m, dict) else m
+                for m in messages
+            ]
+        }

@@ -9,7 +9,7 @@ class Ollama(Provider):
     base_url = "http://127.0.0.1:11434/v1"
 
     def adjust(self, fields: dict[str, Any]) -> dict[str, Any]:
-        # It reads `max_tokens` only; the newer name would be ignored without a word.
+        """`max_completion_tokens` is said as `max_tokens`, the only one of the two it reads."""
         if "max_completion_tokens" in fields and "max_tokens" not in fields:
             return {"max_tokens": fields["max_completion_tokens"], "max_completion_tokens": None}
         return {}

@@ -151,7 +151,6 @@ class Answer:
             block = 0
             if thinks:
                 yield events.Thinking(text="This is simulated reasoning.", choice=choice)
-                yield events.Thinking(signature="c2ltdWxhdGVk", choice=choice)
                 block = 1
             for token in self.tokens:
                 yield events.Text(text=token, choice=choice, block=block)

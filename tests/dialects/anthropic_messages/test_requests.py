@@ -110,27 +110,17 @@ def test_a_wrong_field_is_named(change, param):
 
 LEAF = re.compile(rb'(?<=:)(?:"[^"\\]*"|[0-9]+|null|true|\{\}|\[\])(?=[,}\]])')
 UNSIGNED = ("", "headgate:unsigned")
-odd = st.sampled_from(
-    [
-        *(b'"%b"' % word.encode() for word in UNSIGNED),
-        b"null",
-        b"1",
-        b"[]",
-        b"{}",
-        b'"x"',
-        b"[1]",
-        b'{"a":[]}',
-        b"-1",
-        b"1.5",
-        b"true",
-    ]
+odd = st.sampled_from([b"null", b"1", b"[]", b"{}", b'"x"', b"[1]", b'{"a":[]}', b"-1", b"1.5", b"true"])
+
+
+@given(
+    st.sampled_from(REQUESTS),
+    st.lists(st.tuples(st.integers(0, 10**6), odd), min_size=1, max_size=4),
+    st.sampled_from(["c2ln", *UNSIGNED]),
 )
-
-
-@given(st.sampled_from(REQUESTS), st.lists(st.tuples(st.integers(0, 10**6), odd), min_size=1, max_size=4))
 @settings(max_examples=400, deadline=None)
-def test_whatever_a_request_holds_it_is_refused_or_written_back(path, changes):
-    data = msgspec.json.encode(json.loads(path.read_bytes()))
+def test_whatever_a_request_holds_it_is_refused_or_written_back(path, changes, signature):
+    data = msgspec.json.encode(json.loads(path.read_bytes())).replace(b'"c2ln"', b'"%b"' % signature.encode())
     for place, value in changes:
         leaves = list(LEAF.finditer(data))
         leaf = leaves[place % len(leaves)]
