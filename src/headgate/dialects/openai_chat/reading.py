@@ -7,7 +7,7 @@ have the same shape but for `delta` and `message`, so both are read by the same 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -138,6 +138,10 @@ def _scores(logprobs: Any, kind: str) -> list[dict[str, Any]] | None:
     return found if all(type(entry) is dict for entry in found) else None
 
 
+_INPUTS = {"cache_write": "cache_write_tokens", "input_audio": "audio_tokens", "input_image": "image_tokens"}
+_OUTPUTS = {"reasoning": "reasoning_tokens", "output_audio": "audio_tokens", "output_image": "image_tokens"}
+
+
 def read_usage(raw: dict[str, Any]) -> Usage:
     """OpenAI's `usage`, whose totals include the details, as disjoint classes.
 
@@ -161,26 +165,10 @@ def read_usage(raw: dict[str, Any]) -> Usage:
     if cached:  # the second name is DeepSeek's
         usage.cache_read = min(number(cached), usage.input)
         usage.input -= usage.cache_read
-    if type(ins) is dict:
-        _take(
-            usage,
-            "input",
-            (
-                ("cache_write", ins.get("cache_write_tokens")),
-                ("input_audio", audio),
-                ("input_image", ins.get("image_tokens")),
-            ),
-        )
-    if type(outs) is dict:
-        _take(
-            usage,
-            "output",
-            (
-                ("reasoning", reasoning),
-                ("output_audio", outs.get("audio_tokens")),
-                ("output_image", outs.get("image_tokens")),
-            ),
-        )
+    if type(ins) is dict and any(ins.values()):
+        _take(usage, "input", ins, _INPUTS)
+    if type(outs) is dict and any(outs.values()):
+        _take(usage, "output", outs, _OUTPUTS)
     tools = raw.get("server_tool_use_details") or raw.get("server_tool_use")  # OpenRouter
     if type(tools) is dict:
         usage.server_tools = {key: number(value) for key, value in tools.items() if number(value)}
@@ -189,9 +177,10 @@ def read_usage(raw: dict[str, Any]) -> Usage:
     return usage
 
 
-def _take(usage: Usage, whole: str, parts: Iterable[tuple[str, Any]]) -> None:
+def _take(usage: Usage, whole: str, details: dict[str, Any], classes: Mapping[str, str]) -> None:
     """Move what the details count from the class `whole` into classes of their own, as far as it goes."""
-    for name, value in parts:
+    for name, theirs in classes.items():
+        value = details.get(theirs)
         if value:
             count = min(number(value), getattr(usage, whole))
             setattr(usage, name, count)
