@@ -225,3 +225,8 @@ def may_be_error(data: bytes, limit: int = LONGEST_ERROR) -> bool:
 
 def too_large(limit: int) -> ProviderNonsense:
     return ProviderNonsense(f"The provider sent an event of more than {limit} bytes.")
+
+
+def mended_end(data: bytes) -> bytes:
+    """A stream's last frame, whole: the LF of its last CR may be still to come, and nobody waits for it."""
+    return data + b"\n" if data.endswith(b"\r") and b"\r\n" in data else data

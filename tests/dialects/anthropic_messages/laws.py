@@ -38,6 +38,7 @@ def meant(value):
     if fields.get("type") == "custom" and "input_schema" in fields:
         del fields["type"]
     said = {"citations": [], "is_error": False, "stream": False, "tools": [], "stop_sequences": [], "metadata": {}}
+    said["output_config"] = {}
     if fields.get("type") == "tool_result":
         said["content"] = []
     return {key: item for key, item in fields.items() if key not in said or item != said[key]}

@@ -13,7 +13,7 @@ from headgate.core.errors import GatewayError, ProviderNonsense
 from headgate.core.usage import Usage
 from headgate.dialects.anthropic_messages.errors import refused
 from headgate.dialects.anthropic_messages.words import read_usage
-from headgate.dialects.framing import Cutter, frames, is_event_stream, may_be_error, read_frame
+from headgate.dialects.framing import Cutter, frames, is_event_stream, may_be_error, mended_end, read_frame
 
 _DELTA = b"event: content_block_delta\n"
 EVENTS = frozenset(
@@ -112,7 +112,7 @@ class StreamRelay(_Account):
             if event is not None:
                 self._hear(event[0], event[1])
             if self.complete:
-                return whole[:passed]
+                return mended_end(whole[:passed])
         return whole
 
     def _hear(self, name: bytes | None, data: bytes) -> None:

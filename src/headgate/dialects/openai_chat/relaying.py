@@ -16,7 +16,7 @@ from headgate.core.errors import GatewayError, InvalidRequest, ProviderNonsense
 from headgate.core.usage import Usage
 from headgate.dialects.dialect import decode as decode_strictly
 from headgate.dialects.dialect import patch
-from headgate.dialects.framing import LONGEST_ERROR, Cutter, frames, is_event_stream, read_frame
+from headgate.dialects.framing import LONGEST_ERROR, Cutter, frames, is_event_stream, mended_end, read_frame
 from headgate.dialects.openai_chat.errors import decode, inside
 from headgate.dialects.openai_chat.reading import Chunk, check_start, nonsense, read_chunk, read_usage, read_whole
 
@@ -151,7 +151,7 @@ class StreamRelay:
             kept.append(self._inspect(frame))
             if self.complete:
                 break
-        return b"".join(kept)
+        return mended_end(b"".join(kept)) if self.complete else b"".join(kept)
 
     def _inspect(self, frame: bytes) -> bytes:
         event = read_frame(frame)
