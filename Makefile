@@ -47,8 +47,8 @@ docs: $(VENV)/.dev
 
 # Pins what pyproject.toml allows, newest first; pins that still fit stay unless ARGS=--upgrade.
 lock: $(VENV)/.uv
-	$(COMPILE) pyproject.toml -o requirements.txt $(ARGS)
-	$(COMPILE) pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt $(ARGS)
+	$(COMPILE) pyproject.toml --all-extras -o requirements.txt $(ARGS)
+	$(COMPILE) pyproject.toml --all-extras --group dev -c requirements.txt -o requirements-dev.txt $(ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
