@@ -13,6 +13,7 @@ from headgate.core.chat import Loss
 from headgate.core.dialect import Dialect
 from headgate.core.errors import GatewayError
 from headgate.core.usage import Usage
+from headgate.dialects.dialect import crossed
 
 TESTS = Path(__file__).resolve().parent.parent / "tests" / "dialects"
 HEAD = """# Fidelity
@@ -75,7 +76,7 @@ def features(dialect: Dialect, kind: str) -> dict[str, dict[str, dict[str, Any]]
 
 
 def _written(client: Dialect, provider: Dialect, fields: dict[str, Any], lost: list[Loss]) -> dict[str, Any]:
-    body = provider.write_request(client.read_request(fields), lost)
+    body = crossed(provider, client.read_request(fields), lost)
     return msgspec.json.decode(body, type=dict[str, Any])
 
 

@@ -30,7 +30,7 @@ RANKS = {
 }
 # Folders whose files stand for themselves: any may be deleted without touching another.
 FREE_STANDING = {
-    "dialects": {"dialect", "event_stream", "framing"},
+    "dialects": {"dialect", "event_stream", "framing", "signatures"},
     "providers": {"provider"},
     "stages": {"stage"},
     "stages.policies": {"policy"},

@@ -15,6 +15,7 @@ from headgate.core.chat import Document, Image, NativePart, PlainText, Refusal, 
 from headgate.core.errors import InvalidRequest, ProviderError, Unsupported
 from headgate.dialects import anthropic_messages, openai_chat
 from headgate.dialects.anthropic_messages.words import safe_id
+from headgate.dialects.dialect import crossed as in_dialect
 
 HERE = Path(__file__).parent
 RECORDED = Path(__file__).parents[3] / "shared" / "recorded" / "exchanges"
@@ -137,8 +138,8 @@ def there_and_back(own, fields):
     """The request, what came back of it, and the paths named as lost on both ways."""
     lost = []
     request = own.read_request(fields)
-    crossed = json.loads(OTHER[own].write_request(request, lost))
-    back = json.loads(own.write_request(OTHER[own].read_request(crossed), lost))
+    there = json.loads(in_dialect(OTHER[own], request, lost))
+    back = json.loads(own.write_request(OTHER[own].read_request(there), lost))
     return summary(request), summary(own.read_request(back)), [loss.path for loss in lost]
 
 

@@ -105,11 +105,15 @@ class Document(Part):
 
 
 class Thinking(Part):
-    """The model's reasoning. `signature` is the vendor's proof that it is genuine; `redacted` replaces the text."""
+    """The model's reasoning. `signature` is the vendor's proof that it is genuine; `redacted` replaces the text.
+
+    `signer` is the dialect the proof (or the redacted text) was given in: only there may it be sent again.
+    """
 
     text: str = ""
     signature: str | None = None
     redacted: str | None = None
+    signer: str = ""
 
 
 class Refusal(Part):
@@ -231,6 +235,9 @@ class ChatRequest(msgspec.Struct, kw_only=True):
     reasoning: Reasoning | None = None
     user: str | None = None
     metadata: dict[str, str] = {}
+    bound: dict[str, str] = {}
+    """Fields that only an API of the client's own dialect can honour (what it keeps, what it runs), and what to do
+    about each: field → advice. `dialects.dialect.crossed` refuses to say such a request in another dialect."""
     service_tier: str | None = None
     cache: CacheMark | None = None
     """A mark on the request as a whole (Anthropic's top-level `cache_control`)."""

@@ -57,11 +57,15 @@ class Refusal(_Event, tag="refusal", frozen=True):
 
 
 class Thinking(_Event, tag="thinking", frozen=True):
-    """More of the model's reasoning: text, a signature at its end, or a redacted block whole."""
+    """More of the model's reasoning: text, a signature at its end, or a redacted block whole.
+
+    `signer` is the dialect a signature or redacted text was given in.
+    """
 
     text: str = ""
     signature: str | None = None
     redacted: str | None = None
+    signer: str = ""
 
 
 class ToolCall(_Event, tag="tool_call", frozen=True):

@@ -9,7 +9,9 @@ from typing import Any
 
 import msgspec
 
-from headgate.core.errors import GatewayError, InvalidJSON, InvalidRequest, ProviderRefused
+from headgate.core.chat import Loss
+from headgate.core.dialect import Dialect
+from headgate.core.errors import GatewayError, InvalidJSON, InvalidRequest, ProviderRefused, Unsupported
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -121,6 +123,14 @@ def _spans(body: bytes) -> Iterator[tuple[str, int, int, int]]:
         start = body.index(b'"', match.start())
         at = value + len(memoryview(raw))
         yield key, start, value, at
+
+
+def crossed(dialect: Dialect, request: Any, lost: list[Loss]) -> bytes:
+    """The request in a dialect that may not be the client's. Raises Unsupported where only the client's own will do."""
+    if request.dialect != dialect.name:
+        for field, advice in getattr(request, "bound", {}).items():
+            raise Unsupported(advice, param=field)
+    return dialect.write_request(request, lost)
 
 
 def message_of(error: GatewayError) -> str:

@@ -10,7 +10,7 @@ from headgate.core.dialect import Dialect
 from headgate.core.exchange import Exchange
 from headgate.core.reply import Reply
 from headgate.core.target import Target
-from headgate.dialects.dialect import decode, patch
+from headgate.dialects.dialect import crossed, decode, patch
 from headgate.stages.stage import Proceed
 
 
@@ -26,7 +26,7 @@ class Translate:
             exchange.outgoing = self._patched(exchange, target)
         else:
             request = msgspec.structs.replace(exchange.request, model=target.model)
-            exchange.outgoing = spoken.write_request(request, exchange.lost)
+            exchange.outgoing = crossed(spoken, request, exchange.lost)
             if exchange.stream or target.provider.adjusts:
                 fields = decode(exchange.outgoing)
                 exchange.outgoing = patch(exchange.outgoing, self._changes(fields, target, spoken), fields)

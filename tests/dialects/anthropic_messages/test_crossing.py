@@ -222,7 +222,7 @@ def test_a_budget_needs_room_and_a_turn_that_began_with_thinking():
     fields, lost = cross(user(), says("assistant", CALL), result, tools=[F], **old)
     assert "thinking" not in fields
     assert lost == ["reasoning_effort"]
-    signed = says("assistant", Thinking(text="hm", signature="c2ln"), CALL)
+    signed = says("assistant", Thinking(text="hm", signature="c2ln", signer="anthropic_messages"), CALL)
     assert cross(user(), signed, result, tools=[F], **old)[1] == []
     assert cross(user(), tools=[F], tool_choice=ToolChoice(kind="required"), **old)[1] == ["reasoning_effort"]
 

@@ -19,8 +19,9 @@ from headgate.dialects.anthropic_messages.errors import read_error, write_error
 from headgate.dialects.anthropic_messages.reading import StreamReader, WholeReader
 from headgate.dialects.anthropic_messages.relaying import StreamRelay, WholeRelay
 from headgate.dialects.anthropic_messages.requests import read_request, write_own
-from headgate.dialects.anthropic_messages.words import DIALECT, MADE_UP
+from headgate.dialects.anthropic_messages.words import DIALECT
 from headgate.dialects.anthropic_messages.writing import StreamWriter, WholeWriter
+from headgate.dialects.signatures import holds_foreign
 
 __all__ = [
     "foreign",
@@ -72,7 +73,6 @@ reply_headers = frozenset(
 )
 
 _encode = msgspec.json.Encoder().encode
-_MADE_UP = b'"%b"' % MADE_UP.encode()
 
 
 def write_request(request: ChatRequest, lost: list[Loss]) -> bytes:
@@ -85,7 +85,7 @@ def write_request(request: ChatRequest, lost: list[Loss]) -> bytes:
 
 def foreign(body: bytes) -> bool:
     """Whether there is thinking in it that came from a model of another API: `writing` gave it a mark for this."""
-    return body.find(_MADE_UP) >= 0  # `in` takes twice as long
+    return holds_foreign(body)
 
 
 def wanted(fields: Mapping[str, Any]) -> Mapping[str, Any]:

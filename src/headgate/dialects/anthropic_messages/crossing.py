@@ -273,6 +273,9 @@ class Crossing:
             case Thinking(signature=None | "", redacted=None):
                 self.lose(place, "thinking without Anthropic's signature")
                 return False
+            case Thinking(signer=signer) if signer != DIALECT:
+                self.lose(place, "thinking that another vendor signed")
+                return False
             case NativePart(dialect=dialect, value=value):
                 if dialect != DIALECT:
                     kind = value.get("type", "this content")

@@ -16,8 +16,9 @@ from headgate.core.errors import ProviderNonsense
 from headgate.core.events import Citation, Event, Failed, Native, Start, Stop, Text, Thinking, ToolCall, ToolInput, Used
 from headgate.dialects.anthropic_messages.errors import refused
 from headgate.dialects.anthropic_messages.relaying import EVENTS, WholeRelay, refuse_nonsense
-from headgate.dialects.anthropic_messages.words import DIALECT, MADE_UP, REASONS, arguments_of, read_usage
+from headgate.dialects.anthropic_messages.words import DIALECT, REASONS, arguments_of, read_usage
 from headgate.dialects.framing import EventStream, is_event_stream, may_be_error
+from headgate.dialects.signatures import unwrap
 
 _KNOWN = frozenset({"id", "type", "role", "content", "model", "stop_reason", "stop_sequence", "usage"})
 _CALL = frozenset({"type", "id", "name", "input"})
@@ -117,8 +118,9 @@ class StreamReader:
             case "thinking_delta":
                 events.append(Thinking(block=block.number, text=delta.thinking))
             case "signature_delta":
-                if delta.signature != MADE_UP:  # of another gateway like this one
-                    events.append(Thinking(block=block.number, signature=delta.signature))
+                signer, signature = unwrap(delta.signature, DIALECT)  # wrapped by another gateway like this one
+                if signature or not delta.signature:
+                    events.append(Thinking(block=block.number, signature=signature, signer=signer))
             case "citations_delta" if delta.citation is not None:
                 events.append(Citation(block=block.number, dialect=DIALECT, value=delta.citation))
             case _:
@@ -294,11 +296,11 @@ def _whole_block(content: dict[str, Any], number: int) -> list[Event]:
             ),
         ]
     if kind == "thinking":
-        signature = _word(content, "signature")
-        signed = signature if signature != MADE_UP else ""
-        return [Thinking(block=number, text=_word(content, "thinking"), signature=signed or None)]
+        signer, signature = unwrap(_word(content, "signature"), DIALECT)
+        text = _word(content, "thinking")
+        return [Thinking(block=number, text=text, signature=signature or None, signer=signer if signature else "")]
     if kind == "redacted_thinking":
-        return [Thinking(block=number, redacted=_word(content, "data"))]
+        return [Thinking(block=number, redacted=_word(content, "data"), signer=DIALECT)]
     if kind == "tool_use":
         return [*_begin_call(content, number), _input(content, number)]
     return [Native(block=number, dialect=DIALECT, name="content_block", value=content)]

@@ -32,7 +32,8 @@ from headgate.core.chat import (
     ToolResult,
 )
 from headgate.core.errors import InvalidRequest, Unsupported
-from headgate.dialects.anthropic_messages.words import DIALECT, MADE_UP, safe_id
+from headgate.dialects.anthropic_messages.words import DIALECT, safe_id
+from headgate.dialects.signatures import unwrap
 
 Fields = dict[str, Any]
 
@@ -180,12 +181,15 @@ def _read_source(rest: Fields, path: str) -> Source | None:
 
 
 def _read_thinking_block(rest: Fields, path: str) -> Part:
-    signature = _maybe(rest, "signature", str, path)
-    return Thinking(text=_take(rest, "thinking", str, path), signature="" if signature == MADE_UP else signature)
+    text, signature = _take(rest, "thinking", str, path), _maybe(rest, "signature", str, path)
+    if signature is None:
+        return Thinking(text=text)
+    signer, signature = unwrap(signature, DIALECT)
+    return Thinking(text=text, signature=signature, signer=signer)
 
 
 def _read_redacted(rest: Fields, path: str) -> Part:
-    return Thinking(redacted=_take(rest, "data", str, path))
+    return Thinking(redacted=_take(rest, "data", str, path), signer=DIALECT)
 
 
 def _read_tool_use(rest: Fields, path: str) -> Part:
@@ -404,7 +408,12 @@ def _turns(messages: list[Message], lost: list[Loss]) -> list[Fields]:
 
 
 def _unsigned(part: Part) -> bool:
-    return isinstance(part, Thinking) and part.signature == "" and part.redacted is None
+    return isinstance(part, Thinking) and ((part.signature == "" and part.redacted is None) or foreign(part))
+
+
+def foreign(part: Thinking) -> bool:
+    """Whether its proof is another vendor's."""
+    return part.signer not in ("", DIALECT)
 
 
 def answers_unsigned(turns: list[Fields]) -> bool:

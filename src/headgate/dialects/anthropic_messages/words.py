@@ -11,8 +11,6 @@ from headgate.core.events import StopReason
 from headgate.core.usage import Usage
 
 DIALECT = "anthropic_messages"
-MADE_UP = "headgate:unsigned"
-"""The signature of thinking that came without one, from another API: what bears it must not go to Anthropic."""
 
 REASONS: dict[str, StopReason] = {
     "end_turn": "stop",

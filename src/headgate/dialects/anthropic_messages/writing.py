@@ -4,8 +4,9 @@
   that goes on after another block began gets a block of its own.
 - `message_start` carries the usage known by then (nothing of an OpenAI upstream), `message_delta` all of it.
 - Arguments that are not a JSON object: streamed as they came, whole as {"invalid_json": the text}; named as lost.
-- Thinking without a signature gets one that this gateway knows again (`MADE_UP`); a refusal is text with `stop_reason`
-  refusal; a tool call that ended in "stop" is `tool_use`; other choices than the first are lost.
+- Thinking without a signature gets one that this gateway knows again, another vendor's is wrapped (`signatures`); a
+  refusal is text with `stop_reason` refusal; a tool call that ended in "stop" is `tool_use`; other choices than the
+  first are lost.
 - The reply's id is `msg_` and the vendor's own; ids of tool calls stay where they fit the API's pattern.
 """
 
@@ -35,12 +36,12 @@ from headgate.core.events import (
 from headgate.core.usage import Usage
 from headgate.dialects.anthropic_messages.words import (
     DIALECT,
-    MADE_UP,
     STOP_WORDS,
     arguments_of,
     safe_id,
     write_usage,
 )
+from headgate.dialects.signatures import UNSIGNED, wrap
 
 _NATIVE = frozenset({"container", "context_management", "diagnostics", "stop_details"})
 """What of Stop.native this API has itself."""
@@ -95,6 +96,9 @@ class _Writer:
                 self._word = value
                 return False
             case Text(text="") | Refusal(text=""):
+                return False
+            case Thinking(redacted=str(), signer=signer) if signer != DIALECT:
+                self.lose("redacted_thinking", "thinking that another vendor keeps to itself")
                 return False
         if isinstance(event, Refusal):
             self._refused = True
@@ -257,7 +261,7 @@ class StreamWriter(_Writer):
                     out += (self._delta_head("thinking_delta", "thinking"), _encode(text), b"}}\n\n")
                 if signature:
                     self._signed = True
-                    out += (self._delta_head("signature_delta", "signature"), _encode(signature), b"}}\n\n")
+                    out += (self._delta_head("signature_delta", "signature"), _encode(_proof(event)), b"}}\n\n")
             case Citation(value=value):
                 out += (self._delta_head("citations_delta", "citation"), _encode(value), b"}}\n\n")
             case Native() | Thinking(redacted=str()):
@@ -283,7 +287,7 @@ class StreamWriter(_Writer):
             else:
                 self._check(arguments)
         elif self._kind == "thinking" and not self._signed:
-            out += (self._delta_head("signature_delta", "signature"), _encode(MADE_UP), b"}}\n\n")
+            out += (self._delta_head("signature_delta", "signature"), _encode(UNSIGNED), b"}}\n\n")
         stop = b'event: content_block_stop\ndata: {"type":"content_block_stop","index":%d}\n\n' % self._index
         out.append(stop)
         self._open = None
@@ -315,6 +319,13 @@ class StreamWriter(_Writer):
         out.append(_frame("message_delta", event))
         out.append(b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
         self._over = True
+
+
+def _proof(event: Thinking) -> str:
+    """The signature as a client of this API gets it."""
+    if event.signature and event.signer not in ("", DIALECT):
+        return wrap(event.signer, event.signature)
+    return event.signature or ""
 
 
 def _kind_of(event: Event) -> str:
@@ -396,7 +407,7 @@ class WholeWriter(_Writer):
             case Thinking():
                 block = self._blocks.setdefault(key, {"type": "thinking", "thinking": "", "signature": ""})
                 block["thinking"] += event.text
-                block["signature"] += event.signature or ""
+                block["signature"] += _proof(event)
             case Citation(value=value):
                 block = self._blocks.setdefault(key, {"type": "text", "text": ""})
                 block.setdefault("citations", []).append(value)
@@ -408,7 +419,7 @@ class WholeWriter(_Writer):
     def _finished(self, key: tuple[int, str]) -> dict[str, Any]:
         block = self._blocks[key]
         if key[1] == "thinking" and not block["signature"]:
-            block["signature"] = MADE_UP
+            block["signature"] = UNSIGNED
         if key in self._inputs:
             text = "".join(self._inputs[key])
             if key in self._customs:
