@@ -32,6 +32,7 @@ RANKS = {
 FREE_STANDING = {
     "dialects": {"dialect", "event_stream", "framing", "signatures"},
     "providers": {"provider"},
+    "providers.auth": {"auth"},
     "stages": {"stage"},
     "stages.policies": {"policy"},
 }

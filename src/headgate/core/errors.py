@@ -21,6 +21,7 @@
         ├── ProviderUnreachable     502  provider_unreachable
         ├── ProviderTimeout         504  provider_timeout
         ├── ProviderCut             502  provider_cut         (the reply ended before its end)
+        ├── NoCredentials           502  provider_credentials (nothing proves to the provider who we are)
         └── ProviderNonsense        502  provider_bad_reply   (not what the API promises)
 
 Every error has a stable `code` (a section of docs/reference/errors.md), a `message` that says how to mend it,
@@ -209,6 +210,12 @@ class ProviderCut(ProviderError):
     """The connection or the stream ended before the reply did."""
 
     code = "provider_cut"
+
+
+class NoCredentials(ProviderError):
+    """Nothing proves to the provider who we are: its keys or tokens are not there, or could not be renewed."""
+
+    code = "provider_credentials"
 
 
 class ProviderNonsense(ProviderError):

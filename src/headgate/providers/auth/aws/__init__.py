@@ -1,0 +1,1 @@
+"""Amazon's signatures, and where the keys for them come from."""
