@@ -8,11 +8,11 @@ from typing import Any
 from headgate.core.chat import Loss
 from headgate.core.dialect import Reader, Relay, Writer
 from headgate.dialects.openai_chat.crossing import write_request
-from headgate.dialects.openai_chat.errors import read_error, write_error
 from headgate.dialects.openai_chat.reading import Reader as ChatReader
 from headgate.dialects.openai_chat.relaying import StreamRelay, WholeRelay
 from headgate.dialects.openai_chat.requests import NAME, read_request
 from headgate.dialects.openai_chat.writing import StreamWriter, WholeWriter
+from headgate.dialects.openai_errors import read_error, write_error
 
 __all__ = [
     "foreign",

@@ -30,8 +30,8 @@ from headgate.core.events import (
 )
 from headgate.core.usage import Usage
 from headgate.dialects.framing import LIMIT, EventStream, is_event_stream, may_be_error
-from headgate.dialects.openai_chat.errors import inside
 from headgate.dialects.openai_chat.requests import NAME
+from headgate.dialects.openai_errors import inside
 
 
 class _Function(msgspec.Struct, gc=False):

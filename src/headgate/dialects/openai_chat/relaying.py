@@ -17,8 +17,8 @@ from headgate.core.usage import Usage
 from headgate.dialects.dialect import decode as decode_strictly
 from headgate.dialects.dialect import patch
 from headgate.dialects.framing import LONGEST_ERROR, Cutter, frames, is_event_stream, mended_end, read_frame
-from headgate.dialects.openai_chat.errors import decode, inside
 from headgate.dialects.openai_chat.reading import Chunk, check_start, nonsense, read_chunk, read_usage, read_whole
+from headgate.dialects.openai_errors import decode, inside
 
 _DONE = b"data: [DONE]\n\n"
 

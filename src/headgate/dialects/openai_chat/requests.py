@@ -36,6 +36,7 @@ from headgate.core.chat import (
     ToolResult,
 )
 from headgate.core.errors import InvalidRequest
+from headgate.dialects.fields import array, object_, optional, others, string, wrong
 
 NAME = "openai_chat"
 
@@ -89,74 +90,31 @@ _REQUEST = frozenset({
 _MESSAGE = frozenset({"role", "content", "name"})
 _ASSISTANT = _MESSAGE | {"tool_calls", "function_call", "refusal", "reasoning_content", "reasoning"}
 _TOOL = _MESSAGE | {"tool_call_id"}
-_KINDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
-
-
-def wrong(path: str, wanted: str, value: Any) -> InvalidRequest:
-    """The error for a field of the wrong type."""
-    if value is None:
-        return InvalidRequest(f"`{path}` is missing: it must be {wanted}.", param=path)
-    got = _KINDS.get(type(value), type(value).__name__)
-    return InvalidRequest(f"`{path}` must be {wanted}, not {got}.", param=path)
-
-
-def _string(value: Any, path: str) -> str:
-    if type(value) is str:
-        return value
-    raise wrong(path, "a string", value)
-
-
-def _object(value: Any, path: str) -> dict[str, Any]:
-    if isinstance(value, dict):
-        return value
-    raise wrong(path, "an object", value)
-
-
-def _array(value: Any, path: str) -> list[Any]:
-    if isinstance(value, list):
-        return value
-    raise wrong(path, "an array", value)
-
-
-def _optional(fields: Mapping[str, Any], key: str, kind: type, path: str = "") -> Any:
-    """The field, None where it is absent or null. Integers are numbers, booleans are not."""
-    value = fields.get(key)
-    if value is None or type(value) is kind:
-        return value
-    if kind is float and type(value) is int:
-        return value
-    if kind is int and type(value) is float and value.is_integer():
-        return int(value)
-    raise wrong(path + key, {str: "a string", bool: "true or false", int: "an integer"}.get(kind, "a number"), value)
-
-
-def _others(fields: Mapping[str, Any], known: frozenset[str]) -> Native:
-    return {key: value for key, value in fields.items() if key not in known and value is not None}
 
 
 def read_request(fields: Mapping[str, Any]) -> ChatRequest:
     """The decoded body → the request. `null` counts as absent. Raises InvalidRequest."""
     request = OwnRequest(
         dialect=NAME,
-        model=_string(fields.get("model"), "model"),
+        model=string(fields.get("model"), "model"),
         messages=[
-            _message(_object(entry, f"messages[{place}]"), f"messages[{place}]", place)
-            for place, entry in enumerate(_array(fields.get("messages"), "messages"))
+            _message(object_(entry, f"messages[{place}]"), f"messages[{place}]", place)
+            for place, entry in enumerate(array(fields.get("messages"), "messages"))
         ],
-        stream=bool(_optional(fields, "stream", bool)),
-        temperature=_optional(fields, "temperature", float),
-        top_p=_optional(fields, "top_p", float),
-        top_k=_optional(fields, "top_k", int),
-        frequency_penalty=_optional(fields, "frequency_penalty", float),
-        presence_penalty=_optional(fields, "presence_penalty", float),
-        seed=_optional(fields, "seed", int),
-        n=_optional(fields, "n", int),
-        logprobs=_optional(fields, "logprobs", bool),
-        top_logprobs=_optional(fields, "top_logprobs", int),
-        parallel_tool_calls=_optional(fields, "parallel_tool_calls", bool),
-        user=_optional(fields, "user", str),
-        service_tier=_optional(fields, "service_tier", str),
-        native=_others(fields, _REQUEST),
+        stream=bool(optional(fields, "stream", bool)),
+        temperature=optional(fields, "temperature", float),
+        top_p=optional(fields, "top_p", float),
+        top_k=optional(fields, "top_k", int),
+        frequency_penalty=optional(fields, "frequency_penalty", float),
+        presence_penalty=optional(fields, "presence_penalty", float),
+        seed=optional(fields, "seed", int),
+        n=optional(fields, "n", int),
+        logprobs=optional(fields, "logprobs", bool),
+        top_logprobs=optional(fields, "top_logprobs", int),
+        parallel_tool_calls=optional(fields, "parallel_tool_calls", bool),
+        user=optional(fields, "user", str),
+        service_tier=optional(fields, "service_tier", str),
+        native=others(fields, _REQUEST),
     )
     _pair_functions(request.messages)
     _read_limits(request, fields)
@@ -166,8 +124,8 @@ def read_request(fields: Mapping[str, Any]) -> ChatRequest:
 
 
 def _read_limits(request: OwnRequest, fields: Mapping[str, Any]) -> None:
-    request.max_tokens = _optional(fields, "max_completion_tokens", int)
-    old = _optional(fields, "max_tokens", int)
+    request.max_tokens = optional(fields, "max_completion_tokens", int)
+    old = optional(fields, "max_tokens", int)
     if request.max_tokens is None and old is not None:
         request.max_tokens, request.limit_name = old, "max_tokens"
     elif old is not None:
@@ -178,54 +136,54 @@ def _read_limits(request: OwnRequest, fields: Mapping[str, Any]) -> None:
     elif stop is not None:
         if not isinstance(stop, list):
             raise wrong("stop", "a string or an array of strings", stop)
-        request.stop = [_string(one, f"stop[{place}]") for place, one in enumerate(stop)]
+        request.stop = [string(one, f"stop[{place}]") for place, one in enumerate(stop)]
     options = fields.get("stream_options")
     if options is not None:
-        options = _object(options, "stream_options")
-        request.stream_usage = _optional(options, "include_usage", bool, "stream_options.")
-        rest = _others(options, frozenset({"include_usage"}))
+        options = object_(options, "stream_options")
+        request.stream_usage = optional(options, "include_usage", bool, "stream_options.")
+        rest = others(options, frozenset({"include_usage"}))
         if rest:
             request.native["stream_options"] = rest
 
 
 def _read_rest(request: OwnRequest, fields: Mapping[str, Any]) -> None:
-    effort = _optional(fields, "reasoning_effort", str)
+    effort = optional(fields, "reasoning_effort", str)
     if effort is not None:
         request.reasoning = Reasoning(effort=effort)
     metadata = fields.get("metadata")
     if metadata is not None:
-        metadata = _object(metadata, "metadata")
+        metadata = object_(metadata, "metadata")
         if all(isinstance(value, str) for value in metadata.values()):
             request.metadata = metadata
         else:
             request.native["metadata"] = metadata
     given = fields.get("response_format")
     if given is not None:
-        request.format = _format(_object(given, "response_format"))
+        request.format = _format(object_(given, "response_format"))
         if request.format is None:
             request.native["response_format"] = given
 
 
 def _format(given: dict[str, Any]) -> ResponseFormat | None:
-    kind = _string(given.get("type"), "response_format.type")
+    kind = string(given.get("type"), "response_format.type")
     if kind == "json_schema":
         path = "response_format.json_schema"
-        inner = _object(given.get("json_schema"), path)
-        native = _others(given, frozenset({"type", "json_schema"}))
-        rest = _others(inner, frozenset({"name", "description", "schema", "strict"}))
+        inner = object_(given.get("json_schema"), path)
+        native = others(given, frozenset({"type", "json_schema"}))
+        rest = others(inner, frozenset({"name", "description", "schema", "strict"}))
         if rest:
             native["json_schema"] = rest
         schema = inner.get("schema")
         return ResponseFormat(
             kind="schema",
-            name=_optional(inner, "name", str, path + "."),
-            description=_optional(inner, "description", str, path + "."),
-            schema=None if schema is None else _object(schema, path + ".schema"),
-            strict=_optional(inner, "strict", bool, path + "."),
+            name=optional(inner, "name", str, path + "."),
+            description=optional(inner, "description", str, path + "."),
+            schema=None if schema is None else object_(schema, path + ".schema"),
+            strict=optional(inner, "strict", bool, path + "."),
             native=native,
         )
     if kind in ("text", "json_object"):
-        native = _others(given, frozenset({"type"}))
+        native = others(given, frozenset({"type"}))
         return ResponseFormat(kind="text" if kind == "text" else "json", native=native)
     return None
 
@@ -234,15 +192,15 @@ def _read_tools(request: OwnRequest, fields: Mapping[str, Any]) -> None:
     tools, functions = fields.get("tools"), fields.get("functions")
     if tools is not None:
         request.tools = [
-            _tool(_object(entry, f"tools[{place}]"), f"tools[{place}]")
-            for place, entry in enumerate(_array(tools, "tools"))
+            _tool(object_(entry, f"tools[{place}]"), f"tools[{place}]")
+            for place, entry in enumerate(array(tools, "tools"))
         ]
     if functions is not None:
-        functions = _array(functions, "functions")
+        functions = array(functions, "functions")
         if tools is None:
             request.legacy = True
             request.tools = [
-                _function(_object(entry, f"functions[{place}]"), f"functions[{place}]", {})
+                _function(object_(entry, f"functions[{place}]"), f"functions[{place}]", {})
                 for place, entry in enumerate(functions)
             ]
         else:
@@ -255,7 +213,7 @@ def _read_tools(request: OwnRequest, fields: Mapping[str, Any]) -> None:
     if call is not None and choice is None and tools is None:
         request.legacy = True
         if isinstance(call, dict):
-            request.tool_choice = ToolChoice(kind="tool", name=_string(call.get("name"), "function_call.name"))
+            request.tool_choice = ToolChoice(kind="tool", name=string(call.get("name"), "function_call.name"))
         elif call in ("auto", "none"):
             request.tool_choice = ToolChoice(kind=call)
         else:
@@ -268,11 +226,11 @@ def _tool(entry: dict[str, Any], path: str) -> Tool:
     kind = entry.get("type", "function")
     if kind == "function":
         mark, marked = _mark(entry)
-        outer = _others(entry, frozenset({"type", "function"}) | marked)
-        tool = _function(_object(entry.get("function"), path + ".function"), path + ".function", outer)
+        outer = others(entry, frozenset({"type", "function"}) | marked)
+        tool = _function(object_(entry.get("function"), path + ".function"), path + ".function", outer)
         tool.cache = mark
         return tool
-    kind = _string(kind, path + ".type")
+    kind = string(kind, path + ".type")
     inner = entry.get(kind)
     named = inner if isinstance(inner, dict) else entry
     name = named.get("name")
@@ -280,15 +238,15 @@ def _tool(entry: dict[str, Any], path: str) -> Tool:
 
 
 def _function(inner: dict[str, Any], path: str, outer: Native) -> Tool:
-    rest = _others(inner, frozenset({"name", "description", "parameters", "strict"}))
+    rest = others(inner, frozenset({"name", "description", "parameters", "strict"}))
     if rest:
         outer["function"] = rest
     schema = inner.get("parameters")
     return Tool(
-        name=_string(inner.get("name"), path + ".name"),
-        description=_optional(inner, "description", str, path + "."),
-        schema=None if schema is None else _object(schema, path + ".parameters"),
-        strict=_optional(inner, "strict", bool, path + "."),
+        name=string(inner.get("name"), path + ".name"),
+        description=optional(inner, "description", str, path + "."),
+        schema=None if schema is None else object_(schema, path + ".parameters"),
+        strict=optional(inner, "strict", bool, path + "."),
         native=outer,
     )
 
@@ -301,15 +259,15 @@ def _choice(given: Any) -> ToolChoice | None:
         if given == "any":  # Mistral's older word for required
             return ToolChoice(kind="required", native={"type": given})
         raise wrong("tool_choice", '"none", "auto", "required" or an object', given)
-    given = _object(given, "tool_choice")
+    given = object_(given, "tool_choice")
     kind = given.get("type", "function")
     if kind in ("function", "custom"):
-        inner = _object(given.get(kind), f"tool_choice.{kind}")
-        name = _string(inner.get("name"), f"tool_choice.{kind}.name")
-        native = _others(given, frozenset({"type", kind}))
+        inner = object_(given.get(kind), f"tool_choice.{kind}")
+        name = string(inner.get("name"), f"tool_choice.{kind}.name")
+        native = others(given, frozenset({"type", kind}))
         return ToolChoice(kind="tool", name=name, custom=kind == "custom", native=native)
     if kind == "allowed_tools":
-        return _allowed(_object(given.get(kind), "tool_choice.allowed_tools"))
+        return _allowed(object_(given.get(kind), "tool_choice.allowed_tools"))
     return None
 
 
@@ -320,9 +278,9 @@ def _allowed(inner: dict[str, Any]) -> ToolChoice:
         raise wrong(path + ".mode", '"auto" or "required"', mode)
     names = []
     native: Native = {}
-    tools = _array(inner.get("tools"), path + ".tools")
+    tools = array(inner.get("tools"), path + ".tools")
     for place, entry in enumerate(tools):
-        entry = _object(entry, f"{path}.tools[{place}]")
+        entry = object_(entry, f"{path}.tools[{place}]")
         kind = entry.get("type")
         name = entry[kind].get("name") if isinstance(kind, str) and isinstance(entry.get(kind), dict) else None
         names.append(name if isinstance(name, str) else str(kind))
@@ -335,24 +293,24 @@ def _message(entry: dict[str, Any], path: str, place: int) -> Message:
     role = entry.get("role")
     if type(role) is not str or role not in ROLES:
         raise wrong(path + ".role", "one of " + ", ".join(sorted(ROLES)), role)
-    name = _optional(entry, "name", str, path + ".")
+    name = optional(entry, "name", str, path + ".")
     content = entry.get("content")
     plain = isinstance(content, str)
     known = _ASSISTANT if role == "assistant" else _TOOL if role == "tool" else _MESSAGE
-    native = _others(entry, known)
+    native = others(entry, known)
     parts = _content(content, path + ".content")
     if plain and "cache_control" in native:  # LiteLLM: a mark on the message is a mark on its content
         mark, marked = _mark(native)
         if mark is not None and not isinstance(mark, Breakpoint):
             parts[0].cache = mark
-            native = _others(native, marked)
+            native = others(native, marked)
     if role == "assistant":
         parts = _assistant(entry, parts, path, native, place)
     elif role == "tool":
-        id = _string(entry.get("tool_call_id"), path + ".tool_call_id")
+        id = string(entry.get("tool_call_id"), path + ".tool_call_id")
         parts = [ToolResult(id=id, parts=parts)]
     elif role == "function":
-        _string(name, path + ".name")
+        string(name, path + ".name")
         role, parts = "tool", [FunctionResult(id="", parts=parts)]
     elif content is None:
         raise wrong(path + ".content", "a string or an array of parts", None)
@@ -368,20 +326,20 @@ def _assistant(entry: dict[str, Any], content: list[Part], path: str, native: Na
         elif text is not None:
             native[field] = text
     parts += content
-    refusal = _optional(entry, "refusal", str, path + ".")
+    refusal = optional(entry, "refusal", str, path + ".")
     if refusal is not None:
         parts.append(MessageRefusal(text=refusal))
     calls = entry.get("tool_calls")
     if calls is not None:
         parts += [
-            _call(_object(call, f"{path}.tool_calls[{number}]"), f"{path}.tool_calls[{number}]")
-            for number, call in enumerate(_array(calls, path + ".tool_calls"))
+            _call(object_(call, f"{path}.tool_calls[{number}]"), f"{path}.tool_calls[{number}]")
+            for number, call in enumerate(array(calls, path + ".tool_calls"))
         ]
     old = entry.get("function_call")
     if old is not None:
-        inner = _object(old, path + ".function_call")
-        name = _string(inner.get("name"), path + ".function_call.name")
-        arguments = _string(inner.get("arguments"), path + ".function_call.arguments")
+        inner = object_(old, path + ".function_call")
+        name = string(inner.get("name"), path + ".function_call.name")
+        arguments = string(inner.get("arguments"), path + ".function_call.arguments")
         parts.append(FunctionCall(id=f"call_function_{place}", name=name, arguments=arguments))
     return parts
 
@@ -390,18 +348,18 @@ def _call(entry: dict[str, Any], path: str) -> ToolCall:
     kind = entry.get("type", "function")
     if kind not in ("function", "custom"):
         raise wrong(path + ".type", '"function" or "custom"', kind)
-    inner = _object(entry.get(kind), f"{path}.{kind}")
+    inner = object_(entry.get(kind), f"{path}.{kind}")
     text = "input" if kind == "custom" else "arguments"
-    native = _others(entry, frozenset({"id", "type", kind}))
-    rest = _others(inner, frozenset({"name", text}))
+    native = others(entry, frozenset({"id", "type", kind}))
+    rest = others(inner, frozenset({"name", text}))
     if rest:
         native[kind] = rest
     arguments = inner.get(text)
     if type(arguments) is not str:
         raise wrong(f"{path}.{kind}.{text}", "a string" if text == "input" else "a string of JSON", arguments)
     return ToolCall(
-        id=_string(entry.get("id"), path + ".id"),
-        name=_string(inner.get("name"), f"{path}.{kind}.name"),
+        id=string(entry.get("id"), path + ".id"),
+        name=string(inner.get("name"), f"{path}.{kind}.name"),
         arguments=arguments,
         custom=kind == "custom",
         native=native,
@@ -426,7 +384,7 @@ def _content(content: Any, path: str) -> list[Part]:
         return [Text(text=content)]
     if not isinstance(content, list):
         raise wrong(path, "a string or an array of parts", content)
-    return [_part(_object(entry, f"{path}[{place}]"), f"{path}[{place}]") for place, entry in enumerate(content)]
+    return [_part(object_(entry, f"{path}[{place}]"), f"{path}[{place}]") for place, entry in enumerate(content)]
 
 
 def _mark(entry: dict[str, Any]) -> tuple[CacheMark | None, frozenset[str]]:
@@ -444,22 +402,22 @@ def _mark(entry: dict[str, Any]) -> tuple[CacheMark | None, frozenset[str]]:
 
 
 def _part(entry: dict[str, Any], path: str) -> Part:
-    kind = _string(entry.get("type"), path + ".type")
+    kind = string(entry.get("type"), path + ".type")
     part: Part
     if kind == "text":
-        part = Text(text=_string(entry.get("text"), path + ".text"))
+        part = Text(text=string(entry.get("text"), path + ".text"))
     elif kind == "refusal":
-        part = Refusal(text=_string(entry.get("refusal"), path + ".refusal"))
+        part = Refusal(text=string(entry.get("refusal"), path + ".refusal"))
     elif kind == "image_url":
         part = _image(entry.get("image_url"), path + ".image_url")
     elif kind == "input_audio" and not isinstance(entry.get("input_audio"), str):  # Mistral has it as a string too
-        part = _audio(_object(entry.get("input_audio"), path + ".input_audio"), path + ".input_audio")
+        part = _audio(object_(entry.get("input_audio"), path + ".input_audio"), path + ".input_audio")
     elif kind == "file":
-        part = _file(_object(entry.get("file"), path + ".file"), path + ".file")
+        part = _file(object_(entry.get("file"), path + ".file"), path + ".file")
     else:
         return NativePart(dialect=NAME, value=entry)
     part.cache, marked = _mark(entry)
-    rest = _others(entry, frozenset({"type", kind}) | marked)
+    rest = others(entry, frozenset({"type", kind}) | marked)
     if rest:
         part.native = {**rest, **part.native}
     return part
@@ -477,27 +435,27 @@ def source(url: str) -> Source:
 def _image(given: Any, path: str) -> Image:
     if isinstance(given, str):
         return PlainImage(source=source(given))
-    given = _object(given, path)
-    rest = _others(given, frozenset({"url", "detail"}))
+    given = object_(given, path)
+    rest = others(given, frozenset({"url", "detail"}))
     return Image(
-        source=source(_string(given.get("url"), path + ".url")),
-        detail=_optional(given, "detail", str, path + "."),
+        source=source(string(given.get("url"), path + ".url")),
+        detail=optional(given, "detail", str, path + "."),
         native={"image_url": rest} if rest else {},
     )
 
 
 def _audio(given: dict[str, Any], path: str) -> Audio:
-    rest = _others(given, frozenset({"data", "format"}))
+    rest = others(given, frozenset({"data", "format"}))
     return Audio(
-        source=Bytes(base64=_string(given.get("data"), path + ".data")),
-        format=_optional(given, "format", str, path + "."),
+        source=Bytes(base64=string(given.get("data"), path + ".data")),
+        format=optional(given, "format", str, path + "."),
         native={"input_audio": rest} if rest else {},
     )
 
 
 def _file(given: dict[str, Any], path: str) -> Document:
-    data = _optional(given, "file_data", str, path + ".")
-    id = _optional(given, "file_id", str, path + ".")
+    data = optional(given, "file_data", str, path + ".")
+    id = optional(given, "file_id", str, path + ".")
     known = {"filename", "file_data" if data is not None else "file_id"}
     place: Source
     if data is None:
@@ -508,6 +466,6 @@ def _file(given: dict[str, Any], path: str) -> Document:
         place = source(data)
     else:
         place = Bytes(base64=data)
-    rest = _others(given, frozenset(known))
-    title = _optional(given, "filename", str, path + ".")
+    rest = others(given, frozenset(known))
+    title = optional(given, "filename", str, path + ".")
     return Document(source=place, title=title, native={"file": rest} if rest else {})

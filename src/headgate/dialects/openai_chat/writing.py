@@ -29,9 +29,9 @@ from headgate.core.events import (
     Used,
 )
 from headgate.core.usage import Usage
-from headgate.dialects.openai_chat.errors import write_error
 from headgate.dialects.openai_chat.reading import TOP_NATIVES
 from headgate.dialects.openai_chat.requests import NAME
+from headgate.dialects.openai_errors import write_error
 
 _encode = msgspec.json.Encoder().encode
 _TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})

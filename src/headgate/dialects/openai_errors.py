@@ -1,4 +1,4 @@
-"""Reads and writes errors as OpenAI's API says them; a part of the dialect `openai_chat`.
+"""Errors as OpenAI's APIs and their many imitators say them, read and written.
 
 Format: https://platform.openai.com/docs/guides/error-codes. A wrong key is `invalid_request_error` with the code
 `invalid_api_key` there, a 403 is `invalid_request_error` too; compatible hosts have shapes of their own.

@@ -1,0 +1,53 @@
+"""Fields of a decoded body, checked for their type: what the readers of OpenAI's family of APIs share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from headgate.core.chat import Native
+from headgate.core.errors import InvalidRequest
+
+_KINDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
+
+
+def wrong(path: str, wanted: str, value: Any) -> InvalidRequest:
+    """The error for a field of the wrong type."""
+    if value is None:
+        return InvalidRequest(f"`{path}` is missing: it must be {wanted}.", param=path)
+    got = _KINDS.get(type(value), type(value).__name__)
+    return InvalidRequest(f"`{path}` must be {wanted}, not {got}.", param=path)
+
+
+def string(value: Any, path: str) -> str:
+    if type(value) is str:
+        return value
+    raise wrong(path, "a string", value)
+
+
+def object_(value: Any, path: str) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return value
+    raise wrong(path, "an object", value)
+
+
+def array(value: Any, path: str) -> list[Any]:
+    if isinstance(value, list):
+        return value
+    raise wrong(path, "an array", value)
+
+
+def optional(fields: Mapping[str, Any], key: str, kind: type, path: str = "") -> Any:
+    """The field, None where it is absent or null. Integers are numbers, booleans are not."""
+    value = fields.get(key)
+    if value is None or type(value) is kind:
+        return value
+    if kind is float and type(value) is int:
+        return value
+    if kind is int and type(value) is float and value.is_integer():
+        return int(value)
+    raise wrong(path + key, {str: "a string", bool: "true or false", int: "an integer"}.get(kind, "a number"), value)
+
+
+def others(fields: Mapping[str, Any], known: frozenset[str]) -> Native:
+    return {key: value for key, value in fields.items() if key not in known and value is not None}
