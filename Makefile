@@ -1,6 +1,6 @@
 # Everything the project is worked on with. Each target sets up what it needs on a machine that has Python 3.11 or newer,
 # Node and git; what was set up once is set up again only when the requirements change.
-#   make setup | serve | test | check | bench | soak | docs | lock | clean        ARGS="…" goes to the command behind
+#   make setup | serve | test | check | bench | soak | docs | lock | catalogue | clean        ARGS="…" goes to the command behind
 
 PYTHON ?= python3
 ARGS ?=
@@ -11,7 +11,7 @@ COMPILE := $(UV) pip compile --quiet --generate-hashes --universal --python-vers
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check bench soak docs lock clean
+.PHONY: help setup serve test check bench soak docs lock catalogue clean
 
 help:
 	@echo 'make serve    start the gateway (ARGS="--port 8080" and the like)'
@@ -20,6 +20,7 @@ help:
 	@echo 'make check    lint, formatting, types, layout, generated pages'
 	@echo 'make bench    measure against a plain nginx; make soak: the long reliability runs'
 	@echo 'make docs     write the generated pages; make lock: pin the requirements anew; make clean'
+	@echo 'make catalogue    models and prices anew, from the data packages of others'
 
 setup: $(VENV)/.dev
 
@@ -44,6 +45,10 @@ soak: $(VENV)/.dev
 
 docs: $(VENV)/.dev
 	$(BIN)/python scripts/docs.py
+
+# Fetches data packages, weighs them, and writes src/headgate/catalog/data: look at the diff before committing it.
+catalogue: $(VENV)/.dev
+	$(BIN)/python scripts/catalogue.py $(ARGS)
 
 # Pins what pyproject.toml allows, newest first; pins that still fit stay unless ARGS=--upgrade.
 lock: $(VENV)/.uv
