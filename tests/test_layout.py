@@ -30,7 +30,7 @@ RANKS = {
 }
 # Folders whose files stand for themselves: any may be deleted without touching another.
 FREE_STANDING = {
-    "dialects": {"dialect", "event_stream", "fields", "framing", "openai_errors", "signatures"},
+    "dialects": {"claude", "dialect", "event_stream", "fields", "framing", "openai_errors", "signatures"},
     "providers": {"provider"},
     "providers.auth": {"auth"},
     "stages": {"stage"},

@@ -7,12 +7,8 @@ How requests of other dialects are said here, beyond the obvious:
 - Turns of one role in a row are merged; `tool` messages become tool_result blocks of one user turn. Text that is
   empty or only white space is left out, for the API refuses it.
 - Images are JPEG, PNG, GIF or WebP; parameters of a media type are left out, and image/jpg is said as image/jpeg.
-- `max_tokens` is required here: without one it is 4,096 and the thinking of the effort (`BUDGETS`).
-- An effort: Claude 4.6 and newer get adaptive thinking and `output_config.effort` (minimal is said as low, xhigh
-  before 4.7 as high). Older and other models get a budget (`BUDGETS`), at most half of `max_tokens`, and none where
-  that leaves less than 1,024, where a tool is forced, or where the running tool turn has no signed thinking.
-- Sampling: temperature is at most 1; temperature and top_p together, any of them beside thinking, and all of them
-  for Claude 4.7 and newer are refused by the API and so are named as lost.
+- `max_tokens` is required here: without one it is 4,096 and the thinking of the effort.
+- Thinking and sampling: `dialects/claude.py`.
 - `json_object` has no equivalent and is named as lost: OpenAI requires the prompt itself to ask for JSON, and an
   instruction of ours would change the prompt. A JSON schema becomes `output_config.format`.
 - The tools of `allowed_tools` are the only ones sent.
@@ -25,7 +21,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from typing import Any
 
 import msgspec
@@ -52,7 +47,6 @@ from headgate.core.chat import (
 )
 from headgate.core.errors import InvalidRequest, Unsupported
 from headgate.dialects.anthropic_messages.requests import (
-    UNDER_WAY,
     Fields,
     answers_unsigned,
     write_block,
@@ -61,16 +55,12 @@ from headgate.dialects.anthropic_messages.requests import (
     write_tool,
 )
 from headgate.dialects.anthropic_messages.words import DIALECT, arguments_of
+from headgate.dialects.claude import BUDGETS, Claude
 
 DEFAULT_MAX_TOKENS = 4096
-BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 32768, "max": 32768}
-"""Tokens of thinking for an effort, for models that know no effort."""
-LEAST_BUDGET = 1024
-
 IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 """https://platform.claude.com/docs/en/build-with-claude/vision"""
 EMPTY: tuple[Any, ...] = (None, [], {})
-_VERSION = re.compile(r"claude-(?:[a-z]+-)?(\d+)(?:[-.](\d{1,2})(?!\d))?")
 _MEANINGFUL = {
     "audio": "Claude gives no audio; ask for text only",
     "functions": "`functions` cannot stand beside `tools`; send all of them as `tools`",
@@ -104,10 +94,7 @@ class Crossing:
     def __init__(self, request: ChatRequest, lost: list[Loss]) -> None:
         self.request = request
         self.lost = lost
-        found = _VERSION.search(request.model)
-        self.version = (int(found[1]), int(found[2] or 0)) if found else (0, 0)
-        if not found and "claude-mythos" in request.model:
-            self.version = (4, 7)
+        self.claude = Claude(request, self.lose)
         self.turns: list[Fields] = []
         self.system: list[Fields] = []
         self.plain_system: str | None = None
@@ -131,7 +118,7 @@ class Crossing:
         optional = {
             "system": system or None,
             "stream": request.stream or None,
-            **self._sampling(thinking is not None and thinking["type"] != "disabled"),
+            **self.claude.sampling(thinking is not None and thinking["type"] != "disabled"),
             "stop_sequences": self._stop() or None,
             "tools": tools or None,
             "tool_choice": choice,
@@ -223,7 +210,7 @@ class Crossing:
         later = [turn.role for turn in self.request.messages[i + 1 :] if turn.role not in ("system", "developer")]
         # https://platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages
         placed = self.turns[-1]["role"] in ("user", "system") and (not later or later[0] == "assistant")
-        if self.version >= (4, 8) and placed:
+        if self.claude.version >= (4, 8) and placed:
             self._put_turn("system", blocks, plain=False)
             return
         self.system += blocks
@@ -391,67 +378,10 @@ class Crossing:
     def _reasoning(self, choice: Fields | None) -> tuple[Fields | None, str | None]:
         """What to write as `thinking` and as `output_config.effort`."""
         reasoning = self.request.reasoning
-        if reasoning is None:
-            return None, None
-        for key in reasoning.native:
+        for key in reasoning.native if reasoning is not None else ():
             self.lose(f"reasoning.{key}", NO_FIELD)
-        if (0, 0) < self.version < (3, 7):
-            if reasoning.effort not in (None, "none") or reasoning.budget is not None:
-                self.lose("reasoning_effort", "the model does not think: Claude 3.7 and newer do")
-            return None, None
-        if reasoning.effort == "none" or reasoning.mode == "disabled":
-            return {"type": "disabled"}, None
-        effort, budget = reasoning.effort, reasoning.budget
-        if effort is None and budget is None:
-            return None, None
-        if effort is None:
-            effort = next((word for word in ("low", "medium", "high") if (budget or 0) <= BUDGETS[word]), "xhigh")
         forced = choice is not None and choice["type"] in ("any", "tool")
-        if self.version >= (4, 6):
-            return (None if forced else {"type": "adaptive"}), self._effort(effort)
-        if forced:
-            self.lose("reasoning_effort", "Claude does not think where a tool is forced")
-            return None, None
-        return self._budget(BUDGETS.get(effort, BUDGETS["high"]) if budget is None else budget), None
-
-    def _effort(self, effort: str) -> str:
-        known = ("low", "medium", "high", "max") if self.version < (4, 7) else ("low", "medium", "high", "xhigh", "max")
-        if effort in known:
-            return effort
-        said = "low" if effort == "minimal" else "high"
-        self.lose("reasoning_effort", f"{effort} is said as {said}: the model knows {', '.join(known)}")
-        return said
-
-    def _budget(self, budget: int) -> Fields | None:
-        """Thinking with a budget, where the conversation has room for it."""
-        if self.request.max_tokens is not None:
-            budget = min(budget, self.request.max_tokens // 2)
-        if budget < LEAST_BUDGET and self.request.max_tokens is not None:
-            self.lose("reasoning_effort", "max_tokens leaves no room for thinking: 2048 at least")
-            return None
-        if answers_unsigned(self.turns):
-            self.lose("reasoning_effort", UNDER_WAY)
-            return None
-        return {"type": "enabled", "budget_tokens": max(budget, LEAST_BUDGET)}
-
-    def _sampling(self, thinks: bool) -> Fields:
-        request = self.request
-        wanted = {"temperature": request.temperature, "top_p": request.top_p, "top_k": request.top_k}
-        fields = {key: value for key, value in wanted.items() if value is not None}
-        if fields.get("temperature") is not None and fields["temperature"] > 1:
-            self.lose("temperature", "set to 1, the highest the Messages API takes")
-            fields["temperature"] = 1.0
-        for key in list(fields):
-            if self.version >= (4, 7):
-                self.lose(key, "the model takes no sampling parameters")
-            elif thinks:
-                self.lose(key, "not taken while the model thinks")
-            elif key == "top_p" and "temperature" in fields:
-                self.lose(key, "the model takes temperature or top_p, not both")
-            else:
-                continue
-            del fields[key]
-        return fields
+        return self.claude.reasoning(forced=forced, answers_unsigned=lambda: answers_unsigned(self.turns))
 
     def _stop(self) -> list[str]:
         for i, sequence in enumerate(self.request.stop):

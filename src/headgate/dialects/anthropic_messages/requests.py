@@ -33,12 +33,12 @@ from headgate.core.chat import (
 )
 from headgate.core.errors import InvalidRequest, Unsupported
 from headgate.dialects.anthropic_messages.words import DIALECT, safe_id
+from headgate.dialects.claude import UNDER_WAY
 from headgate.dialects.signatures import unwrap
 
 Fields = dict[str, Any]
 
 UNSIGNED = "thinking without Anthropic's signature"
-UNDER_WAY = "the answer under way began without signed thinking, so it goes on without"
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
