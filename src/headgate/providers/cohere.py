@@ -1,0 +1,14 @@
+"""Cohere: https://docs.cohere.com/reference/about."""
+
+from typing import ClassVar
+
+from headgate.core.dialect import Dialect
+from headgate.dialects import cohere_chat
+from headgate.providers.provider import Provider
+
+
+class Cohere(Provider):
+    base_url = "https://api.cohere.com"
+    env_key: ClassVar[str | None] = "CO_API_KEY"
+    sample_model: ClassVar[str | None] = "command-a-03-2025"
+    dialects: ClassVar[tuple[Dialect, ...]] = (cohere_chat,)
