@@ -52,8 +52,9 @@ catalogue: $(VENV)/.dev
 
 # Pins what pyproject.toml allows, newest first; pins that still fit stay unless ARGS=--upgrade.
 lock: $(VENV)/.uv
-	$(COMPILE) pyproject.toml --all-extras -o requirements.txt $(ARGS)
-	$(COMPILE) pyproject.toml --all-extras --group dev -c requirements.txt -o requirements-dev.txt $(ARGS)
+	$(COMPILE) pyproject.toml -o requirements.txt $(ARGS)
+	$(COMPILE) pyproject.toml --all-extras -c requirements.txt -o requirements-all.txt $(ARGS)
+	$(COMPILE) pyproject.toml --all-extras --group dev -c requirements-all.txt -o requirements-dev.txt $(ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
@@ -67,14 +68,14 @@ $(VENV)/.uv: requirements-uv.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 	@touch $@
 
-$(VENV)/.runtime: $(VENV)/.uv requirements.txt pyproject.toml
-	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt || \
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt
+$(VENV)/.runtime: $(VENV)/.uv requirements-all.txt pyproject.toml
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements-all.txt || \
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-all.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --build-constraints requirements-dev.txt -e . || \
 	$(BIN)/python -m pip install --quiet --no-deps -e .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.uv requirements-dev.txt requirements.txt pyproject.toml
+$(VENV)/.dev: $(VENV)/.uv requirements-dev.txt requirements-all.txt pyproject.toml
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.txt || \
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .

@@ -37,7 +37,7 @@ Crossing dialects, each feature of a request is
 What a reply cannot carry is named in the record, under paths that begin with `reply.`.
 """
 
-CLASSES = tuple(name for name in Usage.__struct_fields__ if name not in ("reported", "server_tools"))
+CLASSES = tuple(name for name in Usage.__struct_fields__ if name not in ("reported", "server_tools", "units"))
 
 
 def page() -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from headgate.core import errors, plugin
 from headgate.providers.provider import Provider
+from headgate.runtime import dialects
 from headgate.stages.policies.policy import Policy
 from headgate.stages.stage import Stage
 
@@ -54,16 +55,14 @@ def stages_page() -> str:
 def dialects_page() -> str:
     """Each dialect: where a client reaches it, what of its headers passes."""
     lines = ["# Dialects\n\n", HEAD, "What crosses from one to another, and what cannot: [fidelity.md](fidelity.md).\n"]
-    for name in plugin.names("dialects"):
-        module = plugin.module("dialects", name)
-        if not hasattr(module, "paths"):
-            continue
+    for dialect in dialects():
         lines += [
-            f"\n## `{name}`\n\n{_sentence(module)}\n\n",
-            f"- Clients reach it at {_named(module.paths)}.\n",
-            f"- Added to a provider's `base_url`: `{module.upstream_path}`.\n",
-            f"- Headers of the client that go on to the provider: {_headers(module.request_headers)}.\n",
-            f"- Headers of the provider that go on to the client: {_headers(module.reply_headers)}.\n",
+            f"\n## `{dialect.name}`\n\n{_sentence(dialect)}\n\n",
+            f"- What is asked for: {dialect.operation.replace('_', ' ')}.\n",
+            f"- Clients reach it at {_named(dialect.paths)}.\n",
+            f"- Added to a provider's `base_url`: `{dialect.upstream_path}`.\n",
+            f"- Headers of the client that go on to the provider: {_headers(dialect.request_headers)}.\n",
+            f"- Headers of the provider that go on to the client: {_headers(dialect.reply_headers)}.\n",
         ]
     return "".join(lines)
 
@@ -112,7 +111,7 @@ def _sentence(thing: object) -> str:
     return " ".join(doc.split("\n\n")[0].split())
 
 
-def _named(values: list[str]) -> str:
+def _named(values: Iterable[str]) -> str:
     return ", ".join(f"`{value}`" for value in values)
 
 

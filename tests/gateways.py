@@ -14,6 +14,8 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+import headgate
+
 KEY = "hg-test-key-0123456789abcdef"
 OTHER_KEY = "hg-test-key-fedcba9876543210"
 ADMIN_KEY = "hg-test-admin-0123456789abcdef"
@@ -42,6 +44,8 @@ class Gateway:
             "NO_PROXY": "*",
             **(environ or {}),
         }
+        paths = [self.environ.get("PYTHONPATH", ""), str(Path(headgate.__file__).parents[1])]
+        self.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))  # the same code as the tests import
         self.arguments = list(arguments)
         self.pass_fds = pass_fds
         self.trust = trust

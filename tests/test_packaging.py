@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-LOCKS = ["requirements.txt", "requirements-dev.txt", "requirements-uv.txt"]
+LOCKS = ["requirements.txt", "requirements-all.txt", "requirements-dev.txt", "requirements-uv.txt"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 MOST = 15
 
@@ -44,9 +44,11 @@ def test_the_pins_cover_what_the_project_asks_for():
 
 
 def test_tests_run_with_the_versions_that_serve():
-    dev = pinned("requirements-dev.txt")
-    for name, line in pinned("requirements.txt").items():
+    dev, everything = pinned("requirements-dev.txt"), pinned("requirements-all.txt")
+    for name, line in everything.items():
         assert dev[name].split(" ")[0] == line.split(" ")[0]
+    for name, line in pinned("requirements.txt").items():
+        assert everything[name].split(" ")[0] == line.split(" ")[0]
 
 
 def test_the_gateway_needs_few_packages():

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 from headgate.config.schema import Config
 from headgate.core import plugin
 from headgate.core.dialect import Dialect
 from headgate.core.errors import GatewayError
-from headgate.core.exchange import Caller, Exchange
+from headgate.core.exchange import Caller, Exchange, Place
 from headgate.core.ports import Journal, Meter, Upstream
 from headgate.core.reply import Reply
 from headgate.core.target import Target
@@ -56,7 +58,17 @@ class Gateway:
     route: Route
     faces: Mapping[bytes, Dialect]
     """The dialect a path speaks."""
+    templates: Mapping[str, tuple[re.Pattern[bytes], Dialect]]
+    """Paths with placeholders, and what they speak; `model` is a group of the pattern."""
     trusted: Sequence[Network]
+
+    def locate(self, path: bytes, query: bytes) -> tuple[Dialect, Place] | None:
+        """The dialect of a path that holds the model, and the parts of the URL."""
+        for template, (pattern, dialect) in self.templates.items():
+            found = pattern.fullmatch(path)
+            if found is not None:
+                return dialect, Place(template, unquote(found["model"].decode("latin-1")), query)
+        return None
 
     def turn_away(self, error: GatewayError) -> Proceed:
         """A chain that records the request and refuses it."""
@@ -69,7 +81,7 @@ class Gateway:
     def face_like(self, path: bytes, headers: Headers) -> Dialect:
         """The dialect to answer in where no path says it: whose headers the client sent, else whose path is nearest."""
         sent = {name for name, _ in headers}
-        faces = list(self.faces.items())
+        faces = [*self.faces.items(), *((path.encode(), face) for path, (_, face) in self.templates.items())]
         return max(
             faces,
             key=lambda face: (len(sent & face[1].request_headers), _shared(path, face[0]), face[0] == DEFAULT_FACE),
@@ -113,6 +125,7 @@ def build(config: Config, ports: Ports, admin_digest: str) -> Gateway:
     authenticate = Authenticate(_callers(config, admin_digest))
     route = Route(aliases, providers)
     retry = Retry(Retries(config.retry.attempts, config.retry.backoff, config.retry.max_backoff))
+    faces, templates = _faces(config.dialects)
     own = [_stage(stage.use, stage.settings) for stage in config.stages]
     stages: list[Stage] = [record, authenticate, Receive(), *own, route, retry, Translate()]
     return Gateway(
@@ -121,7 +134,8 @@ def build(config: Config, ports: Ports, admin_digest: str) -> Gateway:
         record=record,
         authenticate=authenticate,
         route=route,
-        faces=_faces(config.dialects),
+        faces=faces,
+        templates=templates,
         trusted=[ipaddress.ip_network(entry, strict=False) for entry in config.server.trusted_proxies],
     )
 
@@ -147,14 +161,30 @@ def _callers(config: Config, admin_digest: str) -> dict[bytes, Caller]:
     return callers
 
 
-def _faces(own: Sequence[str]) -> dict[bytes, Dialect]:
-    """Every dialect's paths; somebody else's dialect comes last and may take a path over."""
-    modules: list[Any] = [plugin.module("dialects", name) for name in [*plugin.names("dialects"), *own]]
+def _faces(own: Sequence[str]) -> tuple[dict[bytes, Dialect], dict[str, tuple[re.Pattern[bytes], Dialect]]]:
+    """Every dialect's paths, and those with placeholders; somebody else's comes last and may take a path over."""
     faces: dict[bytes, Dialect] = {}
-    for module in modules:
-        for path in getattr(module, "paths", ()):
-            faces[path.encode()] = module
-    return faces
+    templates: dict[str, tuple[re.Pattern[bytes], Dialect]] = {}
+    for dialect in dialects(own):
+        for path in dialect.paths:
+            if dialect.in_url:
+                templates[path] = (_pattern(path), dialect)
+            else:
+                faces[path.encode()] = dialect
+    return faces, templates
+
+
+def dialects(own: Sequence[str] = ()) -> list[Dialect]:
+    """Every dialect there is, ours and those of these dotted paths."""
+    modules: list[Any] = [plugin.module("dialects", name) for name in [*plugin.names("dialects"), *own]]
+    found = [dialect for module in modules for dialect in (module, *getattr(module, "more", ()))]
+    return [dialect for dialect in found if hasattr(dialect, "paths")]
+
+
+def _pattern(template: str) -> re.Pattern[bytes]:
+    """A path with placeholders, to be matched: `{model}` may hold slashes, any other one is a segment."""
+    fitting = re.escape(template).replace(r"\{model\}", "(?P<model>.+)")
+    return re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", fitting).encode())
 
 
 def _stage(use: str, settings: Mapping[str, Any]) -> Stage:

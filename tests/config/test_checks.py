@@ -43,7 +43,7 @@ def test_a_dialect_of_ones_own(told, tmp_path):
     (tmp_path / "own_dialects" / "half.py").write_text("name = 'half'\npaths = ['/v1/half']\n")
     ((path, words),) = told("dialects: [own_dialects.half]")
     assert path == "dialects[0]"
-    assert "`own_dialects.half` is not a dialect; it has no foreign" in words
+    assert "`own_dialects.half` is not a dialect; it has no content_type, foreign" in words
     assert told("dialects: [headgate.dialects.openai_chat]") == []
     assert told("dialects: [3]") == [("dialects[0]", "expected text, found the number 3; ")]
 

@@ -83,7 +83,7 @@ class InMemory:
 
 async def begun(pieces, dialect=openai_chat, client=openai_chat):
     reply = Reply(dialect, stream=True, body=b"", response=InMemory(pieces))
-    await reply.begin(client, STREAMED)
+    await reply.begin(client, STREAMED, True)
     return reply
 
 
@@ -173,19 +173,19 @@ class TestBegin:
     @pytest.mark.parametrize("client", [openai_chat, anthropic_messages])
     async def test_a_whole_reply_that_is_none(self, client, body):
         with pytest.raises(ProviderNonsense):
-            await Reply(openai_chat, stream=False, body=body).begin(client, ASKED)
+            await Reply(openai_chat, stream=False, body=body).begin(client, ASKED, False)
 
 
 class TestWhole:
     async def test_its_bytes_pass(self):
         reply = Reply(openai_chat, stream=False, body=WHOLE)
-        await reply.begin(openai_chat, ASKED)
+        await reply.begin(openai_chat, ASKED, False)
         assert await reply.whole(openai_chat, ASKED) == WHOLE
         assert reply.account.usage.output == 2
 
     async def test_crossing(self):
         reply = Reply(openai_chat, stream=False, body=WHOLE)
-        await reply.begin(anthropic_messages, ASKED)
+        await reply.begin(anthropic_messages, ASKED, False)
         said = json.loads(await reply.whole(anthropic_messages, ASKED))
         assert (said["content"][0]["text"], said["stop_reason"]) == ("Hello", "end_turn")
         assert (reply.account.complete, reply.account.usage.output) == (True, 2)
@@ -194,7 +194,7 @@ class TestWhole:
     async def test_taps_hear_what_filters_made(self, client):
         heard = []
         reply = Reply(openai_chat, stream=False, body=WHOLE)
-        await reply.begin(client, ASKED)
+        await reply.begin(client, ASKED, False)
         reply.filters.append(loudly)
         reply.taps.append(heard.append)
         assert b"HELLO" in await reply.whole(client, ASKED)
@@ -319,7 +319,7 @@ class TestTapsAlone:
 
     async def test_a_whole_reply_passes_as_it_came(self):
         reply = Reply(openai_chat, stream=False, body=WHOLE)
-        await reply.begin(openai_chat, ASKED)
+        await reply.begin(openai_chat, ASKED, False)
         heard = []
         reply.taps.append(heard.append)
         assert await reply.whole(openai_chat, ASKED) == WHOLE
@@ -330,9 +330,43 @@ class TestTapsAlone:
         novel = OPENAI[1].replace(b'"object"', b'"novel": 1, "object"')
         frames = [OPENAI[0], novel, *OPENAI[2:]]
         reply = Reply(openai_chat, stream=True, body=b"", response=InMemory(frames))
-        await reply.begin(openai_chat, asked)
+        await reply.begin(openai_chat, asked, True)
         heard = []
         reply.taps.append(heard.append)
         assert b"".join([piece async for piece in reply.frames(openai_chat, asked)]) == b"".join(frames)
         assert "".join(event.text for event in heard if isinstance(event, Text)) == "Hello"
         assert any(isinstance(event, Stop) for event in heard)
+
+
+class TestBridging:
+    """A client gets a stream from a host that gives none, and the other way round."""
+
+    @pytest.mark.parametrize("client", [openai_chat, anthropic_messages])
+    async def test_a_whole_reply_becomes_a_stream(self, client):
+        reply = Reply(openai_chat, stream=False, body=WHOLE)
+        await reply.begin(client, STREAMED, True)
+        frames = [frame async for frame in reply.frames(client, STREAMED)]
+        assert reply.account.complete
+        assert reply.account.usage.output == 2
+        reader = client.reader(True)
+        events = [*reader.feed(b"".join(frames)), *reader.end()]
+        assert "".join(event.text for event in events if isinstance(event, Text)) == "Hello"
+        assert isinstance(events[-1], Stop)
+
+    @pytest.mark.parametrize("client", [openai_chat, anthropic_messages])
+    async def test_a_stream_becomes_a_whole_reply(self, client):
+        response = InMemory(OPENAI)
+        reply = Reply(openai_chat, stream=True, body=b"", response=response)
+        await reply.begin(client, ASKED, False)
+        assert response.finished
+        said = json.loads(await reply.whole(client, ASKED))
+        text = said["content"][0]["text"] if client is anthropic_messages else said["choices"][0]["message"]["content"]
+        assert text == "Hello"
+        assert reply.account.complete
+
+    async def test_a_stream_that_breaks_off_is_no_whole_reply(self):
+        response = InMemory(OPENAI[:2])
+        reply = Reply(openai_chat, stream=True, body=b"", response=response)
+        with pytest.raises(ProviderCut):
+            await reply.begin(openai_chat, ASKED, False)
+        assert response.closed

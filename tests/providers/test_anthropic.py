@@ -17,7 +17,7 @@ async def passed(*headers):
 
 
 def test_the_head():
-    lines = made().endpoint(anthropic_messages).head.split(b"\r\n")
+    lines = made().endpoint(anthropic_messages, "m", False, {}).head.split(b"\r\n")
     assert lines[0] == b"POST /v1/messages HTTP/1.1"
     assert b"x-api-key: sk-ant-0123456789" in lines
     assert not [line for line in lines if line.startswith(b"authorization")]
@@ -34,5 +34,5 @@ async def test_the_clients_own_version_and_betas_go_on_and_stand_once():
 
 
 def test_it_is_asked_in_its_own_dialect():
-    assert made().dialect_for(openai_chat) is anthropic_messages
-    assert made().dialect_for(anthropic_messages) is anthropic_messages
+    assert made().dialect_for(openai_chat, "m") is anthropic_messages
+    assert made().dialect_for(anthropic_messages, "m") is anthropic_messages

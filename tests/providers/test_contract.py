@@ -8,12 +8,14 @@ import pydantic
 import pytest
 
 from headgate.core import plugin
-from headgate.core.errors import ProviderError, ProviderNonsense
+from headgate.core.errors import ProviderError, ProviderNonsense, Unsupported
 from headgate.core.exchange import Exchange
 from headgate.core.record import Record
 from headgate.core.target import Target
+from headgate.dialects import openai_chat
 from headgate.dialects.dialect import decode, patch
 from headgate.providers.provider import Provider, ProviderSettings, retry_after
+from headgate.runtime import dialects
 
 NAMES = plugin.names("providers")
 KEY = "sk-contract-0123456789abcdef"
@@ -69,7 +71,7 @@ class Head:
 
 def heads(provider):
     for dialect in provider.dialects:
-        yield dialect, provider.endpoint(dialect), Head(provider.endpoint(dialect).head)
+        yield dialect, provider.endpoint(dialect, "m", False, {}), Head(provider.endpoint(dialect, "m", False, {}).head)
 
 
 def test_it_loads_and_says_what_it_is(name):
@@ -164,12 +166,15 @@ def test_own_headers_win_and_stand_once(host):
 def test_it_speaks_the_clients_dialect_if_it_can(name):
     provider = made(name)
     for dialect in provider.dialects:
-        assert provider.dialect_for(dialect) is dialect
-    for known in plugin.names("dialects"):
-        client = plugin.module("dialects", known)
-        if hasattr(client, "paths"):
-            spoken = provider.dialect_for(client)
-            assert spoken is client or spoken in provider.dialects
+        assert provider.dialect_for(dialect, "m") is dialect
+    for client in dialects():
+        served = {dialect.operation for dialect in provider.dialects} or {"chat"}
+        if client.operation not in served:
+            with pytest.raises(Unsupported, match=name):
+                provider.dialect_for(client, "m")
+            continue
+        spoken = provider.dialect_for(client, "m")
+        assert spoken is client or (spoken in provider.dialects and spoken.operation == client.operation)
 
 
 @pytest.mark.parametrize("body", BODIES)
@@ -177,7 +182,7 @@ def test_what_it_adjusts_is_a_patch(name, body):
     provider = made(name)
     fields = decode(body)
     before = dict(fields)
-    changes = provider.adjust(fields)
+    changes = provider.adjust(fields, openai_chat, "m")
     assert fields == before, "it changed the client's own fields"
     assert changes == {} or provider.adjusts
     patched = decode(patch(body, changes, decode(body)))
@@ -186,7 +191,7 @@ def test_what_it_adjusts_is_a_patch(name, body):
     assert {key: value for key, value in patched.items() if key not in changes} == {
         key: value for key, value in fields.items() if key not in changes
     }
-    assert provider.adjust(patched) == {}, "adjusting twice must change nothing more"
+    assert provider.adjust(patched, openai_chat, "m") == {}, "adjusting twice must change nothing more"
 
 
 def test_a_host_that_repeats_its_key_does_not_get_it_through(name):
@@ -200,7 +205,7 @@ def test_a_host_that_repeats_its_key_does_not_get_it_through(name):
 def test_its_endpoint_is_made_once(host):
     provider = made(host)
     for dialect in provider.dialects:
-        assert provider.endpoint(dialect) is provider.endpoint(dialect)
+        assert provider.endpoint(dialect, "m", False, {}) is provider.endpoint(dialect, "m", False, {})
 
 
 class Recorded:
@@ -235,7 +240,8 @@ def exchange(provider, dialect, headers=(), *, stream=False):
 
     record = Record(id="req_1", time=time.time())
     asked = Exchange("req_1", dialect, dialect.paths[0], list(headers), receive, time.perf_counter(), record)
-    asked.spoken, asked.target, asked.outgoing, asked.stream = dialect, Target(provider, "m"), b'{"model":"m"}', stream
+    asked.spoken, asked.target, asked.outgoing = dialect, Target(provider, "m"), b'{"model":"m"}'
+    asked.stream = asked.streamed = stream
     return asked
 
 

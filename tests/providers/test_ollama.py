@@ -5,6 +5,7 @@ import json
 import pytest
 
 from gateways import KEY, running
+from headgate.dialects import openai_chat
 from headgate.dialects.dialect import decode, patch
 from headgate.providers.ollama import Ollama
 from headgate.providers.provider import ProviderSettings
@@ -26,7 +27,7 @@ from upstreams import ScriptedUpstream
 )
 def test_the_newer_name_is_renamed(sent, expected):
     fields = decode(sent)
-    assert patch(sent, Ollama("ollama", ProviderSettings()).adjust(fields), fields) == expected
+    assert patch(sent, Ollama("ollama", ProviderSettings()).adjust(fields, openai_chat, "m"), fields) == expected
 
 
 def test_over_both_faces(tmp_path):

@@ -5,7 +5,9 @@ from headgate.providers.openai import OpenAI, OpenAISettings
 
 
 def head(**settings):
-    return OpenAI("openai", OpenAISettings(api_key="sk-0123456789", **settings)).endpoint(openai_chat).head
+    return (
+        OpenAI("openai", OpenAISettings(api_key="sk-0123456789", **settings)).endpoint(openai_chat, "m", False, {}).head
+    )
 
 
 def test_organization_and_project_are_headers():

@@ -42,7 +42,7 @@ class Canned:
             {"id": "x", "object": "chat.completion", "created": 1, "model": "can", "choices": [choice]}
         )
         reply = Reply(exchange.dialect, stream=False, body=body)
-        await reply.begin(exchange.dialect, exchange.fields)
+        await reply.begin(exchange.dialect, exchange.fields, exchange.stream)
         return reply
 
 

@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from headgate.core.request import Request
+
 Native = dict[str, Any]
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 
@@ -97,6 +99,10 @@ class Audio(Part):
     format: str | None = None
 
 
+class Video(Part):
+    source: Source
+
+
 class Document(Part):
     source: Source
     title: str | None = None
@@ -128,6 +134,8 @@ class ToolCall(Part):
     arguments: str
     custom: bool = False
     """A free-form tool of OpenAI's `custom` type: `arguments` is then plain text, not JSON."""
+    signature: str | None = None
+    """A vendor's proof attached to the call (Gemini's `thoughtSignature`), to be sent back with it."""
 
 
 class ToolResult(Part):
@@ -207,14 +215,11 @@ class Reasoning(msgspec.Struct, kw_only=True):
     native: Native = {}
 
 
-class ChatRequest(msgspec.Struct, kw_only=True):
-    """A chat request in whichever dialect it was said (`dialect`, the module's name)."""
+class ChatRequest(Request, kw_only=True):
+    """A chat request in whichever dialect it was said."""
 
-    dialect: str
-    model: str
     messages: list[Message]
     """All turns in order; a system prompt is a `system` (or `developer`) message at its place."""
-    stream: bool = False
     stream_usage: bool | None = None
     """OpenAI's `stream_options.include_usage`: None where the client did not say."""
     max_tokens: int | None = None
@@ -241,4 +246,3 @@ class ChatRequest(msgspec.Struct, kw_only=True):
     service_tier: str | None = None
     cache: CacheMark | None = None
     """A mark on the request as a whole (Anthropic's top-level `cache_control`)."""
-    native: Native = {}

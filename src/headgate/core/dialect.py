@@ -1,16 +1,18 @@
 """The contract of a dialect: how one API speaks, bytes and the core's types in both directions, no I/O.
 
-A dialect is a module of `headgate.dialects` (or anything importable) with these names at its top level.
+A dialect is a module of `headgate.dialects` (or anything importable) with these names at its top level. A package that
+holds more than one (an API's token counting beside its chat) names the others in a tuple `more`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-from headgate.core.chat import ChatRequest, Loss
+from headgate.core.chat import Loss
 from headgate.core.errors import GatewayError, ProviderRefused
 from headgate.core.events import Event
+from headgate.core.request import Operation, Request
 from headgate.core.usage import Usage
 
 
@@ -76,12 +78,36 @@ class Dialect(Protocol):
         """The module's name: openai_chat."""
 
     @property
+    def operation(self) -> Operation:
+        """What is asked for; a request crosses only into dialects of the same operation."""
+
+    @property
     def paths(self) -> Sequence[str]:
-        """Where a client reaches it: ["/v1/chat/completions"]."""
+        """Where a client reaches it: ["/v1/chat/completions"].
+
+        Those of a dialect that is `in_url` hold `{model}`, which also stands for names with slashes, and may hold other
+        placeholders, each for one segment.
+        """
 
     @property
     def upstream_path(self) -> str:
-        """What is added to a provider's `base_url` (which means what the vendor's own SDK means by it)."""
+        """What is added to a provider's `base_url` (which means what the vendor's own SDK means by it); with `{model}`
+        in it where the dialect is `in_url`, and then only for people to read: see UrlDialect.write_url."""
+
+    @property
+    def in_url(self) -> bool:
+        """The model, and whether to stream, stand in the URL and not in the body: it is a UrlDialect."""
+
+    @property
+    def takes(self) -> Literal["json", "form", "raw"]:
+        """How a body is read: decoded; as multipart, its text fields being the fields; or not at all, passed on."""
+
+    @property
+    def stream_types(self) -> tuple[bytes, ...]:
+        """How the content type of a provider's stream may begin, in lower case."""
+
+    def content_type(self, stream: bool, fields: Mapping[str, Any]) -> bytes:
+        """The content type of a reply in this dialect; `fields` are the client's."""
 
     @property
     def request_headers(self) -> frozenset[bytes]:
@@ -91,10 +117,13 @@ class Dialect(Protocol):
     def reply_headers(self) -> frozenset[bytes]:
         """Lower-case names of the provider's headers that go on to a client of this dialect."""
 
-    def read_request(self, fields: Mapping[str, Any]) -> ChatRequest:
-        """The decoded JSON body → the request. Raises InvalidRequest with `param` naming the field."""
+    def read_request(self, fields: Mapping[str, Any]) -> Request:
+        """The decoded body, and what the URL says → the operation's own kind of request.
 
-    def write_request(self, request: ChatRequest, lost: list[Loss]) -> bytes:
+        Raises InvalidRequest with `param` naming the field.
+        """
+
+    def write_request(self, request: Any, lost: list[Loss]) -> bytes:
         """The request in this dialect. What it cannot carry is appended to `lost`.
 
         Raises Unsupported, with `param` naming the field, where leaving something out would change the meaning.
@@ -123,3 +152,20 @@ class Dialect(Protocol):
 
     def write_error(self, error: GatewayError, request_id: str, *, streaming: bool) -> bytes:
         """The error as this API says it: a JSON body, or, when `streaming`, the frame for the middle of a stream."""
+
+
+class UrlDialect(Dialect, Protocol):
+    """A dialect that names the model, and whether to stream, in the URL."""
+
+    def read_url(self, template: str, model: str, query: Mapping[str, str]) -> dict[str, Any]:
+        """What a URL says, as fields: `model`, `stream` and what else the dialect needs to know of it.
+
+        `template` is the one of `paths` that fits, `model` what stands in it, decoded. They are put among the fields of
+        the body wherever those are read, and never into the body. Raises InvalidRequest.
+        """
+
+    def write_url(self, model: str, stream: bool, fields: Mapping[str, Any]) -> str:
+        """What is added to a provider's `base_url`, percent-encoded, with a query where there is one.
+
+        `fields` are the client's own where it speaks this dialect, else {}.
+        """

@@ -74,6 +74,15 @@ class ToolCall(_Event, tag="tool_call", frozen=True):
     id: str
     name: str
     custom: bool = False
+    signature: str | None = None
+    """A vendor's proof attached to the call (Gemini's `thoughtSignature`)."""
+
+
+class Image(_Event, tag="image", frozen=True):
+    """A picture in the answer, whole: standard base64."""
+
+    base64: str
+    media_type: str
 
 
 class ToolInput(_Event, tag="tool_input", frozen=True):
@@ -87,6 +96,12 @@ class Citation(_Event, tag="citation", frozen=True):
 
     dialect: str
     value: dict[str, Any]
+
+
+class Result(_Event, tag="result", frozen=True):
+    """The whole answer of an operation other than chat, as that operation's own type (`core.embeddings.Embeddings`)."""
+
+    value: Any
 
 
 class Used(_Event, tag="used", frozen=True):
@@ -118,4 +133,6 @@ class Native(_Event, tag="native", frozen=True):
     value: Any
 
 
-Event = Start | Text | Refusal | Thinking | ToolCall | ToolInput | Citation | Used | Stop | Failed | Native
+Event = (
+    Start | Text | Refusal | Thinking | ToolCall | ToolInput | Image | Citation | Result | Used | Stop | Failed | Native
+)

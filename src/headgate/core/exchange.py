@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qs
 
-from headgate.core.chat import ChatRequest, Loss
+from headgate.core.chat import Loss
 from headgate.core.dialect import Dialect
 from headgate.core.errors import GatewayError
 from headgate.core.record import Attempt, Record
@@ -27,6 +28,18 @@ class Caller:
 
     def may_use(self, model: str) -> bool:
         return self.models is None or model in self.models or model.startswith(self.families)
+
+
+class Place(NamedTuple):
+    """A URL that says which model is asked: the dialect's own path that fits, what stands for the model, the query."""
+
+    template: str
+    model: str
+    query: bytes
+
+    def asked(self) -> dict[str, str]:
+        """The query's fields; of one that stands twice the first."""
+        return {key: values[0] for key, values in parse_qs(self.query.decode("latin-1")).items()}
 
 
 class Ending:
@@ -71,15 +84,18 @@ class Exchange:
     clock: float
     """`time.perf_counter()` at arrival."""
     record: Record
+    place: Place | None = None
+    """The parts of the URL, where the dialect is `in_url`."""
     caller: Caller | None = None  # authenticate
     body: bytes = b""  # receive
-    fields: dict[str, Any] = field(default_factory=dict)  # receive: the decoded body, read only
+    fields: dict[str, Any] = field(default_factory=dict)  # receive: the decoded body, and what the URL says; read only
     model: str = ""  # receive
-    stream: bool = False  # receive
+    stream: bool = False  # receive: the client wants a stream
     targets: Sequence[Target] = ()  # route
     target: Target | None = None  # retry
     spoken: Dialect | None = None  # translate: the dialect `outgoing` is in
     outgoing: bytes = b""  # translate
+    streamed: bool = False  # translate: the provider is asked for a stream
     lost: list[Loss] = field(default_factory=list)  # translate
     attempts: list[Attempt] = field(default_factory=list)  # retry
     reply: Reply | None = None  # record
@@ -87,11 +103,12 @@ class Exchange:
     """A stage changed `request`: it is written anew, no bytes of `body` are forwarded."""
     ending: Ending = field(default_factory=Ending)
     """Unwound when the reply is over, before its last byte leaves, however it ended."""
-    _request: ChatRequest | None = None
+    _request: Any = None
 
     @property
-    def request(self) -> ChatRequest:
-        """The typed reading, made on first use."""
+    def request(self) -> Any:
+        """The typed reading, made on first use: a `core.request.Request` of the operation's kind, a ChatRequest for
+        "chat"."""
         if self._request is None:
             self._request = self.dialect.read_request(self.fields)
         return self._request

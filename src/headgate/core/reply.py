@@ -12,7 +12,7 @@ import msgspec
 from headgate.core.chat import Loss
 from headgate.core.dialect import Dialect, Reader, Relay
 from headgate.core.errors import GatewayError, ProviderCut, ProviderNonsense
-from headgate.core.events import Event, Failed, Refusal, Start, Stop, Text, Thinking, ToolCall, Used
+from headgate.core.events import Event, Failed, Image, Refusal, Result, Start, Stop, Text, Thinking, ToolCall, Used
 from headgate.core.ports import Response
 from headgate.core.usage import Usage
 
@@ -48,7 +48,7 @@ class Tally:
 
     def hear(self, events: Sequence[Event]) -> None:
         for event in events:
-            if isinstance(event, Text | Thinking | ToolCall | Refusal):
+            if isinstance(event, Text | Thinking | ToolCall | Refusal | Image | Result):
                 self.started = True
             elif isinstance(event, Start):
                 self.id = event.id
@@ -80,6 +80,9 @@ class Reply:
     taps: list[Tap] = field(default_factory=list)
     filters: list[Filter] = field(default_factory=list)
     lost: list[Loss] = field(default_factory=list)
+    status: int = 200
+    content_type: bytes | None = None
+    """The provider's own, where it goes on to the client; else the client's dialect says what it is."""
     time: int = 0
     """Unix seconds, for a client whose dialect says when a reply was made where the provider's does not."""
     account: Relay | Tally = field(default_factory=Tally)
@@ -90,20 +93,23 @@ class Reply:
     _first: bytes = b""
     _events: list[Event] = field(default_factory=list)
 
-    async def begin(self, client: Dialect, request: Mapping[str, Any]) -> None:
+    async def begin(self, client: Dialect, request: Mapping[str, Any], stream: bool) -> None:
         """Wait for the first frame of a stream, or check a whole reply: the last moment another target may be tried.
 
-        `request` is the client's decoded body. Raises ProviderError.
+        `request` is the client's decoded body, `stream` whether it wants one; where it does not and the reply is one,
+        all of it is waited for. Raises ProviderError.
         """
-        if self.dialect is client:
+        if self.dialect is client and self.stream is stream:
             self.account = self._relay = self.dialect.relay(self.stream, request)
         else:
             self._reader = self.dialect.reader(self.stream)
         try:
             if self.response is None:
                 self._take(self.body)
-                return
-            await self._begin_stream(self.response)
+            elif stream:
+                await self._begin_stream(self.response)
+            else:
+                await self._collect(self.response)
         except GatewayError as error:
             if self.response is not None:
                 self.response.close()  # another target may be asked, and be long about it
@@ -124,6 +130,22 @@ class Reply:
             held.append(chunk)
             self._take(chunk)
         self.body = b"".join(held)
+
+    async def _collect(self, response: Response) -> None:
+        """All of a stream, for a client that wants it in one piece."""
+        tally = self.account = Tally()
+        reader = self._reader
+        assert reader is not None
+        while not tally.complete:
+            chunk = await response.chunk()
+            events = self._dated(reader.feed(chunk) if chunk else reader.end())
+            tally.hear(events)
+            self._events += events
+            if tally.failed:
+                raise tally.failed
+            if not chunk and not tally.complete:
+                raise cut_off()
+        response.finish()
 
     def _begun(self, until: float) -> bool:
         if self._relay is None:
@@ -171,7 +193,15 @@ class Reply:
         """
         if self._relay is not None and not self.filters:
             return self._relayed(self._relay)
+        if self.response is None:
+            return self._cut_up(client, request)
         return self._rewritten(client, request)
+
+    async def _cut_up(self, client: Dialect, request: Mapping[str, Any]) -> AsyncIterator[bytes]:
+        """A reply that came in one piece, as a stream."""
+        events = await self._through(self._events)
+        writer = client.writer(True, request, self.lost)
+        yield writer.feed(events) + writer.end()
 
     async def _relayed(self, relay: Relay) -> AsyncIterator[bytes]:
         """The bytes pass; taps hear what a reader makes of a copy."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from headgate.core.dialect import Dialect
     from headgate.core.exchange import Exchange
     from headgate.core.ports import Upstream
     from headgate.core.reply import Reply
+
+
+Streaming = Literal["both", "never", "always"]
+"""Whether a host can answer in one piece and as a stream, only in one piece, or only as a stream."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -59,10 +63,16 @@ class Provider(Protocol):
     def adjusts(self) -> bool:
         """`adjust` does something for this host."""
 
-    def dialect_for(self, client: Dialect) -> Dialect:
-        """The client's own dialect if this host speaks it, else the host's best."""
+    def dialect_for(self, client: Dialect, model: str) -> Dialect:
+        """The client's own dialect if this host speaks it, else the host's best for the same operation.
 
-    def adjust(self, fields: dict[str, Any]) -> dict[str, Any]:
+        Raises Unsupported where it serves no such operation.
+        """
+
+    def streams(self, dialect: Dialect, model: str) -> Streaming:
+        """What the gateway has to bridge: a stream asked for where there is none, or the other way round."""
+
+    def adjust(self, fields: dict[str, Any], dialect: Dialect, model: str) -> dict[str, Any]:
         """The fields to set (a value) or take out (None) in a request body for this host; {} changes nothing."""
 
     async def send(self, exchange: Exchange, upstream: Upstream) -> Reply:

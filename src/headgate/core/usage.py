@@ -23,6 +23,7 @@ class Usage(msgspec.Struct, kw_only=True, omit_defaults=True):
     cache_write_1h: int = 0
     input_audio: int = 0
     input_image: int = 0
+    input_video: int = 0
     output: int = 0
     """Text tokens of the answer that are not reasoning."""
     reasoning: int = 0
@@ -30,14 +31,15 @@ class Usage(msgspec.Struct, kw_only=True, omit_defaults=True):
     output_image: int = 0
     server_tools: dict[str, int] = {}
     """Calls of tools the provider ran itself, by the provider's name for the count (`web_search_requests`)."""
+    units: dict[str, float] = {}
+    """What is counted otherwise than in tokens: `seconds` of audio, `characters`, `images`, `searches`, `pages`."""
     reported: dict[str, Any] = {}
 
     @property
     def prompt(self) -> int:
         """All tokens of the prompt, of whatever class."""
-        return (
-            self.input + self.cache_read + self.cache_write + self.cache_write_1h + self.input_audio + self.input_image
-        )
+        written = self.cache_write + self.cache_write_1h
+        return self.input + self.cache_read + written + self.input_audio + self.input_image + self.input_video
 
     @property
     def completion(self) -> int:

@@ -9,6 +9,11 @@ import re
 
 from headgate.core.errors import ProviderNonsense
 
+JSON = b"application/json"
+EVENT_STREAM = b"text/event-stream"
+SSE = EVENT_STREAM + b"; charset=utf-8"
+"""Content types."""
+
 LIMIT = 16 * 1024 * 1024
 """Bytes one frame may have."""
 LONGEST_ERROR = 64 * 1024

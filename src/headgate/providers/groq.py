@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from headgate.core.dialect import Dialect
 from headgate.providers.provider import Provider
 
 
@@ -10,7 +11,7 @@ class Groq(Provider):
     env_key: ClassVar[str | None] = "GROQ_API_KEY"
     sample_model: ClassVar[str | None] = "llama-3.3-70b-versatile"
 
-    def adjust(self, fields: dict[str, Any]) -> dict[str, Any]:
+    def adjust(self, fields: dict[str, Any], dialect: Dialect, model: str) -> dict[str, Any]:
         """`reasoning_content` of earlier turns is left out: Groq answers 400 to it."""
         # "property 'reasoning_content' is unsupported"; its own models take `reasoning` back:
         # https://console.groq.com/docs/reasoning

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, cast
 from urllib.parse import urlsplit
 
 import pydantic
 
-from headgate.core.dialect import Dialect
-from headgate.core.errors import GatewayError, ProviderError, ProviderNonsense, ProviderRefused
+from headgate.core.dialect import Dialect, UrlDialect
+from headgate.core.errors import GatewayError, ProviderError, ProviderNonsense, ProviderRefused, Unsupported
 from headgate.core.exchange import Exchange
 from headgate.core.ports import Response, Upstream
 from headgate.core.reply import Reply
-from headgate.core.target import Endpoint, Origin, Timeouts
+from headgate.core.target import Endpoint, Origin, Streaming, Timeouts
 from headgate.dialects import openai_chat
 
 ERROR_BYTES = 1 << 20
 ANSWERED = (200, 201)
 """Statuses of a reply; the second is what some hosts behind frameworks of their own give."""
+ENDPOINTS = 1000
+"""Addresses that are remembered of one provider."""
 HIDDEN = b"[redacted]"
 SECRET_HEADER = re.compile(r"key|token|secret|passw|credential|auth|cookie", re.IGNORECASE)
 
@@ -52,6 +55,11 @@ class ProviderSettings(pydantic.BaseModel, extra="forbid"):
         description="Ask for token counts in streams where the client did not, so that records are complete; "
         "the client does not see the difference. Turn it off for a host that refuses `stream_options`.",
     )
+    streams: Streaming = pydantic.Field(
+        "both",
+        description="`never` for a host that only answers in one piece, `always` for one that only streams: clients "
+        "get what they ask for all the same.",
+    )
 
 
 class Provider:
@@ -67,7 +75,9 @@ class Provider:
     sample_model: ClassVar[str | None] = None
     """A model to try where the configuration names none."""
     dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat,)
-    """What the host speaks, best first."""
+    """What the host speaks; of each operation the best first."""
+    by_model: ClassVar[bool] = False
+    """`url` depends on the model also where the dialect does not."""
     defaults: ClassVar[tuple[tuple[bytes, bytes], ...]] = ()
     """Headers a request gets where the client did not send its own of that name."""
 
@@ -82,6 +92,7 @@ class Provider:
         self.timeouts = Timeouts(**settings.timeouts.model_dump())
         self.asks_for_usage = settings.ask_for_usage
         self.adjusts = type(self).adjust is not Provider.adjust
+        self.proves = type(self).prove is not Provider.prove
         self._configured = frozenset(name.lower().encode() for name in settings.headers)
         """Headers that stand in every request as they are configured, whatever a client sends."""
         self._endpoints: dict[str, Endpoint] = {}
@@ -92,30 +103,68 @@ class Provider:
         """The headers that prove who we are."""
         return {"authorization": f"Bearer {self.key}"} if self.key else {}
 
-    def adjust(self, fields: dict[str, Any]) -> dict[str, Any]:
+    async def prove(self, exchange: Exchange, endpoint: Endpoint, upstream: Upstream) -> Sequence[tuple[bytes, bytes]]:
+        """Headers that prove who we are and are another for each request: a signature of `exchange.outgoing`, a token
+        that expires. `upstream` is for asking for such a token."""
+        return ()
+
+    def adjust(self, fields: dict[str, Any], dialect: Dialect, model: str) -> dict[str, Any]:
         """The fields to set (a value) or take out (None) in a request body for this host; {} changes nothing."""
         return {}
 
-    def dialect_for(self, client: Dialect) -> Dialect:
-        """The client's own dialect if this host speaks it, else the host's best."""
-        return client if client in self.dialects else self.dialects[0]
+    def dialect_for(self, client: Dialect, model: str) -> Dialect:
+        """The client's own dialect if this host speaks it, else the host's best for the same operation.
 
-    def url(self, dialect: Dialect) -> str:
-        """Where this host takes requests of a dialect."""
+        Raises Unsupported where it serves no such operation.
+        """
+        if client in self.dialects:
+            return client
+        for dialect in self.dialects:
+            if dialect.operation == client.operation:
+                return dialect
+        raise Unsupported(
+            f"{self.name} serves no requests of this kind ({client.operation.replace('_', ' ')}); ask for a model of "
+            "another provider",
+            param="model",
+        )
+
+    def streams(self, dialect: Dialect, model: str) -> Streaming:
+        """What the gateway has to bridge: a stream asked for where there is none, or the other way round."""
+        return self.settings.streams
+
+    def url(self, dialect: Dialect, model: str, stream: bool, fields: Mapping[str, Any]) -> str:
+        """Where this host takes a request. `fields` are the client's own where it speaks this dialect, else {}.
+
+        A subclass whose addresses hold the model sets `by_model`.
+        """
+        path = dialect.upstream_path
+        if dialect.in_url:
+            path = cast(UrlDialect, dialect).write_url(model, stream, fields)
+        return self.under_base(path)
+
+    def under_base(self, path: str) -> str:
+        """`base_url` with a path and perhaps a query of its own behind it."""
         base, mark, query = (self.settings.base_url or self.base_url).partition("?")
-        return base.rstrip("/") + dialect.upstream_path + mark + query
+        if mark:
+            mark = "&" if "?" in path else "?"
+        return base.rstrip("/") + path + mark + query
 
     # The way of every request
 
-    def endpoint(self, dialect: Dialect) -> Endpoint:
+    def endpoint(self, dialect: Dialect, model: str, stream: bool, fields: Mapping[str, Any]) -> Endpoint:
         """Made on first use, then kept."""
-        endpoint = self._endpoints.get(dialect.name)
+        key = dialect.name
+        if dialect.in_url or self.by_model:
+            key = f"{key} {self.url(dialect, model, stream, fields)}"
+        endpoint = self._endpoints.get(key)
         if endpoint is None:
-            endpoint = self._endpoints[dialect.name] = self._endpoint(dialect)
+            if len(self._endpoints) >= ENDPOINTS:
+                self._endpoints.clear()
+            endpoint = self._endpoints[key] = self._endpoint(dialect, self.url(dialect, model, stream, fields))
         return endpoint
 
-    def _endpoint(self, dialect: Dialect) -> Endpoint:
-        url = urlsplit(self.url(dialect))
+    def _endpoint(self, dialect: Dialect, address: str) -> Endpoint:
+        url = urlsplit(address)
         port = url.port or (443 if url.scheme == "https" else 80)
         path = url.path + (f"?{url.query}" if url.query else "")
         headers = {
@@ -146,17 +195,22 @@ class Provider:
         for default in self.defaults:
             if default[0] not in self._configured and not any(name == default[0] for name, _ in passed):
                 passed.append(default)
-        response = await upstream.post(self.endpoint(dialect), exchange.outgoing, passed)
+        fields = exchange.fields if dialect is exchange.dialect else {}
+        model = exchange.target.model if exchange.target else exchange.model
+        endpoint = self.endpoint(dialect, model, exchange.streamed, fields)
+        if self.proves:
+            passed += await self.prove(exchange, endpoint, upstream)
+        response = await upstream.post(endpoint, exchange.outgoing, passed)
         exchange.ending.callback(response.close)
         if response.status not in ANSWERED:
             raise await self._refusal(dialect, response)
         headers = self._shown(response, dialect.reply_headers)
-        if not exchange.stream:
+        if not exchange.streamed:
             body = await response.read(self.max_reply_bytes)
             response.close()
             return Reply(dialect, stream=False, body=body, headers=headers, secrecy=self)
         kind = self.scrub(response.header(b"content-type") or b"")
-        if kind and not kind.lower().startswith(b"text/event-stream"):
+        if kind and not kind.lower().startswith(dialect.stream_types):
             response.close()
             raise ProviderNonsense(
                 f"{self.name} was asked for a stream and answered with content type {printable(kind)}; "

@@ -19,7 +19,7 @@ import pydantic
 
 from headgate.core import chat, events
 from headgate.core.dialect import Dialect
-from headgate.core.errors import InvalidRequest, ProviderCut, ProviderRefused
+from headgate.core.errors import InvalidRequest, ProviderCut, ProviderRefused, Unsupported
 from headgate.core.exchange import Exchange
 from headgate.core.ports import Upstream
 from headgate.core.reply import Reply
@@ -58,7 +58,9 @@ class Simulator(Provider):
     dialects: ClassVar[tuple[Dialect, ...]] = ()
     settings: SimulatorSettings
 
-    def dialect_for(self, client: Dialect) -> Dialect:
+    def dialect_for(self, client: Dialect, model: str) -> Dialect:
+        if client.operation != "chat":
+            raise Unsupported(f"{self.name} simulates chat only", param="model")
         return client
 
     async def send(self, exchange: Exchange, upstream: Upstream) -> Reply:
@@ -77,9 +79,9 @@ class Simulator(Provider):
             )
         model = exchange.target.model if exchange.target else request.model
         said = Answer(request, behaviour, _DIRECTIVE.sub("", asked).strip(), model)
-        writer = exchange.dialect.writer(exchange.stream, exchange.fields, [])
+        writer = exchange.dialect.writer(exchange.streamed, exchange.fields, [])
         headers = ((b"x-headgate-simulated", b"true"),)
-        if not exchange.stream:
+        if not exchange.streamed:
             body = writer.feed(list(said)) + writer.end()
             return Reply(exchange.dialect, stream=False, body=body, headers=headers)
         frames = _frames(said, writer)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from headgate.core.dialect import Dialect
 from headgate.core.errors import GatewayError, InternalError, MethodNotAllowed, Overloaded, UnknownPath
-from headgate.core.exchange import Exchange
+from headgate.core.exchange import Exchange, Place
 from headgate.core.ids import Ids
 from headgate.core.record import Record
 from headgate.runtime import Gateway
@@ -61,10 +61,15 @@ class App:
         gateway = self.gateways.gateway
         # The path as it came: an encoded slash or a dot segment is another path, not another way to write this one.
         path: bytes = scope["raw_path"]
-        face = None if self.only_pages else gateway.faces.get(path)
-        if face is not None:
-            await self._serve(gateway, face, scope, receive, send)
-            return
+        if not self.only_pages:
+            face = gateway.faces.get(path)
+            if face is not None:
+                await self._serve(gateway, face, None, scope, receive, send)
+                return
+            located = gateway.locate(path, scope["query_string"])
+            if located is not None:
+                await self._serve(gateway, *located, scope, receive, send)
+                return
         page = self.pages.get(path) or next((page for start, page in self.folders if path.startswith(start)), None)
         if page is not None:
             await page(scope, send)
@@ -73,23 +78,26 @@ class App:
             known = b", ".join(sorted(self.pages))
             await text(send, 404, b"nothing is served at this path; there are " + known + b"\n")
             return
-        await self._serve(gateway, gateway.face_like(path, scope["headers"]), scope, receive, send)
+        await self._serve(gateway, gateway.face_like(path, scope["headers"]), None, scope, receive, send)
 
-    async def _serve(self, gateway: Gateway, face: Dialect, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve(
+        self, gateway: Gateway, face: Dialect, place: Place | None, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         headers = scope["headers"]
         id = self.next_id()
         path = scope["path"]
         client = gateway.client_of(scope["client"], headers)
         record = Record(id=id, time=time.time(), client=client, dialect=face.name, path=path[:200], worker=self.worker)
         read = Incoming(receive, headers, gateway.config.server.max_body_bytes).read
-        exchange = Exchange(id, face, path, headers, read, time.perf_counter(), record)
+        exchange = Exchange(id, face, path, headers, read, time.perf_counter(), record, place)
         answer = Answer(exchange, send)
         self.running += 1
         try:
             try:
                 proceed = gateway.chain
-                if scope["method"] != "POST" or scope["raw_path"] not in gateway.faces:
-                    proceed = gateway.turn_away(_astray(scope, gateway))
+                served = place is not None or scope["raw_path"] in gateway.faces
+                if scope["method"] != "POST" or not served:
+                    proceed = gateway.turn_away(_astray(scope, gateway, served))
                 reply = await proceed(exchange)
                 await answer.give(reply, gateway.config.server.compression)
             except GatewayError as error:
@@ -118,11 +126,11 @@ def _interrupted(scope: Scope) -> bool:
     return cycle is not None and cycle.interrupted and cycle.gone is None
 
 
-def _astray(scope: Scope, gateway: Gateway) -> GatewayError:
+def _astray(scope: Scope, gateway: Gateway, served: bool) -> GatewayError:
     path = scope["path"][:200]
-    if scope["raw_path"] in gateway.faces:
+    if served:
         return MethodNotAllowed(f"{path} takes POST, not {scope['method']}")
-    faces = sorted(face.decode() for face in gateway.faces)
+    faces = sorted([*(face.decode() for face in gateway.faces), *gateway.templates])
     near = next((face for face in faces if path.endswith(face.rpartition("/")[2])), None)
     hint = (
         f"did you mean {near}? the base URL of OpenAI's SDKs ends in /v1 here, that of Anthropic's does not"

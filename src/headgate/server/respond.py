@@ -18,8 +18,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
 REQUEST_ID = b"request-id"
-JSON = (b"content-type", b"application/json")
-SSE = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
+JSON = b"application/json"
+COMPRESSIBLE = (JSON, b"text/", b"application/x-ndjson")
 
 
 class Answer:
@@ -36,20 +36,22 @@ class Answer:
 
     async def give(self, reply: Reply, compression: Compression) -> None:
         """Raises GatewayError, and then `fail` is still possible."""
-        if reply.stream:
+        exchange = self.exchange
+        if exchange.stream:
             await self._stream(reply, compression)
             return
-        exchange = self.exchange
         body = await reply.whole(exchange.dialect, exchange.fields)
         headers = _headers(exchange, reply)
-        headers.append(JSON)
-        body = compress.whole(compression, body, exchange.headers, headers)
+        kind = reply.content_type or exchange.dialect.content_type(False, exchange.fields)
+        headers.append((b"content-type", kind))
+        if kind.startswith(COMPRESSIBLE):
+            body = compress.whole(compression, body, exchange.headers, headers)
         headers.append((b"content-length", b"%d" % len(body)))
         record = exchange.record
-        record.status, record.bytes_out = 200, len(body)
+        record.status, record.bytes_out = reply.status, len(body)
         record.first_token = round(time.perf_counter() - exchange.clock, 6)
         await exchange.ending.aclose()
-        await self._head(200, headers)
+        await self._head(reply.status, headers)
         await self.send({"type": "http.response.body", "body": body})
 
     async def _head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
@@ -59,11 +61,14 @@ class Answer:
     async def _stream(self, reply: Reply, compression: Compression) -> None:
         exchange, send = self.exchange, self.send
         record = exchange.record
-        record.status = 200
+        record.status = reply.status
         headers = _headers(exchange, reply)
-        headers += SSE
-        squeeze = self.squeeze = compress.stream(compression, exchange.headers, headers)
-        await self._head(200, headers)
+        kind = reply.content_type or exchange.dialect.content_type(True, exchange.fields)
+        headers += ((b"content-type", kind), (b"cache-control", b"no-cache"))
+        if kind.startswith(COMPRESSIBLE):
+            self.squeeze = compress.stream(compression, exchange.headers, headers)
+        squeeze = self.squeeze
+        await self._head(reply.status, headers)
         last = b""
         async for data in reply.frames(exchange.dialect, exchange.fields):
             record.bytes_out += len(data)
@@ -125,7 +130,7 @@ async def refuse(exchange: Exchange, error: GatewayError, send: Send) -> None:
 def _error_body(exchange: Exchange, error: GatewayError) -> tuple[bytes, bytes]:
     if isinstance(error, ProviderRefused) and error.kind is not None and error.dialect is exchange.dialect:
         return error.body, error.content_type
-    return exchange.dialect.write_error(error, exchange.id, streaming=False), JSON[1]
+    return exchange.dialect.write_error(error, exchange.id, streaming=False), JSON
 
 
 def _note(exchange: Exchange, error: GatewayError, ending: Any) -> None:

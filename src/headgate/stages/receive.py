@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+from headgate.core.dialect import UrlDialect
 from headgate.core.errors import InvalidRequest, UnsupportedMedia
 from headgate.core.exchange import Exchange
 from headgate.core.reply import Reply
@@ -22,7 +25,12 @@ class Receive:
                 _check(value)
         exchange.body = await exchange.receive()
         exchange.record.bytes_in = len(exchange.body)
-        fields = exchange.fields = decode(exchange.body)
+        fields = decode(exchange.body)
+        place = exchange.place
+        if place is not None:
+            dialect = cast(UrlDialect, exchange.dialect)
+            fields.update(dialect.read_url(place.template, place.model, place.asked()))
+        exchange.fields = fields
         model = fields.get("model")
         if not isinstance(model, str) or not model:
             raise InvalidRequest("`model` is missing; name one of those that GET /v1/models lists", param="model")

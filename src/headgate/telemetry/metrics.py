@@ -24,7 +24,7 @@ Read = Callable[[], float | Mapping[Labels, float]]
 REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 TOKEN_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)
 TOKEN_CLASSES = tuple(
-    field.name for field in msgspec.structs.fields(Usage) if field.name not in ("server_tools", "reported")
+    field.name for field in msgspec.structs.fields(Usage) if field.name not in ("server_tools", "units", "reported")
 )
 
 _RARE_CLASSES = tuple(name for name in TOKEN_CLASSES if name not in ("input", "output", "cache_read", "reasoning"))

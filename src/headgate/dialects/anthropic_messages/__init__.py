@@ -8,12 +8,13 @@ Requests are read and written in `requests`, those of other dialects in `crossin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from headgate.core.chat import ChatRequest, Loss, fold
 from headgate.core.dialect import Reader, Relay, Writer
+from headgate.core.request import Operation
 from headgate.dialects.anthropic_messages.crossing import Crossing
 from headgate.dialects.anthropic_messages.errors import read_error, write_error
 from headgate.dialects.anthropic_messages.reading import StreamReader, WholeReader
@@ -21,11 +22,15 @@ from headgate.dialects.anthropic_messages.relaying import StreamRelay, WholeRela
 from headgate.dialects.anthropic_messages.requests import read_request, write_own
 from headgate.dialects.anthropic_messages.words import DIALECT
 from headgate.dialects.anthropic_messages.writing import StreamWriter, WholeWriter
+from headgate.dialects.framing import EVENT_STREAM, JSON, SSE
 from headgate.dialects.signatures import holds_foreign
 
 __all__ = [
+    "content_type",
     "foreign",
+    "in_url",
     "name",
+    "operation",
     "paths",
     "read_error",
     "read_request",
@@ -33,6 +38,8 @@ __all__ = [
     "relay",
     "reply_headers",
     "request_headers",
+    "stream_types",
+    "takes",
     "upstream_path",
     "wanted",
     "write_error",
@@ -41,8 +48,12 @@ __all__ = [
 ]
 
 name = DIALECT
+operation: Operation = "chat"
 paths = ["/v1/messages"]
 upstream_path = "/v1/messages"
+in_url = False
+takes: Literal["json"] = "json"
+stream_types = (EVENT_STREAM,)
 request_headers = frozenset(
     {
         b"anthropic-version",
@@ -81,6 +92,10 @@ def write_request(request: ChatRequest, lost: list[Loss]) -> bytes:
     body = _encode(write_own(request, said) if request.dialect == name else Crossing(request, said).fields())
     lost += fold(said)
     return body
+
+
+def content_type(stream: bool, fields: Mapping[str, Any]) -> bytes:
+    return SSE if stream else JSON
 
 
 def foreign(body: bytes) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from headgate.core.chat import Loss
 from headgate.core.dialect import Reader, Relay, Writer
+from headgate.core.request import Operation
+from headgate.dialects.framing import EVENT_STREAM, JSON, SSE
 from headgate.dialects.openai_chat.crossing import write_request
 from headgate.dialects.openai_chat.reading import Reader as ChatReader
 from headgate.dialects.openai_chat.relaying import StreamRelay, WholeRelay
@@ -15,8 +17,11 @@ from headgate.dialects.openai_chat.writing import StreamWriter, WholeWriter
 from headgate.dialects.openai_errors import read_error, write_error
 
 __all__ = [
+    "content_type",
     "foreign",
+    "in_url",
     "name",
+    "operation",
     "paths",
     "read_error",
     "read_request",
@@ -24,6 +29,8 @@ __all__ = [
     "relay",
     "reply_headers",
     "request_headers",
+    "stream_types",
+    "takes",
     "upstream_path",
     "wanted",
     "write_error",
@@ -32,10 +39,18 @@ __all__ = [
 ]
 
 name = NAME
+operation: Operation = "chat"
 paths = ["/v1/chat/completions"]
 upstream_path = "/chat/completions"
+in_url = False
+takes: Literal["json"] = "json"
+stream_types = (EVENT_STREAM,)
 request_headers = frozenset({b"idempotency-key", b"openai-beta"})
 reply_headers = frozenset({b"openai-model", b"openai-processing-ms", b"openai-version"})
+
+
+def content_type(stream: bool, fields: Mapping[str, Any]) -> bytes:
+    return SSE if stream else JSON
 
 
 def foreign(body: bytes) -> bool:

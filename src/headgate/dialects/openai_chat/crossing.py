@@ -267,8 +267,10 @@ class _Own:
         fields.update(request.native)
         if request.stream:
             fields["stream"] = True
-        if request.stream_usage is not None:
-            fields["stream_options"] = {**fields.get("stream_options", {}), "include_usage": request.stream_usage}
+            if request.stream_usage is not None:
+                fields["stream_options"] = {**fields.get("stream_options", {}), "include_usage": request.stream_usage}
+        else:
+            fields.pop("stream_options", None)  # refused without a stream
         if own and own.legacy:
             if "tools" in fields:
                 fields["functions"] = fields.pop("tools")

@@ -1,0 +1,30 @@
+"""What every request of every operation has, whichever dialect it came in."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Operation = Literal[
+    "chat",
+    "embeddings",
+    "images",
+    "speech",
+    "transcription",
+    "moderation",
+    "rerank",
+    "count_tokens",
+    "opaque",  # forwarded unread
+]
+"""What is asked for. Dialects of one operation cross into each other, never into another operation's."""
+
+
+class Request(msgspec.Struct, kw_only=True):
+    """A request in whichever dialect it was said (`dialect`, its name); each operation has its own kind."""
+
+    dialect: str
+    model: str
+    stream: bool = False
+    native: dict[str, Any] = {}
+    """What only the dialect knows, under the vendor's own field names."""
