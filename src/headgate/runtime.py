@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
-from headgate.config.schema import Config
+from headgate.config.schema import Config, Model, ProviderEntry
+from headgate.config.schema import Target as ConfiguredTarget
 from headgate.core import plugin
 from headgate.core.dialect import Dialect
 from headgate.core.errors import GatewayError
 from headgate.core.exchange import Caller, Exchange, Place
 from headgate.core.ports import Journal, Meter, Upstream
 from headgate.core.reply import Reply
-from headgate.core.target import Target
+from headgate.core.target import Shape, Target
 from headgate.providers.provider import Provider
 from headgate.stages.authenticate import Authenticate
 from headgate.stages.policies.policy import Policy
@@ -114,13 +115,8 @@ class Gateway:
 
 def build(config: Config, ports: Ports, admin_digest: str) -> Gateway:
     """The Gateway of a configuration. Raises PluginNotFound, or ValueError when a plug-in cannot be made."""
-    providers = {
-        name: _made(
-            f"the provider {name}", entry.type, name, entry.settings, max_reply_bytes=config.server.max_reply_bytes
-        )
-        for name, entry in config.providers.items()
-    }
-    aliases = {name: _alias(name, model, providers) for name, model in config.models.items()}
+    providers = {name: _provider(name, entry, config) for name, entry in config.providers.items()}
+    aliases = {name: _alias(name, model, providers, config) for name, model in config.models.items()}
     record = Record(ports.journal, ports.meter)
     authenticate = Authenticate(_callers(config, admin_digest))
     route = Route(aliases, providers)
@@ -140,10 +136,17 @@ def build(config: Config, ports: Ports, admin_digest: str) -> Gateway:
     )
 
 
-def _alias(name: str, model: Any, providers: Mapping[str, Provider]) -> Alias:
-    def target(entry: Any) -> Target:
-        provider, _, rest = entry.model.partition("/")
-        return Target(providers[provider], rest)
+def _provider(name: str, entry: ProviderEntry, config: Config) -> Provider:
+    what = f"the provider {name}"
+    return _made(what, entry.type, name, entry.settings, max_reply_bytes=config.server.max_reply_bytes)
+
+
+def _alias(name: str, model: Model, providers: Mapping[str, Provider], config: Config) -> Alias:
+    def target(entry: ConfiguredTarget) -> Target:
+        name, _, rest = entry.model.partition("/")
+        provider = _provider(name, entry.provider, config) if entry.provider else providers[name]
+        shape = Shape(entry.set, entry.defaults, entry.drop, entry.system, entry.effort)
+        return provider.target(rest, shape if shape != Shape() else None)
 
     kind = plugin.load("stages.policies", model.policy, Policy)  # type: ignore[type-abstract]
     policy = _made(f"the policy {model.policy}", kind)

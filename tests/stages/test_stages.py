@@ -39,6 +39,9 @@ class Host:
     def __init__(self, name):
         self.name = name
 
+    def target(self, model):
+        return Target(self, model)
+
 
 def exchange(body=b"{}", headers=(), model="", caller=None):
     async def receive():

@@ -145,6 +145,9 @@ class _Checks:
                 place = (*path, section, index)
                 node = self.root.at(self.root.located(place))
                 self.target((*place, "model") if node and isinstance(node.value, dict) else place, target.model)
+                if target.provider is not None:
+                    self.address((*place, "with"), target.provider)
+                    self.headers((*place, "with", "headers"), target.provider.settings.headers)
         try:
             load("stages.policies", model.policy, Policy)  # type: ignore[type-abstract]  # python/mypy#4717
         except PluginNotFound as error:

@@ -22,6 +22,7 @@ from headgate.config.schema import Config, Key, Model, ProviderEntry, Stage, in_
 from headgate.config.secrets import SECRET_NAME, SecretError, follow, is_reference
 from headgate.core.plugin import BARE, PACKAGE, PluginNotFound, names, suggestion
 from headgate.core.plugin import load as load_plugin
+from headgate.core.target import merged
 from headgate.providers.provider import Provider
 
 T = TypeVar("T", bound=pydantic.BaseModel)
@@ -248,6 +249,7 @@ class _Reading:
                 if part is not None:
                     parts[name] = part
         config = Config.model_construct(**parts)
+        self.targets(config)
         config.data_dir = self.absolute(config.data_dir, ("data_dir",))
         self.readable(config.upstream, "ca_file", ("upstream",))
         if config.server.tls is not None:
@@ -382,6 +384,21 @@ class _Reading:
             settings.api_key = SecretStr(self.environ[loaded.env_key or ""])
             self.follow(settings, path)
         return ProviderEntry(kind=kind or name, type=loaded, settings=settings)
+
+    def targets(self, config: Config) -> None:
+        """Targets with settings of their own get a provider of their own."""
+        for name, model in config.models.items():
+            for section in ("targets", "fallbacks"):
+                for index, target in enumerate(getattr(model, section)):
+                    entry = config.providers.get(target.model.partition("/")[0])
+                    if target.settings and entry is not None:
+                        place = ("models", name, section, index, "with")
+                        target._provider = self.varied(entry, target.settings, place)
+
+    def varied(self, entry: ProviderEntry, settings: dict[str, Any], place: tuple[str | int, ...]) -> ProviderEntry:
+        given = merged(entry.settings.model_dump(exclude_unset=True, by_alias=True), settings)
+        found = self.validate(type(entry.settings), given, place)
+        return entry if found is None else entry.model_copy(update={"settings": found})
 
     def unknown_kind(self, path: tuple[str, str], kind: str | None, error: PluginNotFound) -> None:
         name = kind or path[1]

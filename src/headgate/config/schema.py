@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from headgate.config.secrets import hash_key
@@ -119,12 +119,47 @@ class Server(Section):
         return self.metrics or ("open" if self.loopback else "key")
 
 
+class ProviderEntry(pydantic.BaseModel):
+    """A provider of the configuration with its class found and its settings read."""
+
+    model_config = pydantic.ConfigDict(arbitrary_types_allowed=True)
+
+    kind: str
+    type: type[Provider]
+    settings: ProviderSettings
+
+
 class Target(Section):
-    """One model at one provider."""
+    """One model at one provider, and what requests to it get otherwise than their clients said."""
 
     model: str = Field(
         min_length=1, description="`provider/model`; what stands before the first slash is the provider."
     )
+    set: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Fields set in the request's body, in the provider's own words, whatever the client said; a "
+        "mapping is merged into the client's.",
+    )
+    defaults: dict[str, Any] = Field(default_factory=dict, description="Fields set where the client did not say them.")
+    drop: list[str] = Field(
+        default_factory=list, description="Fields left out of the request's body (`logit_bias`, `options.seed`)."
+    )
+    system: str | None = Field(None, description="A system prompt put before the client's own.")
+    effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = Field(
+        None, description="Effort of reasoning where the client asks for none."
+    )
+    settings: dict[str, Any] = Field(
+        default_factory=dict,
+        alias="with",
+        description="Settings of the provider that are others for this target: `base_url`, `timeouts`, `headers`, "
+        "`api_key`, a region, an API version.",
+    )
+    _provider: ProviderEntry | None = PrivateAttr(None)
+
+    @property
+    def provider(self) -> ProviderEntry | None:
+        """The provider with `settings` put in; None where there are none."""
+        return self._provider
 
     @model_validator(mode="before")
     @classmethod
@@ -250,16 +285,6 @@ class Log(Section):
     format: Literal["text", "json"] | None = Field(
         None, description="Lines for people or JSON for programs. Left out: text on a terminal, JSON elsewhere."
     )
-
-
-class ProviderEntry(pydantic.BaseModel):
-    """A provider of the configuration with its class found and its settings read."""
-
-    model_config = pydantic.ConfigDict(arbitrary_types_allowed=True)
-
-    kind: str
-    type: type[Provider]
-    settings: ProviderSettings
 
 
 class Config(Section):

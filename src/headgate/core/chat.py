@@ -212,6 +212,9 @@ class Reasoning(msgspec.Struct, kw_only=True):
     budget: int | None = None
     mode: Literal["enabled", "disabled", "adaptive"] | None = None
     display: str | None = None
+    imposed: bool = False
+    """The gateway's own wish (an effort in the model's name or of the target): said as the model takes it, also where
+    the client spoke the same dialect."""
     native: Native = {}
 
 

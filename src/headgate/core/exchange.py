@@ -92,6 +92,7 @@ class Exchange:
     model: str = ""  # receive
     stream: bool = False  # receive: the client wants a stream
     targets: Sequence[Target] = ()  # route
+    effort: str | None = None  # route: of reasoning, as the model's name asks for it
     target: Target | None = None  # retry
     spoken: Dialect | None = None  # translate: the dialect `outgoing` is in
     outgoing: bytes = b""  # translate

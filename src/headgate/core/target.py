@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -48,12 +49,77 @@ class Endpoint:
     timeouts: Timeouts = field(default_factory=Timeouts)
 
 
+@dataclass(slots=True, frozen=True)
+class Shape:
+    """What requests to a target get otherwise than their clients said; fields are those of the provider's dialect."""
+
+    set: Mapping[str, Any] = field(default_factory=dict)
+    """Always. A mapping is merged into the one that stands there."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Where the client said nothing."""
+    drop: Sequence[str] = ()
+    """Left out; `generationConfig.seed` is a field inside another."""
+    system: str | None = None
+    """Put before the conversation."""
+    effort: str | None = None
+    """Of reasoning, where the client asked for none."""
+
+    def changes(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields to set (a value) or take out (None) in a body that has `fields`."""
+        found: dict[str, Any] = {}
+        for path in self.drop:
+            name, dot, inner = path.partition(".")
+            here = found.get(name, fields.get(name))
+            if not dot and name in fields:
+                found[name] = None
+            elif dot and here is not None:
+                found[name] = without(here, inner)
+        for name, value in self.defaults.items():
+            here = found.get(name, fields.get(name))
+            found[name] = value if here is None else merged(value, here)
+        for name, value in self.set.items():
+            here = found.get(name, fields.get(name))
+            found[name] = value if here is None else merged(here, value)
+        return {name: value for name, value in found.items() if value is not None or name in fields}
+
+    def over(self, below: Shape | None) -> Shape:
+        """This one with what it leaves open taken from `below`."""
+        if below is None:
+            return self
+        return Shape(
+            merged(below.set, self.set),
+            merged(below.defaults, self.defaults),
+            (*below.drop, *self.drop),
+            self.system if self.system is not None else below.system,
+            self.effort or below.effort,
+        )
+
+
+def merged(low: Any, high: Any) -> Any:
+    """Two values, the second of which counts where both say something; mappings are merged key by key."""
+    if not (isinstance(low, Mapping) and isinstance(high, Mapping)):
+        return high
+    return {**low, **{key: merged(low[key], value) if key in low else value for key, value in high.items()}}
+
+
+def without(value: Any, path: str) -> Any:
+    """A mapping less what stands at a dotted path; anything else as it is."""
+    name, dot, inner = path.partition(".")
+    if not isinstance(value, Mapping) or name not in value:
+        return value
+    kept = {key: item for key, item in value.items() if key != name}
+    return {**kept, name: without(value[name], inner)} if dot else kept
+
+
 class Provider(Protocol):
     """What stages know of a provider; `headgate.providers.provider.Provider` is the class to inherit."""
 
     @property
     def name(self) -> str:
         """The provider's name in the configuration."""
+
+    def target(self, model: str, shape: Shape | None = None) -> Target:
+        """A model of this provider, by the name clients know it by; `shape` is the target's own."""
 
     @property
     def asks_for_usage(self) -> bool:
@@ -79,12 +145,13 @@ class Provider(Protocol):
         """Ask `exchange.target` with `exchange.outgoing`. Raises ProviderError."""
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, frozen=True, eq=False)
 class Target:
     """One model at one provider."""
 
     provider: Provider
     model: str
+    shape: Shape | None = None
 
     @property
     def name(self) -> str:

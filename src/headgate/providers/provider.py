@@ -14,7 +14,7 @@ from headgate.core.errors import GatewayError, ProviderError, ProviderNonsense, 
 from headgate.core.exchange import Exchange
 from headgate.core.ports import Response, Upstream
 from headgate.core.reply import Reply
-from headgate.core.target import Endpoint, Origin, Streaming, Timeouts
+from headgate.core.target import Endpoint, Origin, Shape, Streaming, Target, Timeouts
 from headgate.dialects import openai_chat
 
 ERROR_BYTES = 1 << 20
@@ -55,6 +55,21 @@ class ProviderSettings(pydantic.BaseModel, extra="forbid"):
         description="Ask for token counts in streams where the client did not, so that records are complete; "
         "the client does not see the difference. Turn it off for a host that refuses `stream_options`.",
     )
+    models: dict[str, str] = pydantic.Field(
+        default_factory=dict,
+        description="Names of its models that clients may use, and what the host calls each (a deployment, an ARN).",
+    )
+    set: dict[str, Any] = pydantic.Field(
+        default_factory=dict,
+        description="Fields set in every request's body, in the host's own words, whatever the client said; a mapping "
+        "is merged into the client's.",
+    )
+    defaults: dict[str, Any] = pydantic.Field(
+        default_factory=dict, description="Fields set where the client did not say them."
+    )
+    drop: list[str] = pydantic.Field(
+        default_factory=list, description="Fields left out of every request's body (`logit_bias`, `options.seed`)."
+    )
     streams: Streaming = pydantic.Field(
         "both",
         description="`never` for a host that only answers in one piece, `always` for one that only streams: clients "
@@ -93,6 +108,8 @@ class Provider:
         self.asks_for_usage = settings.ask_for_usage
         self.adjusts = type(self).adjust is not Provider.adjust
         self.proves = type(self).prove is not Provider.prove
+        shaped = settings.set or settings.defaults or settings.drop
+        self.shape = Shape(settings.set, settings.defaults, settings.drop) if shaped else None
         self._configured = frozenset(name.lower().encode() for name in settings.headers)
         """Headers that stand in every request as they are configured, whatever a client sends."""
         self._endpoints: dict[str, Endpoint] = {}
@@ -111,6 +128,11 @@ class Provider:
     def adjust(self, fields: dict[str, Any], dialect: Dialect, model: str) -> dict[str, Any]:
         """The fields to set (a value) or take out (None) in a request body for this host; {} changes nothing."""
         return {}
+
+    def target(self, model: str, shape: Shape | None = None) -> Target:
+        """A model of this provider, by the name clients know it by; `shape` is the target's own."""
+        shape = shape.over(self.shape) if shape is not None else self.shape
+        return Target(self, self.settings.models.get(model, model), shape)
 
     def dialect_for(self, client: Dialect, model: str) -> Dialect:
         """The client's own dialect if this host speaks it, else the host's best for the same operation.

@@ -14,6 +14,8 @@ from headgate.stages.policies.policy import Policy
 from headgate.stages.stage import Proceed
 
 REMEMBERED = 10_000
+EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"})
+"""What may stand behind a model's name and a colon: `smart:high`, for clients that only let one type a name."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -37,6 +39,9 @@ class Route:
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
         model, caller = exchange.model, exchange.caller
         alias = self.aliases.get(model)
+        if alias is None and model.rpartition(":")[2] in EFFORTS and exchange.dialect.operation == "chat":
+            model, _, exchange.effort = model.rpartition(":")
+            alias = self.aliases.get(model)
         targets = None if alias else self._directly(model)
         if caller is not None and not caller.may_use(model):
             if alias is None and targets is None:
@@ -76,7 +81,7 @@ class Route:
             return None
         if len(self._direct) >= REMEMBERED:
             self._direct.clear()
-        known = self._direct[model] = (Target(provider, rest),)
+        known = self._direct[model] = (provider.target(rest),)
         return known
 
     def _unknown(self, model: str, caller: Caller | None) -> UnknownModel:

@@ -6,10 +6,11 @@ from typing import Any
 
 import msgspec
 
+from headgate.core.chat import ChatRequest, Message, Part, Reasoning, Text
 from headgate.core.dialect import Dialect
 from headgate.core.exchange import Exchange
 from headgate.core.reply import Reply
-from headgate.core.target import Target
+from headgate.core.target import Shape, Target
 from headgate.dialects.dialect import crossed, decode, patch
 from headgate.stages.stage import Proceed
 
@@ -26,7 +27,8 @@ class Translate:
         exchange.streamed = stream if how == "both" or spoken.operation != "chat" else how == "always"
         exchange.lost = []
         alike = spoken is exchange.dialect and exchange.streamed is stream
-        if alike and not exchange.edited and not spoken.foreign(exchange.body):
+        shaped = _reshaped(exchange, target)
+        if alike and not exchange.edited and not shaped and not spoken.foreign(exchange.body):
             exchange.outgoing = self._patched(exchange, target)
         else:
             exchange.outgoing = self._written(exchange, target, spoken)
@@ -43,8 +45,10 @@ class Translate:
 
     def _written(self, exchange: Exchange, target: Target, spoken: Dialect) -> bytes:
         request = msgspec.structs.replace(exchange.request, model=target.model, stream=exchange.streamed)
+        if isinstance(request, ChatRequest):
+            _reshape(request, exchange.effort, target.shape)
         outgoing = crossed(spoken, request, exchange.lost)
-        if exchange.streamed or target.provider.adjusts:
+        if exchange.streamed or target.provider.adjusts or target.shape is not None:
             fields = decode(outgoing)
             outgoing = patch(outgoing, self._changes(fields, target, spoken), fields)
         return outgoing
@@ -55,4 +59,36 @@ class Translate:
         changes = {**provider.adjust(fields, spoken, target.model)} if provider.adjusts else {}
         if provider.asks_for_usage:
             changes.update(spoken.wanted(fields))
+        if target.shape is not None:
+            changes.update(target.shape.changes({**fields, **changes}))
         return changes
+
+
+def _reshaped(exchange: Exchange, target: Target) -> bool:
+    """Whether the request is to be written anew for what the gateway says otherwise than the client."""
+    shape = target.shape
+    return exchange.dialect.operation == "chat" and bool(
+        exchange.effort or (shape is not None and (shape.system or shape.effort))
+    )
+
+
+def _reshape(request: ChatRequest, effort: str | None, shape: Shape | None) -> None:
+    """Put the system prompt and the effort of the target or the model's name into a request that is ours to change."""
+    if shape is not None and shape.system:
+        request.messages = _instructed(request.messages, shape.system)
+    if effort is None and request.reasoning is None and shape is not None:
+        effort = shape.effort
+    if effort is not None:
+        request.reasoning = Reasoning(effort=effort, imposed=True)
+
+
+def _instructed(messages: list[Message], system: str) -> list[Message]:
+    """The conversation with a system prompt before its own."""
+    first = messages[0] if messages else None
+    if first is None or first.role not in ("system", "developer"):
+        return [Message(role="system", parts=[Text(text=system)], plain=True), *messages]
+    parts: list[Part] = [Text(text=system), *first.parts]
+    own = first.parts[0] if len(first.parts) == 1 else None
+    if first.plain and isinstance(own, Text):
+        parts = [Text(text=f"{system}\n\n{own.text}")]
+    return [msgspec.structs.replace(first, parts=parts), *messages[1:]]

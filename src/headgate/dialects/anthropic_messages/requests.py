@@ -33,7 +33,7 @@ from headgate.core.chat import (
 )
 from headgate.core.errors import InvalidRequest, Unsupported
 from headgate.dialects.anthropic_messages.words import DIALECT, safe_id
-from headgate.dialects.claude import UNDER_WAY
+from headgate.dialects.claude import UNDER_WAY, Claude
 from headgate.dialects.signatures import unwrap
 
 Fields = dict[str, Any]
@@ -374,23 +374,23 @@ def write_own(request: ChatRequest, lost: list[Loss]) -> Fields:
         fields["system"] = _content(messages[0])
         messages = messages[1:]
     fields["messages"] = turns = _turns(messages, lost)
+    choice = write_choice(request.tool_choice, request.parallel_tool_calls)
+    thinking, effort, sampling = _mind(request, turns, choice, lost)
     plain = {
         "stream": request.stream or None,
-        "temperature": request.temperature,
-        "top_p": request.top_p,
-        "top_k": request.top_k,
+        **sampling,
         "stop_sequences": request.stop or None,
         "service_tier": request.service_tier,
         "cache_control": write_mark(request.cache),
-        "thinking": _thinking(request.reasoning, turns, lost),
-        "tool_choice": write_choice(request.tool_choice, request.parallel_tool_calls),
+        "thinking": thinking,
+        "tool_choice": choice,
         "tools": [write_tool(tool) for tool in request.tools] or None,
     }
     fields.update((key, value) for key, value in plain.items() if value is not None)
     fields.update(request.native)
     if request.user is not None:
         fields["metadata"] = {"user_id": request.user, **request.native.get("metadata", {})}
-    _put_output(fields, request)
+    _put_output(fields, request, effort)
     return fields
 
 
@@ -431,10 +431,24 @@ def answers_unsigned(turns: list[Fields]) -> bool:
     return False
 
 
-def _put_output(fields: Fields, request: ChatRequest) -> None:
+def _mind(
+    request: ChatRequest, turns: list[Fields], choice: Fields | None, lost: list[Loss]
+) -> tuple[Fields | None, str | None, Fields]:
+    """`thinking`, the effort, and the sampling: the client's own, or what the model takes of an effort not its own."""
+    reasoning = request.reasoning
+    if reasoning is None or not reasoning.imposed:
+        sampling = {"temperature": request.temperature, "top_p": request.top_p, "top_k": request.top_k}
+        return _thinking(reasoning, turns, lost), reasoning.effort if reasoning else None, sampling
+    claude = Claude(request, lambda path, why: lost.append(Loss(path, why)))
+    forced = choice is not None and choice["type"] in ("any", "tool")
+    thinking, effort = claude.reasoning(forced=forced, answers_unsigned=lambda: answers_unsigned(turns))
+    return thinking, effort, claude.sampling(thinking is not None and thinking["type"] != "disabled")
+
+
+def _put_output(fields: Fields, request: ChatRequest, effort: str | None) -> None:
     config = dict(request.native.get("output_config", {}))
-    if request.reasoning is not None and request.reasoning.effort is not None:
-        config["effort"] = request.reasoning.effort
+    if effort is not None:
+        config["effort"] = effort
     form = request.format
     if form is not None and form.kind == "schema":
         if "output_format" in form.native:
