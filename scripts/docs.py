@@ -78,20 +78,32 @@ PAGES: list[tuple[str, Callable[[], str]]] = [
     ("docs/reference/stages.md", pages.stages_page),
     ("docs/reference/dialects.md", pages.dialects_page),
     ("docs/reference/errors.md", pages.errors_page),
-    ("docs/reference/fidelity.md", fidelity.page),
 ]
 """Where a page stands, and what makes it."""
 
 
+FIDELITY = "docs/reference/fidelity"
+
+
+def written() -> dict[str, str]:
+    """Every page with its text; an empty text is a page that is no more."""
+    gone = {str(path.relative_to(ROOT)): "" for path in (ROOT / FIDELITY).glob("*.md")}
+    made = {f"{FIDELITY}/{name}": text for name, text in fidelity.pages().items()}
+    return {**gone, **{place: make() for place, make in PAGES}, **made}
+
+
 def main(check: bool) -> int:
     stale = 0
-    for place, make in PAGES:
+    for place, wanted in written().items():
         path = ROOT / place
-        wanted = make()
         there = path.read_text("utf-8") if path.exists() else ""
         if there == wanted:
             continue
         stale += 1
+        if not check and not wanted:
+            path.unlink()
+            print(f"gone: {place}")
+            continue
         if not check:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(wanted, "utf-8")

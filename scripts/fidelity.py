@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
-from headgate.core import plugin
 from headgate.core.chat import Loss
 from headgate.core.dialect import Dialect
 from headgate.core.errors import GatewayError
 from headgate.core.usage import Usage
 from headgate.dialects.dialect import crossed
+from headgate.runtime import dialects
 
 TESTS = Path(__file__).resolve().parent.parent / "tests" / "dialects"
 HEAD = """# Fidelity
@@ -23,8 +23,8 @@ putting each row through the gateway's own code (`make docs`); the rows are the 
 `tests/dialects/*/fixtures/features`.
 
 Between a client and a provider of the same dialect everything passes: the request's bytes are forwarded with `model`
-patched (and `stream_options`, see [decision 5](../decisions/0005-usage-in-streams.md)), the reply's bytes come back as
-they were sent.
+patched (and `stream_options`, see [decision 5](../../decisions/0005-usage-in-streams.md)), the reply's bytes come back
+as they were sent.
 
 Crossing dialects, each feature of a request is
 
@@ -35,43 +35,61 @@ Crossing dialects, each feature of a request is
   change what was asked for. No provider is asked.
 
 What a reply cannot carry is named in the record, under paths that begin with `reply.`.
+
+One page for each dialect that clients speak:
+
 """
 
 CLASSES = tuple(name for name in Usage.__struct_fields__ if name not in ("reported", "server_tools", "units"))
 
 
-def page() -> str:
-    """The whole page."""
-    found: list[Any] = [plugin.module("dialects", name) for name in plugin.names("dialects")]
-    dialects: list[Dialect] = [module for module in found if hasattr(module, "paths")]
-    lines = [HEAD]
-    for client in dialects:
-        for provider in dialects:
-            if client is not provider:
-                lines += _crossing(client, provider)
-    return "".join(lines)
+def pages() -> dict[str, str]:
+    """Every page: its name in the folder → its text."""
+    found = [dialect for dialect in dialects() if _folder(dialect).is_dir()]
+    crossing = {client.name: [other for other in found if _cross(client, other)] for client in found}
+    lines = [f"- [`{name}`]({name}.md) ({len(others)} others)\n" for name, others in crossing.items() if others]
+    made = {client.name: "".join(_page(client, crossing[client.name])) for client in found if crossing[client.name]}
+    return {"README.md": HEAD + "".join(lines), **{f"{name}.md": text for name, text in made.items()}}
 
 
-def _crossing(client: Dialect, provider: Dialect) -> Iterator[str]:
-    yield f"\n## A client of `{client.name}`, a provider of `{provider.name}`\n"
+def _cross(client: Dialect, other: Dialect) -> bool:
+    return client is not other and client.operation == other.operation
+
+
+def _page(client: Dialect, providers: list[Dialect]) -> Iterator[str]:
+    yield f"# A client of `{client.name}`\n\nWhat the words mean: [README.md](README.md).\n"
+    notes: dict[str, int] = {}
+    names = " | ".join(f"`{provider.name}`" for provider in providers)
     requests = features(client, "requests")
     plain = next(iter(next(iter(requests.values())).values()))
-    base = _written(client, provider, plain, [])
-    if any(fields["model"] != plain["model"] for rows in requests.values() for fields in rows.values()):
-        yield f"\nWhere a row names no model, the provider's model is `{plain['model']}`.\n"
+    base = {provider.name: _tried(client, provider, plain) for provider in providers}
     for group, rows in requests.items():
-        yield f"\n### Request: {group.lower()}\n\n| feature | outcome |\n|---|---|\n"
+        yield f"\n## Request: {group.lower()}\n\n| feature | {names} |\n|---|{'---|' * len(providers)}\n"
         for name, fields in rows.items():
-            yield f"| {_cell(name)} | {_request(client, provider, fields, base)} |\n"
-    for group, rows in features(provider, "replies").items():
-        yield f"\n### Reply: {group.lower()}\n\n| feature | outcome |\n|---|---|\n"
-        for name, fields in rows.items():
-            yield f"| {_cell(name)} | {_reply(client, provider, fields, group)} |\n"
+            said = (_request(client, provider, fields, base[provider.name]) for provider in providers)
+            yield f"| {_cell(name)} | {' | '.join(_noted(*outcome, notes) for outcome in said)} |\n"
+    yield "\n## Notes\n\n"
+    for note, number in notes.items():
+        yield f"{number}. {note}\n"
+    for provider in providers:
+        yield f"\n## Replies of `{provider.name}`\n\n| feature | outcome |\n|---|---|\n"
+        for group, rows in features(provider, "replies").items():
+            for name, fields in rows.items():
+                yield f"| {group.lower()}: {_cell(name)} | {_reply(client, provider, fields, group)} |\n"
+
+
+def _noted(word: str, note: str, notes: dict[str, int]) -> str:
+    """A cell: the outcome in a word, and the number of what there is to say of it."""
+    return f"{word} ({notes.setdefault(note, len(notes) + 1)})" if note else word
+
+
+def _folder(dialect: Dialect) -> Path:
+    return TESTS / dialect.name / "fixtures" / "features"
 
 
 def features(dialect: Dialect, kind: str) -> dict[str, dict[str, dict[str, Any]]]:
     """`requests` or `replies` of a dialect: group → feature → a body with it; the first request has no feature."""
-    path = TESTS / dialect.name / "fixtures" / "features" / f"{kind}.json"
+    path = _folder(dialect) / f"{kind}.json"
     return msgspec.json.decode(path.read_bytes(), type=dict[str, dict[str, dict[str, Any]]])
 
 
@@ -80,14 +98,24 @@ def _written(client: Dialect, provider: Dialect, fields: dict[str, Any], lost: l
     return msgspec.json.decode(body, type=dict[str, Any])
 
 
-def _request(client: Dialect, provider: Dialect, fields: dict[str, Any], base: dict[str, Any]) -> str:
+def _tried(client: Dialect, provider: Dialect, fields: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return _written(client, provider, fields, [])
+    except GatewayError:
+        return {}
+
+
+def _request(client: Dialect, provider: Dialect, fields: dict[str, Any], base: dict[str, Any]) -> tuple[str, str]:
+    """The outcome in a word, and what there is to say of it."""
     lost: list[Loss] = []
     try:
         written = _written(client, provider, fields, lost)
     except GatewayError as error:
-        return f"**refused**: `{error.param}`: {_cell(error.message)}"
+        return "**refused**", f"`{error.param}`: {_cell(error.message)}"
+    if lost:
+        return "**lost**", "; ".join(f"`{loss.path}` ({_cell(loss.why)})" for loss in lost)
     new = [f"`{key}`" for key, value in written.items() if key not in fields and value != base.get(key)]
-    return _outcome(lost, "carried" + (f" as {', '.join(new)}" if new else ""))
+    return "carried" + (f" as {', '.join(new)}" if new else ""), ""
 
 
 def _reply(client: Dialect, provider: Dialect, fields: dict[str, Any], group: str) -> str:

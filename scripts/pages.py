@@ -54,7 +54,11 @@ def stages_page() -> str:
 
 def dialects_page() -> str:
     """Each dialect: where a client reaches it, what of its headers passes."""
-    lines = ["# Dialects\n\n", HEAD, "What crosses from one to another, and what cannot: [fidelity.md](fidelity.md).\n"]
+    lines = [
+        "# Dialects\n\n",
+        HEAD,
+        "What crosses from one to another, and what cannot: [fidelity/](fidelity/README.md).\n",
+    ]
     for dialect in dialects():
         lines += [
             f"\n## `{dialect.name}`\n\n{_sentence(dialect)}\n\n",
