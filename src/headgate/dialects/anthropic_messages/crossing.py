@@ -44,6 +44,7 @@ from headgate.core.chat import (
     Thinking,
     ToolCall,
     ToolResult,
+    Video,
 )
 from headgate.core.errors import InvalidRequest, Unsupported
 from headgate.dialects.anthropic_messages.requests import (
@@ -267,8 +268,9 @@ class Crossing:
                 if dialect != DIALECT:
                     kind = value.get("type", "this content")
                     raise Unsupported(f"{kind} is known to {dialect} only; leave it out", param=place)
-            case Audio():
-                raise Unsupported("Claude takes no audio; send the text", param=f"{place}.input_audio")
+            case Audio() | Video():
+                kind, field = ("audio", ".input_audio") if isinstance(part, Audio) else ("videos", "")
+                raise Unsupported(f"Claude takes no {kind}; send the text", param=place + field)
             case ToolCall():
                 self._check_call(part, place)
             case Image(detail=detail) if detail not in (None, "auto"):

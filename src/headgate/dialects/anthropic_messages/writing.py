@@ -23,6 +23,7 @@ from headgate.core.events import (
     Citation,
     Event,
     Failed,
+    Image,
     Native,
     Refusal,
     Start,
@@ -97,11 +98,19 @@ class _Writer:
                 return False
             case Text(text="") | Refusal(text=""):
                 return False
-            case Thinking(redacted=str(), signer=signer) if signer != DIALECT:
-                self.lose("redacted_thinking", "thinking that another vendor keeps to itself")
-                return False
+            case Thinking() | Image():
+                return self._sayable(event)
         if isinstance(event, Refusal):
             self._refused = True
+        return True
+
+    def _sayable(self, event: Thinking | Image) -> bool:
+        if isinstance(event, Image):
+            self.lose("image", "the Messages API has no pictures in an answer")
+            return False
+        if event.redacted is not None and event.signer != DIALECT:
+            self.lose("redacted_thinking", "thinking that another vendor keeps to itself")
+            return False
         return True
 
     def _start(self, event: Start) -> dict[str, Any]:
