@@ -45,6 +45,14 @@ def host(request):
     return request.param
 
 
+@pytest.fixture
+def plain_host(host):
+    """Those whose addresses are `base_url` and the dialect's path; the others' own tests say what theirs are."""
+    if plugin.load("providers", host, Provider).url is not Provider.url:
+        pytest.skip("it has addresses of its own")
+    return host
+
+
 class Head:
     """An endpoint's head, read by the parser of a server."""
 
@@ -101,7 +109,8 @@ def test_its_head_is_one_request(host):
     for dialect, endpoint, head in heads(made(host)):
         assert head.done
         assert head.method == b"POST"
-        assert head.url == b"/base" + dialect.upstream_path.encode()
+        assert head.url.startswith(b"/base/")
+        assert dialect.in_url or head.url.endswith(dialect.upstream_path.encode())
         assert head.value(b"host") == b"host.example"
         assert head.value(b"content-type") == b"application/json"
         assert len(head.names) == len(set(head.names))
@@ -142,16 +151,16 @@ def test_without_a_key_it_sends_none(host, key):
         ("HTTPS://H.Example:443/v1", "/v1", b"H.Example:443", ("https", "h.example", 443)),
     ],
 )
-def test_its_base_url_means_what_the_vendors_sdk_means(host, base, url, host_header, origin):
-    for dialect, endpoint, head in heads(made(host, base_url=base)):
+def test_its_base_url_means_what_the_vendors_sdk_means(plain_host, base, url, host_header, origin):
+    for dialect, endpoint, head in heads(made(plain_host, base_url=base)):
         assert head.url == (url + dialect.upstream_path).encode()
         assert head.value(b"host") == host_header
         assert (endpoint.origin.scheme, endpoint.origin.host, endpoint.origin.port) == origin
 
 
-def test_a_query_of_its_base_url_stays_a_query(host):
+def test_a_query_of_its_base_url_stays_a_query(plain_host):
     """Azure's and some proxies' way: https://host/v1?api-version=1."""
-    for dialect, _, head in heads(made(host, base_url="https://h.example/v1?api-version=1")):
+    for dialect, _, head in heads(made(plain_host, base_url="https://h.example/v1?api-version=1")):
         assert head.url == f"/v1{dialect.upstream_path}?api-version=1".encode()
 
 

@@ -1,7 +1,8 @@
 """The contract of a dialect: how one API speaks, bytes and the core's types in both directions, no I/O.
 
 A dialect is a module of `headgate.dialects` (or anything importable) with these names at its top level. A package that
-holds more than one (an API's token counting beside its chat) names the others in a tuple `more`.
+holds more than one (an API's token counting beside its chat) names the others in a tuple `more`. One whose requests
+want a stream where they say nothing of it (Ollama's) has `stream_default = True`.
 """
 
 from __future__ import annotations

@@ -83,8 +83,10 @@ class Reply:
     status: int = 200
     content_type: bytes | None = None
     """The provider's own, where it goes on to the client; else the client's dialect says what it is."""
+    id: str = ""
+    model: str = ""
     time: int = 0
-    """Unix seconds, for a client whose dialect says when a reply was made where the provider's does not."""
+    """Who answered and when (Unix seconds), for a client whose dialect says so where the provider's does not."""
     account: Relay | Tally = field(default_factory=Tally)
     secrecy: Secrecy | None = None
     """Takes the provider's secrets out of its errors."""
@@ -138,7 +140,7 @@ class Reply:
         assert reader is not None
         while not tally.complete:
             chunk = await response.chunk()
-            events = self._dated(reader.feed(chunk) if chunk else reader.end())
+            events = self._identified(reader.feed(chunk) if chunk else reader.end())
             tally.hear(events)
             self._events += events
             if tally.failed:
@@ -162,9 +164,9 @@ class Reply:
         if self._relay is not None:
             self._first += self._relay.feed(data)
         elif self._reader is not None:
-            self._events = self._dated(self._reader.feed(data))
+            self._events = self._identified(self._reader.feed(data))
             if not self.stream:
-                self._events = self._dated(self._events + self._reader.end())
+                self._events = self._identified(self._events + self._reader.end())
             self.account = Tally()
             self.account.hear(self._events)
         if self.account.failed:
@@ -177,7 +179,7 @@ class Reply:
         if self._relay is not None:
             if self.taps or self.filters:
                 reader = self.dialect.reader(stream=False)
-                self._events = self._dated(reader.feed(self.body) + reader.end())
+                self._events = self._identified(reader.feed(self.body) + reader.end())
             if not self.filters:
                 self._tell(self._events)
                 return self._first
@@ -209,7 +211,7 @@ class Reply:
         assert response is not None
         ear = self.dialect.reader(stream=True) if self.taps else None
         if ear is not None:
-            self._tell(self._dated(ear.feed(self.body)))
+            self._tell(self._identified(ear.feed(self.body)))
         yield self._first
         feed, chunk = relay.feed, response.chunk
         while not (relay.complete or relay.failed):
@@ -239,7 +241,7 @@ class Reply:
         reader, events = self._reader, self._events
         if reader is None:
             reader = self.dialect.reader(stream=True)
-            events = self._dated(reader.feed(self.body))
+            events = self._identified(reader.feed(self.body))
         writer = client.writer(True, request, self.lost)
         while True:
             events = await self._through(events) if self.taps or self.filters else events
@@ -264,9 +266,16 @@ class Reply:
                 raise cut_off()
         response.finish()
 
-    def _dated(self, events: list[Event]) -> list[Event]:
-        if events and isinstance(events[0], Start) and not events[0].created:
-            events[0] = msgspec.structs.replace(events[0], created=self.time)
+    def _identified(self, events: list[Event]) -> list[Event]:
+        """With a start that says who answered, and when."""
+        start = events[0] if events else None
+        if isinstance(start, Start) and not (start.id and start.model and start.created):
+            events[0] = msgspec.structs.replace(
+                start,
+                id=start.id or self.id,
+                model=start.model or self.model,
+                created=start.created or self.time,
+            )
         return events
 
     async def _through(self, events: list[Event]) -> list[Event]:

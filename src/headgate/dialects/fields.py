@@ -9,6 +9,7 @@ from headgate.core.chat import Native
 from headgate.core.errors import InvalidRequest
 
 _KINDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
+_WANTED = {**_KINDS, bool: "true or false", int: "an integer"}
 
 
 def wrong(path: str, wanted: str, value: Any) -> InvalidRequest:
@@ -46,7 +47,7 @@ def optional(fields: Mapping[str, Any], key: str, kind: type, path: str = "") ->
         return value
     if kind is int and type(value) is float and value.is_integer():
         return int(value)
-    raise wrong(path + key, {str: "a string", bool: "true or false", int: "an integer"}.get(kind, "a number"), value)
+    raise wrong(path + key, _WANTED[kind], value)
 
 
 def others(fields: Mapping[str, Any], known: frozenset[str]) -> Native:

@@ -235,3 +235,54 @@ def too_large(limit: int) -> ProviderNonsense:
 def mended_end(data: bytes) -> bytes:
     """A stream's last frame, whole: the LF of its last CR may be still to come, and nobody waits for it."""
     return data + b"\n" if data.endswith(b"\r") and b"\r\n" in data else data
+
+
+class Lines:
+    """Bytes of JSON lines, split anywhere → the lines that are whole, without their ends.
+
+    Format: https://github.com/ndjson/ndjson-spec. Lines may end in LF or CRLF; blank ones are passed over.
+    """
+
+    __slots__ = ("_cutter",)
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self._cutter = LineCutter(limit)
+
+    @property
+    def rest(self) -> bytes:
+        """What has come of a line that is not complete yet: the last one may lack its end."""
+        return bytes(self._cutter.held)
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The lines these bytes complete. Raises ProviderNonsense when one is longer than the limit."""
+        return lines(self._cutter.feed(data))
+
+
+class LineCutter:
+    """Bytes of JSON lines → the same bytes, cut so that only whole lines are given. Reads nothing else."""
+
+    __slots__ = ("_limit", "held")
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self.held = bytearray()
+        self._limit = limit
+
+    def feed(self, data: bytes) -> bytes:
+        """The lines that are whole now; b"" when none is. Raises ProviderNonsense above the limit."""
+        held = self.held
+        if not held and data.endswith(b"\n"):
+            return data
+        end = data.rfind(b"\n") + 1
+        if not end:
+            held += data
+            if len(held) > self._limit:
+                raise too_large(self._limit)
+            return b""
+        whole = bytes(held) + data[:end] if held else data[:end]
+        held[:] = data[end:]
+        return whole
+
+
+def lines(data: bytes) -> list[bytes]:
+    """Whole lines (as a LineCutter gives them) one by one, without their ends and without blank ones."""
+    return [line for line in (piece.strip() for piece in data.split(b"\n")) if line]

@@ -40,7 +40,7 @@ class Receive:
         stream = fields.get("stream")
         if stream is not None and not isinstance(stream, bool):
             raise InvalidRequest("`stream` must be true or false", param="stream")
-        exchange.stream = bool(stream)
+        exchange.stream = getattr(exchange.dialect, "stream_default", False) if stream is None else stream
         return await proceed(exchange)
 
 

@@ -41,7 +41,7 @@ class Record:
             account = exchange.reply.account
             record.usage = account.usage
             record.finish = account.finish
-            record.upstream_id = account.id
+            record.upstream_id = account.id if account.id != exchange.id else None
             if exchange.reply.lost:
                 record.lost = [*exchange.lost, *exchange.reply.lost]
         self.journal.append(record)

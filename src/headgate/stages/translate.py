@@ -33,7 +33,7 @@ class Translate:
         else:
             exchange.outgoing = self._written(exchange, target, spoken)
         reply = await proceed(exchange)
-        reply.time = int(exchange.record.time)
+        reply.id, reply.model, reply.time = exchange.id, target.model, int(exchange.record.time)
         await reply.begin(exchange.dialect, exchange.fields, exchange.stream)
         return reply
 

@@ -33,7 +33,8 @@ from headgate.core.chat import (
     ToolResult,
 )
 from headgate.core.errors import Unsupported
-from headgate.dialects.cohere_chat.words import DIALECT, maybe, others, take, wrong
+from headgate.dialects.cohere_chat.words import DIALECT
+from headgate.dialects.fields import array, object_, optional, others, string, wrong
 
 Fields = dict[str, Any]
 _encode = msgspec.json.Encoder().encode
@@ -91,36 +92,36 @@ def read_request(fields: Mapping[str, Any]) -> ChatRequest:
     """The decoded body → the request. `null` counts as absent. Raises InvalidRequest."""
     request = OwnRequest(
         dialect=DIALECT,
-        model=take(fields.get("model"), str, "model"),
+        model=string(fields.get("model"), "model"),
         messages=[
-            _message(take(entry, dict, f"messages[{i}]"), f"messages[{i}]")
-            for i, entry in enumerate(take(fields.get("messages"), list, "messages"))
+            _message(object_(entry, f"messages[{i}]"), f"messages[{i}]")
+            for i, entry in enumerate(array(fields.get("messages"), "messages"))
         ],
-        stream=bool(maybe(fields, "stream", bool)),
-        max_tokens=maybe(fields, "max_tokens", int),
-        temperature=maybe(fields, "temperature", float),
-        top_p=maybe(fields, "p", float),
-        top_k=maybe(fields, "k", int),
-        frequency_penalty=maybe(fields, "frequency_penalty", float),
-        presence_penalty=maybe(fields, "presence_penalty", float),
-        seed=maybe(fields, "seed", int),
-        logprobs=maybe(fields, "logprobs", bool),
+        stream=bool(optional(fields, "stream", bool)),
+        max_tokens=optional(fields, "max_tokens", int),
+        temperature=optional(fields, "temperature", float),
+        top_p=optional(fields, "p", float),
+        top_k=optional(fields, "k", int),
+        frequency_penalty=optional(fields, "frequency_penalty", float),
+        presence_penalty=optional(fields, "presence_penalty", float),
+        seed=optional(fields, "seed", int),
+        logprobs=optional(fields, "logprobs", bool),
         stop=[
-            take(one, str, f"stop_sequences[{i}]") for i, one in enumerate(maybe(fields, "stop_sequences", list) or ())
+            string(one, f"stop_sequences[{i}]") for i, one in enumerate(optional(fields, "stop_sequences", list) or ())
         ],
-        strict_tools=maybe(fields, "strict_tools", bool),
+        strict_tools=optional(fields, "strict_tools", bool),
         native=others(fields, _REQUEST),
     )
     request.tools = [
-        _tool(take(entry, dict, f"tools[{i}]"), f"tools[{i}]", request.strict_tools)
-        for i, entry in enumerate(maybe(fields, "tools", list) or ())
+        _tool(object_(entry, f"tools[{i}]"), f"tools[{i}]", request.strict_tools)
+        for i, entry in enumerate(optional(fields, "tools", list) or ())
     ]
-    request.tool_choice = _choice(maybe(fields, "tool_choice", str))
+    request.tool_choice = _choice(optional(fields, "tool_choice", str))
     request.format = _format(fields, request.native)
     request.reasoning = _thinking(fields, request.native)
     if request.native.get("raw_prompting") is True:
         request.bound = {"raw_prompting": "only Cohere takes a prompt as it is; send messages without `raw_prompting`"}
-    _place_documents(request, maybe(fields, "documents", list) or [])
+    _place_documents(request, optional(fields, "documents", list) or [])
     return request
 
 
@@ -142,7 +143,7 @@ def _document(kind: type[OwnDocument], entry: Any, path: str, cited: bool) -> Ow
     """The words of a document: its `text`, or all its data where it holds more than a text and a title."""
     if isinstance(entry, str):
         return kind(source=PlainText(text=entry), citations=cited, value=entry)
-    data = take(take(entry, dict, path).get("data"), dict, path + ".data")
+    data = object_(object_(entry, path).get("data"), path + ".data")
     native = others(entry, frozenset({"data"}))
     text, title = data.get("text"), data.get("title")
     if data.keys() <= {"text", "title"} and isinstance(text, str) and isinstance(title, str | None):
@@ -162,7 +163,7 @@ def _message(entry: Fields, path: str) -> Message:
     if role == "assistant":
         parts = _assistant(entry, parts, path, native)
     elif role == "tool":
-        id = take(entry.get("tool_call_id"), str, path + ".tool_call_id")
+        id = string(entry.get("tool_call_id"), path + ".tool_call_id")
         parts = [ToolResult(id=id, parts=parts, plain=plain)]
     elif content is None:
         raise wrong(path + ".content", "a string or an array of parts", None)
@@ -171,29 +172,29 @@ def _message(entry: Fields, path: str) -> Message:
 
 def _assistant(entry: Fields, parts: list[Part], path: str, native: Fields) -> list[Part]:
     """Thinking comes before the plan, the plan before the rest: the order in which the model said them."""
-    plan = maybe(entry, "tool_plan", str, path + ".")
+    plan = optional(entry, "tool_plan", str, path + ".")
     if plan:
         at = next((i for i, part in enumerate(parts) if not isinstance(part, Thinking)), len(parts))
         parts = [*parts[:at], Plan(text=plan), *parts[at:]]
     elif plan is not None:
         native["tool_plan"] = plan
-    calls = maybe(entry, "tool_calls", list, path + ".")
+    calls = optional(entry, "tool_calls", list, path + ".")
     for i, call in enumerate(calls or ()):
-        parts.append(_call(take(call, dict, f"{path}.tool_calls[{i}]"), f"{path}.tool_calls[{i}]"))
+        parts.append(_call(object_(call, f"{path}.tool_calls[{i}]"), f"{path}.tool_calls[{i}]"))
     native.update((key, []) for key in ("content", "tool_calls") if entry.get(key) == [])
     return parts
 
 
 def _call(entry: Fields, path: str) -> ToolCall:
-    inner = take(entry.get("function"), dict, path + ".function")
+    inner = object_(entry.get("function"), path + ".function")
     native = others(entry, frozenset({"id", "type", "function"}))
     rest = others(inner, frozenset({"name", "arguments"}))
     if rest:
         native["function"] = rest
     return ToolCall(
-        id=take(entry.get("id"), str, path + ".id"),
-        name=take(inner.get("name"), str, path + ".function.name"),
-        arguments=maybe(inner, "arguments", str, path + ".function.") or "",
+        id=string(entry.get("id"), path + ".id"),
+        name=string(inner.get("name"), path + ".function.name"),
+        arguments=optional(inner, "arguments", str, path + ".function.") or "",
         native=native,
     )
 
@@ -205,18 +206,18 @@ def _content(content: Any, path: str) -> list[Part]:
         return [Text(text=content)]
     if not isinstance(content, list):
         raise wrong(path, "a string or an array of parts", content)
-    return [_part(take(entry, dict, f"{path}[{i}]"), f"{path}[{i}]") for i, entry in enumerate(content)]
+    return [_part(object_(entry, f"{path}[{i}]"), f"{path}[{i}]") for i, entry in enumerate(content)]
 
 
 def _part(entry: Fields, path: str) -> Part:
-    kind = take(entry.get("type"), str, path + ".type")
+    kind = string(entry.get("type"), path + ".type")
     part: Part
     if kind == "text":
-        part = Text(text=take(entry.get("text"), str, path + ".text"))
+        part = Text(text=string(entry.get("text"), path + ".text"))
     elif kind == "thinking":
-        part = Thinking(text=take(entry.get("thinking"), str, path + ".thinking"))
+        part = Thinking(text=string(entry.get("thinking"), path + ".thinking"))
     elif kind == "image_url":
-        part = _image(take(entry.get("image_url"), dict, path + ".image_url"), path + ".image_url")
+        part = _image(object_(entry.get("image_url"), path + ".image_url"), path + ".image_url")
     elif kind == "document":
         document = _document(OwnDocument, entry.get("document"), path + ".document", True)
         document.beside = others(entry, frozenset({"type", kind}))
@@ -230,30 +231,30 @@ def _part(entry: Fields, path: str) -> Part:
 
 
 def _image(given: Fields, path: str) -> Image:
-    url = take(given.get("url"), str, path + ".url")
+    url = string(given.get("url"), path + ".url")
     source: Source = Link(url=url)
     if url.startswith("data:"):
         head, comma, data = url[5:].partition(",")
         if comma and head.endswith(";base64"):
             source = Bytes(base64=data, media_type=head[:-7])
     rest = others(given, frozenset({"url", "detail"}))
-    detail = maybe(given, "detail", str, path + ".")
+    detail = optional(given, "detail", str, path + ".")
     return Image(source=source, detail=detail, native={"image_url": rest} if rest else {})
 
 
 def _tool(entry: Fields, path: str, strict: bool | None) -> Tool:
     kind = entry.get("type", "function")
     if kind != "function":
-        return Tool(name=take(kind, str, path + ".type"), builtin=entry)
-    inner = take(entry.get("function"), dict, path + ".function")
+        return Tool(name=string(kind, path + ".type"), builtin=entry)
+    inner = object_(entry.get("function"), path + ".function")
     native = others(entry, frozenset({"type", "function"}))
     rest = others(inner, frozenset({"name", "description", "parameters"}))
     if rest:
         native["function"] = rest
     return Tool(
-        name=take(inner.get("name"), str, path + ".function.name"),
-        description=maybe(inner, "description", str, path + ".function."),
-        schema=maybe(inner, "parameters", dict, path + ".function."),
+        name=string(inner.get("name"), path + ".function.name"),
+        description=optional(inner, "description", str, path + ".function."),
+        schema=optional(inner, "parameters", dict, path + ".function."),
         strict=strict,
         native=native,
     )
@@ -270,15 +271,15 @@ def _choice(given: str | None) -> ToolChoice | None:
 
 
 def _format(fields: Mapping[str, Any], native: Fields) -> ResponseFormat | None:
-    given = maybe(fields, "response_format", dict)
+    given = optional(fields, "response_format", dict)
     if given is None:
         return None
-    kind = take(given.get("type"), str, "response_format.type")
+    kind = string(given.get("type"), "response_format.type")
     if kind not in ("text", "json_object"):
         native["response_format"] = given
         return None
     field = "schema" if given.get("json_schema") is None else "json_schema"
-    schema = maybe(given, field, dict, "response_format.") if kind == "json_object" else None
+    schema = optional(given, field, dict, "response_format.") if kind == "json_object" else None
     rest = others(given, frozenset({"type", field} if schema is not None else {"type"}))
     if schema is None:
         return ResponseFormat(kind="text" if kind == "text" else "json", native=rest)
@@ -286,15 +287,15 @@ def _format(fields: Mapping[str, Any], native: Fields) -> ResponseFormat | None:
 
 
 def _thinking(fields: Mapping[str, Any], native: Fields) -> Reasoning | None:
-    given = maybe(fields, "thinking", dict)
+    given = optional(fields, "thinking", dict)
     if given is None:
         return None
-    mode = take(given.get("type"), str, "thinking.type")
+    mode = string(given.get("type"), "thinking.type")
     if mode not in ("enabled", "disabled"):
         native["thinking"] = given
         return None
     rest = others(given, frozenset({"type", "token_budget"}))
-    budget = maybe(given, "token_budget", int, "thinking.")
+    budget = optional(given, "token_budget", int, "thinking.")
     return Reasoning(mode=cast(Any, mode), budget=budget, native={"thinking": rest} if rest else {})
 
 

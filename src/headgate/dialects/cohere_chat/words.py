@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from headgate.core.errors import InvalidRequest
 from headgate.core.events import StopReason
 from headgate.core.usage import Usage
 
@@ -31,48 +30,6 @@ FINISHES: dict[StopReason, str] = {
     "pause": "COMPLETE",
     "cut": "ERROR",
 }
-
-_KINDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
-_WANTED = {
-    dict: "an object",
-    list: "an array",
-    str: "a string",
-    bool: "true or false",
-    int: "an integer",
-    float: "a number",
-}
-
-
-def wrong(path: str, wanted: str, value: Any) -> InvalidRequest:
-    """The error for a field of the wrong type."""
-    if value is None:
-        return InvalidRequest(f"`{path}` is missing: it must be {wanted}.", param=path)
-    got = _KINDS.get(type(value), type(value).__name__)
-    return InvalidRequest(f"`{path}` must be {wanted}, not {got}.", param=path)
-
-
-def take(value: Any, kind: type, path: str) -> Any:
-    """The value, which must be of this type."""
-    if type(value) is kind:
-        return value
-    raise wrong(path, _WANTED[kind], value)
-
-
-def maybe(fields: Mapping[str, Any], key: str, kind: type, path: str = "") -> Any:
-    """The field, None where it is absent or null. Integers are numbers, booleans are not."""
-    value = fields.get(key)
-    if value is None or type(value) is kind:
-        return value
-    if kind is float and type(value) is int:
-        return value
-    if kind is int and type(value) is float and value.is_integer():
-        return int(value)
-    raise wrong(path + key, _WANTED[kind], value)
-
-
-def others(fields: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
-    """The fields that are not known; `null` counts as absent."""
-    return {key: value for key, value in fields.items() if key not in known and value is not None}
 
 
 def member(value: Any, key: str) -> Mapping[str, Any]:

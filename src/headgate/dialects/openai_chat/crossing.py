@@ -68,7 +68,7 @@ MEANINGFUL = frozenset({"mcp_servers", "container"})
 """Fields of other dialects without which a request would mean something else."""
 _SAME = ("temperature", "top_p", "frequency_penalty", "presence_penalty", "seed", "n", "logprobs", "top_logprobs")
 NO_MARKS = "not needed: OpenAI caches long prompts by itself"
-_HOLDERS = frozenset({"metadata", "output_config", "output_format", "source", "thinking"})
+_HOLDERS = frozenset({"metadata", "options", "output_config", "output_format", "source", "thinking"})
 """Objects that are carried but for the fields named as native."""
 _TIERS = {"standard_only": "default"}
 _OWN_TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
