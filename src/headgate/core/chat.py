@@ -136,6 +136,8 @@ class ToolCall(Part):
     """A free-form tool of OpenAI's `custom` type: `arguments` is then plain text, not JSON."""
     signature: str | None = None
     """A vendor's proof attached to the call (Gemini's `thoughtSignature`), to be sent back with it."""
+    signer: str = ""
+    """The dialect it was given in: only there may it be sent again."""
 
 
 class ToolResult(Part):

@@ -76,6 +76,8 @@ class ToolCall(_Event, tag="tool_call", frozen=True):
     custom: bool = False
     signature: str | None = None
     """A vendor's proof attached to the call (Gemini's `thoughtSignature`)."""
+    signer: str = ""
+    """The dialect it was given in."""
 
 
 class Image(_Event, tag="image", frozen=True):

@@ -17,6 +17,7 @@ from headgate.core.events import (
     Citation,
     Event,
     Failed,
+    Image,
     Native,
     Refusal,
     Start,
@@ -79,6 +80,13 @@ _OWN_FINISH = frozenset({"stop", "length", "tool_calls", "function_call", "conte
 
 def _completion_id(id: str) -> str:
     return id if id.startswith("chatcmpl") else f"chatcmpl-{id}"
+
+
+def as_images(event: Image) -> Native:
+    """A picture in the field OpenRouter has for it: https://openrouter.ai/docs/features/multimodal/image-generation"""
+    url = f"data:{event.media_type};base64,{event.base64}"
+    value = [{"type": "image_url", "image_url": {"url": url}}]
+    return Native(dialect=NAME, name="images", value=value, choice=event.choice, block=event.block)
 
 
 class _Written:
@@ -278,8 +286,8 @@ class StreamWriter(Writer):
                 self._say_citation(event, out)
             case Used():
                 self._usage = event.usage
-            case Native():
-                self._say_native(event, out)
+            case Image() | Native():
+                self._say_native(event if isinstance(event, Native) else as_images(event), out)
             case Stop():
                 if event.reason != "cut":
                     self._say_stop(event, out)
@@ -437,6 +445,8 @@ class WholeWriter(Writer):
                     state.calls[block].input.append(text)
             case Citation():
                 self._citation(state, event)
+            case Image():
+                self._hear_native(state, as_images(event))
             case Native():
                 self._hear_native(state, event)
 

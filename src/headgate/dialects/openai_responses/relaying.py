@@ -1,0 +1,176 @@
+"""Passes replies of the Responses API on as they came; a part of the dialect `openai_responses`.
+
+The events that tell of the response as a whole hold it under the key `response`, those of an error the word `error`:
+frames without either are not decoded once the answer has begun. After an `error` event the API sends `response.failed`,
+which some clients (Codex) listen to alone, so the stream is over with that one or with its end.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from headgate.core.errors import GatewayError, ProviderNonsense
+from headgate.core.usage import Usage
+from headgate.dialects.framing import Cutter, frames, is_event_stream, mended_end, read_frame
+from headgate.dialects.openai_responses.reading import (
+    ENDS,
+    StreamEvent,
+    check_start,
+    decode_event,
+    finish_of,
+    nonsense,
+    read_whole,
+)
+from headgate.dialects.openai_responses.words import CALLS, read_usage, refused_inside
+
+_decode = msgspec.json.Decoder().decode
+_QUIET = frozenset({"response.created", "response.in_progress", "response.queued", "keepalive", "ping"})
+"""What comes while the provider may still fail."""
+
+
+class _Account:
+    """What is known of the reply so far (the attributes of core's Relay)."""
+
+    __slots__ = ("complete", "failed", "finish", "id", "started", "usage")
+
+    def __init__(self) -> None:
+        self.usage: Usage | None = None
+        self.started = False
+        self.complete = False
+        self.finish: str | None = None
+        self.id: str | None = None
+        self.failed: GatewayError | None = None
+
+    def _hear_end(self, response: dict[str, Any]) -> None:
+        usage = response.get("usage")
+        if isinstance(usage, dict):
+            self.usage = read_usage(usage, response.get("tool_usage"))
+        self.finish = finish_of(response)
+        self.started = self.complete = True
+
+
+class WholeRelay(_Account):
+    """Fed in one piece."""
+
+    __slots__ = ()
+
+    def feed(self, data: bytes) -> bytes:
+        """Raises ProviderNonsense for what is no response, ProviderRefused for one that failed."""
+        if self.complete:
+            return b""
+        response = read_whole(data)
+        if not all(isinstance(item, dict) for item in response["output"]):
+            raise ProviderNonsense("the provider's response holds an output item that is no object")
+        self.id = response["id"] if isinstance(response.get("id"), str) else None
+        self._hear_end(response)
+        return data
+
+    def end(self) -> bytes:
+        return b""
+
+
+class StreamRelay(_Account):
+    """A stream."""
+
+    __slots__ = ("_begun", "_cutter", "_error", "_id", "_watch")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._cutter = Cutter()
+        self._begun = False
+        self._watch = True
+        self._id: str | None = None
+        self._error: GatewayError | None = None
+
+    def feed(self, data: bytes) -> bytes:
+        if self.complete:
+            return b""
+        if self._cutter.held or not data.endswith(b"\n\n"):
+            data = self._cutter.feed(data)
+            if not data:
+                if not (self._begun or is_event_stream(self._cutter.head)):
+                    check_start(self._cutter.rest)
+                return data
+        find = data.find  # `in` takes twice as long
+        if self._watch or find(b'"response"') >= 0 or find(b'"error"') >= 0:
+            return self._look(data)
+        return data
+
+    def end(self) -> bytes:
+        """Raises ProviderNonsense or ProviderRefused when what came was no stream at all."""
+        if self.complete:
+            return b""
+        rest = self._cutter.rest.strip()
+        if not self._begun and rest:
+            check_start(rest)
+            if rest[:1] == b"{":
+                raise nonsense(rest, "a stream was asked for")
+        self.failed = self.failed or self._error
+        return b""
+
+    def _look(self, data: bytes) -> bytes:
+        """Read each of these frames; give those that go on."""
+        passed = 0
+        for frame in frames(data):
+            passed += len(frame)
+            event = read_frame(frame)
+            if event is None:
+                if not (self._begun or is_event_stream(frame)):
+                    raise nonsense(frame, "not an event stream")
+                continue
+            if event[1][:6] != b"[DONE]":
+                self._inspect(event[1])
+            if self.complete:
+                return mended_end(data[:passed])
+        return data
+
+    def _inspect(self, payload: bytes) -> None:
+        try:
+            event = decode_event(payload)
+            self._hear(event, payload)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            if not self._begun:
+                raise nonsense(payload, str(error)) from None
+            return  # unknown to us, perhaps not to the client
+        self._begun = True
+
+    def _hear(self, event: StreamEvent, payload: bytes) -> None:
+        kind = event.type
+        if event.response:
+            response = _decode(event.response)
+            if not isinstance(response, dict):
+                return
+            if self._id is None and isinstance(response.get("id"), str):
+                self._id = response["id"]
+            if kind in ENDS:
+                self.id = self._id
+                if kind == "response.failed":
+                    self.failed = refused_inside(response.get("error"), payload)
+                else:
+                    self._hear_end(response)
+                return
+        elif kind == "error" or (not kind and b'"error"' in payload):
+            fields = _decode(payload)
+            self._error = refused_inside(fields.get("error") or fields, payload)
+            if self._watch:  # nothing of the answer has passed: another provider may be asked
+                self.failed = self._error
+            return
+        elif not kind:
+            raise nonsense(payload, "an event without a type")
+        if kind not in _QUIET:
+            self.id = self.id or self._id
+            self._begin_answer(kind, event)
+
+    def _begin_answer(self, kind: str, event: StreamEvent) -> None:
+        if not self.started:
+            self.started = kind.endswith(".delta") or (
+                kind == "response.output_item.added" and _kind_of(event.item) in CALLS
+            )
+        self._watch = not self.started
+
+
+def _kind_of(item: msgspec.Raw) -> Any:
+    value = _decode(item) if item else None
+    return value.get("type") if isinstance(value, dict) else None
