@@ -1,6 +1,6 @@
 # Everything the project is worked on with. Each target sets up what it needs on a machine that has Python 3.11 or newer,
 # Node and git; what was set up once is set up again only when the requirements change.
-#   make setup | serve | test | check | bench | soak | docs | lock | catalogue | clean        ARGS="…" goes to the command behind
+#   make setup | serve | test | check | bench | soak | docs | lock | catalogue | vocabulary | clean        ARGS="…" goes to the command behind
 
 PYTHON ?= python3
 ARGS ?=
@@ -11,7 +11,7 @@ COMPILE := $(UV) pip compile --quiet --generate-hashes --universal --python-vers
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check bench soak docs lock catalogue clean
+.PHONY: help setup serve test check bench soak docs lock catalogue vocabulary clean
 
 help:
 	@echo 'make serve    start the gateway (ARGS="--port 8080" and the like)'
@@ -56,6 +56,10 @@ lock: $(VENV)/.uv
 	$(COMPILE) pyproject.toml --all-extras -c requirements.txt -o requirements-all.txt $(ARGS)
 	$(COMPILE) pyproject.toml --all-extras --group dev -c requirements-all.txt -o requirements-dev.txt $(ARGS)
 
+# What tokens are counted with; made by setup and serve, and here again where npm was not to be had then.
+vocabulary: $(VENV)/.runtime
+	$(BIN)/python scripts/vocabulary.py
+
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	find src tests scripts bench -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -73,10 +77,12 @@ $(VENV)/.runtime: $(VENV)/.uv requirements-all.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-all.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --build-constraints requirements-dev.txt -e . || \
 	$(BIN)/python -m pip install --quiet --no-deps -e .
+	$(BIN)/python scripts/vocabulary.py
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.uv requirements-dev.txt requirements-all.txt pyproject.toml
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.txt || \
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	$(BIN)/python scripts/vocabulary.py
 	@touch $(VENV)/.runtime $@
