@@ -30,7 +30,19 @@ RANKS = {
 }
 # Folders whose files stand for themselves: any may be deleted without touching another.
 FREE_STANDING = {
-    "dialects": {"claude", "dialect", "event_stream", "fields", "framing", "openai_errors", "signatures"},
+    "dialects": {
+        "claude",
+        "cohere_bodies",
+        "cohere_errors",
+        "dialect",
+        "event_stream",
+        "fields",
+        "framing",
+        "openai_errors",
+        "signatures",
+        "vectors",
+        "whole",
+    },
     "providers": {"provider"},
     "providers.auth": {"auth"},
     "stages": {"stage"},

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from headgate.core.dialect import Dialect
-from headgate.dialects import cohere_chat
+from headgate.dialects import cohere_chat, cohere_embed
 from headgate.providers.provider import Provider
 
 
@@ -11,4 +11,4 @@ class Cohere(Provider):
     base_url = "https://api.cohere.com"
     env_key: ClassVar[str | None] = "CO_API_KEY"
     sample_model: ClassVar[str | None] = "command-a-03-2025"
-    dialects: ClassVar[tuple[Dialect, ...]] = (cohere_chat,)
+    dialects: ClassVar[tuple[Dialect, ...]] = (cohere_chat, cohere_embed, *cohere_embed.more)

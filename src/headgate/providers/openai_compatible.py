@@ -1,7 +1,11 @@
-"""Any host that speaks OpenAI's chat completions: vLLM, llama.cpp, LM Studio, a gateway of somebody else's."""
+"""Any host that speaks OpenAI's APIs: vLLM, llama.cpp, LM Studio, a gateway of somebody else's."""
+
+from typing import ClassVar
 
 import pydantic
 
+from headgate.core.dialect import Dialect
+from headgate.dialects import openai_chat, openai_embeddings
 from headgate.providers.provider import Provider, ProviderSettings
 
 
@@ -13,3 +17,4 @@ class OpenAICompatibleSettings(ProviderSettings):
 
 class OpenAICompatible(Provider):
     Settings = OpenAICompatibleSettings
+    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_embeddings)

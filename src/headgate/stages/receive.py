@@ -40,6 +40,8 @@ class Receive:
         stream = fields.get("stream")
         if stream is not None and not isinstance(stream, bool):
             raise InvalidRequest("`stream` must be true or false", param="stream")
+        if stream and not exchange.dialect.stream_types:
+            raise InvalidRequest("replies of this API are not streamed; leave `stream` out", param="stream")
         exchange.stream = getattr(exchange.dialect, "stream_default", False) if stream is None else stream
         return await proceed(exchange)
 

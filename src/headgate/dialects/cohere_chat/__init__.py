@@ -14,12 +14,12 @@ import msgspec
 from headgate.core.chat import ChatRequest, Loss, fold
 from headgate.core.dialect import Reader, Relay, Writer
 from headgate.dialects.cohere_chat.crossing import Crossing
-from headgate.dialects.cohere_chat.errors import read_error, write_error
 from headgate.dialects.cohere_chat.reading import StreamReader, WholeReader
 from headgate.dialects.cohere_chat.relaying import StreamRelay, WholeRelay
 from headgate.dialects.cohere_chat.requests import read_request, write_own
 from headgate.dialects.cohere_chat.words import DIALECT
 from headgate.dialects.cohere_chat.writing import StreamWriter, WholeWriter
+from headgate.dialects.cohere_errors import read_error, write_error
 
 __all__ = [
     "content_type",

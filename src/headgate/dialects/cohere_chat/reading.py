@@ -27,9 +27,9 @@ from headgate.core.events import (
     ToolInput,
     Used,
 )
-from headgate.dialects.cohere_chat.errors import inside
 from headgate.dialects.cohere_chat.relaying import WholeRelay, refuse_nonsense
 from headgate.dialects.cohere_chat.words import DIALECT, REASONS, member, read_usage
+from headgate.dialects.cohere_errors import inside
 from headgate.dialects.framing import EventStream, is_event_stream, may_be_error
 
 _KNOWN = frozenset({"id", "finish_reason", "message", "usage", "logprobs"})

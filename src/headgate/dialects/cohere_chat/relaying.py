@@ -11,8 +11,8 @@ import msgspec
 
 from headgate.core.errors import GatewayError, ProviderNonsense
 from headgate.core.usage import Usage
-from headgate.dialects.cohere_chat.errors import inside, refused
 from headgate.dialects.cohere_chat.words import read_usage
+from headgate.dialects.cohere_errors import inside, refused
 from headgate.dialects.framing import Cutter, frames, is_event_stream, may_be_error, mended_end, read_frame
 
 _DELTA = b"event: content-delta\n"

@@ -30,8 +30,8 @@ from headgate.core.events import (
     Used,
 )
 from headgate.core.usage import Usage
-from headgate.dialects.cohere_chat.errors import write_error
 from headgate.dialects.cohere_chat.words import DIALECT, FINISHES, REASONS, write_usage
+from headgate.dialects.cohere_errors import write_error
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode

@@ -1,4 +1,4 @@
-"""Reads and writes errors as Cohere's API says them; a part of the dialect `cohere_chat`.
+"""Errors as Cohere's APIs say them, read and written.
 
 Format: https://docs.cohere.com/reference/errors. An error is `{"id", "message"}`; in a stream it is the last event,
 `message-end` with the finish reason ERROR, an `error` and an `error_type`.
@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 
 from headgate.core.errors import GatewayError, ProviderRefused
-from headgate.dialects.cohere_chat.words import member
 from headgate.dialects.dialect import message_of
 
 encode = msgspec.json.Encoder().encode
@@ -59,10 +58,11 @@ def refused(status: int, value: Any, body: bytes) -> ProviderRefused:
     outer = value if isinstance(value, dict) else {}
     inner = outer.get("error", outer.get("detail"))
     own = isinstance(outer.get("message"), str) and not isinstance(inner, dict)
-    texts = (outer.get("message"), member(outer, "error").get("message"), inner, outer.get("data"))
+    fields = inner if isinstance(inner, dict) else {}
+    texts = (outer.get("message"), fields.get("message"), inner, outer.get("data"))
     message = next((text for text in texts if isinstance(text, str) and text), None)
     kind = outer.get("error_type")
-    code = member(outer, "error").get("code")
+    code = fields.get("code")
     return ProviderRefused(
         message or f"the provider answered {status} without a message",
         status=status,

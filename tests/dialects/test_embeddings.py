@@ -1,0 +1,283 @@
+"""Embeddings between dialects: what is carried, named as lost, or refused; numbers survive to the bit."""
+
+import base64
+import json
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dialects.whole_laws import BY_NAME, DIALECTS, fixtures, loaded, others, pairs, read, said, value_of, write
+from headgate.core import chat
+from headgate.core.embeddings import Embeddings, Mixed, Tokens
+from headgate.core.errors import InvalidRequest, ProviderNonsense, Unsupported
+from headgate.core.usage import Usage
+from headgate.dialects import vectors, whole
+
+OPENAI = BY_NAME["openai_embeddings"]
+COHERE = BY_NAME["cohere_embed"]
+COHERE_V1 = BY_NAME["cohere_embed_v1"]
+EMBEDDING = [dialect for dialect in DIALECTS if dialect.operation == "embeddings"]
+TEXTS = ["The food was delicious.", "Grüße, 你好 🌍"]
+PNG = "data:image/png;base64,iVBORw0KGgo="
+float32 = st.floats(width=32, allow_nan=False, allow_infinity=False)
+
+
+def ask(**fields):
+    return {"model": "m", "input": TEXTS, **fields}
+
+
+def packed(*numbers):
+    return base64.b64encode(struct.pack(f"<{len(numbers)}f", *numbers)).decode()
+
+
+def answered(own, request, **parts):
+    """A reply in `own`'s words to `request`."""
+    value = Embeddings(vectors=parts.pop("vectors"))
+    events = whole.events("elsewhere", whole.Said(value=value, **parts))
+    return json.loads(write(own, events, request)[0])
+
+
+class TestNumbers:
+    @given(st.lists(float32))
+    def test_float32_survives_both_ways(self, numbers):
+        text = packed(*numbers)
+        assert vectors.packed(vectors.floats(text)) == text
+        assert vectors.floats(vectors.packed(numbers)) == numbers
+
+    @given(st.lists(float32, min_size=1))
+    def test_through_json_and_back_to_the_bit(self, numbers):
+        text = packed(*numbers)
+        there = answered(OPENAI, {"encoding_format": "float"}, vectors={"base64": [text]})
+        events = read(OPENAI, json.dumps(there).encode())
+        back, _ = write(OPENAI, events, {"encoding_format": "base64"})
+        assert json.loads(back)["data"][0]["embedding"] == text
+
+    @pytest.mark.parametrize("text", ["!", "AAA=", packed(float("nan")), packed(float("inf"))])
+    def test_what_is_no_number_is_the_providers_fault(self, text):
+        with pytest.raises(ProviderNonsense):
+            vectors.floats(text)
+
+    def test_small_whole_numbers_are_read_from_base64(self):
+        for encoding, expected in (("int8", [-1.0, 2.0]), ("ubinary", [255.0, 2.0])):
+            assert vectors.plain(Embeddings(vectors={encoding: ["/wI="]})) == [expected]
+        with pytest.raises(ProviderNonsense):
+            vectors.plain(Embeddings(vectors={"int8": ["!"]}))
+
+    def test_a_form_that_did_not_come_is_told(self):
+        with pytest.raises(ProviderNonsense, match="as int8 and gave float"):
+            vectors.vectors_in(Embeddings(vectors={"float": [[1.0]]}), "int8")
+
+
+class TestRequests:
+    @pairs()
+    def test_texts_and_dimensions_reach_every_other(self, own, other):
+        if own.operation != "embeddings":
+            pytest.skip("another operation")
+        fields = simple(own)
+        there, lost = said(other, own, fields)
+        request = other.read_request({**there, "model": "m", "stream": False, **in_url(other)})
+        assert request.inputs == own.read_request(fields).inputs
+        assert set(lost) <= {own.read_request(fields).called("purpose")}
+
+    def test_tokens_go_only_where_they_mean_something(self):
+        assert OPENAI.read_request(ask(input=[1, 2])).inputs == [Tokens([1, 2])]
+        for other in others(OPENAI):
+            with pytest.raises(Unsupported, match="not tokens") as caught:
+                said(other, OPENAI, ask(input=[[1, 2]]))
+            assert caught.value.param == "input[0]"
+
+    @pytest.mark.parametrize(
+        ("field", "word", "purpose"),
+        [
+            ("input_type", "query", "query"),
+            ("input_type", "passage", "document"),
+            ("task", "retrieval.passage", "document"),
+            ("task_type", "RETRIEVAL_QUERY", "query"),
+            ("task", "separation", "clustering"),
+        ],
+    )
+    def test_every_vendors_word_for_the_purpose_is_understood(self, field, word, purpose):
+        request = OPENAI.read_request(ask(**{field: word}))
+        assert (request.purpose, request.native) == (purpose, {})
+        there, lost = said(COHERE, OPENAI, ask(**{field: word}))
+        expected = {"query": "search_query", "document": "search_document", "clustering": "clustering"}
+        assert (there["input_type"], lost) == (expected[purpose], [])
+
+    def test_a_purpose_without_a_word_is_named(self):
+        there, lost = said(COHERE, OPENAI, ask(task_type="CODE_RETRIEVAL_QUERY"))
+        assert (there["input_type"], lost) == ("search_query", ["task_type"])
+        there, lost = said(OPENAI, COHERE, {"model": "m", "texts": TEXTS, "input_type": "clustering"})
+        assert lost == ["input_type"]
+        assert there == {"model": "m", "input": TEXTS}
+
+    def test_texts_are_documents_where_a_purpose_must_be_said(self):
+        there, lost = said(COHERE, OPENAI, ask(encoding_format="base64", dimensions=512))
+        assert there == {
+            "model": "m",
+            "texts": TEXTS,
+            "input_type": "search_document",
+            "embedding_types": ["float"],
+            "output_dimension": 512,
+        }
+        assert not lost
+
+    @pytest.mark.parametrize(("word", "expected"), [(True, "END"), ("none", "NONE"), ("START", "START")])
+    def test_what_is_cut_off_is_carried(self, word, expected):
+        field = "truncation" if isinstance(word, bool) else "truncate"
+        assert said(COHERE, OPENAI, ask(**{field: word}))[0]["truncate"] == expected
+
+    def test_what_is_cut_off_is_named_where_nothing_is(self):
+        asked = {"model": "m", "texts": TEXTS, "truncate": "START"}
+        assert said(OPENAI, COHERE, asked)[1] == ["truncate"]
+        assert said(OPENAI, COHERE, {**asked, "truncate": "NONE"})[1] == []
+
+    def test_small_numbers_are_refused_where_there_are_none(self):
+        with pytest.raises(Unsupported, match="not as int8") as caught:
+            said(OPENAI, COHERE, {"model": "m", "texts": TEXTS, "embedding_types": ["int8"]})
+        assert caught.value.param == "embedding_types"
+        assert said(COHERE, OPENAI, ask(output_dtype="int8"))[0]["embedding_types"] == ["int8"]
+
+    def test_several_forms_become_one(self):
+        there, lost = said(OPENAI, COHERE, {"model": "m", "texts": TEXTS, "embedding_types": ["float", "base64"]})
+        assert (there["encoding_format"], lost) == ("float", ["embedding_types"])
+
+    def test_pictures_reach_those_that_take_them(self):
+        asked = ask(input=[{"image": PNG}])
+        there, _ = said(COHERE, OPENAI, asked)
+        assert (there["images"], there["input_type"]) == ([PNG], "image")
+        there, _ = said(COHERE, OPENAI, ask(input=["a", {"image": PNG}]))
+        assert [one["content"][0]["type"] for one in there["inputs"]] == ["text", "image_url"]
+        with pytest.raises(Unsupported, match="only text") as caught:
+            said(OPENAI, COHERE, {"model": "m", "images": [PNG]})
+        assert caught.value.param == "images[0]"
+
+    def test_a_picture_by_address_is_refused_where_data_is_needed(self):
+        with pytest.raises(Unsupported, match="not its address") as caught:
+            said(COHERE, OPENAI, ask(input=[{"image": "https://example.com/a.png"}]))
+        assert caught.value.param == "input[0]"
+
+    def test_pieces_of_text_alone_are_a_text(self):
+        one = {"content": [{"type": "text", "text": "a"}]}
+        assert said(OPENAI, COHERE, {"model": "m", "inputs": [one]})[0]["input"] == ["a"]
+        two = {"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}
+        with pytest.raises(Unsupported, match="one text for each"):
+            said(OPENAI, COHERE, {"model": "m", "inputs": [two]})
+
+    def test_what_is_native_is_named(self):
+        asked = {"model": "m", "texts": TEXTS, "priority": 2, "max_tokens": 9, "input_type": "haiku"}
+        assert set(said(OPENAI, COHERE, asked)[1]) == {"priority", "max_tokens", "input_type"}
+        assert said(COHERE, OPENAI, ask(user="u", provider={}))[1] == ["user", "provider"]
+
+    @pytest.mark.parametrize("inputs", [None, [], 7, [None], [[1, "x"]], [{"x": 1}], {}])
+    def test_inputs_must_be_some(self, inputs):
+        with pytest.raises(InvalidRequest) as caught:
+            OPENAI.read_request(ask(input=inputs))
+        assert caught.value.param.startswith("input")
+
+    def test_a_pictures_data_is_told_from_its_address(self):
+        assert vectors.source(PNG) == chat.Bytes("iVBORw0KGgo=", "image/png")
+        assert vectors.source("iVBORw0KGgo=") == chat.Bytes("iVBORw0KGgo=")
+        assert vectors.source("https://example.com/a") == chat.Link("https://example.com/a")
+        assert vectors.link(chat.Bytes("AA==", "image/gif")) == "data:image/gif;base64,AA=="
+        assert vectors.link(chat.Stored("file-1")) is None
+        assert isinstance(vectors.as_input([chat.Image(source=chat.Link("https://e"))]), Mixed)
+
+
+def simple(own):
+    """The first fixture that is texts alone."""
+    for dialect, path in fixtures("requests"):
+        if dialect is own and path.stem.startswith("text"):
+            fields = loaded(path)
+            return {**fields, "embedding_types": ["float"]} if "embedding_types" in fields else fields
+    raise AssertionError(own.name)
+
+
+def in_url(own):
+    return own.read_url(own.paths[0], "m", {}) if own.in_url and own.paths else {}
+
+
+class TestReplies:
+    @pairs()
+    def test_vectors_and_usage_reach_every_other(self, own, other):
+        if own.operation != "embeddings":
+            pytest.skip("another operation")
+        for dialect, path in fixtures("whole"):
+            if dialect is not own:
+                continue
+            pair = loaded(path)
+            events = read(own, json.dumps(pair["reply"]).encode())
+            body, _ = write(other, events, {}) if has_numbers(events) else (None, None)
+            if body is not None:
+                there = read(other, body)
+                assert vectors.plain(value_of(there)) == vectors.plain(value_of(events))
+
+    def test_openais_reply(self):
+        reply = answered(
+            OPENAI,
+            {"model": "m", "encoding_format": "base64"},
+            vectors={"float": [[0.5, -2.0], [1.0, 0.0]]},
+            usage=Usage(input=7),
+        )
+        assert reply == {
+            "object": "list",
+            "data": [
+                {"object": "embedding", "index": 0, "embedding": packed(0.5, -2.0)},
+                {"object": "embedding", "index": 1, "embedding": packed(1.0, 0.0)},
+            ],
+            "model": "m",
+            "usage": {"prompt_tokens": 7, "total_tokens": 7},
+        }
+
+    def test_coheres_replies(self):
+        request = {"texts": TEXTS, "embedding_types": ["float", "base64"]}
+        reply = answered(COHERE, request, vectors={"float": [[0.5]]}, usage=Usage(input=7), id="x")
+        assert reply["embeddings"] == {"float": [[0.5]], "base64": [packed(0.5)]}
+        assert reply["meta"] == {"api_version": {"version": "2"}, "billed_units": {"input_tokens": 7}}
+        assert (reply["id"], reply["texts"], reply["response_type"]) == ("x", TEXTS, "embeddings_by_type")
+        reply = answered(COHERE_V1, {"texts": TEXTS}, vectors={"base64": [packed(0.5)]})
+        assert (reply["embeddings"], reply["response_type"]) == ([[0.5]], "embeddings_floats")
+
+    def test_vectors_stand_in_the_order_of_their_index(self):
+        items = [{"index": 1, "embedding": [1.0]}, {"index": 0, "embedding": [0.0]}]
+        events = read(OPENAI, json.dumps({"data": items}).encode())
+        assert value_of(events).vectors == {"float": [[0.0], [1.0]]}
+
+    @pytest.mark.parametrize(
+        "items",
+        [[{"embedding": [1.0]}, {"embedding": "AAAA"}], [{"embedding": ["x"]}], [{"embedding": None}], [{}], ["x"]],
+    )
+    def test_what_is_no_vector_is_the_providers_fault(self, items):
+        with pytest.raises(ProviderNonsense):
+            read(OPENAI, json.dumps({"data": items}).encode())
+
+    def test_an_error_inside_a_good_status(self):
+        relay = OPENAI.relay(False, {})
+        with pytest.raises(Exception, match="overloaded") as caught:
+            relay.feed(b'{"error":{"message":"overloaded","code":503}}')
+        assert caught.value.status == 503
+
+    @pytest.mark.parametrize(
+        ("raw", "expected"),
+        [
+            ({"prompt_tokens": 8, "total_tokens": 8}, {"input": 8}),
+            ({"total_tokens": 8}, {"input": 8}),
+            ({"prompt_tokens": 8, "prompt_tokens_details": {"image_tokens": 3}}, {"input": 5, "input_image": 3}),
+            ({"prompt_tokens": None}, {}),
+        ],
+    )
+    def test_usage(self, raw, expected):
+        relay = OPENAI.relay(False, {})
+        relay.feed(json.dumps({"data": [], "usage": raw}).encode())
+        assert relay.usage == Usage(**expected, reported=raw)
+
+    def test_coheres_usage(self):
+        relay = COHERE.relay(False, {})
+        billed = {"input_tokens": 4, "image_tokens": 258, "images": 2}
+        relay.feed(json.dumps({"embeddings": [], "meta": {"billed_units": billed}}).encode())
+        assert relay.usage == Usage(input=4, input_image=258, units={"images": 2.0}, reported=billed)
+
+
+def has_numbers(events):
+    return not vectors.PLAIN.isdisjoint(value_of(events).vectors)

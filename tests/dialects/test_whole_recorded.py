@@ -1,0 +1,113 @@
+"""Recorded traffic of every host that speaks a dialect of one JSON in and one JSON out."""
+
+import json
+
+import pytest
+
+from dialects.whole_laws import BY_NAME, RECORDED, needs_recordings, others, read, said, usage_of, value_of, write
+from headgate.core.errors import InvalidRequest, ProviderNonsense
+from headgate.dialects import vectors
+
+pytestmark = needs_recordings
+
+
+def dialect_of(exchange):
+    """The dialect an exchange was in, by its API and address."""
+    api, url = exchange["api"], (exchange["request"].get("url") or "").partition("?")[0]
+    if api == "embeddings" and exchange["provider"] == "cohere":
+        return "cohere_embed" if url.endswith("/v2/embed") else "cohere_embed_v1"
+    if api == "embeddings" and exchange["provider"] == "perplexity":
+        return None  # its base64 is of int8, whatever is asked for
+    if api == "embeddings" and url.endswith("/v1/embeddings") and exchange["provider"] not in ("voyage", "gemini"):
+        return "openai_embeddings"
+    return None
+
+
+def recorded():
+    if not RECORDED.is_dir():
+        return
+    for path in sorted(RECORDED.glob("*/*.json")):
+        exchange = json.loads(path.read_bytes())
+        name = dialect_of(exchange)
+        if name in BY_NAME:
+            yield pytest.param(BY_NAME[name], exchange, id=f"{name}-{path.parent.name}-{path.stem[-60:]}")
+
+
+EXCHANGES = list(recorded())
+each = pytest.mark.parametrize(("own", "exchange"), EXCHANGES)
+
+
+def asked(own, exchange):
+    """The request's fields; None where it was not recorded."""
+    fields = exchange["request"].get("body")
+    return {"model": exchange.get("model") or "m", **fields} if isinstance(fields, dict) else None
+
+
+def meant(value):
+    """Without nulls, which are the same as nothing."""
+    if isinstance(value, dict):
+        return {key: meant(item) for key, item in value.items() if item is not None}
+    return [meant(item) for item in value] if isinstance(value, list) else value
+
+
+def test_there_is_enough():
+    assert len(EXCHANGES) > 40
+
+
+@each
+def test_requests_are_read_and_written_the_same(own, exchange):
+    fields = asked(own, exchange)
+    if fields is None:
+        pytest.skip("only the response was recorded")
+    lost = []
+    written = json.loads(own.write_request(own.read_request(fields), lost))
+    assert meant(written) == meant(fields)
+    assert not lost
+
+
+@each
+def test_requests_cross(own, exchange):
+    """They are said in every other dialect, or refused with the place; what is lost is named in the client's terms."""
+    fields = asked(own, exchange)
+    if fields is None or exchange["response"]["status"] != 200:
+        pytest.skip("nothing to cross")
+    request = own.read_request(fields)
+    for other in others(own):
+        named = []
+        try:
+            _, named = said(other, own, fields)
+        except InvalidRequest as error:
+            named.append(error.param)
+        assert all(path.partition("[")[0].partition(".")[0] in fields for path in named)
+        assert request.dialect == own.name
+
+
+@each
+def test_replies_pass_byte_for_byte_and_cross(own, exchange):
+    response = exchange["response"]
+    body = json.dumps(response["body"]).encode()
+    if response["status"] >= 400:
+        error = own.read_error(response["status"], body)
+        assert (error.status, bool(error.message)) == (response["status"], True)
+        return
+    relay = own.relay(False, asked(own, exchange) or {})
+    assert relay.feed(body) + relay.end() == body
+    events = read(own, body)
+    assert relay.usage == usage_of(events)
+    again, lost = write(own, events, asked(own, exchange) or {})
+    assert not lost
+    assert value_of(read(own, again)) == value_of(events) or own.operation == "embeddings"
+    for other in others(own):
+        try:
+            written, _ = write(other, events, {})
+        except ProviderNonsense:
+            assert own.operation == "embeddings"
+            assert vectors.PLAIN.isdisjoint(value_of(events).vectors)
+            continue
+        assert same(own, read(other, written), events)
+
+
+def same(own, there, here):
+    if own.operation == "embeddings":
+        return vectors.plain(value_of(there)) == vectors.plain(value_of(here))
+    return value_of(there) == value_of(here)
