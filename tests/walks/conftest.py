@@ -30,6 +30,9 @@ providers:
   anthropic_quick: {{kind: anthropic, api_key: sk-quick-secret, base_url: '{upstream}', {quick}}}
   openai_dead: {{kind: openai, api_key: sk-dead-secret, base_url: 'http://127.0.0.1:{dead}/v1'}}
   anthropic_dead: {{kind: anthropic, api_key: sk-dead-secret, base_url: 'http://127.0.0.1:{dead}'}}
+  cohere: {{api_key: co-upstream-secret, base_url: '{upstream}'}}
+  ollama: {{base_url: '{upstream}'}}
+  mistral: {{api_key: mistral-upstream-secret, base_url: '{upstream}/v1'}}
   simulator: {{}}
 models:
   openai: openai/gpt-4o-mini
@@ -43,6 +46,9 @@ models:
   anthropic-dead: anthropic_dead/claude-sonnet-4-5
   openai-revived: {{targets: [openai_dead/gpt-4o-mini, openai_second/gpt-4o-mini]}}
   anthropic-revived: {{targets: [anthropic_dead/claude-sonnet-4-5, anthropic_second/claude-sonnet-4-5]}}
+  cohere: cohere/command-a-03-2025
+  ollama: ollama/llama3.2
+  mistral: mistral/mistral-small-latest
   gpt-4o-mini: openai/gpt-4o-mini
   claude-sonnet-4-5: anthropic/claude-sonnet-4-5
   sim: simulator/sim

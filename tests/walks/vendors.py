@@ -1,13 +1,14 @@
 """Replies as the vendors document them, made from one neutral saying, whole or as a stream.
 
 https://platform.openai.com/docs/api-reference/chat/object, …/chat-streaming,
-https://docs.claude.com/en/api/messages, …/messages-streaming
+https://docs.claude.com/en/api/messages, …/messages-streaming, https://docs.cohere.com/reference/chat,
+https://docs.ollama.com/api/chat
 """
 
 import json
 from dataclasses import dataclass
 
-from upstreams import json_reply, sse_event, sse_reply
+from upstreams import LAST_CHUNK, as_chunk, chunked_head, json_reply, sse_event, sse_reply
 
 OPENAI_STOPS = {"stop": "stop", "stop_sequence": "stop", "length": "length", "tools": "tool_calls"}
 ANTHROPIC_STOPS = {"stop": "end_turn", "stop_sequence": "stop_sequence", "length": "max_tokens", "tools": "tool_use"}
@@ -36,8 +37,12 @@ RECORDED_USAGE = {
     "anthropic": {"input": 30, "cache_read": 60, "cache_write": 4, "cache_write_1h": 6, "output": 20},
 }
 """The disjoint classes a record must hold for the usage above."""
-MODELS = {"openai": "gpt-4o-mini-2024-07-18", "anthropic": "claude-sonnet-4-5-20250929"}
-IDS = {"openai": "chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT", "anthropic": "msg_013Zva2CMHLNnXjNJJKqJ2EF"}
+MODELS = {"openai": "gpt-4o-mini-2024-07-18", "anthropic": "claude-sonnet-4-5-20250929", "ollama": "llama3.2"}
+IDS = {
+    "openai": "chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT",
+    "anthropic": "msg_013Zva2CMHLNnXjNJJKqJ2EF",
+    "cohere": "c14c80c3-18eb-4519-9460-6c92edd8cfb4",
+}
 
 
 @dataclass(frozen=True)
@@ -213,12 +218,122 @@ def anthropic_events(said):
     return events + anthropic_end(said.stop, said.sequence)
 
 
+COHERE_STOPS = {"stop": "COMPLETE", "stop_sequence": "STOP_SEQUENCE", "length": "MAX_TOKENS", "tools": "TOOL_CALL"}
+COHERE_USAGE = {
+    "billed_units": {"input_tokens": 100, "output_tokens": 20},
+    "tokens": {"input_tokens": 1100, "output_tokens": 22, "reasoning_tokens": 5},
+    "cached_tokens": 960,
+}
+
+
+def cohere_body(said):
+    message = {"role": "assistant"}
+    if said.calls and said.text:
+        message["tool_plan"] = said.text
+    content = [{"type": "thinking", "thinking": said.thinking}] if said.thinking else []
+    if said.text and not said.calls:
+        content.append({"type": "text", "text": said.text})
+    if content:
+        message["content"] = content
+    if said.calls:
+        message["tool_calls"] = [
+            {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
+            for id, name, arguments in said.calls
+        ]
+    return {"id": IDS["cohere"], "message": message, "finish_reason": COHERE_STOPS[said.stop], "usage": COHERE_USAGE}
+
+
+def cohere_event(kind, message=None, **fields):
+    delta = {} if message is None else {"delta": {"message": message}}
+    return sse_event({"type": kind, **fields, **delta}, kind)
+
+
+def cohere_content(index, kind, text):
+    """One piece of content: its start, its deltas, its end."""
+    return [
+        cohere_event("content-start", {"content": {"type": kind, kind: ""}}, index=index),
+        *(cohere_event("content-delta", {"content": {kind: piece}}, index=index) for piece in pieces(text)),
+        cohere_event("content-end", index=index),
+    ]
+
+
+def cohere_events(said):
+    start = {"role": "assistant", "content": [], "tool_plan": "", "tool_calls": [], "citations": []}
+    events = [cohere_event("message-start", start, id=IDS["cohere"])]
+    contents = [("thinking", said.thinking)] if said.thinking else []
+    if said.text and said.calls:
+        events += [cohere_event("tool-plan-delta", {"tool_plan": piece}) for piece in pieces(said.text)]
+    elif said.text:
+        contents.append(("text", said.text))
+    for index, (kind, text) in enumerate(contents):
+        events += cohere_content(index, kind, text)
+    for index, (id, name, arguments) in enumerate(said.calls):
+        call = {"id": id, "type": "function", "function": {"name": name, "arguments": ""}}
+        events.append(cohere_event("tool-call-start", {"tool_calls": call}, index=index))
+        for piece in pieces(arguments):
+            events.append(
+                cohere_event("tool-call-delta", {"tool_calls": {"function": {"arguments": piece}}}, index=index)
+            )
+        events.append(cohere_event("tool-call-end", index=index))
+    delta = {"finish_reason": COHERE_STOPS[said.stop], "usage": COHERE_USAGE}
+    events.append(sse_event({"type": "message-end", "delta": delta}, "message-end"))
+    return [*events, sse_event("[DONE]")]
+
+
+OLLAMA_COUNTS = {
+    "total_duration": 5191566416,
+    "load_duration": 2154458,
+    "prompt_eval_count": 100,
+    "prompt_eval_duration": 383809000,
+    "eval_count": 20,
+    "eval_duration": 4799921000,
+}
+
+
+def ollama_line(message=None, **more):
+    message = {"role": "assistant", "content": "", **(message or {})}
+    line = {"model": MODELS["ollama"], "created_at": "2025-03-10T02:19:12.123456Z", "message": message, "done": False}
+    return line | more
+
+
+def ollama_end(said):
+    reason = "length" if said.stop == "length" else "stop"
+    return {"done": True, "done_reason": reason, **OLLAMA_COUNTS}
+
+
+def ollama_calls(said):
+    return [
+        {"id": id, "function": {"index": place, "name": name, "arguments": json.loads(arguments)}}
+        for place, (id, name, arguments) in enumerate(said.calls)
+    ]
+
+
+def ollama_body(said):
+    message = {"content": said.text or ""}
+    if said.thinking:
+        message["thinking"] = said.thinking
+    if said.calls:
+        message["tool_calls"] = ollama_calls(said)
+    return ollama_line(message, **ollama_end(said))
+
+
+def ollama_lines(said):
+    lines = [ollama_line({"thinking": piece}) for piece in pieces(said.thinking or "")]
+    lines += [ollama_line({"content": piece}) for piece in pieces(said.text or "")]
+    lines += [ollama_line({"tool_calls": [call]}) for call in ollama_calls(said)]
+    return [json.dumps(line).encode() + b"\n" for line in [*lines, ollama_line(**ollama_end(said))]]
+
+
+BODIES = {"openai": openai_body, "anthropic": anthropic_body, "cohere": cohere_body, "ollama": ollama_body}
+EVENTS = {"openai": openai_events, "anthropic": anthropic_events, "cohere": cohere_events, "ollama": ollama_lines}
+
+
 def body_of(vendor, said):
-    return openai_body(said) if vendor == "openai" else anthropic_body(said)
+    return BODIES[vendor](said)
 
 
 def events_of(vendor, said):
-    return openai_events(said) if vendor == "openai" else anthropic_events(said)
+    return EVENTS[vendor](said)
 
 
 def whole(vendor, said, headers=()):
@@ -228,6 +343,9 @@ def whole(vendor, said, headers=()):
 
 def stream(vendor, said):
     """An upstream's script for a stream, each event in a write of its own."""
+    if vendor == "ollama":
+        lines = (as_chunk(line) for line in ollama_lines(said))
+        return (chunked_head(content_type="application/x-ndjson"), *lines, LAST_CHUNK)
     return sse_reply(events_of(vendor, said))
 
 

@@ -69,8 +69,15 @@ def _message(found: Any) -> str:
             if isinstance(text, dict | list) and text:
                 return _message(text) or encode(text).decode()[:_LONGEST]
     if isinstance(found, list):  # FastAPI's list of {"loc", "msg"}
-        return "; ".join(filter(None, map(_message, found)))
+        return "; ".join(filter(None, map(_placed, found)))
     return ""
+
+
+def _placed(found: Any) -> str:
+    """A message with its place, as FastAPI tells it: `["body", "seed"]`."""
+    place = found.get("loc") if isinstance(found, dict) else None
+    text = _message(found)
+    return f"{'.'.join(map(str, place))}: {text}" if text and isinstance(place, list) else text
 
 
 def _unread(status: int, body: bytes) -> ProviderRefused:
@@ -89,10 +96,10 @@ def _unread(status: int, body: bytes) -> ProviderRefused:
 
 def inside(value: Any, body: bytes) -> ProviderRefused:
     """The error in a reply of status 200: its code is the status where it is one, else 502."""
-    found = value.get("error") if isinstance(value, dict) else None
+    found = value.get("error", value) if isinstance(value, dict) else None
     status = 502
     if isinstance(found, dict):
-        for key in ("code", "status_code", "status"):
+        for key in ("code", "status_code", "status", "raw_status_code"):
             code = found.get(key)
             if isinstance(code, int) and 400 <= code <= 599:
                 status = code

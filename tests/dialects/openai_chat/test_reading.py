@@ -189,6 +189,21 @@ def test_an_error_in_mid_stream():
     assert (events[-1].error.status, events[-1].error.message) == (503, "The model broke down")
 
 
+@pytest.mark.parametrize("begun", [True, False])
+def test_an_error_whose_fields_stand_at_the_top(begun):
+    """Mistral's and vLLM's."""
+    error = {"object": "error", "message": "No room", "type": "x", "code": "3505", "raw_status_code": 503}
+    start = b'data: {"id":"x","choices":[{"index":0,"delta":{"content":"a"}}]}\n\n' if begun else b""
+    data = start + b"data: " + json.dumps(error).encode() + b"\n\n"
+    failed = read(data, stream=True)[-1]
+    assert isinstance(failed, Failed)
+    assert (failed.error.status, failed.error.message, failed.error.kind) == (503, "No room", "x")
+    relay = openai_chat.relay(True, {})
+    assert relay.feed(data) == data
+    assert relay.failed is not None
+    assert relay.failed.message == "No room"
+
+
 def test_an_empty_stream_is_cut():
     assert read(b"") == [Stop(reason="cut")]
     assert read(b": hello\n\n") == [Stop(reason="cut")]
@@ -293,8 +308,9 @@ def test_audio_on_top_of_the_prompt():
     assert (usage.input, usage.cache_read, usage.input_audio, usage.output) == (2, 9, 375, 15)
 
 
-def test_deepseek_cache():
-    usage = read_usage({"prompt_tokens": 10, "completion_tokens": 1, "prompt_cache_hit_tokens": 8})
+@pytest.mark.parametrize("name", ["prompt_cache_hit_tokens", "num_cached_tokens"])
+def test_the_cache_under_names_of_hosts(name):
+    usage = read_usage({"prompt_tokens": 10, "completion_tokens": 1, name: 8})
     assert (usage.input, usage.cache_read) == (2, 8)
 
 

@@ -96,6 +96,20 @@ def test_reasoning_of_the_history(field):
     assert parts[0].text == "Hm."
 
 
+def test_mistrals_parts_and_names():
+    chunks = [{"type": "text", "text": "H"}, {"type": "reference", "reference_ids": [1]}, {"type": "text", "text": "m"}]
+    content = [{"type": "thinking", "thinking": chunks}, {"type": "text", "text": "Ok"}]
+    link = {"type": "document_url", "document_url": "https://example.com/a.pdf", "document_name": "a"}
+    turns = [{"role": "user", "content": [link]}, {"role": "assistant", "content": content}]
+    request = openai_chat.read_request({"model": "m", "messages": turns, "random_seed": 7})
+    [document] = request.messages[0].parts
+    assert (document.title, document.source) == ("a", Link(url="https://example.com/a.pdf"))
+    thought, text = request.messages[1].parts
+    assert (thought.text, text.text) == ("Hm", "Ok")
+    assert isinstance(thought, Thinking)
+    assert request.seed == 7
+
+
 def test_cache_marks():
     marked = {"type": "text", "text": "a", "cache_control": {"type": "ephemeral", "ttl": "1h"}}
     own = {"type": "text", "text": "a", "prompt_cache_breakpoint": {"mode": "explicit"}}

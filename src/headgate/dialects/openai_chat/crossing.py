@@ -54,10 +54,12 @@ from headgate.dialects.openai_chat.requests import (
     Breakpoint,
     FunctionCall,
     FunctionResult,
+    LinkedDocument,
     MessageRefusal,
     OwnRequest,
     PlainImage,
     Reasoned,
+    ThinkChunk,
 )
 
 LOW, MEDIUM = 4096, 16_384
@@ -188,10 +190,10 @@ class _Own:
                 case ToolResult():
                     entry["tool_call_id"] = part.id
                     parts += part.parts
-                case Reasoned():
-                    entry[part.field] = part.text
+                case ThinkChunk():
+                    parts.append(part)
                 case Thinking():
-                    entry["reasoning_content"] = part.text
+                    entry[part.field if isinstance(part, Reasoned) else "reasoning_content"] = part.text
                 case FunctionCall():
                     entry["function_call"] = {"name": part.name, "arguments": part.arguments}
                 case ToolCall():
@@ -212,7 +214,7 @@ class _Own:
 
     def _part(self, part: Part) -> dict[str, Any]:
         match part:
-            case NativePart():
+            case NativePart() | ThinkChunk() | LinkedDocument():
                 return part.value
             case Text():
                 entry: dict[str, Any] = {"type": "text", "text": part.text}
@@ -254,6 +256,8 @@ class _Own:
         """What this dialect says in ways of its own."""
         request = self._request
         own = request if isinstance(request, OwnRequest) else None
+        if own and request.seed is not None:
+            fields[own.seed_name] = fields.pop("seed")
         if request.max_tokens is not None:
             fields[own.limit_name if own else "max_completion_tokens"] = request.max_tokens
         if request.stop:

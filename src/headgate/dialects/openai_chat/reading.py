@@ -30,7 +30,7 @@ from headgate.core.events import (
 )
 from headgate.core.usage import Usage
 from headgate.dialects.framing import LIMIT, EventStream, is_event_stream, may_be_error
-from headgate.dialects.openai_chat.requests import NAME
+from headgate.dialects.openai_chat.requests import NAME, thought
 from headgate.dialects.openai_errors import inside
 
 
@@ -81,6 +81,7 @@ class Chunk(msgspec.Struct, gc=False):
     created: Any = None
     service_tier: Any = None
     error: Any = None
+    object: Any = None
     x_groq: Any = None
     citations: Any = None
     search_results: Any = None
@@ -110,9 +111,12 @@ _encode = msgspec.json.Encoder().encode
 def read_chunk(data: bytes) -> Chunk:
     """One chunk or whole reply. Raises ProviderNonsense."""
     try:
-        return _decode_chunk(data)
+        chunk = _decode_chunk(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise nonsense(data, str(error)) from None
+    if chunk.object == "error":  # Mistral and vLLM: the error's fields stand beside it
+        chunk.error = chunk.error or True
+    return chunk
 
 
 def nonsense(data: bytes, why: str) -> ProviderNonsense:
@@ -161,8 +165,12 @@ def read_usage(raw: dict[str, Any]) -> Usage:
         usage.input += excess
     elif excess > 0 and prompt and not (ins or outs):  # gateways before Gemini count its thoughts in the total alone
         usage.reasoning = excess
-    cached = (ins.get("cached_tokens") if type(ins) is dict else None) or raw.get("prompt_cache_hit_tokens")
-    if cached:  # the second name is DeepSeek's
+    cached = (
+        (ins.get("cached_tokens") if type(ins) is dict else None)
+        or raw.get("prompt_cache_hit_tokens")  # DeepSeek
+        or raw.get("num_cached_tokens")  # Mistral
+    )
+    if cached:
         usage.cache_read = min(number(cached), usage.input)
         usage.input -= usage.cache_read
     if type(ins) is dict and any(ins.values()):
@@ -366,9 +374,7 @@ class Reader:
             if kind == "text" and type(part.get("text")) is str:
                 events.append(Text(text=part["text"], choice=index, block=state.piece("text")))
             elif kind == "thinking" and type(part.get("thinking")) in (list, str):
-                inner = part["thinking"]
-                pieces = inner if type(inner) is list else [{"text": inner}]
-                text = "".join(str(_object(piece).get("text") or "") for piece in pieces)
+                text = thought(part["thinking"])
                 if text:
                     events.append(Thinking(text=text, choice=index, block=state.piece("thinking")))
             else:

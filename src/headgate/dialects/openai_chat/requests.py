@@ -45,6 +45,8 @@ class OwnRequest(ChatRequest, kw_only=True):
     """A request said in Chat Completions, with the forms it was said in where there is more than one."""
 
     limit_name: str = "max_completion_tokens"
+    seed_name: str = "seed"
+    """Mistral's is `random_seed`."""
     stop_plain: bool = False
     legacy: bool = False
     """The tools were said as `functions`, the choice as `function_call`."""
@@ -66,6 +68,18 @@ class Reasoned(Thinking):
     field: str = "reasoning_content"
 
 
+class ThinkChunk(Thinking):
+    """Thinking as a part of the content (Mistral); `value` is the whole part."""
+
+    value: dict[str, Any] = {}
+
+
+class LinkedDocument(Document):
+    """A document by its address (Mistral's `document_url`); `value` is the whole part."""
+
+    value: dict[str, Any] = {}
+
+
 class MessageRefusal(Refusal):
     """A refusal that is a field of the message, not a part of its content."""
 
@@ -82,7 +96,7 @@ ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function
 # fmt: off
 _REQUEST = frozenset({
     "model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "temperature", "top_p",
-    "top_k", "frequency_penalty", "presence_penalty", "seed", "n", "stop", "logprobs", "top_logprobs", "tools",
+    "top_k", "frequency_penalty", "presence_penalty", "n", "stop", "logprobs", "top_logprobs", "tools",
     "tool_choice", "functions", "function_call", "parallel_tool_calls", "response_format", "reasoning_effort",
     "user", "metadata", "service_tier",
 })
@@ -107,7 +121,6 @@ def read_request(fields: Mapping[str, Any]) -> ChatRequest:
         top_k=optional(fields, "top_k", int),
         frequency_penalty=optional(fields, "frequency_penalty", float),
         presence_penalty=optional(fields, "presence_penalty", float),
-        seed=optional(fields, "seed", int),
         n=optional(fields, "n", int),
         logprobs=optional(fields, "logprobs", bool),
         top_logprobs=optional(fields, "top_logprobs", int),
@@ -124,6 +137,10 @@ def read_request(fields: Mapping[str, Any]) -> ChatRequest:
 
 
 def _read_limits(request: OwnRequest, fields: Mapping[str, Any]) -> None:
+    for name in ("seed", "random_seed"):
+        if request.seed is None and fields.get(name) is not None:
+            request.seed, request.seed_name = optional(fields, name, int), name
+            request.native.pop(name, None)
     request.max_tokens = optional(fields, "max_completion_tokens", int)
     old = optional(fields, "max_tokens", int)
     if request.max_tokens is None and old is not None:
@@ -414,6 +431,12 @@ def _part(entry: dict[str, Any], path: str) -> Part:
         part = _audio(object_(entry.get("input_audio"), path + ".input_audio"), path + ".input_audio")
     elif kind == "file":
         part = _file(object_(entry.get("file"), path + ".file"), path + ".file")
+    elif kind == "thinking" and isinstance(entry.get("thinking"), list | str):
+        return ThinkChunk(text=thought(entry["thinking"]), value=entry)
+    elif kind == "document_url":
+        url = string(entry.get("document_url"), path + ".document_url")
+        title = optional(entry, "document_name", str, path + ".")
+        return LinkedDocument(source=source(url), title=title, value=entry)
     else:
         return NativePart(dialect=NAME, value=entry)
     part.cache, marked = _mark(entry)
@@ -421,6 +444,14 @@ def _part(entry: dict[str, Any], path: str) -> Part:
     if rest:
         part.native = {**rest, **part.native}
     return part
+
+
+def thought(chunks: Any) -> str:
+    """The text of Mistral's thinking: https://docs.mistral.ai/capabilities/reasoning."""
+    if isinstance(chunks, str):
+        return chunks
+    texts = [chunk.get("text") for chunk in chunks if isinstance(chunk, dict)] if isinstance(chunks, list) else []
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def source(url: str) -> Source:
