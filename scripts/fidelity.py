@@ -12,8 +12,7 @@ from headgate.core.chat import Loss
 from headgate.core.dialect import Dialect
 from headgate.core.errors import GatewayError
 from headgate.core.usage import Usage
-from headgate.dialects.dialect import crossed
-from headgate.runtime import dialects
+from headgate.dialects.dialect import crossed, dialects
 
 TESTS = Path(__file__).resolve().parent.parent / "tests" / "dialects"
 HEAD = """# Fidelity

@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Iterable, Iterator
 
 from headgate.core import errors, plugin
+from headgate.dialects.dialect import dialects
 from headgate.providers.provider import Provider
-from headgate.runtime import dialects
 from headgate.stages.policies.policy import Policy
 from headgate.stages.stage import Stage
 
@@ -21,18 +21,38 @@ def providers_page() -> str:
         HEAD,
         "`kind` in the configuration is one of these names, or the dotted path of [a class of yours]"
         "(../how-to/write-a-plugin.md). Settings: [configuration.md](configuration.md#providers).\n\n",
-        "| kind | who | speaks | address | key from | peculiarities |\n|---|---|---|---|---|---|\n",
+        "Without a configuration file, a provider is there if the variables it names are set. An address with `{name}` "
+        "in it is made with the setting of that name. `speaks` in a provider's settings says otherwise for a host of "
+        "yours.\n\n",
+        "| kind | who | speaks | address | from the environment | peculiarities |\n|---|---|---|---|---|---|\n",
     ]
     for name in plugin.names("providers"):
         cls = plugin.load("providers", name, Provider)
         module = inspect.getmodule(cls)
         who = _sentence(module).rstrip(".")
-        speaks = ", ".join(f"`{dialect.name}`" for dialect in cls.dialects) or "whatever the client speaks"
+        speaks = _spoken(cls) or "whatever the client speaks"
         address = f"`{cls.base_url}`" if getattr(cls, "base_url", "") else "as configured"
-        key = f"`{cls.env_key}`" if cls.env_key else ""
-        quirks = _sentence(cls.adjust) if cls.adjust is not Provider.adjust else ""
-        lines.append(f"| `{name}` | {who} | {speaks} | {address} | {key} | {quirks} |\n")
+        variables = [cls.env_key] if cls.env_key else []
+        variables += cls.usual.values()
+        lines.append(f"| `{name}` | {who} | {speaks} | {address} | {_named(variables)} | {_quirks(cls)} |\n")
     return "".join(lines)
+
+
+def _spoken(cls: type[Provider]) -> str:
+    """The dialects by what is asked for, as in `chat: openai_chat, anthropic_messages`."""
+    operations: dict[str, list[str]] = {}
+    for dialect in cls.dialects:
+        operations.setdefault(dialect.operation.replace("_", " "), []).append(dialect.name)
+    return "; ".join(f"{operation}: {_named(names)}" for operation, names in operations.items())
+
+
+def _quirks(cls: type[Provider]) -> str:
+    """What a request is changed in for this host."""
+    said = [f"`{name}` is sent as `{theirs}`." for name, theirs in cls.renames.items()]
+    said += [f"The role `{name}` is sent as `{theirs}`." for name, theirs in cls.roles.items()]
+    if cls.adjust is not Provider.adjust:
+        said.append(_sentence(cls.adjust))
+    return " ".join(said)
 
 
 def stages_page() -> str:

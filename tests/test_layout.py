@@ -143,4 +143,5 @@ def test_nothing_in_the_tree_lists_the_providers():
             continue
         text = path.read_text()
         named = [name for name in names if f'"{name}"' in text]
-        assert len(named) < 3, f"{name_of(path)} lists providers: {named}"
+        # a few are also the names of companies whose models others host
+        assert len(named) < len(names) / 8, f"{name_of(path)} lists providers: {named}"

@@ -18,6 +18,7 @@ from headgate.core.exchange import Caller, Exchange, Place
 from headgate.core.ports import Journal, Meter, Upstream
 from headgate.core.reply import Reply
 from headgate.core.target import Shape, Target
+from headgate.dialects.dialect import dialects
 from headgate.providers.provider import Provider
 from headgate.stages.authenticate import Authenticate
 from headgate.stages.policies.policy import Policy
@@ -175,13 +176,6 @@ def _faces(own: Sequence[str]) -> tuple[dict[bytes, Dialect], dict[str, tuple[re
             else:
                 faces[path.encode()] = dialect
     return faces, templates
-
-
-def dialects(own: Sequence[str] = ()) -> list[Dialect]:
-    """Every dialect there is, ours and those of these dotted paths."""
-    modules: list[Any] = [plugin.module("dialects", name) for name in [*plugin.names("dialects"), *own]]
-    found = [dialect for module in modules for dialect in (module, *getattr(module, "more", ()))]
-    return [dialect for dialect in found if hasattr(dialect, "paths")]
 
 
 def _pattern(template: str) -> re.Pattern[bytes]:

@@ -51,6 +51,12 @@ def ollama():
     server.server_close()
 
 
+def address_of(loaded):
+    """The variables that make a provider's address, where it needs some."""
+    return {loaded.usual[name]: "https://workspace.example" if name in ("host", "base_url") else "acme"
+            for name in loaded.needed() if name in loaded.usual}  # fmt: skip
+
+
 def test_with_nothing_there_is_the_simulator(nowhere, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     loaded = load(None, nowhere)
@@ -65,10 +71,23 @@ def test_every_provider_with_a_usual_variable_is_found_by_it(nowhere):
     variables = {name: loaded.env_key for name, loaded in kinds().items() if loaded.env_key}
     assert {"openai", "anthropic", "groq"} <= variables.keys()
     for name, variable in variables.items():
-        found = discover({**nowhere, variable: SECRET})
+        found = discover({**nowhere, **address_of(kinds()[name]), variable: SECRET})
         assert list(found.document["providers"]) == [name]
         assert found.reasons[0] == f"{name}: {variable} is set."
         assert SECRET not in str(found)
+
+
+def test_a_provider_without_its_address_is_not_found(nowhere):
+    """A key alone does not say which account, workspace or resource it is for."""
+    for loaded in kinds().values():
+        if loaded.env_key and loaded.usual and loaded.needed():
+            assert list(discover({**nowhere, loaded.env_key: SECRET}).document["providers"]) == ["simulator"]
+
+
+def test_what_makes_the_address_is_taken_from_the_environment(nowhere, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    environ = {"CLOUDFLARE_API_TOKEN": SECRET, "CLOUDFLARE_ACCOUNT_ID": "0123abcd"}
+    assert load(None, {**nowhere, **environ}).config.providers["cloudflare"].settings.account_id == "0123abcd"
 
 
 def test_keys_are_taken_and_known_as_secrets(nowhere, tmp_path, monkeypatch):
@@ -83,7 +102,7 @@ def test_an_alias_is_made_where_a_provider_names_a_model_to_try(nowhere):
     for name, loaded in kinds().items():
         sample = getattr(loaded, "sample_model", None)
         if loaded.env_key and sample:
-            found = discover({**nowhere, loaded.env_key: SECRET})
+            found = discover({**nowhere, **address_of(loaded), loaded.env_key: SECRET})
             assert found.document["models"] == {"chat": f"{name}/{sample}"}
             assert found.sample == "chat"
 

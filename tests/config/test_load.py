@@ -121,7 +121,7 @@ BROKEN = [
     ("server: {host: 'http://x'}", 1, "server.host", "not an address to listen on"),
     ("providers: [openai]", 1, "providers", "expected a mapping"),
     ("providers: {openai: text}", 1, "providers.openai", "expected a mapping"),
-    ("providers:\n  claude: {}", 2, "providers.claude", "there is no kind of provider `claude`; there"),
+    ("providers:\n  mine: {}", 2, "providers.mine", "there is no kind of provider `mine`; there"),
     ("providers:\n  opnai: {}", 2, "providers.opnai", "did you mean `openai`? Or say what it is with `kind:`"),
     ("providers: {x: {kind: antropic}}", 1, "providers.x.kind", "no kind of provider `antropic`; did you mean `an"),
     ("providers: {x: {kind: [a]}}", 1, "providers.x.kind", "expected text, found a list"),

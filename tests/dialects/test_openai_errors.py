@@ -24,6 +24,14 @@ OPENAI = b'{"error":{"message":"Too long","type":"invalid_request_error","param"
         (b'{"object":"error","message":"Invalid model","type":"invalid_model","code":"1500"}', "Invalid model"),
         (b'[{"error":{"code":400,"message":"Bad","status":"INVALID_ARGUMENT"}}]', "Bad"),
         (b'{"error":{"message":{"detail":"deep"}}}', "deep"),
+        (
+            b'{"error":{"code":400,"message":"Provider returned error","metadata":{"provider_name":"xAI",'
+            b'"raw":"{\\"code\\":\\"x\\",\\"error\\":\\"no such tool\\"}"}}}',
+            "Provider returned error: no such tool",
+        ),
+        (b'{"error":{"message":"Provider returned error","metadata":{"raw":" 502 here "}}}', "error: 502 here"),
+        (b'{"error":{"message":"Bad","metadata":{"raw":{"error":{"message":"worse"}}}}}', "Bad: worse"),
+        (b'{"error":{"message":"Bad","metadata":{"raw":7}}}', "Bad"),
         (b'"just text"', "just text"),
         (b"upstream connect error", "upstream connect error"),
         (b"<html><head><title>502 Bad\nGateway</title></head></html>", "an HTML page: 502 Bad\nGateway"),

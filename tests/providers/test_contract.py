@@ -1,5 +1,6 @@
 """What every provider keeps to; they are found by listing the folder, so a new one is tested by being there."""
 
+import re
 import time
 from pathlib import Path
 
@@ -13,13 +14,20 @@ from headgate.core.exchange import Exchange
 from headgate.core.record import Record
 from headgate.core.target import Target
 from headgate.dialects import openai_chat
-from headgate.dialects.dialect import decode, patch
-from headgate.providers.provider import Provider, ProviderSettings, retry_after
-from headgate.runtime import dialects
+from headgate.dialects.dialect import decode, dialects, patch
+from headgate.providers.provider import ROOTED, Provider, ProviderSettings, retry_after
 
 NAMES = plugin.names("providers")
 KEY = "sk-contract-0123456789abcdef"
 BASE = "https://host.example/base"
+SAMPLES = {
+    "account": "acme-eu",
+    "account_id": "0123abcd",
+    "host": "https://workspace.example",
+}
+"""What stands for a setting that an address is made with."""
+MODELS = {("snowflake", "anthropic_messages"): "claude-sonnet-5"}
+"""A model for which a provider speaks a dialect, where it does not for all of them."""
 DOCS = Path(__file__).parents[2] / "docs" / "reference" / "providers.md"
 BODIES = [
     b'{"model":"m","messages":[]}',
@@ -43,14 +51,6 @@ def name(request):
 def host(request):
     """Those that are asked over HTTP in the common way."""
     return request.param
-
-
-@pytest.fixture
-def plain_host(host):
-    """Those whose addresses are `base_url` and the dialect's path; the others' own tests say what theirs are."""
-    if plugin.load("providers", host, Provider).url is not Provider.url:
-        pytest.skip("it has addresses of its own")
-    return host
 
 
 class Head:
@@ -77,6 +77,11 @@ class Head:
         return found
 
 
+def under_version(provider, dialect):
+    """The dialect's path brings its own version, where the address of the host ends in one."""
+    return bool(ROOTED.match(dialect.upstream_path)) and not ROOTED.match(provider.dialects[0].upstream_path)
+
+
 def heads(provider):
     for dialect in provider.dialects:
         yield dialect, provider.endpoint(dialect, "m", False, {}), Head(provider.endpoint(dialect, "m", False, {}).head)
@@ -87,7 +92,10 @@ def test_it_loads_and_says_what_it_is(name):
     assert issubclass(kind.Settings, ProviderSettings)
     module = plugin.module("providers", name)
     assert module.__doc__
-    assert kind.env_key is None or kind.env_key.endswith("_API_KEY")
+    assert kind.env_key is None or re.fullmatch("[A-Z0-9_]+_(KEY|APIKEY|TOKEN|PAT)", kind.env_key)
+    assert set(kind.usual) <= set(kind.Settings.model_fields)
+    assert set(kind.needed()) <= set(SAMPLES) | {"base_url"}
+    assert set(kind.beside) <= {dialect.name for dialect in kind.dialects}
     assert all(hasattr(dialect, "upstream_path") for dialect in kind.dialects)
 
 
@@ -105,12 +113,34 @@ def test_the_docs_mention_it(name):
     assert f"`{name}`" in DOCS.read_text()
 
 
+def place_of(provider, dialect, base=BASE):
+    """What stands behind `base` in the address, whatever the host's own rules for it are."""
+    url = provider.url(dialect, "m", False, {})
+    assert url.startswith(base), f"{url} does not stand under the address that was configured"
+    if type(provider).url is Provider.url and not dialect.in_url and dialect.name not in provider.beside:
+        assert url == base + dialect.upstream_path
+    return url.removeprefix(base)
+
+
+def test_its_own_address_is_one(host):
+    """Without a `base_url`, where it needs none."""
+    kind = plugin.load("providers", host, Provider)
+    if "base_url" in kind.needed():
+        return
+    provider = made(host, base_url=None, **{name: SAMPLES[name] for name in kind.needed()})
+    for dialect in provider.dialects:
+        endpoint = provider.endpoint(dialect, "m", False, {})
+        assert endpoint.origin.scheme == ("http" if endpoint.origin.host == "127.0.0.1" else "https")
+        assert re.fullmatch(r"[a-z0-9.-]+", endpoint.origin.host)
+        assert re.fullmatch(r"/[\w/.:-]+(\?\S+)?", Head(endpoint.head).url.decode())
+
+
 def test_its_head_is_one_request(host):
-    for dialect, endpoint, head in heads(made(host)):
+    provider = made(host)
+    for dialect, endpoint, head in heads(provider):
         assert head.done
         assert head.method == b"POST"
-        assert head.url.startswith(b"/base/")
-        assert dialect.in_url or head.url.endswith(dialect.upstream_path.encode())
+        assert head.url == (f"/base{place_of(provider, dialect)}").encode()
         assert head.value(b"host") == b"host.example"
         assert head.value(b"content-type") == b"application/json"
         assert len(head.names) == len(set(head.names))
@@ -151,17 +181,22 @@ def test_without_a_key_it_sends_none(host, key):
         ("HTTPS://H.Example:443/v1", "/v1", b"H.Example:443", ("https", "h.example", 443)),
     ],
 )
-def test_its_base_url_means_what_the_vendors_sdk_means(plain_host, base, url, host_header, origin):
-    for dialect, endpoint, head in heads(made(plain_host, base_url=base)):
-        assert head.url == (url + dialect.upstream_path).encode()
+def test_its_base_url_means_what_the_vendors_sdk_means(host, base, url, host_header, origin):
+    provider = made(host, base_url=base)
+    for dialect, endpoint, head in heads(provider):
+        if dialect.name not in provider.beside and type(provider).url is Provider.url:
+            under = url.removesuffix("/v1") if under_version(provider, dialect) else url
+            assert head.url == (under + dialect.upstream_path).encode()
         assert head.value(b"host") == host_header
         assert (endpoint.origin.scheme, endpoint.origin.host, endpoint.origin.port) == origin
 
 
-def test_a_query_of_its_base_url_stays_a_query(plain_host):
+def test_a_query_of_its_base_url_stays_a_query(host):
     """Azure's and some proxies' way: https://host/v1?api-version=1."""
-    for dialect, _, head in heads(made(plain_host, base_url="https://h.example/v1?api-version=1")):
-        assert head.url == f"/v1{dialect.upstream_path}?api-version=1".encode()
+    provider = made(host, base_url="https://h.example/base?api-version=1")
+    for dialect, _, head in heads(provider):
+        path = place_of(made(host), dialect)
+        assert head.url == f"/base{path}{'&' if '?' in path else '?'}api-version=1".encode()
 
 
 def test_own_headers_win_and_stand_once(host):
@@ -175,7 +210,7 @@ def test_own_headers_win_and_stand_once(host):
 def test_it_speaks_the_clients_dialect_if_it_can(name):
     provider = made(name)
     for dialect in provider.dialects:
-        assert provider.dialect_for(dialect, "m") is dialect
+        assert provider.dialect_for(dialect, MODELS.get((name, dialect.name), "m")) is dialect
     for client in dialects():
         served = {dialect.operation for dialect in provider.dialects} or {"chat"}
         if client.operation not in served:

@@ -101,11 +101,21 @@ class _Checks:
                 self.tell((*path, "base_url"), wrong, "write it like https://host/v1")
             else:
                 self.endpoint((*path, "base_url"), entry, settings.base_url)
-        elif getattr(entry.type, "base_url", None) is None and entry.type.send is Provider.send:
-            kind = self.shown((*path, "kind"), entry.kind)
-            self.tell(path, "`base_url` is missing", f"a provider of kind {kind} has no address of its own")
-        elif settings.api_key is None and entry.type.env_key is not None:
+        elif entry.type.send is Provider.send and self.missing(path, entry):
+            return
+        elif settings.api_key is None and entry.type.env_key is not None and entry.type.prove is Provider.prove:
             self.tell(path, "`api_key` is missing", f"set it, or the environment variable {entry.type.env_key}")
+
+    def missing(self, path: Path, entry: ProviderEntry) -> bool:
+        """Whether the provider has no address; told."""
+        lacking = [name for name in entry.type.needed() if getattr(entry.settings, name, None) is None]
+        for name in lacking:
+            variable = entry.type.usual.get(name)
+            hint = f"a provider of kind {self.shown((*path, 'kind'), entry.kind)} has no address without it"
+            if variable:
+                hint = f"set it, or the environment variable {variable}"
+            self.tell(path, f"`{name}` is missing", hint)
+        return bool(lacking)
 
     def endpoint(self, path: Path, entry: ProviderEntry, base_url: str) -> None:
         """An address that was copied with the request's path at its end would get it twice."""

@@ -45,9 +45,10 @@ def discover(environ: Mapping[str, str]) -> Discovered:
     reasons: list[str] = []
     samples: list[str] = []
     for name, loaded in kinds().items():
-        if loaded.env_key and environ.get(loaded.env_key):
-            providers[name] = {"api_key": f"env:{loaded.env_key}"}
-            reasons.append(f"{name}: {loaded.env_key} is set.")
+        found = loaded.found(environ)
+        if found is not None:
+            providers[name], variable = found
+            reasons.append(f"{name}: {variable} is set.")
             samples += _sample(name, loaded)
     _ollama(environ, providers, reasons, samples)
     if not providers:

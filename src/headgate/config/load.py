@@ -377,10 +377,14 @@ class _Reading:
         except PluginNotFound as error:
             self.unknown_kind(path, kind, error)
             return None
+        own = value.get("base_url") is None
+        if own:
+            usual = {name: self.environ.get(variable) for name, variable in loaded.usual.items()}
+            value = {**{name: said for name, said in usual.items() if said}, **value}
         settings = self.validate(loaded.Settings, value, path)
         if settings is None:
             return None
-        if settings.api_key is None and settings.base_url is None and self.environ.get(loaded.env_key or ""):
+        if settings.api_key is None and own and self.environ.get(loaded.env_key or ""):
             settings.api_key = SecretStr(self.environ[loaded.env_key or ""])
             self.follow(settings, path)
         return ProviderEntry(kind=kind or name, type=loaded, settings=settings)

@@ -100,6 +100,8 @@ def _module_doc(loaded: type[Provider]) -> str:
 def _facts(loaded: type[Provider]) -> str:
     address = getattr(loaded, "base_url", None)
     facts = [f"- Address: `{address}`." if address else "- Address: `base_url` must be set."]
+    for name, variable in loaded.usual.items():
+        facts.append(f"- `{name}`, left out, is the environment variable `{variable}`.")
     if loaded.env_key:
         facts.append(f"- Key: `api_key`; left out (and `base_url` too), the environment variable `{loaded.env_key}`.")
     return "\n".join(facts)
@@ -187,9 +189,12 @@ def json_schema() -> str:
     entry: dict[str, Any] = {"type": ["object", "null"], "properties": {"kind": _kind()}, "allOf": []}
     named: dict[str, Any] = {}
     for name, loaded in kinds().items():
-        settings = _settings_schema(loaded, definitions)
-        definitions[f"provider_{name}"] = settings
-        reference = {"$ref": f"#/$defs/provider_{name}"}
+        plain = loaded.Settings is ProviderSettings
+        place = "provider_settings" if plain else f"provider_{name}"
+        if place not in definitions:
+            about = "What every provider can be told." if plain else _module_doc(loaded)
+            definitions[place] = _settings_schema(loaded, about, definitions)
+        reference = {"$ref": f"#/$defs/{place}"}
         entry["allOf"].append({"if": _is_kind(name), "then": reference})
         without = {"not": {"type": "object", "required": ["kind"]}}
         named[name] = {"allOf": [{"$ref": "#/$defs/provider"}, {"if": without, "then": reference}]}
@@ -226,11 +231,11 @@ def _is_kind(name: str) -> dict[str, Any]:
     return {"type": "object", "required": ["kind"], "properties": {"kind": {"const": name}}}
 
 
-def _settings_schema(loaded: type[Provider], definitions: dict[str, Any]) -> dict[str, Any]:
+def _settings_schema(loaded: type[Provider], about: str, definitions: dict[str, Any]) -> dict[str, Any]:
     settings = loaded.Settings.model_json_schema(by_alias=True)
     definitions.update(settings.pop("$defs", {}))
     settings["properties"]["kind"] = {"type": "string"}
-    settings["description"] = _module_doc(loaded)
+    settings["description"] = about
     settings["type"] = ["object", "null"]
     return settings
 

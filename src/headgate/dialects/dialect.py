@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from headgate.core import plugin
 from headgate.core.chat import Loss
 from headgate.core.dialect import Dialect
 from headgate.core.errors import GatewayError, InvalidJSON, InvalidRequest, ProviderRefused, Unsupported
@@ -19,6 +20,13 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _KEY = re.compile(rb'[ \t\n\r,{]*"(?:[^"\\]|\\.)*"[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
 _STRING = re.compile(rb'[ \t\n\r]*:[ \t\n\r]*("(?:[^"\\]|\\.)*")')
 _GAP = re.compile(rb"[ \t\n\r]*")
+
+
+def dialects(own: Sequence[str] = ()) -> list[Dialect]:
+    """Every dialect there is, ours and those of these dotted paths. Raises PluginNotFound."""
+    modules: list[Any] = [plugin.module("dialects", name) for name in [*plugin.names("dialects"), *own]]
+    found = [dialect for module in modules for dialect in (module, *getattr(module, "more", ()))]
+    return [dialect for dialect in found if hasattr(dialect, "paths")]
 
 
 def decode(body: bytes) -> dict[str, Any]:

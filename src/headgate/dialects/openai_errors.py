@@ -46,6 +46,9 @@ def refused(status: int, value: Any, body: bytes) -> ProviderRefused:
     found = outer.get("error", outer.get("detail"))
     fields = found if isinstance(found, dict) else outer
     message = _message(found) or _message(outer) or (value if isinstance(value, str) else "")
+    behind = _behind(found)
+    if message and behind:
+        message = f"{message}: {behind}"
     code = fields.get("code")
     kind, param = fields.get("type"), fields.get("param")
     return ProviderRefused(
@@ -78,6 +81,19 @@ def _placed(found: Any) -> str:
     place = found.get("loc") if isinstance(found, dict) else None
     text = _message(found)
     return f"{'.'.join(map(str, place))}: {text}" if text and isinstance(place, list) else text
+
+
+def _behind(found: Any) -> str:
+    """What the host behind OpenRouter said: https://openrouter.ai/docs/api-reference/errors."""
+    metadata = found.get("metadata") if isinstance(found, dict) else None
+    raw = metadata.get("raw") if isinstance(metadata, dict) else None
+    if not isinstance(raw, str):
+        return _message(raw)
+    try:
+        value = decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return raw.strip()[:_LONGEST]
+    return _message(value)
 
 
 def _unread(status: int, body: bytes) -> ProviderRefused:

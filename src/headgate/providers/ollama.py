@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from headgate.core.dialect import Dialect
 from headgate.dialects import ollama_chat, openai_chat
 from headgate.dialects.ollama_chat import generate
-from headgate.providers.provider import Provider
+from headgate.providers.provider import ROOTED, VERSION, Provider
 
 
 class Ollama(Provider):
@@ -17,17 +17,9 @@ class Ollama(Provider):
 
     base_url = "http://127.0.0.1:11434"
     dialects: ClassVar[tuple[Dialect, ...]] = (ollama_chat, generate, openai_chat)
+    # the only one of the two it reads
+    renames = {"max_completion_tokens": "max_tokens"}
 
     def url(self, dialect: Dialect, model: str, stream: bool, fields: Mapping[str, Any]) -> str:
         path = dialect.upstream_path
-        return self.under_base(path if path.startswith(("/api/", "/v1/")) else "/v1" + path)
-
-    def under_base(self, path: str) -> str:
-        base, mark, query = (self.settings.base_url or self.base_url).partition("?")
-        return base.rstrip("/").removesuffix("/v1").rstrip("/") + path + mark + query
-
-    def adjust(self, fields: dict[str, Any], dialect: Dialect, model: str) -> dict[str, Any]:
-        """`max_completion_tokens` is said as `max_tokens`, the only one of the two it reads."""
-        if dialect is openai_chat and "max_completion_tokens" in fields and "max_tokens" not in fields:
-            return {"max_tokens": fields["max_completion_tokens"], "max_completion_tokens": None}
-        return {}
+        return self.under_base(path if ROOTED.match(path) else "/v1" + path, *VERSION)

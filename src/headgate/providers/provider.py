@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 from urllib.parse import urlsplit
 
 import pydantic
+from pydantic_core import PydanticCustomError
 
+from headgate.core import plugin
 from headgate.core.dialect import Dialect, UrlDialect
 from headgate.core.errors import GatewayError, ProviderError, ProviderNonsense, ProviderRefused, Unsupported
 from headgate.core.exchange import Exchange
@@ -16,12 +19,17 @@ from headgate.core.ports import Response, Upstream
 from headgate.core.reply import Reply
 from headgate.core.target import Endpoint, Origin, Shape, Streaming, Target, Timeouts
 from headgate.dialects import openai_chat
+from headgate.dialects.dialect import dialects
 
 ERROR_BYTES = 1 << 20
 ANSWERED = (200, 201)
 """Statuses of a reply; the second is what some hosts behind frameworks of their own give."""
 ENDPOINTS = 1000
 """Addresses that are remembered of one provider."""
+ROOTED = re.compile(r"/(v\d+\w*|api)/")
+"""How a path begins that does not stand under an address that ends in the API's version, as OpenAI's does."""
+VERSION = (("/v1",), "")
+"""The rule (see `Provider.beside`) for such a path at a host with such an address."""
 HIDDEN = b"[redacted]"
 SECRET_HEADER = re.compile(r"key|token|secret|passw|credential|auth|cookie", re.IGNORECASE)
 
@@ -75,6 +83,24 @@ class ProviderSettings(pydantic.BaseModel, extra="forbid"):
         description="`never` for a host that only answers in one piece, `always` for one that only streams: clients "
         "get what they ask for all the same.",
     )
+    speaks: list[str] | None = pydantic.Field(
+        None,
+        min_length=1,
+        description="The dialects this host speaks, by name, of each operation the best first. Left out: those of its "
+        "kind, as the [table](providers.md) says.",
+    )
+
+    @pydantic.field_validator("speaks")
+    @classmethod
+    def _known(cls, names: list[str] | None) -> list[str] | None:
+        known = [dialect.name for dialect in dialects()] if names else []
+        for name in names or ():
+            if name not in known and plugin.BARE.match(name):
+                hint = plugin.suggestion(name, known, limit=100)
+                raise PydanticCustomError(
+                    "dialect", "there is no dialect `{name}`; {hint}", {"name": name, "hint": hint}
+                )
+        return names
 
 
 class Provider:
@@ -85,12 +111,22 @@ class Provider:
 
     Settings: ClassVar[type[ProviderSettings]] = ProviderSettings
     base_url: ClassVar[str]
+    """The vendor's address; `{account}` in it stands for the setting of that name."""
     env_key: ClassVar[str | None] = None
     """The environment variable the vendor's own SDK takes its key from."""
     sample_model: ClassVar[str | None] = None
     """A model to try where the configuration names none."""
     dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat,)
     """What the host speaks; of each operation the best first."""
+    beside: ClassVar[Mapping[str, tuple[tuple[str, ...], str]]] = {}
+    """Dialects (by name) that stand beside `base_url` and not under it: its endings to take off, and what to put there
+    instead, so that `https://host/v1` and `https://host` both lead to them."""
+    renames: ClassVar[Mapping[str, str]] = {}
+    """Fields of a chat completion that this host knows by another name only."""
+    roles: ClassVar[Mapping[str, str]] = {}
+    """Roles of a chat completion's messages that this host does not know, and what says the same there."""
+    usual: ClassVar[Mapping[str, str]] = {}
+    """Settings besides the key, and the environment variables the vendor's own SDK takes them from."""
     by_model: ClassVar[bool] = False
     """`url` depends on the model also where the dialect does not."""
     defaults: ClassVar[tuple[tuple[bytes, bytes], ...]] = ()
@@ -103,16 +139,38 @@ class Provider:
         key = settings.api_key.get_secret_value() if settings.api_key else ""
         self.key = "" if key == "none" else key
         secrets = [self.key, *(value for name, value in settings.headers.items() if SECRET_HEADER.search(name))]
+        others = [value for name, value in settings if name != "api_key" and isinstance(value, pydantic.SecretStr)]
+        secrets += [value.get_secret_value() for value in others]
         self._secrets = [secret.encode("latin-1", "replace") for secret in secrets if len(secret) > 3]
+        own = {name: value.rstrip("/") for name, value in settings if isinstance(value, str)}
+        self.address = settings.base_url or getattr(self, "base_url", "").format_map(own)
         self.timeouts = Timeouts(**settings.timeouts.model_dump())
         self.asks_for_usage = settings.ask_for_usage
-        self.adjusts = type(self).adjust is not Provider.adjust
+        self.speaks = _dialects(settings.speaks) if settings.speaks else self.dialects
+        self.adjusts = type(self).adjust is not Provider.adjust or bool(self.renames or self.roles)
         self.proves = type(self).prove is not Provider.prove
         shaped = settings.set or settings.defaults or settings.drop
         self.shape = Shape(settings.set, settings.defaults, settings.drop) if shaped else None
         self._configured = frozenset(name.lower().encode() for name in settings.headers)
         """Headers that stand in every request as they are configured, whatever a client sends."""
         self._endpoints: dict[str, Endpoint] = {}
+
+    @classmethod
+    def needed(cls) -> list[str]:
+        """The settings without which there is no address, where `base_url` is not set."""
+        if not hasattr(cls, "base_url"):
+            return ["base_url"]
+        return [name for _, name, _, _ in string.Formatter().parse(cls.base_url) if name]
+
+    @classmethod
+    def found(cls, environ: Mapping[str, str]) -> tuple[dict[str, str], str] | None:
+        """How to configure it, and because of which variable, where the environment holds all that the vendor's own SDK
+        takes from there. What `usual` names is taken from there anyhow."""
+        if not cls.env_key or not environ.get(cls.env_key):
+            return None
+        if not all(environ.get(cls.usual.get(name, "")) for name in cls.needed()):
+            return None
+        return {"api_key": f"env:{cls.env_key}"}, cls.env_key
 
     # What a subclass may state differently
 
@@ -127,7 +185,7 @@ class Provider:
 
     def adjust(self, fields: dict[str, Any], dialect: Dialect, model: str) -> dict[str, Any]:
         """The fields to set (a value) or take out (None) in a request body for this host; {} changes nothing."""
-        return {}
+        return reworded(fields, self.renames, self.roles) if dialect is openai_chat else {}
 
     def target(self, model: str, shape: Shape | None = None) -> Target:
         """A model of this provider, by the name clients know it by; `shape` is the target's own."""
@@ -139,9 +197,9 @@ class Provider:
 
         Raises Unsupported where it serves no such operation.
         """
-        if client in self.dialects:
+        if client in self.speaks:
             return client
-        for dialect in self.dialects:
+        for dialect in self.speaks:
             if dialect.operation == client.operation:
                 return dialect
         raise Unsupported(
@@ -162,14 +220,19 @@ class Provider:
         path = dialect.upstream_path
         if dialect.in_url:
             path = cast(UrlDialect, dialect).write_url(model, stream, fields)
-        return self.under_base(path)
+        beside = self.beside.get(dialect.name)
+        if beside is None and ROOTED.match(path) and not ROOTED.match(self.dialects[0].upstream_path):
+            beside = VERSION
+        return self.under_base(path, *beside or ())
 
-    def under_base(self, path: str) -> str:
-        """`base_url` with a path and perhaps a query of its own behind it."""
-        base, mark, query = (self.settings.base_url or self.base_url).partition("?")
+    def under_base(self, path: str, endings: tuple[str, ...] = (), instead: str = "") -> str:
+        """`base_url` with a path and perhaps a query of its own behind it; `endings` and `instead` as in `beside`."""
+        base, mark, query = self.address.partition("?")
         if mark:
             mark = "&" if "?" in path else "?"
-        return base.rstrip("/") + path + mark + query
+        base = base.rstrip("/")
+        ending = next((ending for ending in endings if base.endswith(ending)), "")
+        return base.removesuffix(ending) + instead + path + mark + query
 
     # The way of every request
 
@@ -281,6 +344,31 @@ class Provider:
 
     def _scrub_text(self, text: str) -> str:
         return self.scrub(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+
+
+def _dialects(names: Sequence[str]) -> tuple[Dialect, ...]:
+    """Dialects by name, ours or by a dotted path. Raises PluginNotFound."""
+    known = {dialect.name: dialect for dialect in dialects()}
+    return tuple(known.get(name) or cast(Dialect, plugin.module("dialects", name)) for name in names)
+
+
+def reworded(fields: Mapping[str, Any], renames: Mapping[str, str], roles: Mapping[str, str]) -> dict[str, Any]:
+    """The changes that give fields of a chat completion, and roles of its messages, the names a host knows."""
+    changes: dict[str, Any] = {}
+    for name, theirs in renames.items():
+        if name in fields and theirs not in fields:
+            changes |= {name: None, theirs: fields[name]}
+    messages = fields.get("messages") if roles else None
+    if isinstance(messages, list) and any(_role(message) in roles for message in messages):
+        changes["messages"] = [
+            {**message, "role": roles[role]} if (role := _role(message)) in roles else message for message in messages
+        ]
+    return changes
+
+
+def _role(message: Any) -> str:
+    role = message.get("role") if isinstance(message, dict) else None
+    return role if isinstance(role, str) else ""
 
 
 def retry_after(value: bytes | None) -> float | None:

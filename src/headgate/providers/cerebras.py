@@ -1,0 +1,13 @@
+"""Cerebras: https://inference-docs.cerebras.ai/api-reference/chat-completions."""
+
+from typing import ClassVar
+
+from headgate.providers.provider import Provider
+
+
+class Cerebras(Provider):
+    base_url = "https://api.cerebras.ai/v1"
+    env_key: ClassVar[str | None] = "CEREBRAS_API_KEY"
+    sample_model: ClassVar[str | None] = "gpt-oss-120b"
+    # "Our implementation does not expose developer directly": https://inference-docs.cerebras.ai/resources/openai
+    roles = {"developer": "system"}

@@ -1,0 +1,13 @@
+"""DeepInfra: https://deepinfra.com/docs/openai_api."""
+
+from typing import ClassVar
+
+from headgate.providers.provider import Provider
+
+
+class DeepInfra(Provider):
+    base_url = "https://api.deepinfra.com/v1/openai"
+    env_key: ClassVar[str | None] = "DEEPINFRA_API_KEY"
+    sample_model: ClassVar[str | None] = "openai/gpt-oss-120b"
+    # the page above
+    renames = {"max_completion_tokens": "max_tokens"}

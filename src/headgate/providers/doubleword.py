@@ -1,0 +1,10 @@
+"""Doubleword: https://docs.doubleword.ai/."""
+
+from typing import ClassVar
+
+from headgate.providers.provider import Provider
+
+
+class Doubleword(Provider):
+    base_url = "https://api.doubleword.ai/v1"
+    env_key: ClassVar[str | None] = "DOUBLEWORD_API_KEY"

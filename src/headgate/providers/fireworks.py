@@ -1,0 +1,15 @@
+"""Fireworks AI: https://docs.fireworks.ai/tools-sdks/openai-compatibility."""
+
+from typing import ClassVar
+
+from headgate.core.dialect import Dialect
+from headgate.dialects import anthropic_messages, openai_chat
+from headgate.providers.provider import Provider
+
+
+class Fireworks(Provider):
+    base_url = "https://api.fireworks.ai/inference/v1"
+    env_key: ClassVar[str | None] = "FIREWORKS_API_KEY"
+    sample_model: ClassVar[str | None] = "accounts/fireworks/models/gpt-oss-120b"
+    # its Messages API: https://docs.fireworks.ai/tools-sdks/anthropic-compatibility
+    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, anthropic_messages)

@@ -1,0 +1,13 @@
+"""llama.cpp's server: https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md."""
+
+from typing import ClassVar
+
+from headgate.core.dialect import Dialect
+from headgate.dialects import anthropic_messages, openai_chat
+from headgate.providers.provider import Provider
+
+
+class LlamaCpp(Provider):
+    base_url = "http://127.0.0.1:8080/v1"
+    # the page above describes both
+    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, anthropic_messages)

@@ -1,0 +1,9 @@
+"""LocalAI: https://localai.io/features/text-generation/."""
+
+from headgate.providers.provider import Provider
+
+
+class LocalAI(Provider):
+    base_url = "http://127.0.0.1:8080/v1"
+    # the page above: "Available additional parameters: top_p, top_k, max_tokens"
+    renames = {"max_completion_tokens": "max_tokens"}

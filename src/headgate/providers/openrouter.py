@@ -1,0 +1,15 @@
+"""OpenRouter: https://openrouter.ai/docs/api-reference/overview."""
+
+from typing import ClassVar
+
+from headgate.core.dialect import Dialect
+from headgate.dialects import anthropic_messages, openai_chat
+from headgate.providers.provider import Provider
+
+
+class OpenRouter(Provider):
+    base_url = "https://openrouter.ai/api/v1"
+    env_key: ClassVar[str | None] = "OPENROUTER_API_KEY"
+    sample_model: ClassVar[str | None] = "openrouter/auto"
+    # its Messages API: https://openrouter.ai/docs/guides/coding-agents/claude-code-integration
+    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, anthropic_messages)

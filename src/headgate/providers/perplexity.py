@@ -1,0 +1,14 @@
+"""Perplexity: https://docs.perplexity.ai/api-reference/chat-completions-post."""
+
+from typing import ClassVar
+
+from headgate.providers.provider import Provider
+
+
+class Perplexity(Provider):
+    base_url = "https://api.perplexity.ai"
+    env_key: ClassVar[str | None] = "PERPLEXITY_API_KEY"
+    sample_model: ClassVar[str | None] = "sonar"
+    # the page above, and its SDK's types: https://github.com/perplexityai/perplexity-py
+    renames = {"max_completion_tokens": "max_tokens"}
+    roles = {"developer": "system"}

@@ -1,0 +1,22 @@
+"""Qwen on Alibaba Cloud's Model Studio (DashScope): https://www.alibabacloud.com/help/en/model-studio/qwen-api-via-openai-chat-completions.
+
+In China https://dashscope.aliyuncs.com/compatible-mode/v1.
+"""
+
+from typing import ClassVar
+
+from headgate.core.dialect import Dialect
+from headgate.dialects import anthropic_messages, openai_chat
+from headgate.providers.provider import Provider
+
+
+class Qwen(Provider):
+    base_url = "https://dashscope-intl.aliyuncs.com/compatible-mode/v1"
+    env_key: ClassVar[str | None] = "DASHSCOPE_API_KEY"
+    sample_model: ClassVar[str | None] = "qwen-plus"
+    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, anthropic_messages)
+    # https://www.alibabacloud.com/help/en/model-studio/anthropic-api-messages
+    beside = {"anthropic_messages": (("/compatible-mode/v1",), "/apps/anthropic")}
+    # the page above
+    renames = {"max_completion_tokens": "max_tokens"}
+    roles = {"developer": "system"}

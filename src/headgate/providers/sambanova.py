@@ -1,0 +1,13 @@
+"""SambaNova: https://docs.sambanova.ai/docs/en/features/openai-compatibility."""
+
+from typing import ClassVar
+
+from headgate.providers.provider import Provider
+
+
+class SambaNova(Provider):
+    base_url = "https://api.sambanova.ai/v1"
+    env_key: ClassVar[str | None] = "SAMBANOVA_API_KEY"
+    sample_model: ClassVar[str | None] = "gpt-oss-120b"
+    # roles in its SDK's types: https://github.com/sambanova/sambanova-python
+    roles = {"developer": "system"}

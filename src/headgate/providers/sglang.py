@@ -1,0 +1,13 @@
+"""SGLang: https://docs.sglang.io/docs/basic_usage/openai_api_completions."""
+
+from typing import ClassVar
+
+from headgate.core.dialect import Dialect
+from headgate.dialects import anthropic_messages, openai_chat
+from headgate.providers.provider import Provider
+
+
+class SGLang(Provider):
+    base_url = "http://127.0.0.1:30000/v1"
+    # its Messages API: https://docs.sglang.io/docs/basic_usage/anthropic_api
+    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, anthropic_messages)

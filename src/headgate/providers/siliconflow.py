@@ -1,0 +1,16 @@
+"""SiliconFlow: https://docs.siliconflow.com/en/api-reference/chat-completions/chat-completions.
+
+In China https://api.siliconflow.cn/v1.
+"""
+
+from typing import ClassVar
+
+from headgate.providers.provider import Provider
+
+
+class SiliconFlow(Provider):
+    base_url = "https://api.siliconflow.com/v1"
+    env_key: ClassVar[str | None] = "SILICONFLOW_API_KEY"
+    sample_model: ClassVar[str | None] = "openai/gpt-oss-120b"
+    # the page above
+    renames = {"max_completion_tokens": "max_tokens"}

@@ -1,0 +1,14 @@
+"""Together AI: https://docs.together.ai/docs/openai-api-compatibility."""
+
+from typing import ClassVar
+
+from headgate.providers.provider import Provider
+
+
+class Together(Provider):
+    base_url = "https://api.together.xyz/v1"
+    env_key: ClassVar[str | None] = "TOGETHER_API_KEY"
+    sample_model: ClassVar[str | None] = "meta-llama/Llama-3.3-70B-Instruct-Turbo"
+    # https://docs.together.ai/reference/chat-completions-1
+    renames = {"max_completion_tokens": "max_tokens"}
+    roles = {"developer": "system"}

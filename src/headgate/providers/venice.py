@@ -1,0 +1,11 @@
+"""Venice: https://docs.venice.ai/api-reference/endpoint/chat/completions."""
+
+from typing import ClassVar
+
+from headgate.providers.provider import Provider
+
+
+class Venice(Provider):
+    base_url = "https://api.venice.ai/api/v1"
+    env_key: ClassVar[str | None] = "VENICE_API_KEY"
+    sample_model: ClassVar[str | None] = "venice-uncensored-1-2"

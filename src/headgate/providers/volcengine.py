@@ -1,0 +1,11 @@
+"""Volcengine's Ark (Doubao): https://www.volcengine.com/docs/82379/1494384."""
+
+from typing import ClassVar
+
+from headgate.providers.provider import Provider
+
+
+class Volcengine(Provider):
+    base_url = "https://ark.cn-beijing.volces.com/api/v3"
+    env_key: ClassVar[str | None] = "ARK_API_KEY"
+    sample_model: ClassVar[str | None] = "doubao-seed-1-6-250615"

@@ -1,0 +1,9 @@
+"""Xinference: https://inference.readthedocs.io/en/latest/user_guide/client_api.html."""
+
+from headgate.providers.provider import Provider
+
+
+class Xinference(Provider):
+    base_url = "http://127.0.0.1:9997/v1"
+    # https://inference.readthedocs.io/en/latest/models/model_abilities/chat.html
+    renames = {"max_completion_tokens": "max_tokens"}
