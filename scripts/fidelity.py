@@ -94,6 +94,7 @@ def features(dialect: Dialect, kind: str) -> dict[str, dict[str, dict[str, Any]]
 
 def _written(client: Dialect, provider: Dialect, fields: dict[str, Any], lost: list[Loss]) -> dict[str, Any]:
     body = crossed(provider, client.read_request(fields), lost)
+    assert isinstance(body, bytes)
     return msgspec.json.decode(body, type=dict[str, Any])
 
 

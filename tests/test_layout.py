@@ -38,6 +38,7 @@ FREE_STANDING = {
         "event_stream",
         "fields",
         "framing",
+        "multipart",
         "openai_errors",
         "signatures",
         "vectors",

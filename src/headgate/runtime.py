@@ -19,6 +19,7 @@ from headgate.core.ports import Journal, Meter, Upstream
 from headgate.core.reply import Reply
 from headgate.core.target import Shape, Target
 from headgate.dialects.dialect import dialects
+from headgate.dialects.opaque import Opaque
 from headgate.providers.provider import Provider
 from headgate.stages.authenticate import Authenticate
 from headgate.stages.policies.policy import Policy
@@ -62,6 +63,8 @@ class Gateway:
     """The dialect a path speaks."""
     templates: Mapping[str, tuple[re.Pattern[bytes], Dialect]]
     """Paths with placeholders, and what they speak; `model` is a group of the pattern."""
+    opaque: Mapping[bytes, Dialect]
+    """Of each provider, what is forwarded unread below its name."""
     trusted: Sequence[Network]
 
     def locate(self, path: bytes, query: bytes) -> tuple[Dialect, Place] | None:
@@ -71,6 +74,16 @@ class Gateway:
             if found is not None:
                 return dialect, Place(template, unquote(found["model"].decode("latin-1")), query)
         return None
+
+    def forwards(self, path: bytes, query: bytes, address: str) -> tuple[Dialect, Place] | None:
+        """What goes unread to a provider, by the path's first segment. `address`: scheme and host as the client sees
+        them."""
+        name, slash, rest = path[1:].partition(b"/")
+        forwarded = self.opaque.get(name) if slash else None
+        if forwarded is None:
+            return None
+        provider = name.decode()
+        return forwarded, Place(f"{address}/{provider}", f"{provider}/*", query, slash + rest)
 
     def turn_away(self, error: GatewayError) -> Proceed:
         """A chain that records the request and refuses it."""
@@ -106,6 +119,14 @@ class Gateway:
                 break
         return address
 
+    def address_of(self, scope: Mapping[str, Any]) -> str:
+        """Scheme and host by which the client reaches the gateway, as it says itself or as a trusted proxy says."""
+        headers = dict(scope["headers"])
+        scheme, peer = scope["scheme"], scope["client"]
+        if self.trusted and peer is not None and self._trusts(peer[0]):
+            scheme = "https" if headers.get(b"x-forwarded-proto") == b"https" else scheme
+        return f"{scheme}://{headers.get(b'host', b'').decode('latin-1')}"
+
     def _trusts(self, address: str) -> bool:
         try:
             known = ipaddress.ip_address(address)
@@ -124,7 +145,7 @@ def build(config: Config, ports: Ports, admin_digest: str) -> Gateway:
     retry = Retry(Retries(config.retry.attempts, config.retry.backoff, config.retry.max_backoff))
     faces, templates = _faces(config.dialects)
     own = [_stage(stage.use, stage.settings) for stage in config.stages]
-    stages: list[Stage] = [record, authenticate, Receive(), *own, route, retry, Translate()]
+    stages: list[Stage] = [record, authenticate, Receive(config.data_dir), *own, route, retry, Translate()]
     return Gateway(
         config=config,
         chain=chain(stages, Send(ports.upstream)),
@@ -133,6 +154,7 @@ def build(config: Config, ports: Ports, admin_digest: str) -> Gateway:
         route=route,
         faces=faces,
         templates=templates,
+        opaque={name.encode(): Opaque(next(iter(provider.speaks), None)) for name, provider in providers.items()},
         trusted=[ipaddress.ip_network(entry, strict=False) for entry in config.server.trusted_proxies],
     )
 
@@ -170,7 +192,7 @@ def _faces(own: Sequence[str]) -> tuple[dict[bytes, Dialect], dict[str, tuple[re
     faces: dict[bytes, Dialect] = {}
     templates: dict[str, tuple[re.Pattern[bytes], Dialect]] = {}
     for dialect in dialects(own):
-        for path in dialect.paths:
+        for path in dialect.paths if dialect.takes != "raw" else ():
             if dialect.in_url:
                 templates[path] = (_pattern(path), dialect)
             else:

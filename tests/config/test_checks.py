@@ -60,3 +60,11 @@ def test_the_servers_port_is_not_the_admin_listeners(told):
     assert told("server: {port: 4001, admin: {}}")[0][0] == "server.admin.port"
     assert told("server: {port: 0, admin: {port: 0}}") == []
     assert told("server: {port: 4001, host: '::1', admin: {}}") == []
+
+
+@pytest.mark.parametrize("name", ["v1", "v1beta", "v2", "api", "model", "livez", "metrics", "console"])
+def test_a_provider_does_not_stand_in_the_gateways_way(name, told):
+    ((path, words),) = told(f"providers: {{{name}: {{kind: simulator}}}}")
+    assert path == f"providers.{name}"
+    assert f"`/{name}/…` is a path of the gateway's own" in words
+    assert told(f"providers: {{my{name}: {{kind: simulator}}}}") == []

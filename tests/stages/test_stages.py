@@ -21,6 +21,7 @@ from headgate.core.errors import (
 from headgate.core.exchange import Caller, Exchange
 from headgate.core.keys import digest
 from headgate.core.record import Record
+from headgate.core.reply import Reply
 from headgate.core.target import Target
 from headgate.dialects import openai_chat
 from headgate.stages.authenticate import Authenticate
@@ -31,6 +32,7 @@ from headgate.stages.route import Alias, Route
 from headgate.stages.stage import Checked, chain
 
 KEY = b"hg-0123456789abcdef"
+REPLY = Reply(openai_chat, stream=False, body=b"")
 
 
 class Host:
@@ -225,9 +227,9 @@ class TestRetry:
             return error, asked
 
     async def test_the_next_target_answers_when_the_first_fails(self):
-        script = Script(ProviderTimeout("slow"), "reply")
+        script = Script(ProviderTimeout("slow"), REPLY)
         reply, asked = await self.run(script, self.one, self.two)
-        assert reply == "reply"
+        assert reply is REPLY
         assert script.asked == ["a/m", "b/m"]
         assert [(attempt.target, attempt.error, attempt.status) for attempt in asked.attempts] == [
             ("a/m", "provider_timeout", None),
@@ -236,12 +238,12 @@ class TestRetry:
 
     @pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 504, 529])
     async def test_what_may_pass_is_tried_again(self, status):
-        reply, _ = await self.run(Script(refused(status), refused(status), "reply"), self.one)
-        assert reply == "reply"
+        reply, _ = await self.run(Script(refused(status), refused(status), REPLY), self.one)
+        assert reply is REPLY
 
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422])
     async def test_what_will_not_pass_is_not(self, status):
-        script = Script(refused(status), "reply")
+        script = Script(refused(status), REPLY)
         error, asked = await self.run(script, self.one, self.two)
         assert error.status == status
         assert len(asked.attempts) == 1
@@ -252,18 +254,18 @@ class TestRetry:
 
     async def test_every_target_gets_its_turn_however_few_attempts(self):
         targets = [Target(Host(name), "m") for name in "abcde"]
-        script = Script(*(refused(500) for _ in range(4)), "reply")
+        script = Script(*(refused(500) for _ in range(4)), REPLY)
         reply, _ = await self.run(script, *targets)
-        assert reply == "reply"
+        assert reply is REPLY
 
     async def test_retry_after_is_waited_for(self):
         began = time.perf_counter()
-        reply, _ = await self.run(Script(refused(429, 0.04), "reply"), self.one)
-        assert reply == "reply"
+        reply, _ = await self.run(Script(refused(429, 0.04), REPLY), self.one)
+        assert reply is REPLY
         assert time.perf_counter() - began >= 0.04
 
     async def test_a_target_that_asks_for_too_long_is_left_to_the_client(self):
-        error, asked = await self.run(Script(refused(429, 30), "reply"), self.one)
+        error, asked = await self.run(Script(refused(429, 30), REPLY), self.one)
         assert (error.retry_after, len(asked.attempts)) == (30, 1)
 
 
@@ -273,7 +275,7 @@ class TestRetryOfTimeouts:
     async def test_a_target_that_timed_out_is_not_asked_twice(self):
         asked = exchange()
         asked.targets = [self.one]
-        script = Script(ProviderTimeout("slow"), "reply")
+        script = Script(ProviderTimeout("slow"), REPLY)
         with pytest.raises(ProviderTimeout):
             await Retry(Retries(attempts=3, backoff=0.001))(asked, script)
         assert script.asked == ["a/m"]
@@ -302,8 +304,8 @@ class TestFallbackOverDialects:
             return error, asked
 
     async def test_the_next_target_is_asked(self):
-        reply, asked = await self.run(Unsupported("no `n`", param="n"), "reply")
-        assert reply == "reply"
+        reply, asked = await self.run(Unsupported("no `n`", param="n"), REPLY)
+        assert reply is REPLY
         assert [attempt.target for attempt in asked.attempts] == ["b/m"]
 
     async def test_the_failure_of_who_was_asked_is_told(self):

@@ -15,6 +15,7 @@ from headgate.config.schema import Config, Key, Model, ProviderEntry, is_loopbac
 from headgate.config.secrets import SHORT_KEY, well_known, well_known_hash
 from headgate.core.dialect import Dialect
 from headgate.core.plugin import PluginNotFound, load, module, suggestion
+from headgate.dialects.dialect import dialects
 from headgate.providers.provider import Provider
 from headgate.stages.policies.policy import Policy
 from headgate.stages.stage import Stage
@@ -25,6 +26,10 @@ Tell = Callable[..., None]
 PROVIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 FRAMING = frozenset({"host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "expect"})
+SERVED = frozenset(
+    {"v1", "v1alpha", "v1beta", "v2", "v3", "api", "model", "models", "livez", "readyz", "metrics", "admin", "console"}
+)
+"""First segments of paths that are, or will be, the gateway's own."""
 ADMIN = "admin"
 MODEL_FORM = "write provider/model"
 KEY_ADVICE = "make one with `headgate key new`"
@@ -86,9 +91,13 @@ class _Checks:
         self.tell(path, *unloadable(error, value, self.shown(path, value)))
 
     def providers_(self) -> None:
+        taken = SERVED | _first_segments()
         for name in self.providers:
             if not PROVIDER_NAME.match(name):
                 self.tell(("providers", name), "not a provider's name", "use letters, digits and . _ - (no slash)")
+            elif name in taken:
+                message = f"`/{name}/…` is a path of the gateway's own, so no provider can be reached under this name"
+                self.tell(("providers", name), message, "choose another name and say what it is with `kind`")
         for name, entry in self.config.providers.items():
             self.address(("providers", name), entry)
             self.headers(("providers", name, "headers"), entry.settings.headers)
@@ -297,6 +306,11 @@ def unloadable(error: PluginNotFound, value: str, name: str) -> tuple[str, str]:
 def _names(root: Node, section: str) -> list[str]:
     node = root.at((section,))
     return list(node.value) if node is not None and isinstance(node.value, dict) else []
+
+
+def _first_segments() -> set[str]:
+    """Of every path at which a dialect of ours is spoken."""
+    return {path.split("/")[1] for dialect in dialects() for path in dialect.paths}
 
 
 def _url(text: str) -> str:

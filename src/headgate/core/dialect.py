@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
+from headgate.core.body import Body
 from headgate.core.chat import Loss
 from headgate.core.errors import GatewayError, ProviderRefused
 from headgate.core.events import Event
@@ -124,8 +125,10 @@ class Dialect(Protocol):
         Raises InvalidRequest with `param` naming the field.
         """
 
-    def write_request(self, request: Any, lost: list[Loss]) -> bytes:
-        """The request in this dialect. What it cannot carry is appended to `lost`.
+    def write_request(self, request: Any, lost: list[Loss]) -> bytes | Body:
+        """The request in this dialect: JSON, or a body that says what it is and perhaps where it goes.
+
+        What it cannot carry is appended to `lost`.
 
         Raises Unsupported, with `param` naming the field, where leaving something out would change the meaning.
         """
@@ -152,7 +155,8 @@ class Dialect(Protocol):
         """A provider's error reply. Reads any body, also HTML or none; never raises."""
 
     def write_error(self, error: GatewayError, request_id: str, *, streaming: bool) -> bytes:
-        """The error as this API says it: a JSON body, or, when `streaming`, the frame for the middle of a stream."""
+        """The error as this API says it: a JSON body, or, when `streaming`, the frame for the middle of a stream;
+        b"" where a stream of this API cannot say it, which then breaks off."""
 
 
 class UrlDialect(Dialect, Protocol):

@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
 
+from headgate.core.body import Body
 from headgate.core.chat import Loss
 from headgate.core.dialect import Dialect
 from headgate.core.errors import GatewayError
+from headgate.core.form import Form
+from headgate.core.ports import Incoming
 from headgate.core.record import Attempt, Record
 from headgate.core.target import Target
 
@@ -36,6 +39,8 @@ class Place(NamedTuple):
     template: str
     model: str
     query: bytes
+    rest: bytes = b""
+    """What is forwarded of a path, as it came."""
 
     def asked(self) -> dict[str, str]:
         """The query's fields; of one that stands twice the first."""
@@ -85,9 +90,14 @@ class Exchange:
     """`time.perf_counter()` at arrival."""
     record: Record
     place: Place | None = None
-    """The parts of the URL, where the dialect is `in_url`."""
+    """The parts of the URL, where the dialect is `in_url` or forwards what it does not read."""
+    incoming: Incoming | None = None
+    """The client's body piece by piece, instead of `receive`; read once, by `receive` or on its way to a provider."""
+    method: str = "POST"
     caller: Caller | None = None  # authenticate
     body: bytes = b""  # receive
+    form: Form | None = None  # receive: the body, where it is a form
+    passing: Body | None = None  # receive: the body, where it is passed on unread
     fields: dict[str, Any] = field(default_factory=dict)  # receive: the decoded body, and what the URL says; read only
     model: str = ""  # receive
     stream: bool = False  # receive: the client wants a stream
@@ -95,7 +105,7 @@ class Exchange:
     effort: str | None = None  # route: of reasoning, as the model's name asks for it
     target: Target | None = None  # retry
     spoken: Dialect | None = None  # translate: the dialect `outgoing` is in
-    outgoing: bytes = b""  # translate
+    outgoing: bytes | Body | None = b""  # translate
     streamed: bool = False  # translate: the provider is asked for a stream
     lost: list[Loss] = field(default_factory=list)  # translate
     attempts: list[Attempt] = field(default_factory=list)  # retry
@@ -105,6 +115,11 @@ class Exchange:
     ending: Ending = field(default_factory=Ending)
     """Unwound when the reply is over, before its last byte leaves, however it ended."""
     _request: Any = None
+
+    @property
+    def spent(self) -> bool:
+        """What was sent cannot be sent again."""
+        return self.passing is not None and not self.passing.again
 
     @property
     def request(self) -> Any:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
+from headgate.core.body import Body
 from headgate.core.record import Record
 from headgate.core.target import Endpoint
 
@@ -36,13 +37,30 @@ class Response(Protocol):
         """Back to the pool if the body has been read to its end, else close the connection. Idempotent."""
 
 
+class Incoming(Protocol):
+    """A client's body, read as it comes."""
+
+    @property
+    def length(self) -> int | None:
+        """Bytes as the client announced them; 0: there is no body; None: it comes in chunks."""
+
+    def pieces(self, *, decoded: bool) -> AsyncGenerator[bytes, None]:
+        """The body once, `decoded` without its content encoding; who does not read on holds the client back.
+
+        Raises TooLarge, SlowRequest, UnsupportedMedia or InvalidRequest.
+        """
+
+
 class Upstream(Protocol):
     """The HTTP client behind `send`."""
 
-    async def post(self, endpoint: Endpoint, body: bytes, headers: Sequence[tuple[bytes, bytes]] = ()) -> Response:
-        """Send and wait for the reply's head.
+    async def post(
+        self, endpoint: Endpoint, body: bytes | Body | None, headers: Sequence[tuple[bytes, bytes]] = ()
+    ) -> Response:
+        """Send and wait for the reply's head. The method is the endpoint's; None: a request without a body.
 
-        Raises ProviderUnreachable, ProviderTimeout, ProviderCut or ProviderNonsense. Cancelling closes the connection.
+        A `Body` is read as fast as the provider takes it, and what it raises is raised here. Raises
+        ProviderUnreachable, ProviderTimeout, ProviderCut or ProviderNonsense. Cancelling closes the connection.
         """
 
 

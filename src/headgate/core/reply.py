@@ -290,6 +290,43 @@ class Reply:
                 tap(event)
 
 
+class Unread(Reply):
+    """A reply that passes as it comes, whatever it is; there are no events for taps and filters.
+
+    `length` is how many bytes it has, None where only its end tells.
+    """
+
+    __slots__ = ("length",)
+    length: int | None
+
+    async def begin(self, client: Dialect, request: Mapping[str, Any], stream: bool) -> None:
+        """Nothing is waited for: the head is there, and nobody else is asked."""
+
+    def frames(self, client: Dialect, request: Mapping[str, Any]) -> AsyncIterator[bytes]:
+        return self._passed()
+
+    async def _passed(self) -> AsyncIterator[bytes]:
+        account = self.account = Tally()
+        response, left = self.response, self.length
+        if response is None:
+            account.started = account.complete = True
+            yield self.body
+            return
+        if left == 0:
+            account.complete = True
+            yield b""
+            return
+        while not account.complete:
+            piece = await response.chunk()
+            account.started = True
+            if left is not None:
+                left -= len(piece)
+            # The last bytes are held until the record is written: where the length is known they are the end
+            account.complete = not piece or left == 0
+            yield piece
+        response.finish()
+
+
 def _is_cut(event: Event) -> bool:
     return isinstance(event, Stop) and event.reason == "cut"
 

@@ -19,6 +19,9 @@ Operation = Literal[
 ]
 """What is asked for. Dialects of one operation cross into each other, never into another operation's."""
 
+PASSED: frozenset[str] = frozenset({"speech", "opaque"})
+"""Operations whose replies are given piece by piece as they come, whether or not a stream was asked for."""
+
 
 class Request(msgspec.Struct, kw_only=True):
     """A request in whichever dialect it was said (`dialect`, its name); each operation has its own kind."""

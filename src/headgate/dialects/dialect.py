@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from headgate.core import plugin
+from headgate.core.body import Body
 from headgate.core.chat import Loss
 from headgate.core.dialect import Dialect
 from headgate.core.errors import GatewayError, InvalidJSON, InvalidRequest, ProviderRefused, Unsupported
@@ -133,7 +134,7 @@ def _spans(body: bytes) -> Iterator[tuple[str, int, int, int]]:
         yield key, start, value, at
 
 
-def crossed(dialect: Dialect, request: Any, lost: list[Loss]) -> bytes:
+def crossed(dialect: Dialect, request: Any, lost: list[Loss]) -> bytes | Body:
     """The request in a dialect that may not be the client's. Raises Unsupported where only the client's own will do."""
     if request.dialect != dialect.name:
         for field, advice in getattr(request, "bound", {}).items():

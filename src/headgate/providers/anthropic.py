@@ -12,6 +12,7 @@ class Anthropic(Provider):
     env_key: ClassVar[str | None] = "ANTHROPIC_API_KEY"
     sample_model: ClassVar[str | None] = "claude-haiku-5-5"
     dialects: ClassVar[tuple[Dialect, ...]] = (anthropic_messages,)
+    linked = ("results_url",)  # of a batch: https://docs.claude.com/en/api/retrieving-message-batches
     # Every request needs it: https://docs.claude.com/en/api/versioning
     defaults = ((b"anthropic-version", b"2023-06-01"),)
 

@@ -17,6 +17,7 @@ class Ollama(Provider):
 
     base_url = "http://127.0.0.1:11434"
     dialects: ClassVar[tuple[Dialect, ...]] = (ollama_chat, generate, openai_chat)
+    beside = {"opaque": VERSION}
     # the only one of the two it reads
     renames = {"max_completion_tokens": "max_tokens"}
 

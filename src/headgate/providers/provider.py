@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, cast
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import pydantic
 from pydantic_core import PydanticCustomError
@@ -14,11 +15,12 @@ from pydantic_core import PydanticCustomError
 from headgate.core import plugin
 from headgate.core.dialect import Dialect, UrlDialect
 from headgate.core.errors import GatewayError, ProviderError, ProviderNonsense, ProviderRefused, Unsupported
-from headgate.core.exchange import Exchange
+from headgate.core.exchange import Exchange, Place
 from headgate.core.ports import Response, Upstream
-from headgate.core.reply import Reply
+from headgate.core.reply import Reply, Unread
+from headgate.core.request import PASSED
 from headgate.core.target import Endpoint, Origin, Shape, Streaming, Target, Timeouts
-from headgate.dialects import openai_chat
+from headgate.dialects import opaque, openai_chat
 from headgate.dialects.dialect import dialects
 
 ERROR_BYTES = 1 << 20
@@ -127,6 +129,11 @@ class Provider:
     """Roles of a chat completion's messages that this host does not know, and what says the same there."""
     usual: ClassVar[Mapping[str, str]] = {}
     """Settings besides the key, and the environment variables the vendor's own SDK takes them from."""
+    signs: ClassVar[bool] = False
+    """`prove` reads `exchange.outgoing`: also what is forwarded unread has to be there whole."""
+    linked: ClassVar[tuple[str, ...]] = ()
+    """Fields of JSON replies with a URL of this host that its own SDK goes to next, with the key it has for the
+    gateway: in what is forwarded unread they are turned into the gateway's."""
     by_model: ClassVar[bool] = False
     """`url` depends on the model also where the dialect does not."""
     defaults: ClassVar[tuple[tuple[bytes, bytes], ...]] = ()
@@ -197,7 +204,7 @@ class Provider:
 
         Raises Unsupported where it serves no such operation.
         """
-        if client in self.speaks:
+        if client in self.speaks or client.operation == "opaque":
             return client
         for dialect in self.speaks:
             if dialect.operation == client.operation:
@@ -250,23 +257,29 @@ class Provider:
 
     def _endpoint(self, dialect: Dialect, address: str) -> Endpoint:
         url = urlsplit(address)
-        port = url.port or (443 if url.scheme == "https" else 80)
-        path = url.path + (f"?{url.query}" if url.query else "")
+        own = {"content-type": "application/json"} if dialect.takes == "json" else {}
+        return self._at(url, "POST", url.path + (f"?{url.query}" if url.query else ""), dialect, own)
+
+    def _at(self, url: SplitResult, method: str, place: str, dialect: Dialect, own: Mapping[str, str]) -> Endpoint:
+        """The start of a request to a path and query at the origin of `url`."""
         headers = {
             "host": url.netloc.rpartition("@")[2],
-            "content-type": "application/json",
+            **own,
             "accept": "*/*",
             "user-agent": "headgate",
             **self.auth(dialect),
             **{name.lower(): value for name, value in self.settings.headers.items()},
         }
-        lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+        lines = [f"{method} {place} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         head = "".join(f"{line}\r\n" for line in lines).encode("latin-1")
+        port = url.port or (443 if url.scheme == "https" else 80)
         return Endpoint(Origin(url.scheme, url.hostname or "", port), head, self.timeouts)
 
     async def send(self, exchange: Exchange, upstream: Upstream) -> Reply:
         """Ask with `exchange.outgoing`; a stream is returned when its head has come, a whole reply when all has."""
         try:
+            if exchange.place is not None and exchange.dialect.takes == "raw":
+                return await self._forward(exchange, exchange.place, upstream)
             return await self._ask(exchange, upstream)
         except ProviderError as error:
             self.clean(error)
@@ -282,10 +295,17 @@ class Provider:
                 passed.append(default)
         fields = exchange.fields if dialect is exchange.dialect else {}
         model = exchange.target.model if exchange.target else exchange.model
-        endpoint = self.endpoint(dialect, model, exchange.streamed, fields)
+        outgoing = exchange.outgoing
+        if isinstance(outgoing, bytes) or outgoing is None or outgoing.path is None:
+            endpoint = self.endpoint(dialect, model, exchange.streamed, fields)
+        else:
+            url = urlsplit(self.under_base(outgoing.path))
+            endpoint = self._at(url, "POST", url.path + (f"?{url.query}" if url.query else ""), dialect, {})
+        if not isinstance(outgoing, bytes) and outgoing is not None and outgoing.content_type is not None:
+            passed.append((b"content-type", outgoing.content_type))
         if self.proves:
             passed += await self.prove(exchange, endpoint, upstream)
-        response = await upstream.post(endpoint, exchange.outgoing, passed)
+        response = await upstream.post(endpoint, outgoing, passed)
         exchange.ending.callback(response.close)
         if response.status not in ANSWERED:
             raise await self._refusal(dialect, response)
@@ -301,7 +321,65 @@ class Provider:
                 f"{self.name} was asked for a stream and answered with content type {printable(kind)}; "
                 "check base_url, or that this model can stream"
             )
-        return Reply(dialect, stream=True, body=b"", response=response, headers=headers, secrecy=self)
+        reply = Reply(dialect, stream=True, body=b"", response=response, headers=headers, secrecy=self)
+        if dialect is exchange.dialect and dialect.operation in PASSED:
+            reply.content_type = kind or None
+        return reply
+
+    async def _forward(self, exchange: Exchange, place: Place, upstream: Upstream) -> Reply:
+        """Pass the request on unread, below `base_url` and nowhere else, and its answer back, whatever it is."""
+        dialect, body = exchange.dialect, exchange.passing
+        assert body is not None
+        base = urlsplit(self.address)
+        query = opaque.asked(base.query, place.query)
+        path = opaque.joined(self._root(base.path), place.rest) + (f"?{query}" if query else "")
+        taken = self._configured | {name.encode() for name in self.auth(dialect)}
+        passed = [header for header in opaque.passed(exchange.headers) if header[0] not in taken]
+        sent = {name for name, _ in passed}
+        passed += [default for default in self.defaults if default[0] not in sent and default[0] not in taken]
+        endpoint = self._at(base, exchange.method, path, dialect, {})
+        if b"accept" in sent:
+            endpoint = replace(endpoint, head=endpoint.head.replace(b"accept: */*\r\n", b"", 1))
+        if body.length == 0:
+            exchange.outgoing = None if exchange.method in opaque.NO_BODY else b""
+        elif self.signs:
+            exchange.outgoing = b"".join([piece async for piece in body.pieces()])
+        if self.proves:
+            passed += await self.prove(exchange, endpoint, upstream)
+        response = await upstream.post(endpoint, exchange.outgoing, passed)
+        exchange.ending.callback(response.close)
+        return await self._unread(exchange, place, response)
+
+    def _root(self, path: str) -> str:
+        """What is forwarded unread stands under this path: that of `base_url`, or as `beside` says."""
+        path = path.rstrip("/")
+        endings, instead = self.beside.get("opaque", ((), ""))
+        return path.removesuffix(next((ending for ending in endings if path.endswith(ending)), "")) + instead
+
+    async def _unread(self, exchange: Exchange, place: Place, response: Response) -> Reply:
+        ours, theirs = place.template.encode(), self.address.partition("?")[0].rstrip("/")
+        headers = []
+        for name, value in opaque.given(response.headers):
+            if name in opaque.LINKS and value.startswith(theirs.encode()):
+                value = ours + value[len(theirs) :]
+            if name != b"content-type":
+                headers.append((name, self.scrub(value)))
+        reply = Unread(exchange.dialect, stream=True, body=b"", headers=headers, secrecy=self, status=response.status)
+        reply.content_type = self.scrub(response.header(b"content-type") or b"")
+        length = response.header(b"content-length")
+        encoded = response.header(b"content-encoding") not in (None, b"identity")
+        reply.length = int(length) if length is not None and not encoded else None
+        json = reply.content_type.startswith(b"application/json")
+        if exchange.method != "HEAD" and (response.status >= 400 or (self.linked and json)):
+            reply.body = self.scrub(await response.read(self.max_reply_bytes))
+            response.close()
+            for field in self.linked if json else ():
+                link = rb'("%b"\s*:\s*")%b(?=[/"])' % (field.encode(), re.escape(theirs.encode()))
+                reply.body = re.sub(link, lambda found: found[1] + ours, reply.body)
+            reply.length = len(reply.body)
+        else:
+            reply.response = response
+        return reply
 
     async def _refusal(self, dialect: Dialect, response: Response) -> ProviderRefused | ProviderNonsense:
         body = await response.read(ERROR_BYTES)

@@ -67,6 +67,8 @@ class App:
                 await self._serve(gateway, face, None, scope, receive, send)
                 return
             located = gateway.locate(path, scope["query_string"])
+            if located is None and path.count(b"/") > 1:
+                located = gateway.forwards(path, scope["query_string"], gateway.address_of(scope))
             if located is not None:
                 await self._serve(gateway, *located, scope, receive, send)
                 return
@@ -88,15 +90,17 @@ class App:
         path = scope["path"]
         client = gateway.client_of(scope["client"], headers)
         record = Record(id=id, time=time.time(), client=client, dialect=face.name, path=path[:200], worker=self.worker)
-        read = Incoming(receive, headers, gateway.config.server.max_body_bytes).read
-        exchange = Exchange(id, face, path, headers, read, time.perf_counter(), record, place)
+        body = Incoming(receive, headers, gateway.config.server.max_body_bytes)
+        exchange = Exchange(
+            id, face, path, headers, body.read, time.perf_counter(), record, place, body, scope["method"]
+        )
         answer = Answer(exchange, send)
         self.running += 1
         try:
             try:
                 proceed = gateway.chain
                 served = place is not None or scope["raw_path"] in gateway.faces
-                if scope["method"] != "POST" or not served:
+                if not served or (scope["method"] != "POST" and face.takes != "raw"):
                     proceed = gateway.turn_away(_astray(scope, gateway, served))
                 reply = await proceed(exchange)
                 await answer.give(reply, gateway.config.server.compression)

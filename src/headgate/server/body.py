@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, MutableMapping, Sequence
 from typing import Any
 
 from headgate.core.errors import InvalidRequest, ProviderNonsense, TooLarge, UnsupportedMedia
@@ -44,6 +44,52 @@ class Incoming:
             return self._decompressed(body, encoding)
         return body
 
+    @property
+    def length(self) -> int | None:
+        """Bytes as the client announced them; 0: there is no body; None: it comes in chunks."""
+        for name, value in self._headers:
+            if name == b"content-length":
+                return int(value)
+            if name == b"transfer-encoding":
+                return None
+        return 0
+
+    async def pieces(self, *, decoded: bool) -> AsyncGenerator[bytes, None]:
+        """The body as it comes, once. Raises TooLarge, UnsupportedMedia, InvalidRequest."""
+        encoding = self._encoding() if decoded else b""
+        decoder = self._decoder(encoding) if encoding else None
+        if (self.length or 0) > self._limit:
+            raise self._too_large()
+        size, more = 0, True
+        while more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise InvalidRequest("the client closed the connection before the end of the body")
+            piece = message.get("body", b"")
+            more = message.get("more_body", False)
+            for part in _undone(decoder, encoding, piece) if decoder is not None else (piece,):
+                size += len(part)
+                if size > self._limit:
+                    raise self._too_large()
+                if part:
+                    yield part
+        if decoder is not None and not decoder.whole():
+            raise InvalidRequest(f"the {encoding.decode('latin-1')} data of the body ends too early")
+
+    def _encoding(self) -> bytes:
+        for name, value in self._headers:
+            if name == b"content-encoding":
+                encoding = value.strip().lower()
+                return b"" if encoding == b"identity" else encoding
+        return b""
+
+    def _decoder(self, encoding: bytes) -> bodies.Decoder:
+        if encoding not in KNOWN:
+            raise UnsupportedMedia("the content encoding is not known here; send identity, gzip, deflate, br or zstd")
+        decoder = bodies.decoder_for(encoding)
+        assert decoder is not None
+        return decoder
+
     async def _rest(self, first: bytes) -> bytes:
         pieces, size, more = [first], len(first), True
         while more:
@@ -57,24 +103,27 @@ class Incoming:
         return b"".join(pieces)
 
     def _decompressed(self, body: bytes, encoding: bytes) -> bytes:
-        if encoding not in KNOWN:
-            raise UnsupportedMedia("the content encoding is not known here; send identity, gzip, deflate, br or zstd")
-        name = encoding.decode("latin-1")
+        decoder = self._decoder(encoding)
         pieces, size = [], 0
-        try:
-            decoder = bodies.decoder_for(encoding)
-            assert decoder is not None
-            decoder.feed(body)
-            while piece := decoder.pull():
-                pieces.append(piece)
-                size += len(piece)
-                if size > self._limit:
-                    raise self._too_large()
-        except ProviderNonsense:
-            raise InvalidRequest(f"the body is said to be {name} (content-encoding) but is not") from None
+        for piece in _undone(decoder, encoding, body):
+            pieces.append(piece)
+            size += len(piece)
+            if size > self._limit:
+                raise self._too_large()
         if not decoder.whole():
-            raise InvalidRequest(f"the {name} data of the body ends too early")
+            raise InvalidRequest(f"the {encoding.decode('latin-1')} data of the body ends too early")
         return b"".join(pieces)
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"the body is larger than {self._limit} bytes, the gateway's limit (server.max_body_bytes)")
+
+
+def _undone(decoder: bodies.Decoder, encoding: bytes, data: bytes) -> Iterator[bytes]:
+    """What these bytes decode to, in pieces of bounded size. Raises InvalidRequest."""
+    try:
+        decoder.feed(data)
+        while piece := decoder.pull():
+            yield piece
+    except ProviderNonsense:
+        name = encoding.decode("latin-1")
+        raise InvalidRequest(f"the body is said to be {name} (content-encoding) but is not") from None

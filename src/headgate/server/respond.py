@@ -10,7 +10,7 @@ from headgate.config.schema import Compression
 from headgate.core.dialect import Dialect
 from headgate.core.errors import GatewayError, Overloaded, ProviderRefused, RequestError
 from headgate.core.exchange import Exchange
-from headgate.core.reply import Reply
+from headgate.core.reply import Reply, Unread
 from headgate.server import compress
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -37,6 +37,9 @@ class Answer:
     async def give(self, reply: Reply, compression: Compression) -> None:
         """Raises GatewayError, and then `fail` is still possible."""
         exchange = self.exchange
+        if isinstance(reply, Unread):
+            await self._pass(reply)
+            return
         if exchange.stream:
             await self._stream(reply, compression)
             return
@@ -53,6 +56,34 @@ class Answer:
         await exchange.ending.aclose()
         await self._head(reply.status, headers)
         await self.send({"type": "http.response.body", "body": body})
+
+    async def _pass(self, reply: Unread) -> None:
+        """What is not read: as it comes, in its own framing, with the provider's own status."""
+        exchange, record = self.exchange, self.exchange.record
+        record.status = reply.status
+        if reply.status >= 400:
+            record.ending, record.error, record.origin = "failed", ProviderRefused.code, "provider"
+        headers = _headers(exchange, reply)
+        if reply.content_type:
+            headers.append((b"content-type", reply.content_type))
+        if reply.length is not None and reply.status != 204:
+            headers.append((b"content-length", b"%d" % reply.length))
+        if reply.status >= 400:
+            headers += (
+                (b"x-headgate-error-code", ProviderRefused.code.encode()),
+                (b"x-headgate-error-origin", b"provider"),
+            )
+        await self._head(reply.status, headers)
+        last = b""
+        async for data in reply.frames(exchange.dialect, exchange.fields):
+            record.bytes_out += len(data)
+            record.first_token = record.first_token or round(time.perf_counter() - exchange.clock, 6)
+            if reply.account.complete:
+                last = data
+            elif data:
+                await self.send({"type": "http.response.body", "body": data, "more_body": True})
+        await exchange.ending.aclose()
+        await self.send({"type": "http.response.body", "body": last})
 
     async def _head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
@@ -97,8 +128,9 @@ class Answer:
         try:
             await exchange.ending.aclose()
         finally:
-            body = self.squeeze(last, True) if self.squeeze else last
-            await self.send({"type": "http.response.body", "body": body})
+            if last:  # else no error can be said in these bytes: that they break off is what tells
+                body = self.squeeze(last, True) if self.squeeze else last
+                await self.send({"type": "http.response.body", "body": body})
 
 
 async def refuse(exchange: Exchange, error: GatewayError, send: Send) -> None:

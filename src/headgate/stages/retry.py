@@ -73,13 +73,13 @@ class Retry:
                 attempt.status = error.status if isinstance(error, ProviderRefused) else None
                 attempt.error = error.code
                 attempt.message = error.message[:500]
-                if not (isinstance(error, ProviderError) and error.retryable):
+                if not (isinstance(error, ProviderError) and error.retryable) or exchange.spent:
                     raise
                 # Its traceback holds this frame, and with it both bodies: a cycle that only the collector would end
                 failure, failed = error.with_traceback(None), target
                 again[target] = NEVER if isinstance(error, ONCE) else error.retry_after or 0.0
             else:
-                attempt.status = 200
+                attempt.status = reply.status
                 return reply
             finally:
                 attempt.seconds = round(time.perf_counter() - started, 6)

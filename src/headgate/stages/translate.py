@@ -6,9 +6,11 @@ from typing import Any
 
 import msgspec
 
+from headgate.core.body import Body
 from headgate.core.chat import ChatRequest, Message, Part, Reasoning, Text
 from headgate.core.dialect import Dialect
 from headgate.core.exchange import Exchange
+from headgate.core.form import Form
 from headgate.core.reply import Reply
 from headgate.core.target import Shape, Target
 from headgate.dialects.dialect import crossed, decode, patch
@@ -26,6 +28,9 @@ class Translate:
         how = provider.streams(spoken, target.model)
         exchange.streamed = stream if how == "both" or spoken.operation != "chat" else how == "always"
         exchange.lost = []
+        if exchange.dialect.takes == "raw":
+            exchange.outgoing = exchange.passing
+            return await proceed(exchange)
         alike = spoken is exchange.dialect and exchange.streamed is stream
         shaped = _reshaped(exchange, target)
         if alike and not exchange.edited and not shaped and not spoken.foreign(exchange.body):
@@ -37,17 +42,21 @@ class Translate:
         await reply.begin(exchange.dialect, exchange.fields, exchange.stream)
         return reply
 
-    def _patched(self, exchange: Exchange, target: Target) -> bytes:
+    def _patched(self, exchange: Exchange, target: Target) -> bytes | Form:
         changes = self._changes(exchange.fields, target, exchange.dialect)
         if exchange.model != target.model and not exchange.dialect.in_url:
             changes["model"] = target.model
+        if exchange.form is not None:
+            return exchange.form.patched(changes)
         return patch(exchange.body, changes, exchange.fields) if changes else exchange.body
 
-    def _written(self, exchange: Exchange, target: Target, spoken: Dialect) -> bytes:
+    def _written(self, exchange: Exchange, target: Target, spoken: Dialect) -> bytes | Body:
         request = msgspec.structs.replace(exchange.request, model=target.model, stream=exchange.streamed)
         if isinstance(request, ChatRequest):
             _reshape(request, exchange.effort, target.shape)
         outgoing = crossed(spoken, request, exchange.lost)
+        if not isinstance(outgoing, bytes):
+            return outgoing
         if exchange.streamed or target.provider.adjusts or target.shape is not None:
             fields = decode(outgoing)
             outgoing = patch(outgoing, self._changes(fields, target, spoken), fields)

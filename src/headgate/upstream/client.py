@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Sequence
 
+from headgate.core.body import Body
 from headgate.core.errors import InvalidRequest, ProviderUnreachable
 from headgate.core.target import Endpoint, Origin
 from headgate.upstream.connection import Connection, Limits
@@ -49,13 +50,15 @@ class Client:
         self._watch: Deadlines | None = None
         self._closed = False
 
-    async def post(self, endpoint: Endpoint, body: bytes, headers: Sequence[tuple[bytes, bytes]] = ()) -> Response:
+    async def post(
+        self, endpoint: Endpoint, body: bytes | Body | None, headers: Sequence[tuple[bytes, bytes]] = ()
+    ) -> Response:
         """Send and wait for the reply's head. Redirects are not followed.
 
         A request that met a connection which the provider had closed while it was idle is sent once more, on a new
-        connection (see `Connection._stale` for when, and why that is right). Raises ProviderUnreachable,
-        ProviderTimeout, ProviderCut or ProviderNonsense; InvalidRequest for a header that cannot be sent; Overloaded
-        when the client is being closed. Cancelling closes the connection.
+        connection, if its body can be read again (see `Connection._stale` for when, and why that is right). Raises
+        ProviderUnreachable, ProviderTimeout, ProviderCut or ProviderNonsense; InvalidRequest for a header that cannot
+        be sent; Overloaded when the client is being closed; what a `Body` raises. Cancelling closes the connection.
         """
         pool = self._pools.get(endpoint.origin)
         if pool is None:
@@ -74,7 +77,7 @@ class Client:
             connection = await pool.acquire(timeouts)
             now = self._loop.time()
         response = await connection.ask(head, body, timeouts, now, until)
-        if response.stale:
+        if response.stale and (body is None or isinstance(body, bytes) or body.again):
             connection = await pool.acquire(timeouts)
             response = await connection.ask(head, body, timeouts, self._loop.time(), until)
         if response.error is not None and not response.status:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import httptools
 
-from headgate.core.errors import GatewayError, ProviderCut, ProviderNonsense, ProviderTimeout
+from headgate.core.errors import GatewayError, InternalError, ProviderCut, ProviderNonsense, ProviderTimeout
 from headgate.upstream.bodies import decoder_for
 from headgate.upstream.response import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from headgate.core.body import Body
     from headgate.core.target import Timeouts
     from headgate.upstream.deadlines import Deadlines
 
@@ -50,6 +52,7 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_bare",
         "_drained",
         "_draining",
         "_empty_bytes",
@@ -62,6 +65,7 @@ class Connection(asyncio.Protocol):
         "_limits",
         "_loop",
         "_parser",
+        "_room",
         "_sending",
         "_sent_at",
         "_transport",
@@ -94,6 +98,8 @@ class Connection(asyncio.Protocol):
         self._sending = False
         self._sent_at = 0.0
         self._full = False
+        self._bare = False
+        self._room: asyncio.Future[None] | None = None
         self.where = where
         self.alive = True
         self.held = False
@@ -111,22 +117,32 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         self.secure = transport.get_extra_info("ssl_object")
 
-    async def ask(self, head: bytes, body: bytes, timeouts: Timeouts, now: float, until: float) -> Response:
+    async def ask(
+        self, head: bytes, body: bytes | Body | None, timeouts: Timeouts, now: float, until: float
+    ) -> Response:
         """Write the request and wait for the reply's head.
 
         On failure `response.stale` says whether the connection had been closed while it was idle; see `_stale`.
+        Raises what a `Body` raises.
         """
         transport = self._transport
         assert transport is not None
         response = self.response = Response(self, timeouts, until)
         self._head_left = self._limits.header_bytes
         self._interim = self._empty_bytes = 0
-        if len(body) <= JOINED:
-            transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
+        self._bare = False
+        if body is None or (isinstance(body, bytes) and len(body) <= JOINED):
+            if body is None:
+                self._bare = head.startswith(b"HEAD ")
+                transport.write(head + b"\r\n")
+            else:
+                transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
             self._sent_at = now
             self._await_until(min(now + timeouts.first_byte, until))
-        else:
+        elif isinstance(body, bytes):
             await self._send(response, transport, b"%bcontent-length: %d\r\n\r\n" % (head, len(body)), body)
+        else:
+            await self._stream(response, transport, head, body)
         while not response.status and response.error is None:
             await response.wait()
         return response
@@ -144,9 +160,58 @@ class Connection(asyncio.Protocol):
             if response.status or response.error is not None:
                 return
             transport.write(view[start : start + WRITE])
+        self._sent(response)
+
+    def _sent(self, response: Response) -> None:
         self._sending = False
         self._sent_at = self._loop.time()
         self._await_until(min(self._sent_at + response.timeouts.first_byte, response.until))
+
+    async def _stream(self, response: Response, transport: asyncio.Transport, head: bytes, body: Body) -> None:
+        """A body that is read as it is sent. Stops when the reply is there before the request's end.
+
+        Reading may take as long as the client does, so it is a task of its own: a reply ends it.
+        """
+        self._large = self._sending = True
+        length = body.length
+        framing = b"transfer-encoding: chunked" if length is None else b"content-length: %d" % length
+        transport.write(b"%b%b\r\n\r\n" % (head, framing))
+        self._await_until(response.until)
+        pump = self._loop.create_task(self._pump(response, transport, body))
+        pump.add_done_callback(response.wake_after)
+        try:
+            while not (response.status or response.error is not None or pump.done()):
+                await response.wait()
+        finally:
+            pump.cancel()
+            await asyncio.wait((pump,))
+        failure = None if pump.cancelled() else pump.exception()
+        if failure is not None and response.error is None:
+            response.close()
+            raise failure
+
+    async def _pump(self, response: Response, transport: asyncio.Transport, body: Body) -> None:
+        """Write the body as it comes, no faster than it is taken. Raises what the body raises."""
+        left = body.length
+        async with aclosing(body.pieces()) as pieces:
+            async for piece in pieces:
+                if left is not None:
+                    left -= len(piece)
+                    if left < 0:
+                        break
+                    transport.write(piece)
+                elif piece:
+                    transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+                while self._full:
+                    self._await_until(min(self._loop.time() + response.timeouts.idle, response.until))
+                    self._room = self._loop.create_future()
+                    await self._room
+                self._await_until(response.until)
+        if left:
+            raise InternalError("a body for a provider is not as long as it was said to be")
+        if left is None:
+            transport.write(b"0\r\n\r\n")
+        self._sent(response)
 
     async def more(self, response: Response) -> None:
         """Wait for more of the body, at most `timeouts.idle`."""
@@ -231,7 +296,9 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._full = False
-        if self._sending and self.response is not None:
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+        elif self._sending and self.response is not None:
             self.response.wake()
 
     def _hold(self) -> None:
@@ -272,6 +339,8 @@ class Connection(asyncio.Protocol):
         if parser.get_http_version() not in ("1.1", "1.0"):
             raise self._refuse(f"answered in HTTP/{parser.get_http_version()}, though asked in HTTP/1.1")
         response.status = status
+        if self._bare:  # a reply to HEAD says how long the body would be, and has none; the parser cannot be told
+            response.complete = True
 
     def _frame(self, response: Response, name: bytes, value: bytes) -> None:
         if name == b"content-length":
@@ -319,6 +388,7 @@ class Connection(asyncio.Protocol):
         if self._draining:
             self._draining = False
             response.pieces.clear()
+        self._keep = self._keep and not self._bare
         transport = self._transport
         assert transport is not None
         if not self._keep or self._sending or (self._large and transport.get_write_buffer_size()):

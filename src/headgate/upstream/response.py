@@ -120,6 +120,10 @@ class Response:
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
+    def wake_after(self, done: asyncio.Future[None]) -> None:
+        """`wake`, as what is called when something else is over."""
+        self.wake()
+
     def finish(self) -> None:
         """The reader has all it needs; the connection is reused if the body's end comes within a second and 64 KiB."""
         self.pieces.clear()

@@ -1,0 +1,177 @@
+"""A multipart form: where in its bytes each field and file stands, so that it can be sent on as it came."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+from headgate.core.errors import InvalidRequest
+
+PIECE = 64 * 1024
+"""Bytes that are read of a stored body at a time."""
+
+
+class Store(Protocol):
+    """A body's bytes, kept for as long as its exchange lasts."""
+
+    size: int
+
+    def read(self, start: int, end: int) -> bytes:
+        """The bytes from `start` up to `end`."""
+
+
+class Part(NamedTuple):
+    """One field or file of a form. Offsets are those of the whole body."""
+
+    name: str
+    line: int
+    """Where its delimiter line (`--boundary`) begins."""
+    start: int
+    """Where its content begins."""
+    end: int
+    """Where its content ends: the line break before the next delimiter."""
+    text: str | None = None
+    """A field's content; None for a file."""
+    filename: str | None = None
+    content_type: str | None = None
+
+
+class File:
+    """A file of a form, or any run of stored bytes, as a body of its own."""
+
+    __slots__ = ("_end", "_start", "_store", "content_type", "media_type", "name", "path")
+    again = True
+
+    def __init__(
+        self, store: Store, start: int, end: int, name: str, media_type: str | None, path: str | None = None
+    ) -> None:
+        self._store = store
+        self._start = start
+        self._end = end
+        self.name = name
+        """The file's name as the client gave it: never the name of a file here."""
+        self.media_type = media_type
+        """As the client said it; None where it did not."""
+        self.content_type = (media_type or "application/octet-stream").encode("latin-1", "replace")
+        self.path = path
+
+    def at(self, path: str, content_type: str | None = None) -> File:
+        """The same bytes as a body for an address of its own."""
+        return File(self._store, self._start, self._end, self.name, content_type or self.media_type, path)
+
+    @property
+    def length(self) -> int:
+        return self._end - self._start
+
+    def read(self) -> bytes:
+        """All of it, for the few who must hold it."""
+        return self._store.read(self._start, self._end)
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        for start in range(self._start, self._end, PIECE):
+            yield self._store.read(start, min(start + PIECE, self._end))
+
+
+Span = tuple[int, int]
+
+
+class Form:
+    """A form as a body: runs of the bytes that came, and what is said in place of others."""
+
+    __slots__ = ("_boundary", "_close", "_runs", "_store", "content_type", "parts")
+    again = True
+    path = None
+
+    def __init__(self, store: Store, parts: Sequence[Part], close: int, boundary: bytes, content_type: bytes) -> None:
+        """`close`: where the delimiter after the last part begins; `content_type`: the client's, with its boundary."""
+        self._store = store
+        self._close = close
+        self._boundary = boundary
+        self.parts = parts
+        self.content_type = content_type
+        self._runs: list[Span | bytes] = [(0, store.size)]
+
+    @property
+    def length(self) -> int:
+        return sum(len(run) if isinstance(run, bytes) else run[1] - run[0] for run in self._runs)
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        for run in self._runs:
+            if isinstance(run, bytes):
+                yield run
+                continue
+            for start in range(run[0], run[1], PIECE):
+                yield self._store.read(start, min(start + PIECE, run[1]))
+
+    def fields(self) -> dict[str, Any]:
+        """Texts and `File`s by name; names that end in `[]` without it, as lists, and so are files of one name.
+
+        Raises InvalidRequest for a text field that stands twice: of two values servers differ in which they take.
+        """
+        found: dict[str, Any] = {}
+        listed: set[str] = set()
+        for part in self.parts:
+            name = part.name.removesuffix("[]")
+            value: Any = part.text
+            if value is None:
+                value = File(self._store, part.start, part.end, part.filename or "", part.content_type)
+            if part.name != name:
+                if name in found and name not in listed:
+                    raise twice(name)
+                listed.add(name)
+                found.setdefault(name, []).append(value)
+            elif name not in found:
+                found[name] = value
+            elif part.text is None and name not in listed and not isinstance(found[name], str):
+                files = found[name]
+                found[name] = [*files, value] if isinstance(files, list) else [files, value]
+            else:
+                raise twice(name)
+        return found
+
+    def patched(self, changes: Mapping[str, Any]) -> Form:
+        """The form with these fields said otherwise, or taken out (None); every other byte stays as it was."""
+        if not changes:
+            return self
+        runs: list[Span | bytes] = []
+        kept = 0
+        done = set()
+        for part in self.parts:
+            name = part.name.removesuffix("[]")
+            if name not in changes:
+                continue
+            value = changes[name]
+            if value is None or isinstance(value, list) or name in done or part.text is None:
+                runs.append((kept, part.line))
+                kept = part.end + 2
+            else:
+                runs += ((kept, part.start), said(value))
+                kept = part.end
+                done.add(name)
+        runs.append((kept, self._close))
+        for name, value in changes.items():
+            if value is not None and name not in done:
+                many = isinstance(value, list)
+                runs += [self._field(f"{name}[]" if many else name, each) for each in (value if many else [value])]
+        runs.append((self._close, self._store.size))
+        form = Form(self._store, self.parts, self._close, self._boundary, self.content_type)
+        form._runs = runs
+        return form
+
+    def _field(self, name: str, value: Any) -> bytes:
+        return b'--%b\r\ncontent-disposition: form-data; name="%b"\r\n\r\n%b\r\n' % (
+            self._boundary,
+            name.encode(),
+            said(value),
+        )
+
+
+def said(value: Any) -> bytes:
+    """A field's value as text: JSON's spelling of all that is not text."""
+    return value.encode() if isinstance(value, str) else msgspec.json.encode(value)
+
+
+def twice(name: str) -> InvalidRequest:
+    return InvalidRequest(f"the field {name[:80]!a} stands twice in the form; send it once", param=name[:80])
