@@ -124,7 +124,7 @@ class StreamReader:
             return  # a text, some hosts announce it so
         if index in self._blocks:
             _close(self._blocks.pop(index), events)
-        if kind == "toolUse" and isinstance(value, dict) and value.get("type") is None:
+        if kind == "toolUse" and isinstance(value, dict) and value.get("type") in (None, "tool_use"):
             block = self._begin(index, kind)
             events.append(ToolCall(block=block.number, id=_word(value, "toolUseId"), name=_word(value, "name")))
         elif kind == "image" and isinstance(value, dict):
@@ -317,7 +317,7 @@ def _whole_block(content: dict[str, Any], number: int) -> list[Event]:
     match kind, value:
         case "text", str():
             return [Text(block=number, text=value)]
-        case "toolUse", dict() if value.get("type") is None:
+        case "toolUse", dict() if value.get("type") in (None, "tool_use"):
             call = ToolCall(block=number, id=_word(value, "toolUseId"), name=_word(value, "name"))
             return [call, ToolInput(block=number, json=_encode(value.get("input", {})).decode())]
         case "reasoningContent", {"redactedContent": str(data)}:

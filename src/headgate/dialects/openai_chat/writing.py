@@ -256,6 +256,8 @@ class StreamWriter(Writer):
                 self._say_text(event, out)  # type: ignore[arg-type]
             elif kind is ToolInput:
                 self._say_input(event, out)  # type: ignore[arg-type]
+            elif isinstance(event, Text):  # another dialect's kind of it
+                self._say_text(event, out)
             else:
                 self._say(event, out)
         return b"".join(out)
