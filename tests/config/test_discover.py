@@ -53,8 +53,9 @@ def ollama():
 
 def address_of(loaded):
     """The variables that make a provider's address, where it needs some."""
+    needed = {*loaded.needed(), *({"project_id"} & loaded.usual.keys())}
     return {loaded.usual[name]: "https://workspace.example" if name in ("host", "base_url") else "acme"
-            for name in loaded.needed() if name in loaded.usual}  # fmt: skip
+            for name in needed if name in loaded.usual}  # fmt: skip
 
 
 def test_with_nothing_there_is_the_simulator(nowhere, tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ import pytest
 
 from headgate.core import plugin
 from headgate.core.errors import Unsupported
-from headgate.dialects import anthropic_messages, cohere_chat, openai_chat
+from headgate.dialects import anthropic_messages, cohere_chat, openai_chat, openai_embeddings, openai_responses
 from headgate.dialects.dialect import decode, patch
 from headgate.providers.openai_compatible import OpenAICompatible, OpenAICompatibleSettings
 from headgate.providers.provider import Provider, reworded
@@ -54,6 +54,7 @@ MESSAGES = {
     "lmstudio": "http://127.0.0.1:1234/v1/messages",
     "minimax": "https://api.minimax.io/anthropic/v1/messages",
     "moonshot": "https://api.moonshot.ai/anthropic/v1/messages",
+    "novita": "https://api.novita.ai/anthropic/v1/messages",
     "openrouter": "https://openrouter.ai/api/v1/messages",
     "qwen": "https://dashscope-intl.aliyuncs.com/apps/anthropic/v1/messages",
     "sglang": "http://127.0.0.1:30000/v1/messages",
@@ -61,6 +62,31 @@ MESSAGES = {
     "vercel_gateway": "https://ai-gateway.vercel.sh/v1/messages",
     "vllm": "http://127.0.0.1:8000/v1/messages",
     "zai": "https://api.z.ai/api/anthropic/v1/messages",
+}
+RESPONSES = {
+    "deepseek": "https://api.deepseek.com/responses",
+    "fireworks": "https://api.fireworks.ai/inference/v1/responses",
+    "groq": "https://api.groq.com/openai/v1/responses",
+    "huggingface": "https://router.huggingface.co/v1/responses",
+    "llamacpp": "http://127.0.0.1:8080/v1/responses",
+    "lmstudio": "http://127.0.0.1:1234/v1/responses",
+    "minimax": "https://api.minimax.io/v1/responses",
+    "moonshot": "https://api.moonshot.ai/v1/responses",
+    "openrouter": "https://openrouter.ai/api/v1/responses",
+    "qwen": "https://dashscope-intl.aliyuncs.com/api/v2/apps/protocols/compatible-mode/v1/responses",
+    "vercel_gateway": "https://ai-gateway.vercel.sh/v1/responses",
+    "vllm": "http://127.0.0.1:8000/v1/responses",
+    "volcengine": "https://ark.cn-beijing.volces.com/api/v3/responses",
+    "xai": "https://api.x.ai/v1/responses",
+}
+EMBEDDINGS = {
+    "doubleword": "https://api.doubleword.ai/v1/embeddings",
+    "llamacpp": "http://127.0.0.1:8080/v1/embeddings",
+    "openrouter": "https://openrouter.ai/api/v1/embeddings",
+    "perplexity": "https://api.perplexity.ai/v1/embeddings",
+    "qwen": "https://dashscope-intl.aliyuncs.com/compatible-mode/v1/embeddings",
+    "venice": "https://api.venice.ai/api/v1/embeddings",
+    "zai": "https://api.z.ai/api/paas/v4/embeddings",
 }
 
 
@@ -82,6 +108,25 @@ def test_where_it_is_asked_for_a_completion(name):
 def test_where_it_is_asked_for_a_message(name):
     assert made(name).dialect_for(anthropic_messages, "m") is anthropic_messages
     assert url(name, anthropic_messages) == MESSAGES[name]
+
+
+@pytest.mark.parametrize("name", RESPONSES)
+def test_where_it_is_asked_for_a_response(name):
+    assert made(name).dialect_for(openai_responses, "m") is openai_responses
+    assert url(name, openai_responses) == RESPONSES[name]
+
+
+@pytest.mark.parametrize("name", EMBEDDINGS)
+def test_where_it_is_asked_for_embeddings(name):
+    assert made(name).dialect_for(openai_embeddings, "m") is openai_embeddings
+    assert url(name, openai_embeddings) == EMBEDDINGS[name]
+
+
+def test_roles_are_said_so_in_responses_too():
+    turns = [{"role": "developer", "content": "a"}, {"type": "function_call_output", "call_id": "c", "output": "x"}]
+    changes = made("deepseek").adjust({"input": turns, "max_completion_tokens": 7}, openai_responses, "m")
+    assert changes == {"input": [{"role": "system", "content": "a"}, turns[1]]}
+    assert made("deepseek").adjust({"input": "text"}, openai_responses, "m") == {}
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from typing import ClassVar
 
 import pydantic
 
+from headgate.core.dialect import Dialect
+from headgate.dialects import openai_chat, openai_embeddings
 from headgate.providers.provider import Provider, ProviderSettings
 
 
@@ -19,6 +21,7 @@ class Cloudflare(Provider):
     env_key: ClassVar[str | None] = "CLOUDFLARE_API_TOKEN"
     sample_model: ClassVar[str | None] = "@cf/openai/gpt-oss-120b"
     usual = {"account_id": "CLOUDFLARE_ACCOUNT_ID"}
+    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_embeddings)
     # https://developers.cloudflare.com/workers-ai/models/llama-3.3-70b-instruct-fp8-fast/#Parameters
     renames = {"max_completion_tokens": "max_tokens"}
     roles = {"developer": "system"}

@@ -4,6 +4,8 @@ from typing import ClassVar
 
 import pydantic
 
+from headgate.core.dialect import Dialect
+from headgate.dialects import openai_chat, openai_embeddings
 from headgate.providers.provider import Provider, ProviderSettings
 
 
@@ -21,6 +23,7 @@ class Databricks(Provider):
     env_key: ClassVar[str | None] = "DATABRICKS_TOKEN"
     sample_model: ClassVar[str | None] = "databricks-gpt-oss-120b"
     usual = {"host": "DATABRICKS_HOST"}
+    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_embeddings)
     # the page above
     renames = {"max_completion_tokens": "max_tokens"}
     roles = {"developer": "system"}

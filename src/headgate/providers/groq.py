@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from headgate.core.dialect import Dialect
+from headgate.dialects import openai_chat, openai_responses
 from headgate.providers.provider import Provider
 
 
@@ -10,6 +11,8 @@ class Groq(Provider):
     base_url = "https://api.groq.com/openai/v1"
     env_key: ClassVar[str | None] = "GROQ_API_KEY"
     sample_model: ClassVar[str | None] = "llama-3.3-70b-versatile"
+    # https://console.groq.com/docs/responses-api
+    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_responses)
 
     def adjust(self, fields: dict[str, Any], dialect: Dialect, model: str) -> dict[str, Any]:
         """`reasoning_content` of earlier turns is left out: Groq answers 400 to it."""

@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from headgate.core.dialect import Dialect
+from headgate.dialects import anthropic_messages, openai_chat, openai_embeddings
 from headgate.providers.provider import Provider
 
 
@@ -9,5 +11,8 @@ class Novita(Provider):
     base_url = "https://api.novita.ai/openai/v1"
     env_key: ClassVar[str | None] = "NOVITA_API_KEY"
     sample_model: ClassVar[str | None] = "openai/gpt-oss-120b"
+    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, anthropic_messages, openai_embeddings)
+    # https://novita.ai/docs/guides/claude-code
+    beside = {"anthropic_messages": (("/openai/v1", "/openai", "/v3/openai"), "/anthropic")}
     # the page above
     renames = {"max_completion_tokens": "max_tokens"}

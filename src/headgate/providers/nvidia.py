@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from headgate.core.dialect import Dialect
+from headgate.dialects import openai_chat, openai_embeddings
 from headgate.providers.provider import Provider
 
 
@@ -9,6 +11,7 @@ class Nvidia(Provider):
     base_url = "https://integrate.api.nvidia.com/v1"
     env_key: ClassVar[str | None] = "NVIDIA_API_KEY"
     sample_model: ClassVar[str | None] = "openai/gpt-oss-120b"
+    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_embeddings)
     # https://docs.api.nvidia.com/nim/reference/meta-llama-3_3-70b-instruct-infer
     renames = {"max_completion_tokens": "max_tokens"}
     roles = {"developer": "system"}

@@ -22,6 +22,7 @@ from headgate.core.request import PASSED
 from headgate.core.target import Endpoint, Origin, Shape, Streaming, Target, Timeouts
 from headgate.dialects import opaque, openai_chat
 from headgate.dialects.dialect import dialects
+from headgate.providers.auth.auth import Renewed
 
 ERROR_BYTES = 1 << 20
 ANSWERED = (200, 201)
@@ -126,7 +127,7 @@ class Provider:
     renames: ClassVar[Mapping[str, str]] = {}
     """Fields of a chat completion that this host knows by another name only."""
     roles: ClassVar[Mapping[str, str]] = {}
-    """Roles of a chat completion's messages that this host does not know, and what says the same there."""
+    """Roles in OpenAI's dialects that this host does not know, and what says the same there."""
     usual: ClassVar[Mapping[str, str]] = {}
     """Settings besides the key, and the environment variables the vendor's own SDK takes them from."""
     signs: ClassVar[bool] = False
@@ -149,6 +150,8 @@ class Provider:
         others = [value for name, value in settings if name != "api_key" and isinstance(value, pydantic.SecretStr)]
         secrets += [value.get_secret_value() for value in others]
         self._secrets = [secret.encode("latin-1", "replace") for secret in secrets if len(secret) > 3]
+        self._passing: list[bytes] = []
+        """Proofs that were obtained while serving, the last of them."""
         own = {name: value.rstrip("/") for name, value in settings if isinstance(value, str)}
         self.address = settings.base_url or getattr(self, "base_url", "").format_map(own)
         self.timeouts = Timeouts(**settings.timeouts.model_dump())
@@ -192,6 +195,8 @@ class Provider:
 
     def adjust(self, fields: dict[str, Any], dialect: Dialect, model: str) -> dict[str, Any]:
         """The fields to set (a value) or take out (None) in a request body for this host; {} changes nothing."""
+        if dialect.name == "openai_responses":
+            return reworded(fields, {}, self.roles, "input")
         return reworded(fields, self.renames, self.roles) if dialect is openai_chat else {}
 
     def target(self, model: str, shape: Shape | None = None) -> Target:
@@ -404,10 +409,19 @@ class Provider:
     # A host that repeats what we sent in an error does not get our secrets through to the client, nor into records
 
     def scrub(self, text: bytes) -> bytes:
-        """Without the key and the configured headers that hold secrets."""
-        for secret in self._secrets:
+        """Without the key, the configured headers that hold secrets, and the proofs obtained while serving."""
+        for secret in (*self._secrets, *self._passing):
             text = text.replace(secret, HIDDEN)
         return text
+
+    async def bearer(self, token: Renewed[str], upstream: Upstream) -> Sequence[tuple[bytes, bytes]]:
+        """The header for `prove`, of a token that is renewed; none where the configuration has one of its own."""
+        if b"authorization" in self._configured:
+            return ()
+        value = (await token.get(upstream)).encode("latin-1", "replace")
+        if value not in self._passing:
+            self._passing = [*self._passing[-1:], value]
+        return ((b"authorization", b"Bearer " + value),)
 
     def clean(self, error: GatewayError) -> None:
         """`scrub` for all an error says."""
@@ -430,15 +444,17 @@ def _dialects(names: Sequence[str]) -> tuple[Dialect, ...]:
     return tuple(known.get(name) or cast(Dialect, plugin.module("dialects", name)) for name in names)
 
 
-def reworded(fields: Mapping[str, Any], renames: Mapping[str, str], roles: Mapping[str, str]) -> dict[str, Any]:
-    """The changes that give fields of a chat completion, and roles of its messages, the names a host knows."""
+def reworded(
+    fields: Mapping[str, Any], renames: Mapping[str, str], roles: Mapping[str, str], turns: str = "messages"
+) -> dict[str, Any]:
+    """The changes that give fields of a request, and roles in the field of its `turns`, the names a host knows."""
     changes: dict[str, Any] = {}
     for name, theirs in renames.items():
         if name in fields and theirs not in fields:
             changes |= {name: None, theirs: fields[name]}
-    messages = fields.get("messages") if roles else None
+    messages = fields.get(turns) if roles else None
     if isinstance(messages, list) and any(_role(message) in roles for message in messages):
-        changes["messages"] = [
+        changes[turns] = [
             {**message, "role": roles[role]} if (role := _role(message)) in roles else message for message in messages
         ]
     return changes

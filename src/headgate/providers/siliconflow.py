@@ -5,6 +5,8 @@ In China https://api.siliconflow.cn/v1.
 
 from typing import ClassVar
 
+from headgate.core.dialect import Dialect
+from headgate.dialects import openai_chat, openai_embeddings
 from headgate.providers.provider import Provider
 
 
@@ -12,5 +14,6 @@ class SiliconFlow(Provider):
     base_url = "https://api.siliconflow.com/v1"
     env_key: ClassVar[str | None] = "SILICONFLOW_API_KEY"
     sample_model: ClassVar[str | None] = "openai/gpt-oss-120b"
+    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_embeddings)
     # the page above
     renames = {"max_completion_tokens": "max_tokens"}

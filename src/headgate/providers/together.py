@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from headgate.core.dialect import Dialect
+from headgate.dialects import openai_chat, openai_embeddings
 from headgate.providers.provider import Provider
 
 
@@ -9,6 +11,8 @@ class Together(Provider):
     base_url = "https://api.together.xyz/v1"
     env_key: ClassVar[str | None] = "TOGETHER_API_KEY"
     sample_model: ClassVar[str | None] = "meta-llama/Llama-3.3-70B-Instruct-Turbo"
+    # https://docs.together.ai/reference/embeddings-2
+    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_embeddings)
     # https://docs.together.ai/reference/chat-completions-1
     renames = {"max_completion_tokens": "max_tokens"}
     roles = {"developer": "system"}

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from headgate.core.dialect import Dialect
-from headgate.dialects import anthropic_messages, openai_chat
+from headgate.dialects import anthropic_messages, openai_chat, openai_embeddings, openai_responses
 from headgate.providers.provider import Provider
 
 
@@ -12,4 +12,4 @@ class VercelGateway(Provider):
     env_key: ClassVar[str | None] = "AI_GATEWAY_API_KEY"
     sample_model: ClassVar[str | None] = "openai/gpt-oss-120b"
     # its Messages API: https://vercel.com/docs/ai-gateway/anthropic-compat
-    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, anthropic_messages)
+    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_responses, anthropic_messages, openai_embeddings)

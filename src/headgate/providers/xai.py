@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from headgate.core.dialect import Dialect
+from headgate.dialects import openai_chat, openai_responses
 from headgate.providers.provider import Provider
 
 
@@ -9,3 +11,5 @@ class XAI(Provider):
     base_url = "https://api.x.ai/v1"
     env_key: ClassVar[str | None] = "XAI_API_KEY"
     sample_model: ClassVar[str | None] = "grok-4-1-fast-non-reasoning"
+    # https://docs.x.ai/docs/api-reference#create-new-response
+    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_responses)

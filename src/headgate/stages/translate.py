@@ -45,7 +45,7 @@ class Translate:
     def _patched(self, exchange: Exchange, target: Target) -> bytes | Form:
         changes = self._changes(exchange.fields, target, exchange.dialect)
         if exchange.model != target.model and not exchange.dialect.in_url:
-            changes["model"] = target.model
+            changes.setdefault("model", target.model)
         if exchange.form is not None:
             return exchange.form.patched(changes)
         return patch(exchange.body, changes, exchange.fields) if changes else exchange.body

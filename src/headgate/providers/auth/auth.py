@@ -7,8 +7,11 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
-from urllib.parse import urlsplit
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlencode, urlsplit
+
+import msgspec
 
 from headgate.core.errors import NoCredentials, ProviderError
 from headgate.core.ports import Upstream
@@ -22,7 +25,11 @@ AGAIN = 30.0
 """Seconds until a renewal that failed is tried again, and the least between two of them."""
 LONGEST = 1 << 20
 """Bytes of an answer about credentials."""
+WORDS = 300
+"""Characters of what a service says of its refusal."""
 TIMEOUTS = Timeouts(connect=2.0, first_byte=10.0, idle=10.0, total=15.0)
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 log = logging.getLogger("headgate.providers.auth")
 
@@ -132,3 +139,63 @@ def endpoint(method: str, url: str, headers: Mapping[str, str], timeouts: Timeou
         raise NoCredentials("a token or an address for credentials holds a line break or a letter beyond ASCII")
     head = "".join(f"{line}\r\n" for line in lines).encode("ascii")
     return Endpoint(Origin(where.scheme, where.hostname or "", port), head, timeouts)
+
+
+async def request_token(
+    upstream: Upstream, url: str, form: Mapping[str, str], whose: str, clock: Callable[[], float] = time.time
+) -> Grant[str]:
+    """A token of OAuth 2 (RFC 6749) for a form. `whose` says in errors who gives them. Raises ProviderError."""
+    headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
+    status, body = await ask(upstream, "POST", url, headers, urlencode(form).encode())
+    return read_token(status, body, whose, clock())
+
+
+def read_token(status: int, body: bytes, whose: str, now: float) -> Grant[str]:
+    """The answer to a request for a token. Raises NoCredentials."""
+    if status != 200:
+        raise refused(status, body, whose)
+    found = read_object(body, whose)
+    token, seconds = found.get("access_token"), found.get("expires_in")
+    if not isinstance(token, str) or not token:
+        raise NoCredentials(f"{whose} gave no token")
+    until = found.get("expires_on") if seconds is None else seconds
+    try:
+        end = None if until is None else float(until)
+    except (TypeError, ValueError):
+        raise NoCredentials(f"{whose} gave a token with an end that is no time") from None
+    return Grant(token, end if end is None or seconds is None else now + end)
+
+
+def refused(status: int, body: bytes, whose: str) -> NoCredentials:
+    """The error for an answer that is none: its code, and the first line of what it says of it."""
+    try:
+        found = read_object(body, whose)
+    except NoCredentials:
+        found = {}
+    error = found.get("error")
+    inner = error if isinstance(error, dict) else found
+    code = error if isinstance(error, str) else inner.get("status") or inner.get("errorCode") or ""
+    words = inner.get("error_description") or inner.get("message") or inner.get("errorMessage") or ""
+    said = ": ".join(part for part in (str(code), str(words).partition("\n")[0].strip()[:WORDS]) if part)
+    return NoCredentials(f"{whose} answered {status}" + (f" ({said})" if said else ""))
+
+
+def read_object(body: bytes, whose: str) -> dict[str, Any]:
+    """A JSON object. Raises NoCredentials."""
+    try:
+        return _decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise NoCredentials(f"{whose} gave no JSON object") from None
+
+
+async def read_text(path: str) -> str:
+    """A file's text, without the loop waiting for the disk. Raises NoCredentials."""
+    try:
+        return (await asyncio.to_thread(_read, path)).strip()
+    except (OSError, UnicodeDecodeError, RuntimeError) as error:
+        name = path.rpartition("/")[2]
+        raise NoCredentials(f"the file {name} with a token cannot be read: {type(error).__name__}") from None
+
+
+def _read(path: str) -> str:
+    return Path(path).expanduser().read_text()

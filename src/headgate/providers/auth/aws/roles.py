@@ -10,8 +10,8 @@ from urllib.parse import urlencode, urlsplit
 
 from headgate.core.errors import NoCredentials
 from headgate.core.ports import Upstream
-from headgate.providers.auth.auth import Grant, ask
-from headgate.providers.auth.aws.services import read_text, read_time
+from headgate.providers.auth.auth import Grant, ask, read_text
+from headgate.providers.auth.aws.services import read_time
 from headgate.providers.auth.aws.signing import Keys, Signer
 
 SESSION = "headgate"

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
-
-import msgspec
 
 from headgate.core.errors import NoCredentials, ProviderError
 from headgate.core.ports import Upstream
 from headgate.core.target import Timeouts
-from headgate.providers.auth.auth import Grant, ask
+from headgate.providers.auth.auth import Grant, ask, read_object, read_text
 from headgate.providers.auth.aws.signing import Keys
 
 NEAR = Timeouts(connect=1.0, first_byte=2.0, idle=2.0, total=5.0)
@@ -31,8 +27,6 @@ METADATA = "http://169.254.169.254"
 STABLE = 600.0
 """Seconds for which an instance's keys are used beyond their end, where its metadata has no newer ones: Amazon's
 services take them while the metadata fails. https://docs.aws.amazon.com/sdkref/latest/guide/feature-static-credentials.html"""
-
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 async def of_container(environ: Mapping[str, str], upstream: Upstream) -> Grant[Keys] | None:
@@ -112,10 +106,7 @@ async def of_instance(
 
 def read_keys(body: bytes, whose: str) -> Grant[Keys]:
     """Keys in the JSON form that all of these share. Raises NoCredentials; `whose` says in it who gave them."""
-    try:
-        found = _decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise NoCredentials(f"{whose} gave no JSON") from None
+    found = read_object(body, whose)
     access, secret = found.get("AccessKeyId"), found.get("SecretAccessKey")
     token = found.get("Token") or found.get("SessionToken")
     if not (isinstance(access, str) and access and isinstance(secret, str) and secret):
@@ -132,16 +123,3 @@ def read_time(value: Any) -> float | None:
     except ValueError:
         raise NoCredentials("credentials came with an end that is no time") from None
     return moment.timestamp()
-
-
-async def read_text(path: str) -> str:
-    """A file's text, without the loop waiting for the disk. Raises NoCredentials."""
-    try:
-        return (await asyncio.to_thread(_read, path)).strip()
-    except (OSError, UnicodeDecodeError, RuntimeError) as error:
-        name = path.rpartition("/")[2]
-        raise NoCredentials(f"the file {name} with a token cannot be read: {type(error).__name__}") from None
-
-
-def _read(path: str) -> str:
-    return Path(path).expanduser().read_text()
