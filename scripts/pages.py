@@ -32,8 +32,7 @@ def providers_page() -> str:
         who = _sentence(module).rstrip(".")
         speaks = _spoken(cls) or "whatever the client speaks"
         address = f"`{cls.base_url}`" if getattr(cls, "base_url", "") else "as configured"
-        variables = [cls.env_key] if cls.env_key else []
-        variables += cls.usual.values()
+        variables = [*cls.env_keys(), *cls.usual.values()]
         lines.append(f"| `{name}` | {who} | {speaks} | {address} | {_named(variables)} | {_quirks(cls)} |\n")
     return "".join(lines)
 

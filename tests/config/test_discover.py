@@ -69,9 +69,9 @@ def test_with_nothing_there_is_the_simulator(nowhere, tmp_path, monkeypatch):
 
 
 def test_every_provider_with_a_usual_variable_is_found_by_it(nowhere):
-    variables = {name: loaded.env_key for name, loaded in kinds().items() if loaded.env_key}
-    assert {"openai", "anthropic", "groq"} <= variables.keys()
-    for name, variable in variables.items():
+    variables = [(name, variable) for name, loaded in kinds().items() for variable in loaded.env_keys()]
+    assert {("openai", "OPENAI_API_KEY"), ("cohere", "CO_API_KEY"), ("cohere", "COHERE_API_KEY")} <= set(variables)
+    for name, variable in variables:
         found = discover({**nowhere, **address_of(kinds()[name]), variable: SECRET})
         assert list(found.document["providers"]) == [name]
         assert found.reasons[0] == f"{name}: {variable} is set."
@@ -171,3 +171,13 @@ def test_the_file_is_looked_for_in_order(tmp_path):
     (tmp_path / "headgate.yaml").write_text("")
     assert default_path({}, tmp_path) == tmp_path / "headgate.yaml"
     assert str(default_path({"HEADGATE_CONFIG": "x.yaml"}, tmp_path)) == "x.yaml"
+
+
+@pytest.mark.parametrize("variable", ["CO_API_KEY", "COHERE_API_KEY"])
+def test_a_key_is_taken_from_any_of_its_usual_variables(nowhere, tmp_path, variable):
+    file = tmp_path / "headgate.yaml"
+    file.write_text("providers: {cohere: {}}\n")
+    loaded = load(file, {**nowhere, variable: SECRET})
+    assert loaded.config.providers["cohere"].settings.api_key.get_secret_value() == SECRET
+    both = {**nowhere, "CO_API_KEY": SECRET, "COHERE_API_KEY": "another-0123456789"}
+    assert load(file, both).config.providers["cohere"].settings.api_key.get_secret_value() == SECRET

@@ -113,7 +113,11 @@ class _Checks:
         elif entry.type.send is Provider.send and self.missing(path, entry):
             return
         elif settings.api_key is None and entry.type.env_key is not None and entry.type.prove is Provider.prove:
-            self.tell(path, "`api_key` is missing", f"set it, or the environment variable {entry.type.env_key}")
+            self.tell(
+                path,
+                "`api_key` is missing",
+                f"set it, or the environment variable {' or '.join(entry.type.env_keys())}",
+            )
 
     def missing(self, path: Path, entry: ProviderEntry) -> bool:
         """Whether the provider has no address; told."""

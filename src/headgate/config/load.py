@@ -384,8 +384,9 @@ class _Reading:
         settings = self.validate(loaded.Settings, value, path)
         if settings is None:
             return None
-        if settings.api_key is None and own and self.environ.get(loaded.env_key or ""):
-            settings.api_key = SecretStr(self.environ[loaded.env_key or ""])
+        key = next(filter(None, map(self.environ.get, loaded.env_keys())), None)
+        if settings.api_key is None and own and key:
+            settings.api_key = SecretStr(key)
             self.follow(settings, path)
         return ProviderEntry(kind=kind or name, type=loaded, settings=settings)
 

@@ -103,7 +103,8 @@ def _facts(loaded: type[Provider]) -> str:
     for name, variable in loaded.usual.items():
         facts.append(f"- `{name}`, left out, is the environment variable `{variable}`.")
     if loaded.env_key:
-        facts.append(f"- Key: `api_key`; left out (and `base_url` too), the environment variable `{loaded.env_key}`.")
+        keys = " or ".join(f"`{name}`" for name in loaded.env_keys())
+        facts.append(f"- Key: `api_key`; left out (and `base_url` too), the environment variable {keys}.")
     return "\n".join(facts)
 
 

@@ -10,5 +10,6 @@ from headgate.providers.provider import Provider
 class Cohere(Provider):
     base_url = "https://api.cohere.com"
     env_key: ClassVar[str | None] = "CO_API_KEY"
+    other_env_keys = ("COHERE_API_KEY",)
     sample_model: ClassVar[str | None] = "command-a-03-2025"
     dialects: ClassVar[tuple[Dialect, ...]] = (cohere_chat, cohere_embed, *cohere_embed.more)

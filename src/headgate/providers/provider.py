@@ -117,6 +117,8 @@ class Provider:
     """The vendor's address; `{account}` in it stands for the setting of that name."""
     env_key: ClassVar[str | None] = None
     """The environment variable the vendor's own SDK takes its key from."""
+    other_env_keys: ClassVar[tuple[str, ...]] = ()
+    """Other names under which its key is usual, each for want of those before it."""
     sample_model: ClassVar[str | None] = None
     """A model to try where the configuration names none."""
     dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat,)
@@ -173,14 +175,20 @@ class Provider:
         return [name for _, name, _, _ in string.Formatter().parse(cls.base_url) if name]
 
     @classmethod
+    def env_keys(cls) -> tuple[str, ...]:
+        """All variables its key may stand in, the vendor's own first."""
+        return (cls.env_key, *cls.other_env_keys) if cls.env_key else ()
+
+    @classmethod
     def found(cls, environ: Mapping[str, str]) -> tuple[dict[str, str], str] | None:
         """How to configure it, and because of which variable, where the environment holds all that the vendor's own SDK
         takes from there. What `usual` names is taken from there anyhow."""
-        if not cls.env_key or not environ.get(cls.env_key):
+        key = next(filter(environ.get, cls.env_keys()), None)
+        if key is None:
             return None
         if not all(environ.get(cls.usual.get(name, "")) for name in cls.needed()):
             return None
-        return {"api_key": f"env:{cls.env_key}"}, cls.env_key
+        return {"api_key": f"env:{key}"}, key
 
     # What a subclass may state differently
 
