@@ -131,8 +131,8 @@ class Builder:
         model.by["prices"] = LITELLM
 
     def limits(self, provider: str, model: Model, window: int | None) -> None:
-        """`context` is all of it, `input` the most of a prompt where that is less."""
-        prompt = model.facts.get("input")
+        """`context` is all of it, `max_input` the most of a prompt where that is less."""
+        prompt = model.facts.get("max_input")
         if not window or not prompt:
             model.put("context", window, GENAI)
             return
@@ -233,9 +233,9 @@ def fill(model: Model, rates: Rates, today: str) -> None:
 
 def derive(model: Model) -> None:
     """What follows from the rest."""
-    if "input" in model.facts and "context" not in model.facts:
-        model.facts["context"] = model.facts.pop("input")
-        model.by["context"] = model.by.pop("input")
+    if "max_input" in model.facts and "context" not in model.facts:
+        model.facts["context"] = model.facts.pop("max_input")
+        model.by["context"] = model.by.pop("max_input")
     if "ops" not in model.facts and model.prices and "output" in model.prices[-1] and not NOT_CHAT.search(model.id):
         model.say("ops", ["chat"], DERIVED)
     if "chat" in model.words("ops"):

@@ -63,6 +63,7 @@ ABILITIES = {
     "supports_parallel_function_calling": "parallel_tools",
     "supports_response_schema": "schema",
     "supports_reasoning": "reasoning",
+    "supports_adaptive_thinking": "adaptive_thinking",
     "supports_prompt_caching": "caching",
     "supports_web_search": "web_search",
     "supports_computer_use": "computer_use",
@@ -135,14 +136,14 @@ def _operations(entry: Mapping[str, Any]) -> list[str]:
 
 def _limits(entry: Mapping[str, Any], into: Model) -> None:
     for name, key in (
-        ("input", "max_input_tokens"),
-        ("output", "max_output_tokens"),
+        ("max_input", "max_input_tokens"),
+        ("max_output", "max_output_tokens"),
         ("dimensions", "output_vector_size"),
     ):
         value = entry.get(key)
         if isinstance(value, Decimal):
             value = int(value)
-        if isinstance(value, int) and value > 0 and not (name == "output" and "chat" not in into.words("ops")):
+        if isinstance(value, int) and value > 0 and not (name == "max_output" and "chat" not in into.words("ops")):
             into.put(name, value, LITELLM)
 
 

@@ -286,3 +286,37 @@ def test_an_interrupt_and_a_file_error():
     assert crash("interrupt").returncode == 130
     done = crash("file")
     assert (done.returncode, done.stderr) == (1, "headgate: /nowhere/at/all: No such file or directory\n")
+
+
+def test_models_are_listed_counted_and_shown(tmp_path):
+    counted = headgate("models", "list", "--count", cwd=tmp_path)
+    assert int(counted.stdout) > 1000
+    assert headgate("models", "--count", cwd=tmp_path).stdout == counted.stdout
+    done = headgate(
+        "models", "-p", "openai", "--tools", "--modality", "image", "--price", "$0.2", "--json", cwd=tmp_path
+    )
+    models = json.loads(done.stdout)
+    assert "openai/gpt-4o-mini" in [model["model"] for model in models]
+    assert all("image" in model["takes"] and "tools" in model["can"] for model in models)
+    shown = headgate("models", "show", "openai/gpt-4o", cwd=tmp_path).stdout
+    assert "$2.5 per million tokens" in shown
+    assert "genai-prices" in shown
+    assert headgate("models", "show", "openai/nothing-like-it", cwd=tmp_path).returncode == 1
+    assert headgate("models", "--price", "cheap", cwd=tmp_path).returncode == 2
+
+
+def test_models_as_the_configuration_sees_them(tmp_path):
+    (tmp_path / "newer.json").write_text('{"openai":{"gpt-4o":{"context":7}}}')
+    (tmp_path / "headgate.yaml").write_text(
+        f"providers: {{work: {{kind: openai, api_key: {SECRET}}}}}\n"
+        "catalogue: {refresh: {file: newer.json}, models: {work/mine: {base_model: gpt-4o-mini, prices: {input: 9}}}}\n"
+    )
+    models = json.loads(headgate("models", "--configured", "--json", cwd=tmp_path).stdout)
+    assert {model["provider"] for model in models} == {"work"}
+    (mine,) = [model for model in models if model["id"] == "mine"]
+    assert (mine["rates"], mine["sources"]["input"]) == ({"input": "9"}, "configuration")
+    assert next(model for model in models if model["id"] == "gpt-4o")["context"] == 7
+    (tmp_path / "newer.json").write_text("broken")
+    done = headgate("models", "--configured", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "the refreshed catalogue cannot be used" in done.stderr

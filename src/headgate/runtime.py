@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
+from headgate.catalog.catalogue import Catalogue, assemble
+from headgate.catalog.menu import Menu
+from headgate.catalog.refreshed import Refreshed
 from headgate.config.schema import Config, Model, ProviderEntry
 from headgate.config.schema import Target as ConfiguredTarget
 from headgate.core import plugin
@@ -23,6 +26,7 @@ from headgate.dialects.opaque import Opaque
 from headgate.providers.provider import Provider
 from headgate.stages.authenticate import Authenticate
 from headgate.stages.policies.policy import Policy
+from headgate.stages.qualify import Qualify
 from headgate.stages.receive import Receive
 from headgate.stages.record import Record
 from headgate.stages.retry import Retries, Retry
@@ -59,6 +63,8 @@ class Gateway:
     record: Record
     authenticate: Authenticate
     route: Route
+    menu: Menu
+    """What callers may ask for, and what is known of it."""
     faces: Mapping[bytes, Dialect]
     """The dialect a path speaks."""
     templates: Mapping[str, tuple[re.Pattern[bytes], Dialect]]
@@ -135,28 +141,37 @@ class Gateway:
         return any(known in network for network in self.trusted)
 
 
-def build(config: Config, ports: Ports, admin_digest: str) -> Gateway:
+def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed | None = None) -> Gateway:
     """The Gateway of a configuration. Raises PluginNotFound, or ValueError when a plug-in cannot be made."""
     providers = {name: _provider(name, entry, config) for name, entry in config.providers.items()}
     aliases = {name: _alias(name, model, providers, config) for name, model in config.models.items()}
     record = Record(ports.journal, ports.meter)
     authenticate = Authenticate(_callers(config, admin_digest))
     route = Route(aliases, providers)
+    menu = Menu(catalogue(config, refreshed), {alias.name: alias.all for alias in aliases.values()})
+    qualify: list[Stage] = [Qualify(menu)] if config.catalogue.enforce else []
     retry = Retry(Retries(config.retry.attempts, config.retry.backoff, config.retry.max_backoff))
     faces, templates = _faces(config.dialects)
     own = [_stage(stage.use, stage.settings) for stage in config.stages]
-    stages: list[Stage] = [record, authenticate, Receive(config.data_dir), *own, route, retry, Translate()]
+    stages: list[Stage] = [record, authenticate, Receive(config.data_dir), *own, route, *qualify, retry, Translate()]
     return Gateway(
         config=config,
         chain=chain(stages, Send(ports.upstream)),
         record=record,
         authenticate=authenticate,
         route=route,
+        menu=menu,
         faces=faces,
         templates=templates,
         opaque={name.encode(): Opaque(next(iter(provider.speaks), None)) for name, provider in providers.items()},
         trusted=[ipaddress.ip_network(entry, strict=False) for entry in config.server.trusted_proxies],
     )
+
+
+def catalogue(config: Config, refreshed: Refreshed | None = None) -> Catalogue:
+    """What is known of the models of the configured providers."""
+    kinds = {name: entry.catalogue for name, entry in config.providers.items()}
+    return assemble(kinds, {name: model.facts() for name, model in config.catalogue.models.items()}, refreshed)
 
 
 def _provider(name: str, entry: ProviderEntry, config: Config) -> Provider:

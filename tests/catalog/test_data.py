@@ -49,7 +49,7 @@ def test_every_fact_of_every_model_has_a_source_and_a_day():
     for kind in kinds():
         here = shelf(kind)
         for entry in here.models():
-            facts = [name for name in ("context", "output", "can", "retires") if getattr(entry, name)]
+            facts = [name for name in ("context", "max_output", "can", "retires") if getattr(entry, name)]
             for fact in [*facts, *entry.rates(NOW)]:
                 source = here.source(entry, fact)
                 assert source.split()[0] in ("genai-prices", "litellm", "overlay", "derived"), (kind, entry.id, fact)
@@ -60,12 +60,12 @@ def test_every_fact_of_every_model_has_a_source_and_a_day():
     ("kind", "model", "what", "value"),
     [
         ("openai", "gpt-4o-2024-08-06", "context", 128000),
-        ("openai", "gpt-5", "input", 272000),
+        ("openai", "gpt-5", "max_input", 272000),
         ("openai", "text-embedding-3-small", "dimensions", 1536),
         ("openai", "text-embedding-3-small", "ops", "embeddings"),
         ("openai", "whisper-1", "ops", "transcription"),
         ("anthropic", "claude-sonnet-4-5-20250929", "released", "2025-09-29"),
-        ("bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "output", 64000),
+        ("bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "max_output", 64000),
         ("vertex", "claude-sonnet-4-5@20250929", "context", 200000),
         ("cohere", "rerank-v3.5", "ops", "rerank"),
     ],

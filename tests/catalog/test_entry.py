@@ -52,6 +52,6 @@ def test_a_model_lives_until_it_retires():
 
 
 def test_the_prompt_is_limited_by_its_own_limit_first():
-    assert Entry(context=400, input=272).prompt_limit == 272
+    assert Entry(context=400, max_input=272).prompt_limit == 272
     assert Entry(context=400).prompt_limit == 400
     assert Entry().prompt_limit is None

@@ -46,7 +46,7 @@ def test_every_fact_has_its_source():
     shelf = Shelf("mine", [LOW])
     alpha = shelf.find("alpha")
     assert shelf.source(alpha, "context") == "l 2 (2026-02-02)"
-    assert shelf.source(alpha, "input") == "l 2 (2026-02-02)"
+    assert shelf.source(alpha, "input") == "g 1 (2026-01-01)"
     assert shelf.source(alpha, "prices") == "g 1 (2026-01-01)"
     assert shelf.source(alpha, "cache_read") == "g 1 (2026-01-01)"
     assert shelf.source(alpha, "batch.input") == "l 2 (2026-02-02)"

@@ -93,6 +93,7 @@ def gateway(replay, tmp_path_factory):
         "server": {"host": "127.0.0.1", "port": "{PORT}", "compression": {"enabled": False}},
         "data_dir": "{DATA}",
         "retry": {"attempts": 1},
+        "catalogue": {"enforce": False},  # errors of providers are among what is replayed
         "providers": {
             "replayed_openai": {"kind": "openai", "api_key": "sk-test", "base_url": f"{url}/v1"},
             "replayed_anthropic": {"kind": "anthropic", "api_key": "sk-test", "base_url": url},

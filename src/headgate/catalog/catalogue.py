@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,9 +18,13 @@ Facts = Mapping[str, Any]
 class Catalogue:
     """The shelves of the configured providers, by the names they have there."""
 
-    def __init__(self, shelves: Mapping[str, Shelf], refreshed: Refreshed | None = None) -> None:
+    def __init__(
+        self, shelves: Mapping[str, Shelf], refreshed: Refreshed | None = None, missing: Sequence[str] = ()
+    ) -> None:
+        """`missing`: sentences about what the operator refers to and is not there."""
         self.shelves = shelves
         self.refreshed = refreshed
+        self.missing = missing
 
     def find(self, provider: str, model: str) -> Entry | None:
         """The model of a configured provider; None where nothing is known of it."""
@@ -29,10 +33,7 @@ class Catalogue:
 
 
 def assemble(kinds: Mapping[str, str], own: Mapping[str, Facts], refreshed: Refreshed | None = None) -> Catalogue:
-    """The catalogue of these providers (name to kind). `own` has `provider/model`, the provider by name or by kind.
-
-    Raises ValueError for a `base_model` that nothing is known of.
-    """
+    """The catalogue of these providers (name to kind). `own` has `provider/model`, the provider by name or by kind."""
     read: dict[str, list[Layer]] = {}
 
     def layers(kind: str) -> list[Layer]:
@@ -41,33 +42,39 @@ def assemble(kinds: Mapping[str, str], own: Mapping[str, Facts], refreshed: Refr
             read[kind] = [layer for layer in (bundled(kind), above) if layer is not None]
         return read[kind]
 
-    shelves = {}
+    shelves, missing = {}, []
     for name, kind in kinds.items():
         plain = Shelf(name, layers(kind))
         mine = {}
-        for whole, facts in own.items():
-            provider, _, model = whole.partition("/")
-            if provider in (name, kind) and model and not (provider == kind != name and f"{name}/{model}" in own):
-                mine[model] = _own(plain, model, facts, lambda kind: Shelf(kind, layers(kind)))
+        for model, facts in _said_of(name, kind, own).items():
+            base = facts.get("base_model")
+            like = plain.find(base or model) or (_elsewhere(base, layers) if base else None)
+            if base and like is None:
+                missing.append(f"the catalogue has no model {base!r}, which {name}/{model} is to be like")
+            mine[model] = _own(like or Entry(), facts, model, name)
         shelves[name] = Shelf(name, layers(kind), mine) if mine else plain
-    return Catalogue(shelves, refreshed)
+    return Catalogue(shelves, refreshed, missing)
 
 
-def _own(shelf: Shelf, model: str, facts: Facts, other: Any) -> Entry:
-    said = dict(facts)
-    base = said.pop("base_model", None)
-    known = shelf.find(model)
-    if base is not None:
-        kind, _, rest = base.partition("/")
-        known = shelf.find(base) or other(kind).find(rest)
-        if known is None:
-            raise ValueError(f"the catalogue has no model {base!r}, which {shelf.provider}/{model} is to be like")
-    by = {**(known.by if known else {})}
-    by[CONFIGURATION] = " ".join(sorted({*by.get(CONFIGURATION, "").split(), *said}))
+def _said_of(name: str, kind: str, own: Mapping[str, Facts]) -> dict[str, Facts]:
+    """What the operator says of a provider's models: what is said by its name counts more than by its kind."""
+    found: dict[str, Facts] = {}
+    for said in (kind, name):
+        found |= {whole[len(said) + 1 :]: facts for whole, facts in own.items() if whole.startswith(f"{said}/")}
+    return found
+
+
+def _elsewhere(whole: str, layers: Callable[[str], list[Layer]]) -> Entry | None:
+    kind, _, model = whole.partition("/")
+    return Shelf(kind, layers(kind)).find(model)
+
+
+def _own(known: Entry, facts: Facts, model: str, provider: str) -> Entry:
+    said = {name: value for name, value in facts.items() if name != "base_model"}
+    by = {**known.by, CONFIGURATION: " ".join(sorted({*known.by.get(CONFIGURATION, "").split(), *said}))}
     if "context" in said:
-        said.setdefault("input", None)
-    changed = {**said, **_consistent(known or Entry(), facts), "by": by, "id": model, "provider": shelf.provider}
-    return msgspec.structs.replace(known or Entry(), **changed)
+        said.setdefault("max_input", None)
+    return msgspec.structs.replace(known, **{**said, **_consistent(known, facts)}, by=by, id=model, provider=provider)
 
 
 def _consistent(known: Entry, said: Facts) -> dict[str, str]:

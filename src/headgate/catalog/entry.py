@@ -36,9 +36,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What it serves: the operations of dialects (chat, embeddings, images …)."""
     context: int | None = None
     """Tokens of prompt and answer together."""
-    input: int | None = None
+    max_input: int | None = None
     """Most tokens of a prompt, where that is less than `context`."""
-    output: int | None = None
+    max_output: int | None = None
     """Most tokens of an answer."""
     dimensions: int | None = None
     """Of its embeddings."""
@@ -46,7 +46,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     gives: str = ""
     """Modalities: text, image, audio, video, document."""
     can: str = ""
-    """tools, parallel_tools, schema, reasoning, caching, web_search, computer_use."""
+    """tools, parallel_tools, schema, reasoning, adaptive_thinking, caching, web_search, computer_use."""
     cannot: str = ""
     """Words of `takes` and `can` that it refuses, and `choices`: more than one answer."""
     released: str | None = None
@@ -61,7 +61,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def prompt_limit(self) -> int | None:
-        return self.input or self.context
+        return self.max_input or self.context
 
     def known_to(self, word: str) -> bool | None:
         """Whether it takes a modality or can do something; None where nobody says."""

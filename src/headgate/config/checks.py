@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from headgate.catalog.catalogue import assemble
+from headgate.catalog.shelf import kinds as bundled_kinds
 from headgate.config.document import Node, Path
 from headgate.config.redaction import shown
-from headgate.config.schema import Config, Key, Model, ProviderEntry, is_loopback
+from headgate.config.schema import CatalogueRefresh, Config, Key, Model, ProviderEntry, is_loopback
 from headgate.config.secrets import SHORT_KEY, well_known, well_known_hash
 from headgate.core.dialect import Dialect
 from headgate.core.plugin import PluginNotFound, load, module, suggestion
@@ -52,6 +54,7 @@ def check(config: Config, root: Node, tell: Tell, kept: Mapping[str, Sequence[in
         checks.stage(index, stage.use, stage.settings)
     for index, path in zip(kept.get("dialects", ()), config.dialects, strict=True):
         checks.dialect(index, path)
+    checks.catalogue()
     checks.listeners()
 
 
@@ -281,6 +284,37 @@ class _Checks:
         missing = sorted(name for name in vars(Dialect) if not name.startswith("_") and not hasattr(loaded, name))
         if missing:
             self.tell(place, f"`{name}` is not a dialect", f"it has no {', '.join(missing)}")
+
+    def catalogue(self) -> None:
+        settings = self.config.catalogue
+        if settings.refresh is not None:
+            self.refresh(("catalogue", "refresh"), settings.refresh)
+        kinds = {name: entry.catalogue for name, entry in self.config.providers.items()}
+        for name, model in settings.models.items():
+            path = ("catalogue", "models", name)
+            provider, _, rest = name.partition("/")
+            if not rest:
+                self.tell(path, f"`{self.shown(path, name)}` is not a model of a provider", MODEL_FORM)
+            elif provider not in self.providers and provider not in kinds.values() and provider not in bundled_kinds():
+                self.no_provider(path, name)
+            elif model.base_model is not None and settings.refresh is None:
+                kind = kinds.get(provider, provider)
+                if assemble({provider: kind}, {name: {"base_model": model.base_model}}).missing:
+                    place = (*path, "base_model")
+                    written = self.shown(place, model.base_model)
+                    self.tell(place, f"the catalogue has no model `{written}`", "`headgate models` lists what it has")
+
+    def refresh(self, path: Path, refresh: CatalogueRefresh) -> None:
+        if (refresh.url is None) == (refresh.file is None):
+            self.tell(path, "`refresh` needs `url` or `file`, one of them", "leave `refresh` out for none")
+        elif refresh.url is not None:
+            wrong = _url(refresh.url)
+            url = urlsplit(refresh.url) if not wrong else None
+            if url is None:
+                self.tell((*path, "url"), wrong, "write it like https://host/catalogue.json")
+            elif url.scheme == "http" and refresh.sha256 is None and not is_loopback(url.hostname or ""):
+                hint = "use https, or give `sha256`"
+                self.tell((*path, "url"), "anybody on the way could change what comes over http", hint)
 
     def listeners(self) -> None:
         server, admin = self.config.server, self.config.server.admin

@@ -252,6 +252,8 @@ class _Reading:
         self.targets(config)
         config.data_dir = self.absolute(config.data_dir, ("data_dir",))
         self.readable(config.upstream, "ca_file", ("upstream",))
+        if config.catalogue.refresh is not None:
+            self.readable(config.catalogue.refresh, "file", ("catalogue", "refresh"))
         if config.server.tls is not None:
             self.readable(config.server.tls, "cert", ("server", "tls"))
             self.readable(config.server.tls, "key", ("server", "tls"))

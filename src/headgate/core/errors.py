@@ -5,6 +5,7 @@
     │   ├── InvalidRequest          400  invalid_request
     │   │   ├── InvalidJSON         400  invalid_json
     │   │   └── Unsupported         400  unsupported_field   (a crossing that would change the meaning)
+    │   │       └── Incapable       400  model_cannot        (the catalogue says that the model cannot)
     │   ├── Unauthenticated         401  invalid_api_key
     │   ├── Forbidden               403  model_not_allowed
     │   ├── UnknownModel            404  model_not_found
@@ -74,6 +75,12 @@ class Unsupported(InvalidRequest):
     """The provider's dialect cannot say what the request asks, and leaving it out would change its meaning."""
 
     code = "unsupported_field"
+
+
+class Incapable(Unsupported):
+    """The catalogue says that the model does not serve what the request holds; the message names models that do."""
+
+    code = "model_cannot"
 
 
 class Unauthenticated(RequestError):

@@ -61,6 +61,11 @@ class ProviderSettings(pydantic.BaseModel, extra="forbid"):
     headers: dict[str, str] = pydantic.Field(
         default_factory=dict, description="Headers added to every request to this provider."
     )
+    catalogue: str | None = pydantic.Field(
+        None,
+        description="Whose models it serves, by the name of a provider in the catalogue (`openai` for a proxy in front "
+        "of OpenAI). Left out: those of its kind.",
+    )
     ask_for_usage: bool = pydantic.Field(
         True,
         description="Ask for token counts in streams where the client did not, so that records are complete; "
@@ -119,6 +124,8 @@ class Provider:
     """The environment variable the vendor's own SDK takes its key from."""
     other_env_keys: ClassVar[tuple[str, ...]] = ()
     """Other names under which its key is usual, each for want of those before it."""
+    catalogue: ClassVar[str | None] = None
+    """The provider of the catalogue whose models it serves, where that is not its own name."""
     sample_model: ClassVar[str | None] = None
     """A model to try where the configuration names none."""
     dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat,)

@@ -1,12 +1,8 @@
-"""GET /v1/models: what the caller may ask for, in OpenAI's shape or, for Anthropic's SDK, in Anthropic's.
-
-https://platform.openai.com/docs/api-reference/models, https://docs.claude.com/en/api/models-list
-"""
+"""GET /v1/models and /v1beta/models: what the caller may ask for and what it can do, as the vendors' SDKs read it."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -16,15 +12,22 @@ from headgate.core.errors import GatewayError, InvalidRequest, MethodNotAllowed,
 from headgate.core.exchange import Caller
 from headgate.core.ids import Ids
 from headgate.runtime import Gateway
+from headgate.server import model_shapes
 from headgate.server.respond import identity
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PATH = b"/v1/models"
+GEMINI_PATH = b"/v1beta/models"
+PATHS = (PATH, GEMINI_PATH)
 
 
 class Models:
-    """Both the list and one model (`/v1/models/NAME`); the key decides what is seen."""
+    """Both the list and one model (`/v1/models/NAME`); the key decides what is seen.
+
+    Google's shape is that of its path, and of requests with its header (its SDK asks at /v1/models, too); Anthropic's
+    that of requests with its header. All others get OpenAI's.
+    """
 
     def __init__(self, gateways: Any, started: float) -> None:
         self.gateways = gateways
@@ -67,42 +70,66 @@ class Models:
         await send({"type": "http.response.body", "body": body})
 
     def _answer(self, gateway: Gateway, caller: Caller, scope: MutableMapping[str, Any]) -> dict[str, Any]:
-        names = gateway.route.names(caller)
-        anthropic = any(name == b"anthropic-version" for name, _ in scope["headers"])
-        show = self._anthropic if anthropic else self._openai
         path: bytes = scope["raw_path"]
-        if path != PATH:
-            name = unquote(path[len(PATH) + 1 :].decode("latin-1"))
+        sent = {name for name, _ in scope["headers"]}
+        start = GEMINI_PATH if path.startswith(GEMINI_PATH) else PATH
+        gemini = start == GEMINI_PATH or b"x-goog-api-key" in sent
+        anthropic = not gemini and b"anthropic-version" in sent
+        shape = model_shapes.gemini if gemini else model_shapes.anthropic if anthropic else model_shapes.openai
+
+        def show(name: str) -> dict[str, Any]:
+            return shape(name, gateway.menu.known(name), self.started)
+
+        if path.rstrip(b"/") != start:
+            name = unquote(path[len(start) + 1 :].decode("latin-1"))
             if not gateway.route.offers(name, caller):
                 raise UnknownModel(f"there is no model {name[:100]!r} that this key may use; GET /v1/models lists them")
             return show(name)
-        if not anthropic:
-            return {"object": "list", "data": [show(name) for name in names]}
-        return self._page(names, scope.get("query_string", b""))
+        names = gateway.menu.names(caller)
+        asked = {key: values[0] for key, values in parse_qs(scope.get("query_string", b"").decode("latin-1")).items()}
+        if gemini:
+            return self._gemini_page(names, asked, show)
+        if anthropic:
+            return self._anthropic_page(names, asked, show)
+        return {"object": "list", "data": [show(name) for name in names]}
 
-    def _openai(self, name: str) -> dict[str, Any]:
-        return {"id": name, "object": "model", "created": self.started, "owned_by": "headgate"}
-
-    def _anthropic(self, name: str) -> dict[str, Any]:
-        created = datetime.fromtimestamp(self.started, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return {"type": "model", "id": name, "display_name": name, "created_at": created}
-
-    def _page(self, names: Sequence[str], query: bytes) -> dict[str, Any]:
+    def _anthropic_page(
+        self, names: Sequence[str], asked: dict[str, str], show: Callable[[str], dict[str, Any]]
+    ) -> dict[str, Any]:
         """Anthropic's pages: `limit` (1 to 1000, 20 without it), `after_id`, `before_id`."""
-        asked = {key: values[0] for key, values in parse_qs(query.decode("latin-1")).items()}
-        limit = asked.get("limit", "20")
-        if not (limit.isascii() and limit.isdigit() and 1 <= int(limit) <= 1000):
-            raise InvalidRequest("`limit` must be a whole number from 1 to 1000", param="limit")
+        limit = _size(asked, "limit", 20)
         first, last = 0, len(names)
         if asked.get("after_id") in names:
             first = names.index(asked["after_id"]) + 1
         if asked.get("before_id") in names:
             last = names.index(asked["before_id"])
-            first = max(first, last - int(limit))
-        shown = names[first:last][: int(limit)]
+            first = max(first, last - limit)
+        shown = names[first:last][:limit]
         return {
-            "data": [self._anthropic(name) for name in shown],
+            "data": [show(name) for name in shown],
             "first_id": shown[0] if shown else None,
             "last_id": shown[-1] if shown else None,
             "has_more": first + len(shown) < last,
         }
+
+    def _gemini_page(
+        self, names: Sequence[str], asked: dict[str, str], show: Callable[[str], dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Google's pages: `pageSize` (1 to 1000, 50 without it), `pageToken`, which is the last name shown."""
+        size = _size(asked, "pageSize", 50)
+        token = asked.get("pageToken", "")
+        if token and token not in names:
+            raise InvalidRequest("`pageToken` is not one of this list's", param="pageToken")
+        first = names.index(token) + 1 if token else 0
+        shown = names[first : first + size]
+        page: dict[str, Any] = {"models": [show(name) for name in shown]}
+        if first + len(shown) < len(names):
+            page["nextPageToken"] = shown[-1]
+        return page
+
+
+def _size(asked: dict[str, str], name: str, usual: int) -> int:
+    text = asked.get(name, str(usual))
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1000):
+        raise InvalidRequest(f"`{name}` must be a whole number from 1 to 1000", param=name)
+    return int(text)

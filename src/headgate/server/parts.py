@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import headgate
+from headgate.catalog.refreshed import Refreshed
 from headgate.config import admin_key
 from headgate.config.load import Loaded
 from headgate.config.problems import ConfigError
@@ -26,8 +27,9 @@ from headgate.server.app import App, Page
 from headgate.server.health import Live, Ready
 from headgate.server.health import Metrics as MetricsPage
 from headgate.server.lifecycle import Lifecycle, Service
-from headgate.server.models import PATH as MODELS_PATH
+from headgate.server.models import PATHS as MODELS_PATHS
 from headgate.server.models import Models
+from headgate.server.refresh import Refresh
 from headgate.server.refusals import Headers, Limits
 from headgate.server.respond import identity
 from headgate.telemetry import logs, workers
@@ -79,8 +81,11 @@ class Parts:
             ca_file=str(config.upstream.ca_file) if config.upstream.ca_file else None,
             max_connections_per_origin=config.upstream.max_connections,
         )
+        self.refresh = Refresh(config, self.upstream)
+        self.refreshed = self.refresh.load()
+        self.refreshing: asyncio.Task[None] | None = None
         self.metrics = Metrics(worker=lifecycle.worker, pid=os.getpid(), models=config.models)
-        self.gateway = self._build(loaded)
+        self.gateway = self._build(loaded, self.refreshed)
 
     async def start(self) -> Service:
         config = self.loaded.config
@@ -89,6 +94,7 @@ class Parts:
         pages = self._pages(config)
         app = App(self, pages, worker=self.lifecycle.worker)
         self.metrics.watch(self._watched(app))
+        self._keep_refreshing()
         admin_pages = {**self._probes(), b"/metrics": MetricsPage(self._render)}
         return Service(
             app=app,
@@ -102,20 +108,40 @@ class Parts:
             close=self._close,
         )
 
-    def _build(self, loaded: Loaded) -> Gateway:
+    def _build(self, loaded: Loaded, refreshed: Refreshed | None) -> Gateway:
         """Raises ValueError when a part of the configuration cannot be made."""
         digest = admin_key.read(loaded.config.data_dir, os.environ)
         try:
-            return build(loaded.config, Ports(self.journal, self.metrics, self.upstream), digest)
+            gateway = build(loaded.config, Ports(self.journal, self.metrics, self.upstream), digest, refreshed)
         except PluginNotFound as error:
             raise ValueError(str(error)) from error
+        for missing in gateway.menu.catalogue.missing:
+            log.warning("%s", missing)
+        return gateway
+
+    def _keep_refreshing(self) -> None:
+        """From now on as the configuration in force says."""
+        if self.refreshing is not None:
+            self.refreshing.cancel()
+        self.refreshing = asyncio.get_running_loop().create_task(self.refresh.run(self._take))
+
+    async def _take(self, refreshed: Refreshed) -> None:
+        """A newer catalogue, in force with the next request."""
+        try:
+            gateway = self._build(self.loaded, refreshed)
+        except ValueError as error:
+            log.error("the newer catalogue is not in force: %s", error)  # noqa: TRY400
+            return
+        self.refreshed, self.gateway = refreshed, gateway
 
     def _probes(self) -> dict[bytes, Page]:
         return {b"/livez": Live(), b"/readyz": Ready(self._why_not)}
 
     def _pages(self, config: Config) -> dict[bytes, Page]:
         models = Models(self, time.time())
-        pages: dict[bytes, Page] = {MODELS_PATH: models, MODELS_PATH + b"/": models, **self._probes()}
+        pages: dict[bytes, Page] = {**self._probes()}
+        for path in MODELS_PATHS:
+            pages[path] = pages[path + b"/"] = models
         access = config.server.metrics_access
         if access != "off" and config.server.admin is None:
             pages[b"/metrics"] = MetricsPage(self._render, self if access == "key" else None)
@@ -177,7 +203,9 @@ class Parts:
         try:
             plugin.forget(self._plugins())
             loaded = await asyncio.to_thread(self.loaded.again, os.environ)
-            gateway = self._build(loaded)
+            refresh = Refresh(loaded.config, self.upstream)
+            refreshed = await asyncio.to_thread(refresh.load, self.refreshed)
+            gateway = self._build(loaded, refreshed)
         except (ConfigError, ValueError, OSError) as error:
             self.metrics.reloaded(applied=False)
             raise ValueError(str(error)) from error
@@ -185,7 +213,8 @@ class Parts:
             log.warning("%s has changed; it takes effect at the next start", name)
         logging.getLogger().setLevel(loaded.config.log.level.upper())
         self.logs.redact.know(loaded.secrets)
-        self.loaded, self.gateway = loaded, gateway
+        self.loaded, self.gateway, self.refresh, self.refreshed = loaded, gateway, refresh, refreshed
+        self._keep_refreshing()
         self.metrics.configured(loaded.config.models)
         self.metrics.reloaded(applied=True)
         for warning in loaded.warnings:
@@ -216,6 +245,8 @@ class Parts:
         finished.tell(record)
 
     async def _close(self) -> None:
+        if self.refreshing is not None:
+            self.refreshing.cancel()
         await self.upstream.close()
         if self.shared is not None:
             self.shared.close()

@@ -27,6 +27,10 @@ class Alias:
     targets: Sequence[Target]
     fallbacks: Sequence[Target] = ()
 
+    @property
+    def all(self) -> Sequence[Target]:
+        return [*self.targets, *self.fallbacks]
+
 
 class Route:
     """An alias of the configuration, or `provider/model` asked for directly."""
