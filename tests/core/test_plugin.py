@@ -5,7 +5,7 @@ import textwrap
 
 import pytest
 
-from headgate.core.plugin import PluginNotFound, fits, load, module, names, suggestion
+from headgate.core.plugin import PluginNotFound, every, fits, load, module, names, suggestion
 from headgate.stages.policies.ordered import Ordered
 from headgate.stages.policies.policy import Policy
 from headgate.stages.stage import Stage
@@ -36,6 +36,11 @@ def test_a_folder_lists_its_plugins_without_its_contract():
 
 def test_a_bare_name_loads_our_class():
     assert load("stages.policies", "ordered", Policy) is Ordered
+
+
+def test_all_of_a_folder_are_loaded_at_once():
+    assert every("stages.policies", Policy)["ordered"] is Ordered
+    assert list(every("stages.policies", Policy)) == names("stages.policies")
 
 
 def test_listing_imports_no_plugin():

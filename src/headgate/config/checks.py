@@ -124,7 +124,7 @@ class _Checks:
 
     def missing(self, path: Path, entry: ProviderEntry) -> bool:
         """Whether the provider has no address; told."""
-        lacking = [name for name in entry.type.needed() if getattr(entry.settings, name, None) is None]
+        lacking = [name for name in entry.type.needed(entry.settings) if getattr(entry.settings, name, None) is None]
         for name in lacking:
             variable = entry.type.usual.get(name)
             hint = f"a provider of kind {self.shown((*path, 'kind'), entry.kind)} has no address without it"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from headgate.core.plugin import load, names
+from headgate.core.plugin import every
 from headgate.providers.provider import Provider
 
 VARIABLE = "HEADGATE_CONFIG"
@@ -44,17 +44,19 @@ def discover(environ: Mapping[str, str]) -> Discovered:
     providers: dict[str, Any] = {}
     reasons: list[str] = []
     samples: list[str] = []
-    for name, loaded in kinds().items():
+    known = kinds()
+    for name, loaded in known.items():
         found = loaded.found(environ)
         if found is not None:
             providers[name], variable = found
             reasons.append(f"{name}: {variable} is set.")
             samples += _sample(name, loaded)
-    _ollama(environ, providers, reasons, samples)
+    if "ollama" in known:
+        _ollama(environ, providers, reasons, samples)
     if not providers:
         providers["simulator"] = {}
         reasons.append("simulator: no provider's key is set and no Ollama answers; its answers are made up.")
-        samples += _sample("simulator", kinds()["simulator"])
+        samples += _sample("simulator", known["simulator"])
     document: dict[str, Any] = {"providers": providers}
     if samples:
         document["models"] = {ALIAS: samples[0]}
@@ -64,7 +66,7 @@ def discover(environ: Mapping[str, str]) -> Discovered:
 
 def kinds() -> dict[str, type[Provider]]:
     """Every built-in provider's class by its name."""
-    return {name: load("providers", name, Provider) for name in names("providers")}
+    return every("providers", Provider)
 
 
 def ollama_models(address: str, seconds: float = OLLAMA_SECONDS) -> list[str] | None:
@@ -89,8 +91,6 @@ def _sample(name: str, loaded: type[Provider]) -> list[str]:
 
 
 def _ollama(environ: Mapping[str, str], providers: dict[str, Any], reasons: list[str], samples: list[str]) -> None:
-    if "ollama" not in kinds():
-        return
     address = ollama_address(environ.get("OLLAMA_HOST", ""))
     models = ollama_models(address) if address else None
     if models is None:

@@ -90,6 +90,12 @@ def load(folder: str, name: str, base: type[T]) -> type[T]:
     return found
 
 
+def every(folder: str, base: type[T]) -> dict[str, type[T]]:
+    """The classes of all our own plug-ins of a folder, by name. Raises PluginNotFound."""
+    found = names(folder)
+    return {name: _only(_builtin(folder, name, found), base) for name in found}
+
+
 def modules(dotted: Iterable[str]) -> dict[str, ModuleType]:
     """The loaded modules that these dotted paths of somebody else's plug-ins stand in, by name; ours are left out."""
     found = {}
@@ -130,8 +136,9 @@ def fits(found: type, base: type[T]) -> TypeGuard[type[T]]:
     return _methods(base) <= defined
 
 
-def _builtin(folder: str, name: str) -> ModuleType:
-    known = names(folder)
+def _builtin(folder: str, name: str, known: Sequence[str] = ()) -> ModuleType:
+    """`known`: what `names` gave, where it was asked already."""
+    known = known or names(folder)
     if name not in known:
         kind = _singular(folder.rpartition(".")[2])
         hint = suggestion(name, known)

@@ -175,8 +175,8 @@ class Provider:
         self._endpoints: dict[str, Endpoint] = {}
 
     @classmethod
-    def needed(cls) -> list[str]:
-        """The settings without which there is no address, where `base_url` is not set."""
+    def needed(cls, settings: ProviderSettings | None = None) -> list[str]:
+        """The settings without which there is no address, where `base_url` is not set; `settings` are what is given."""
         if not hasattr(cls, "base_url"):
             return ["base_url"]
         return [name for _, name, _, _ in string.Formatter().parse(cls.base_url) if name]

@@ -49,7 +49,7 @@ class Watsonx(Provider):
         return await request_token(upstream, os.environ.get("WATSONX_IAM_URL") or IAM, form, "IBM's IAM")
 
     @classmethod
-    def needed(cls) -> list[str]:
+    def needed(cls, settings: ProviderSettings | None = None) -> list[str]:
         return []  # the region has a default
 
     @classmethod
