@@ -40,6 +40,7 @@ FREE_STANDING = {
         "framing",
         "multipart",
         "openai_errors",
+        "openai_usage",
         "signatures",
         "vectors",
         "whole",

@@ -303,7 +303,7 @@ REPLY_NAMES = {
     "thinking": ("thinking", "reasoning"),
     "calls": ("input", "arguments", "tool"),
     "usage": ("usage",),
-    "stop": ("stop", "finish"),
+    "stop": ("stop", "finish", "tool_calls"),  # that there are calls cannot be said where they are lost
 }
 
 
@@ -333,6 +333,7 @@ SAID = {
     "anthropic_messages": ("anthropic", "messages"),
     "openai_chat": ("openai", "chat_completions"),
     "openai_responses": ("openai", "responses"),
+    "openai_completions": ("openai", "completions"),
     "gemini_generate": ("gemini", "generateContent"),
     "bedrock_converse": ("bedrock", "converse"),
     "cohere_chat": ("cohere", "chat_v2"),

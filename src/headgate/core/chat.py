@@ -245,6 +245,8 @@ class ChatRequest(Request, kw_only=True):
     reasoning: Reasoning | None = None
     user: str | None = None
     metadata: dict[str, str] = {}
+    told: list[Loss] = []
+    """What reading had to say in other words than the client's: lost wherever the request is not written as it came."""
     bound: dict[str, str] = {}
     """Fields that only an API of the client's own dialect can honour (what it keeps, what it runs), and what to do
     about each: field → advice. `dialects.dialect.crossed` refuses to say such a request in another dialect."""

@@ -139,6 +139,7 @@ def crossed(dialect: Dialect, request: Any, lost: list[Loss]) -> bytes | Body:
     if request.dialect != dialect.name:
         for field, advice in getattr(request, "bound", {}).items():
             raise Unsupported(advice, param=field)
+        lost += getattr(request, "told", ())
     return dialect.write_request(request, lost)
 
 

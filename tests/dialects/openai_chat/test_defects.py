@@ -15,7 +15,7 @@ from headgate.core.events import Start, Text
 from headgate.dialects import anthropic_messages, openai_chat
 from headgate.dialects.framing import EventStream
 from headgate.dialects.openai_chat import reading, relaying
-from headgate.dialects.openai_chat.reading import read_usage
+from headgate.dialects.openai_usage import read_usage
 
 FIXTURES = Path(__file__).parent / "fixtures"
 REQUESTS = sorted((FIXTURES / "requests").glob("*.json"))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from headgate.core.errors import ProviderNonsense, ProviderRefused
 from headgate.core.events import Citation, Failed, Refusal, Start, Stop, Text, Thinking, ToolCall, ToolInput, Used
 from headgate.dialects import openai_chat
-from headgate.dialects.openai_chat.reading import read_usage
+from headgate.dialects.openai_usage import read_usage
 
 FIXTURES = Path(__file__).parent / "fixtures"
 STREAMS = sorted((FIXTURES / "streams").glob("*.sse"))

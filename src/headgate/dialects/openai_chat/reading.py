@@ -7,7 +7,6 @@ have the same shape but for `delta` and `message`, so both are read by the same 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -28,10 +27,10 @@ from headgate.core.events import (
     ToolInput,
     Used,
 )
-from headgate.core.usage import Usage
 from headgate.dialects.framing import LIMIT, EventStream, is_event_stream, may_be_error
 from headgate.dialects.openai_chat.requests import NAME, thought
 from headgate.dialects.openai_errors import inside
+from headgate.dialects.openai_usage import number, read_usage
 
 
 class _Function(msgspec.Struct, gc=False):
@@ -125,11 +124,6 @@ def nonsense(data: bytes, why: str) -> ProviderNonsense:
     return ProviderNonsense(f"The provider's reply is not a chat completion ({why}); it begins with {start!r}.")
 
 
-def number(value: Any) -> int:
-    """A count as a vendor gives it; 0 for what is none."""
-    return int(value) if isinstance(value, int | float) and value > 0 and value != float("inf") else 0
-
-
 def _object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
@@ -140,59 +134,6 @@ def _scores(logprobs: Any, kind: str) -> list[dict[str, Any]] | None:
     if type(found) is not list or not found:
         return None
     return found if all(type(entry) is dict for entry in found) else None
-
-
-_INPUTS = {"cache_write": "cache_write_tokens", "input_audio": "audio_tokens", "input_image": "image_tokens"}
-_OUTPUTS = {"reasoning": "reasoning_tokens", "output_audio": "audio_tokens", "output_image": "image_tokens"}
-
-
-def read_usage(raw: dict[str, Any]) -> Usage:
-    """OpenAI's `usage`, whose totals include the details, as disjoint classes.
-
-    Hosts that count some class on top of a total show it in `total_tokens`: xAI's reasoning, Mistral's audio. Where
-    details exceed their total nonetheless (xAI's cached tokens on Azure), they are cut down to it, in the order below.
-    """
-    prompt, completion = number(raw.get("prompt_tokens")), number(raw.get("completion_tokens"))
-    usage = Usage(input=prompt, output=completion, reported=raw)
-    total = raw.get("total_tokens")
-    excess = number(total) - prompt - completion if total else 0
-    ins, outs = raw.get("prompt_tokens_details"), raw.get("completion_tokens_details")
-    reasoning = outs.get("reasoning_tokens") if type(outs) is dict else None
-    audio = ins.get("audio_tokens") if type(ins) is dict else None
-    if excess > 0 and excess == number(reasoning):
-        usage.output += excess
-    elif excess > 0 and excess == number(audio):
-        usage.input += excess
-    elif excess > 0 and prompt and not (ins or outs):  # gateways before Gemini count its thoughts in the total alone
-        usage.reasoning = excess
-    cached = (
-        (ins.get("cached_tokens") if type(ins) is dict else None)
-        or raw.get("prompt_cache_hit_tokens")  # DeepSeek
-        or raw.get("num_cached_tokens")  # Mistral
-    )
-    if cached:
-        usage.cache_read = min(number(cached), usage.input)
-        usage.input -= usage.cache_read
-    if type(ins) is dict and any(ins.values()):
-        _take(usage, "input", ins, _INPUTS)
-    if type(outs) is dict and any(outs.values()):
-        _take(usage, "output", outs, _OUTPUTS)
-    tools = raw.get("server_tool_use_details") or raw.get("server_tool_use")  # OpenRouter
-    if type(tools) is dict:
-        usage.server_tools = {key: number(value) for key, value in tools.items() if number(value)}
-    if sources := number(raw.get("num_sources_used")):  # xAI's live search
-        usage.server_tools = {**usage.server_tools, "num_sources_used": sources}
-    return usage
-
-
-def _take(usage: Usage, whole: str, details: dict[str, Any], classes: Mapping[str, str]) -> None:
-    """Move what the details count from the class `whole` into classes of their own, as far as it goes."""
-    for name, theirs in classes.items():
-        value = details.get(theirs)
-        if value:
-            count = min(number(value), getattr(usage, whole))
-            setattr(usage, name, count)
-            setattr(usage, whole, getattr(usage, whole) - count)
 
 
 class _OpenCall:

@@ -17,8 +17,9 @@ from headgate.core.usage import Usage
 from headgate.dialects.dialect import decode as decode_strictly
 from headgate.dialects.dialect import patch
 from headgate.dialects.framing import LONGEST_ERROR, Cutter, frames, is_event_stream, mended_end, read_frame
-from headgate.dialects.openai_chat.reading import Chunk, check_start, nonsense, read_chunk, read_usage, read_whole
+from headgate.dialects.openai_chat.reading import Chunk, check_start, nonsense, read_chunk, read_whole
 from headgate.dialects.openai_errors import decode, inside
+from headgate.dialects.openai_usage import read_usage
 
 _DONE = b"data: [DONE]\n\n"
 

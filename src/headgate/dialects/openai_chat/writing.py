@@ -33,34 +33,11 @@ from headgate.core.usage import Usage
 from headgate.dialects.openai_chat.reading import TOP_NATIVES
 from headgate.dialects.openai_chat.requests import NAME
 from headgate.dialects.openai_errors import write_error
+from headgate.dialects.openai_usage import write_usage
 
 _encode = msgspec.json.Encoder().encode
 _TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
 _OPEN = b',"logprobs":null,"finish_reason":null}]'
-
-
-def write_usage(usage: Usage) -> bytes:
-    """Usage as OpenAI counts it; what a host of this dialect reported goes out as it came."""
-    if "prompt_tokens" in usage.reported:
-        return _encode(usage.reported)
-    ins = {"cached_tokens": usage.cache_read, "audio_tokens": usage.input_audio}
-    written = usage.cache_write + usage.cache_write_1h
-    if written:
-        ins["cache_write_tokens"] = written
-    if usage.input_image:
-        ins["image_tokens"] = usage.input_image
-    outs = {"reasoning_tokens": usage.reasoning, "audio_tokens": usage.output_audio}
-    if usage.output_image:
-        outs["image_tokens"] = usage.output_image
-    return _encode(
-        {
-            "prompt_tokens": usage.prompt,
-            "completion_tokens": usage.completion,
-            "total_tokens": usage.prompt + usage.completion,
-            "prompt_tokens_details": ins,
-            "completion_tokens_details": {**outs, "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0},
-        }
-    )
 
 
 _FINISH: dict[StopReason, str] = {

@@ -35,7 +35,8 @@ from headgate.core.events import (
 )
 from headgate.dialects.framing import EventStream, is_event_stream, may_be_error
 from headgate.dialects.openai_errors import refused
-from headgate.dialects.openai_responses.words import INCOMPLETE, NAME, count, read_usage, refused_inside, unwrap_kind
+from headgate.dialects.openai_responses.words import INCOMPLETE, NAME, read_usage, refused_inside, unwrap_kind
+from headgate.dialects.openai_usage import number
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -321,7 +322,7 @@ class _Reader:
             self._start = OwnStart(
                 id=_word(response, "id"),
                 model=_word(response, "model"),
-                created=count(response.get("created_at")),
+                created=number(response.get("created_at")),
                 native=native,
             )
 

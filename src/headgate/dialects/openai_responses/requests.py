@@ -25,6 +25,7 @@ from headgate.core.chat import (
     Document,
     Image,
     Link,
+    Loss,
     Message,
     Native,
     NativePart,
@@ -453,6 +454,13 @@ def _read_tools(request: OwnRequest, fields: Mapping[str, Any]) -> None:
                 request.extras[place] = request.native[f"tools[{place}]"] = tool.builtin
         tools = [tool for place, tool in enumerate(tools) if place not in request.extras]
     request.tools = tools
+    for place, entry in enumerate(entries):
+        kind, form = entry.get("type"), entry.get("format")
+        if kind in ("custom", LOCAL_SHELL) and "custom" not in entry:
+            request.told.append(Loss(f"tools[{place}].type", "offered to the model as a function"))
+            if isinstance(form, dict) and form.get("type") == "grammar":
+                why = "told to the model in words; it does not have to keep to it"
+                request.told.append(Loss(f"tools[{place}].format", why))
 
 
 def _tool(entry: dict[str, Any], path: str) -> Tool:
@@ -467,12 +475,12 @@ def _tool(entry: dict[str, Any], path: str) -> Tool:
             native=others(entry, frozenset({"type", "name", "description", "parameters", "strict"})),
         )
     if kind == "custom" and "custom" not in entry:
-        rest = others(entry, frozenset({"type", "name", "description"}))
+        rest = others(entry, frozenset({"type", "name", "description", "format"}))
         return OwnTool(
             name=string(entry.get("name"), path + ".name"),
             description=optional(entry, "description", str, path + "."),
             schema=input_schema(entry.get("format")),
-            native={key: value for key, value in rest.items() if value != {"type": "text"}},
+            native=rest,
             entry=entry,
         )
     if kind == LOCAL_SHELL:

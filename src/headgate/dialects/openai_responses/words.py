@@ -11,6 +11,7 @@ from headgate.core.errors import ProviderRefused
 from headgate.core.events import StopReason
 from headgate.core.usage import Usage
 from headgate.dialects.openai_errors import refused
+from headgate.dialects.openai_usage import number, take
 from headgate.dialects.signatures import unwrap, wrap
 
 NAME = "openai_responses"
@@ -42,30 +43,25 @@ _STATUSES = {
 _encode = msgspec.json.Encoder().encode
 
 
-def count(value: Any) -> int:
-    """A count as a vendor gives it; 0 for what is none."""
-    return int(value) if isinstance(value, int | float) and value > 0 and value != float("inf") else 0
-
-
 def read_usage(raw: Mapping[str, Any], tools: Any = None) -> Usage:
     """A `usage` object, whose totals include their details, as disjoint classes; `tools` is the reply's `tool_usage`.
 
     Details beyond their total are cut down to it; what the sum has beyond both totals is reasoning counted on top.
     """
-    usage = Usage(input=count(raw.get("input_tokens")), output=count(raw.get("output_tokens")), reported=dict(raw))
+    usage = Usage(input=number(raw.get("input_tokens")), output=number(raw.get("output_tokens")), reported=dict(raw))
     ins, outs = raw.get("input_tokens_details"), raw.get("output_tokens_details")
-    excess = count(raw.get("total_tokens")) - usage.input - usage.output
-    if excess > 0 and isinstance(outs, dict) and excess == count(outs.get("reasoning_tokens")):
+    excess = number(raw.get("total_tokens")) - usage.input - usage.output
+    if excess > 0 and isinstance(outs, dict) and excess == number(outs.get("reasoning_tokens")):
         usage.output += excess
     if isinstance(ins, dict):
-        _take(usage, "input", ins, _INPUTS)
+        take(usage, "input", ins, _INPUTS)
     if isinstance(outs, dict):
-        _take(usage, "output", outs, _OUTPUTS)
+        take(usage, "output", outs, _OUTPUTS)
     searches = tools.get("web_search") if isinstance(tools, dict) else None
     found = {"web_search_requests": searches.get("num_requests")} if isinstance(searches, dict) else {}
     for name in ("num_sources_used", "num_server_side_tools_used"):  # xAI
         found[name] = raw.get(name)
-    usage.server_tools = {name: count(value) for name, value in found.items() if count(value)}
+    usage.server_tools = {name: number(value) for name, value in found.items() if number(value)}
     return usage
 
 
@@ -76,15 +72,6 @@ _INPUTS = {
     "input_image": "image_tokens",
 }
 _OUTPUTS = {"reasoning": "reasoning_tokens", "output_audio": "audio_tokens", "output_image": "image_tokens"}
-
-
-def _take(usage: Usage, whole: str, details: Mapping[str, Any], classes: Mapping[str, str]) -> None:
-    """Move what the details count from the class `whole` into classes of their own, as far as it goes."""
-    for name, theirs in classes.items():
-        found = min(count(details.get(theirs)), getattr(usage, whole))
-        if found:
-            setattr(usage, name, found)
-            setattr(usage, whole, getattr(usage, whole) - found)
 
 
 def write_usage(usage: Usage) -> dict[str, Any]:
