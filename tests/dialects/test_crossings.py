@@ -92,7 +92,7 @@ def parts_said(parts):
             case ToolResult():
                 said.append(("result", parts_said(part.parts)))
             case Document(source=Bytes(base64=data, media_type="text/plain")):
-                said.append(base64.b64decode(data).decode())
+                said.append(base64.b64decode(data).decode().strip())
             case Image(source=Bytes(base64=data)):  # of what kind is seen by its first bytes, whatever was said
                 said.append(("image", data))
             case Image(source=source) | Document(source=source):
@@ -301,7 +301,7 @@ def check_reply(own, other, events):
 REPLY_NAMES = {
     "text": ("text", "content"),
     "thinking": ("thinking", "reasoning"),
-    "calls": ("input", "arguments", "tool"),
+    "calls": ("input", "arguments", "tool", "functionCall"),
     "usage": ("usage",),
     "stop": ("stop", "finish", "tool_calls"),  # that there are calls cannot be said where they are lost
 }

@@ -200,7 +200,7 @@ def test_its_base_url_means_what_the_vendors_sdk_means(host, base, url, host_hea
     for dialect, endpoint, head in heads(provider):
         if dialect.name not in provider.beside and type(provider).url is Provider.url:
             under = url.removesuffix("/v1") if under_version(provider, dialect) else url
-            assert head.url == (under + dialect.upstream_path).encode()
+            assert head.url == (under + dialect.upstream_path.replace("{model}", "m")).encode()
         assert head.value(b"host") == host_header
         assert (endpoint.origin.scheme, endpoint.origin.host, endpoint.origin.port) == origin
 

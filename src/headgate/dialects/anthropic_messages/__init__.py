@@ -15,12 +15,13 @@ import msgspec
 from headgate.core.chat import ChatRequest, Loss, fold
 from headgate.core.dialect import Reader, Relay, Writer
 from headgate.core.request import Operation
+from headgate.dialects.anthropic_messages import count_tokens
 from headgate.dialects.anthropic_messages.crossing import Crossing
 from headgate.dialects.anthropic_messages.errors import read_error, write_error
 from headgate.dialects.anthropic_messages.reading import StreamReader, WholeReader
 from headgate.dialects.anthropic_messages.relaying import StreamRelay, WholeRelay
 from headgate.dialects.anthropic_messages.requests import read_request, write_own
-from headgate.dialects.anthropic_messages.words import DIALECT
+from headgate.dialects.anthropic_messages.words import DIALECT, REPLY_HEADERS, REQUEST_HEADERS
 from headgate.dialects.anthropic_messages.writing import StreamWriter, WholeWriter
 from headgate.dialects.framing import EVENT_STREAM, JSON, SSE
 from headgate.dialects.signatures import holds_foreign
@@ -29,6 +30,7 @@ __all__ = [
     "content_type",
     "foreign",
     "in_url",
+    "more",
     "name",
     "operation",
     "paths",
@@ -54,34 +56,9 @@ upstream_path = "/v1/messages"
 in_url = False
 takes: Literal["json"] = "json"
 stream_types = (EVENT_STREAM,)
-request_headers = frozenset(
-    {
-        b"anthropic-version",
-        b"anthropic-beta",
-        b"anthropic-dangerous-direct-browser-access",
-        b"anthropic-user-profile-id",
-        b"anthropic-workspace-id",
-    }
-)
-reply_headers = frozenset(
-    {
-        b"request-id",
-        b"retry-after",
-        b"x-should-retry",
-        b"anthropic-organization-id",
-        b"anthropic-workspace-id",
-    }
-    | {
-        f"anthropic-ratelimit-{kind}-{fact}".encode()
-        for kind in ("requests", "tokens", "input-tokens", "output-tokens")
-        for fact in ("limit", "remaining", "reset")
-    }
-    | {
-        f"anthropic-priority-{way}-tokens-{fact}".encode()
-        for way in ("input", "output")
-        for fact in ("limit", "remaining", "reset")
-    }
-)
+request_headers = REQUEST_HEADERS
+reply_headers = REPLY_HEADERS
+more = (count_tokens,)
 
 _encode = msgspec.json.Encoder().encode
 

@@ -278,6 +278,8 @@ class Crossing:
         return True
 
     def _check_call(self, call: ToolCall, place: str) -> None:
+        if call.signature:
+            self.lose(f"{place}.thought_signature", "the proof of another vendor's model")
         if call.custom:
             raise Unsupported("the Messages API has no free-form tools; use a function", param=place)
         if call.arguments.strip() and arguments_of(call.arguments) is None:

@@ -12,6 +12,35 @@ from headgate.core.usage import Usage
 
 DIALECT = "anthropic_messages"
 
+REQUEST_HEADERS = frozenset(
+    {
+        b"anthropic-version",
+        b"anthropic-beta",
+        b"anthropic-dangerous-direct-browser-access",
+        b"anthropic-user-profile-id",
+        b"anthropic-workspace-id",
+    }
+)
+REPLY_HEADERS = frozenset(
+    {
+        b"request-id",
+        b"retry-after",
+        b"x-should-retry",
+        b"anthropic-organization-id",
+        b"anthropic-workspace-id",
+    }
+    | {
+        f"anthropic-ratelimit-{kind}-{fact}".encode()
+        for kind in ("requests", "tokens", "input-tokens", "output-tokens")
+        for fact in ("limit", "remaining", "reset")
+    }
+    | {
+        f"anthropic-priority-{way}-tokens-{fact}".encode()
+        for way in ("input", "output")
+        for fact in ("limit", "remaining", "reset")
+    }
+)
+
 REASONS: dict[str, StopReason] = {
     "end_turn": "stop",
     "stop_sequence": "stop_sequence",
@@ -100,7 +129,7 @@ def write_usage(usage: Usage | None) -> dict[str, Any]:
     if "output_tokens" in reported and "input_tokens_details" not in reported and read_usage(reported) == usage:
         return {"input_tokens": 0, **reported}
     found: dict[str, Any] = {
-        "input_tokens": usage.input + usage.input_audio + usage.input_image,
+        "input_tokens": usage.input + usage.input_audio + usage.input_image + usage.input_video,
         "cache_creation_input_tokens": usage.cache_write + usage.cache_write_1h,
         "cache_read_input_tokens": usage.cache_read,
         "output_tokens": usage.completion,

@@ -5,7 +5,8 @@
 - `message_start` carries the usage known by then (nothing of an OpenAI upstream), `message_delta` all of it.
 - Arguments that are not a JSON object: streamed as they came, whole as {"invalid_json": the text}; named as lost.
 - Thinking without a signature gets one that this gateway knows again, another vendor's is wrapped (`signatures`); a
-  refusal is text with `stop_reason` refusal; a tool call that ended in "stop" is `tool_use`; other choices than the
+  call's own stands in a block of thinking before it.
+- A refusal is text with `stop_reason` refusal; a tool call that ended in "stop" is `tool_use`; other choices than the
   first are lost.
 - The reply's id is `msg_` and the vendor's own; ids of tool calls stay where they fit the API's pattern.
 """
@@ -204,6 +205,8 @@ class StreamWriter(_Writer):
         out.append(_frame("message_start", {"type": "message_start", "message": message}))
 
     def _piece(self, event: Event, out: list[bytes]) -> None:
+        if isinstance(event, ToolCall) and event.signature:
+            self._call_proof(event, out)
         block = event.block
         kind = _kind_of(event)
         if kind == "event":
@@ -218,6 +221,12 @@ class StreamWriter(_Writer):
             self._delta(event, out)
             if self._waiting and self._may_close():
                 self._drain(out)
+
+    def _call_proof(self, call: ToolCall, out: list[bytes]) -> None:
+        """The proof of a call as that of the thinking before it, for a call has no field for one here."""
+        thought = self._kind == "thinking" and not self._signed and self._open is not None
+        block = self._open if thought and self._open is not None else call.block
+        self._piece(Thinking(signature=call.signature, signer=call.signer, block=block), out)
 
     def _begin_block(self, event: Event, kind: str, out: list[bytes]) -> None:
         if isinstance(event, ToolInput):  # after its call was closed: only white space can be left
@@ -402,6 +411,8 @@ class WholeWriter(_Writer):
     def _piece(self, event: Event, key: tuple[int, str]) -> None:
         match event:
             case ToolCall():
+                if event.signature:
+                    self._call_proof(event)
                 self._blocks[key] = self._call(event)
                 self._inputs[key] = []
                 if event.custom:
@@ -424,6 +435,13 @@ class WholeWriter(_Writer):
                 self._blocks[key] = value
             case Native(name=name):
                 self.lose(name, "an event of a stream, which a whole reply has no place for")
+
+    def _call_proof(self, call: ToolCall) -> None:
+        """The proof of a call as that of the thinking before it, for a call has no field for one here."""
+        last = next(reversed(self._blocks), (0, ""))
+        thought = last[1] == "thinking" and not self._blocks[last]["signature"]
+        block = last[0] if thought else call.block
+        self._piece(Thinking(signature=call.signature, signer=call.signer, block=block), (block, "thinking"))
 
     def _finished(self, key: tuple[int, str]) -> dict[str, Any]:
         block = self._blocks[key]

@@ -54,8 +54,8 @@ def content_type(stream: bool, fields: Mapping[str, Any]) -> bytes:
 
 
 def foreign(body: bytes) -> bool:
-    """Never: what a reply of another dialect is said as here can be sent back as it is."""
-    return False
+    """Whether there is a proof of Google's in it, which hosts other than Google may refuse."""
+    return body.find(b'"thought_signature"') >= 0  # `in` takes twice as long
 
 
 def wanted(fields: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -50,6 +50,7 @@ from headgate.core.chat import (
 )
 from headgate.core.errors import Unsupported
 from headgate.dialects.openai_chat.requests import (
+    GOOGLE,
     NAME,
     Breakpoint,
     FunctionCall,
@@ -58,8 +59,10 @@ from headgate.dialects.openai_chat.requests import (
     MessageRefusal,
     OwnRequest,
     PlainImage,
+    Proof,
     Reasoned,
     ThinkChunk,
+    google_proof,
 )
 
 LOW, MEDIUM = 4096, 16_384
@@ -69,6 +72,7 @@ LONGEST_USER = 64
 MEANINGFUL = frozenset({"mcp_servers", "container"})
 """Fields of other dialects without which a request would mean something else."""
 _SAME = ("temperature", "top_p", "frequency_penalty", "presence_penalty", "seed", "n", "logprobs", "top_logprobs")
+FOREIGN_PROOF = "the proof of another vendor's model"
 NO_MARKS = "not needed: OpenAI caches long prompts by itself"
 _HOLDERS = frozenset({"metadata", "options", "output_config", "output_format", "source", "thinking"})
 """Objects that are carried but for the fields named as native."""
@@ -81,7 +85,7 @@ def write_request(request: ChatRequest, lost: list[Loss]) -> bytes:
     """The request as a body of Chat Completions. Raises Unsupported."""
     own = request.dialect == NAME
     said: list[Loss] = []
-    write = _Own(request) if own else _Crossing(request, said)
+    write = _Own(request, said) if own else _Crossing(request, said)
     fields: dict[str, Any] = {"model": request.model, "messages": write.messages()}
     for name in _SAME:
         value = getattr(request, name)
@@ -152,6 +156,20 @@ def _call(call: ToolCall, native: Native) -> dict[str, Any]:
     return {**native, "id": call.id, "type": kind, kind: inner}
 
 
+def _beside_native(parts: list[Part]) -> list[Part]:
+    """Without what stands among the message's native fields too."""
+    return [part for part in parts if not isinstance(part, Proof)]
+
+
+def is_googles(model: str) -> bool:
+    """Whether Google serves this model, and so takes its own proofs back."""
+    return "gemini" in model.lower()
+
+
+def _extra(proof: str) -> dict[str, Any]:
+    return {"google": {"thought_signature": proof}}
+
+
 def _url(source: Source) -> str:
     if isinstance(source, Bytes):
         return f"data:{source.media_type or ''};base64,{source.base64}"
@@ -171,18 +189,34 @@ def _image(image: Image) -> dict[str, Any]:
 class _Own:
     """Parts and messages that came in this dialect, as they came."""
 
-    def __init__(self, request: ChatRequest) -> None:
+    def __init__(self, request: ChatRequest, lost: list[Loss]) -> None:
         self._request = request
+        self._lost = lost
+        self._google = is_googles(request.model)
 
     def messages(self) -> list[dict[str, Any]]:
-        return [self._message(message) for message in self._request.messages]
+        entries = [self._message(message) for message in self._request.messages]
+        if not self._google:
+            for place, entry in enumerate(entries):
+                self._without_proofs(entry, f"messages[{place}]")
+        return entries
+
+    def _without_proofs(self, entry: dict[str, Any], path: str) -> None:
+        """Google's proofs taken out: they are nobody else's, and OpenAI refuses what it does not know."""
+        for number, call in enumerate(entry.get("tool_calls", ())):
+            if google_proof(call.get("extra_content")) is not None:
+                del call["extra_content"]
+                self._lost.append(Loss(f"{path}.tool_calls[{number}].extra_content", FOREIGN_PROOF))
+        if google_proof(entry.get("extra_content")) is not None:
+            del entry["extra_content"]
+            self._lost.append(Loss(f"{path}.extra_content", FOREIGN_PROOF))
 
     def _message(self, message: Message) -> dict[str, Any]:
         entry: dict[str, Any] = {"role": message.role}
         if message.name is not None:
             entry["name"] = message.name
         parts: list[Part] = []
-        for part in message.parts:
+        for part in _beside_native(message.parts):
             match part:
                 case FunctionResult():
                     entry["role"] = "function"
@@ -309,6 +343,7 @@ class _Crossing:
     def __init__(self, request: ChatRequest, lost: list[Loss]) -> None:
         self._request = request
         self._lost = lost
+        self._google = is_googles(request.model)
 
     def _lose(self, path: str, why: str = "Chat Completions has no such field") -> None:
         self._lost.append(Loss(path, why))
@@ -349,22 +384,20 @@ class _Crossing:
         if message.name is not None:
             entry["name"] = message.name
         texts: list[Part] = []
+        proof: str | None = None
         for place, part in enumerate(message.parts):
             where = f"{path}.content[{place}]"
             match part:
                 case Text():
                     texts.append(part)
                     self._lose_marks(part, where)
-                case Thinking(signature=None | "", redacted=None):  # of a host of this dialect: DeepSeek wants it back
-                    if part.text:
-                        entry["reasoning_content"] = entry.get("reasoning_content", "") + part.text
-                    self._lose_marks(part, where)
                 case Thinking():
-                    self._lose(where, "Chat Completions does not take reasoning back")
+                    proof = self._thought(part, entry, where) or proof
                 case Refusal():
                     entry["refusal"] = entry.get("refusal", "") + part.text
                 case ToolCall():
-                    entry.setdefault("tool_calls", []).append(_call(part, {}))
+                    entry.setdefault("tool_calls", []).append(self._call(part, where, proof))
+                    proof = None
                     self._lose_marks(part, where)
                 case NativePart():
                     self._lose(where, f"only {part.dialect} knows it")
@@ -373,11 +406,34 @@ class _Crossing:
                         f"Chat Completions has only text in the assistant's messages, not {type(part).__name__}",
                         param=where,
                     )
+        if proof is not None:
+            entry["extra_content"] = _extra(proof)
         if texts:
             entry["content"] = self._texts(texts)
         elif not entry.keys() & {"tool_calls", "refusal"}:
             entry["content"] = ""  # null needs one of these beside it
         return entry
+
+    def _thought(self, part: Thinking, entry: dict[str, Any], where: str) -> str | None:
+        """Thinking nobody signed came from a host of this dialect: DeepSeek wants it back. Of Google's, the proof."""
+        if not part.signature and part.redacted is None:
+            if part.text:
+                entry["reasoning_content"] = entry.get("reasoning_content", "") + part.text
+            self._lose_marks(part, where)
+            return None
+        if part.signer == GOOGLE and self._google:
+            return part.signature
+        self._lose(where, "Chat Completions does not take reasoning back")
+        return None
+
+    def _call(self, call: ToolCall, where: str, before: str | None) -> dict[str, Any]:
+        """A call with its proof, where the model takes it; `before` is that of the thinking before it."""
+        proof = call.signature if call.signature and call.signer == GOOGLE else before
+        if proof and self._google:
+            return _call(call, {"extra_content": _extra(proof)})
+        if call.signature:
+            self._lose(f"{where}.thought_signature", FOREIGN_PROOF)
+        return _call(call, {})
 
     def _turn(self, message: Message, path: str) -> list[dict[str, Any]]:
         """A system, user or tool message: the tool results first, then the rest as one message."""

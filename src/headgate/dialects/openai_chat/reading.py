@@ -28,7 +28,7 @@ from headgate.core.events import (
     Used,
 )
 from headgate.dialects.framing import LIMIT, EventStream, is_event_stream, may_be_error
-from headgate.dialects.openai_chat.requests import NAME, thought
+from headgate.dialects.openai_chat.requests import GOOGLE, NAME, google_proof, thought
 from headgate.dialects.openai_errors import inside
 from headgate.dialects.openai_usage import number, read_usage
 
@@ -44,6 +44,7 @@ class _Call(msgspec.Struct, gc=False):
     id: str | None = None
     function: _Function | None = None
     custom: _Function | None = None
+    extra_content: Any = None
 
 
 class Delta(msgspec.Struct, gc=False):
@@ -60,6 +61,7 @@ class Delta(msgspec.Struct, gc=False):
     images: Any = None
     reasoning_details: Any = None
     executed_tools: Any = None
+    extra_content: Any = None
 
 
 class _Choice(msgspec.Struct, gc=False):
@@ -286,6 +288,8 @@ class Reader:
             if delta.refusal or scores:
                 block = state.piece("refusal")
                 events.append(Refusal(text=delta.refusal or "", logprobs=scores, choice=index, block=block))
+        if delta.extra_content and (proof := google_proof(delta.extra_content)):
+            events.append(Thinking(signature=proof, signer=GOOGLE, choice=index, block=state.piece("proof")))
         if delta.tool_calls or delta.function_call is not None:
             for call in delta.tool_calls or (_Call(index=-1, function=delta.function_call),):
                 self._call(index, state, call, events)
@@ -336,15 +340,18 @@ class Reader:
             if not open.name:
                 open.held += text
                 return
-            self._begin(index, open, events)
+            self._begin(index, open, events, google_proof(call.extra_content))
             text = open.held + text
         if text:
             events.append(ToolInput(json=text, choice=index, block=open.block))
 
     @staticmethod
-    def _begin(index: int, open: _OpenCall, events: list[Event]) -> None:
+    def _begin(index: int, open: _OpenCall, events: list[Event], proof: str | None = None) -> None:
         open.begun = True
-        events.append(ToolCall(id=open.id, name=open.name, custom=open.custom, choice=index, block=open.block))
+        call = ToolCall(id=open.id, name=open.name, custom=open.custom, choice=index, block=open.block)
+        if proof is not None:
+            call = msgspec.structs.replace(call, signature=proof, signer=GOOGLE)
+        events.append(call)
 
     def _which(self, state: _Open, call: _Call, function: _Function, index: int) -> _OpenCall:
         """The call a delta belongs to. Some hosts give no index, or one index to all calls, or no id."""

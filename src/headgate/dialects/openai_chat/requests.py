@@ -39,6 +39,8 @@ from headgate.core.errors import InvalidRequest
 from headgate.dialects.fields import array, object_, optional, others, string, wrong
 
 NAME = "openai_chat"
+GOOGLE = "gemini_generate"
+"""The dialect in which Google's proofs are given; its OpenAI face says them as `extra_content`."""
 
 
 class OwnRequest(ChatRequest, kw_only=True):
@@ -78,6 +80,10 @@ class LinkedDocument(Document):
     """A document by its address (Mistral's `document_url`); `value` is the whole part."""
 
     value: dict[str, Any] = {}
+
+
+class Proof(Thinking):
+    """An assistant message's `extra_content` of Google's: the proof of its text."""
 
 
 class MessageRefusal(Refusal):
@@ -346,6 +352,9 @@ def _assistant(entry: dict[str, Any], content: list[Part], path: str, native: Na
     refusal = optional(entry, "refusal", str, path + ".")
     if refusal is not None:
         parts.append(MessageRefusal(text=refusal))
+    proof = google_proof(entry.get("extra_content"))
+    if proof is not None:
+        parts.append(Proof(signature=proof, signer=GOOGLE))
     calls = entry.get("tool_calls")
     if calls is not None:
         parts += [
@@ -361,6 +370,13 @@ def _assistant(entry: dict[str, Any], content: list[Part], path: str, native: Na
     return parts
 
 
+def google_proof(extra: Any) -> str | None:
+    """The `thought_signature` in an `extra_content`: https://ai.google.dev/gemini-api/docs/thought-signatures."""
+    found = extra.get("google") if isinstance(extra, dict) else None
+    proof = found.get("thought_signature") if isinstance(found, dict) else None
+    return proof if isinstance(proof, str) and proof else None
+
+
 def _call(entry: dict[str, Any], path: str) -> ToolCall:
     kind = entry.get("type", "function")
     if kind not in ("function", "custom"):
@@ -371,6 +387,7 @@ def _call(entry: dict[str, Any], path: str) -> ToolCall:
     rest = others(inner, frozenset({"name", text}))
     if rest:
         native[kind] = rest
+    proof = google_proof(entry.get("extra_content"))
     arguments = inner.get(text)
     if type(arguments) is not str:
         raise wrong(f"{path}.{kind}.{text}", "a string" if text == "input" else "a string of JSON", arguments)
@@ -379,6 +396,8 @@ def _call(entry: dict[str, Any], path: str) -> ToolCall:
         name=string(inner.get("name"), f"{path}.{kind}.name"),
         arguments=arguments,
         custom=kind == "custom",
+        signature=proof,
+        signer=GOOGLE if proof else "",
         native=native,
     )
 

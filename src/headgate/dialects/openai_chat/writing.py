@@ -31,7 +31,7 @@ from headgate.core.events import (
 )
 from headgate.core.usage import Usage
 from headgate.dialects.openai_chat.reading import TOP_NATIVES
-from headgate.dialects.openai_chat.requests import NAME
+from headgate.dialects.openai_chat.requests import GOOGLE, NAME
 from headgate.dialects.openai_errors import write_error
 from headgate.dialects.openai_usage import write_usage
 
@@ -91,16 +91,23 @@ class _Written:
         self.finish: str | None = None
 
 
+def _extra(proof: str) -> dict[str, Any]:
+    """Google's proof as its own OpenAI face gives it."""
+    return {"google": {"thought_signature": proof}}
+
+
 class _WrittenCall:
     """A tool call as it was said; `place` is its index among the calls of its choice."""
 
-    __slots__ = ("begun", "custom", "id", "input", "name", "place")
+    __slots__ = ("begun", "custom", "id", "input", "more", "name", "place")
 
     def __init__(self, call: ToolCall, place: int) -> None:
         self.id = call.id
         self.name = call.name
         self.custom = call.custom
         self.place = place
+        proof = call.signature if call.signer == GOOGLE else None
+        self.more = {"extra_content": _extra(proof)} if proof else {}
         self.begun = False
         self.input: list[str] = []
 
@@ -153,7 +160,7 @@ class Writer:
         if event.dialect == NAME:
             state.cited.append((value, -1))
             return
-        url = value.get("url") or value.get("source")
+        url = value.get("url") or value.get("source") or value.get("uri")
         if not isinstance(url, str) or not url.startswith(("http://", "https://")):
             self._lose("citations", "only citations of web pages have a form in Chat Completions")
             return
@@ -191,7 +198,7 @@ class Writer:
         return _FINISH[event.reason]
 
     def _thinking(self, event: Thinking) -> None:
-        if event.signature is not None:
+        if event.signature is not None and event.signer != GOOGLE:
             self._lose("thinking.signature", "Chat Completions has no field for it")
         if event.redacted is not None:
             self._lose("redacted_thinking", "Chat Completions has no field for it")
@@ -253,9 +260,7 @@ class StreamWriter(Writer):
             case Start():
                 self._begin(event)
             case Thinking():
-                self._thinking(event)
-                if event.text:
-                    self._delta(event.choice, b'{"reasoning_content":' + _encode(event.text) + b"}", out)
+                self._say_thinking(event, out)
             case Refusal():
                 tail = self._scored("refusal", event.logprobs) if event.logprobs else self._tail
                 self._delta(event.choice, b'{"refusal":' + _encode(event.text) + b"}", out, tail)
@@ -315,7 +320,7 @@ class StreamWriter(Writer):
             delta: dict[str, Any] = {"function_call": {"name": call.name, "arguments": ""}}
         else:
             kind, text = ("custom", "input") if call.custom else ("function", "arguments")
-            entry = {"index": call.place, "id": call.id, "type": kind, kind: {"name": call.name, text: ""}}
+            entry = {"index": call.place, "id": call.id, "type": kind, kind: {"name": call.name, text: ""}, **call.more}
             delta = {"tool_calls": [entry]}
         out.append(head + _encode(delta) + self._tail)
 
@@ -333,6 +338,13 @@ class StreamWriter(Writer):
         else:
             delta = b'{"tool_calls":[{"index":%d,"function":{"arguments":%%b}}]}' % call.place
         self._delta(event.choice, delta % _encode(event.json), out)
+
+    def _say_thinking(self, event: Thinking, out: list[bytes]) -> None:
+        self._thinking(event)
+        if event.text:
+            self._delta(event.choice, b'{"reasoning_content":' + _encode(event.text) + b"}", out)
+        if event.signature and event.signer == GOOGLE:
+            self._delta(event.choice, b'{"extra_content":' + _encode(_extra(event.signature)) + b"}", out)
 
     def _say_native(self, event: Native, out: list[bytes]) -> None:
         if event.dialect != NAME:
@@ -414,6 +426,8 @@ class WholeWriter(Writer):
             case Thinking():
                 self._thinking(event)
                 state.thinking.append(event.text)
+                if event.signature and event.signer == GOOGLE:
+                    state.native["extra_content"] = _extra(event.signature)
             case Refusal():
                 state.refusal.append(event.text)
                 state.scores_refusal += event.logprobs or ()
@@ -467,5 +481,6 @@ class WholeWriter(Writer):
 def _whole_call(call: _WrittenCall) -> dict[str, Any]:
     text = "".join(call.input)
     if call.custom:
-        return {"id": call.id, "type": "custom", "custom": {"name": call.name, "input": text}}
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": text or "{}"}}
+        return {"id": call.id, "type": "custom", "custom": {"name": call.name, "input": text}, **call.more}
+    function = {"name": call.name, "arguments": text or "{}"}
+    return {"id": call.id, "type": "function", "function": function, **call.more}
