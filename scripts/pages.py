@@ -82,7 +82,7 @@ def dialects_page() -> str:
         lines += [
             f"\n## `{dialect.name}`\n\n{_sentence(dialect)}\n\n",
             f"- What is asked for: {dialect.operation.replace('_', ' ')}.\n",
-            f"- Clients reach it at {_named(dialect.paths)}.\n",
+            f"- Clients reach it at {_named(dialect.paths) or 'no path of its own'}.\n",
             f"- Added to a provider's `base_url`: `{dialect.upstream_path}`.\n",
             f"- Headers of the client that go on to the provider: {_headers(dialect.request_headers)}.\n",
             f"- Headers of the provider that go on to the client: {_headers(dialect.reply_headers)}.\n",

@@ -41,6 +41,7 @@ FREE_STANDING = {
         "multipart",
         "openai_errors",
         "openai_usage",
+        "ranking",
         "signatures",
         "vectors",
         "whole",

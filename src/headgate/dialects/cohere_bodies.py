@@ -119,7 +119,7 @@ def own_body(request: EmbeddingsRequest) -> dict[str, Any]:
     words = {purpose: word for word, purpose in PURPOSES.items()}
     cut = request.truncate.upper() if request.truncate else None
     return {
-        **vectors.set_fields(
+        **whole.set_fields(
             inputs_of(request, request.called("inputs")),
             input_type=words[request.purpose] if request.purpose else None,
             embedding_types=request.encodings or None,
@@ -147,7 +147,7 @@ def body(request: EmbeddingsRequest, lost: list[Loss]) -> dict[str, Any]:
     if word is None:
         word = NEAREST[purpose or ""]
         lost.append(Loss(request.called("purpose"), f"{API} has no such word; said as {word}"))
-    fields = vectors.set_fields(
+    fields = whole.set_fields(
         inputs_of(request, field),
         input_type=IMAGE if field == "images" and purpose is None else word,
         embedding_types=list(dict.fromkeys(encodings)) or ["float"],

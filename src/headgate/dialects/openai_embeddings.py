@@ -185,7 +185,7 @@ def write_request(request: EmbeddingsRequest, lost: list[Loss]) -> bytes:
     own = request.dialect == name
     encodings = request.encodings if own else vectors.only(request, ("float", "base64"), API)
     inputs = [_said(request, index, own) for index in range(len(request.inputs))]
-    fields = vectors.set_fields(
+    fields = whole.set_fields(
         {"model": request.model, "input": inputs[0] if request.single else inputs},
         dimensions=request.dimensions,
         encoding_format=encodings[0] if encodings else None,

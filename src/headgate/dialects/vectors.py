@@ -8,7 +8,6 @@ import sys
 from array import array
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from headgate.core import chat
 from headgate.core.chat import Bytes, Link, Loss, Source
@@ -138,12 +137,6 @@ def leave_native(request: EmbeddingsRequest, lost: list[Loss], keep: Iterable[st
     """Name what only the client's own dialect knows."""
     kept = frozenset(keep)
     lost += (Loss(key, "only the client's own API knows it") for key in request.native if key not in kept)
-
-
-def set_fields(fields: dict[str, Any], **values: Any) -> dict[str, Any]:
-    """`fields` with those of `values` that are there."""
-    fields.update((key, value) for key, value in values.items() if value is not None)
-    return fields
 
 
 def source(url: str) -> Source:

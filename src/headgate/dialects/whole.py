@@ -181,6 +181,12 @@ def nonsense(body: bytes, what: str, why: str) -> ProviderNonsense:
     return ProviderNonsense(f"The provider's reply is not {what} ({why}); it begins with {start!r}.")
 
 
+def set_fields(fields: dict[str, Any], **values: Any) -> dict[str, Any]:
+    """`fields` with those of `values` that are there."""
+    fields.update((key, value) for key, value in values.items() if value is not None)
+    return fields
+
+
 def first_byte(raw: msgspec.Raw) -> bytes:
     """Tells what kind of value stands there; b"" for none."""
     return bytes(memoryview(raw)[:1])

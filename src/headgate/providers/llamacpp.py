@@ -3,11 +3,17 @@
 from typing import ClassVar
 
 from headgate.core.dialect import Dialect
-from headgate.dialects import anthropic_messages, openai_chat, openai_embeddings, openai_responses
+from headgate.dialects import anthropic_messages, jina_rerank, openai_chat, openai_embeddings, openai_responses
 from headgate.providers.provider import Provider
 
 
 class LlamaCpp(Provider):
     base_url = "http://127.0.0.1:8080/v1"
     # the page above describes both
-    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_responses, anthropic_messages, openai_embeddings)
+    dialects: ClassVar[tuple[Dialect, ...]] = (
+        openai_chat,
+        openai_responses,
+        anthropic_messages,
+        openai_embeddings,
+        jina_rerank,
+    )

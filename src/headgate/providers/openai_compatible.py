@@ -5,7 +5,7 @@ from typing import ClassVar
 import pydantic
 
 from headgate.core.dialect import Dialect
-from headgate.dialects import openai_chat, openai_embeddings
+from headgate.dialects import jina_rerank, openai_chat, openai_embeddings, openai_images, openai_moderations
 from headgate.providers.provider import Provider, ProviderSettings
 
 
@@ -17,4 +17,10 @@ class OpenAICompatibleSettings(ProviderSettings):
 
 class OpenAICompatible(Provider):
     Settings = OpenAICompatibleSettings
-    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_embeddings)
+    dialects: ClassVar[tuple[Dialect, ...]] = (
+        openai_chat,
+        openai_embeddings,
+        openai_images,
+        openai_moderations,
+        jina_rerank,
+    )

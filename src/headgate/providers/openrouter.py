@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from headgate.core.dialect import Dialect
-from headgate.dialects import anthropic_messages, openai_chat, openai_embeddings, openai_responses
+from headgate.dialects import anthropic_messages, jina_rerank, openai_chat, openai_embeddings, openai_responses
 from headgate.providers.provider import Provider
 
 
@@ -12,4 +12,10 @@ class OpenRouter(Provider):
     env_key: ClassVar[str | None] = "OPENROUTER_API_KEY"
     sample_model: ClassVar[str | None] = "openrouter/auto"
     # its Messages API: https://openrouter.ai/docs/guides/coding-agents/claude-code-integration
-    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_responses, anthropic_messages, openai_embeddings)
+    dialects: ClassVar[tuple[Dialect, ...]] = (
+        openai_chat,
+        openai_responses,
+        anthropic_messages,
+        openai_embeddings,
+        jina_rerank,
+    )

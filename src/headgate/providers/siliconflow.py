@@ -6,7 +6,7 @@ In China https://api.siliconflow.cn/v1.
 from typing import ClassVar
 
 from headgate.core.dialect import Dialect
-from headgate.dialects import openai_chat, openai_embeddings
+from headgate.dialects import jina_rerank, openai_chat, openai_embeddings
 from headgate.providers.provider import Provider
 
 
@@ -14,6 +14,6 @@ class SiliconFlow(Provider):
     base_url = "https://api.siliconflow.com/v1"
     env_key: ClassVar[str | None] = "SILICONFLOW_API_KEY"
     sample_model: ClassVar[str | None] = "openai/gpt-oss-120b"
-    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_embeddings)
+    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_embeddings, jina_rerank)
     # the page above
     renames = {"max_completion_tokens": "max_tokens"}

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from headgate.core.dialect import Dialect
-from headgate.dialects import openai_chat, openai_embeddings
+from headgate.dialects import jina_rerank, openai_chat, openai_embeddings, openai_images
 from headgate.providers.provider import Provider
 
 
@@ -12,7 +12,7 @@ class Together(Provider):
     env_key: ClassVar[str | None] = "TOGETHER_API_KEY"
     sample_model: ClassVar[str | None] = "meta-llama/Llama-3.3-70B-Instruct-Turbo"
     # https://docs.together.ai/reference/embeddings-2
-    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_embeddings)
+    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_embeddings, openai_images, jina_rerank)
     # https://docs.together.ai/reference/chat-completions-1
     renames = {"max_completion_tokens": "max_tokens"}
     roles = {"developer": "system"}

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from headgate.core.dialect import Dialect
-from headgate.dialects import openai_chat, openai_embeddings, openai_responses
+from headgate.dialects import openai_chat, openai_embeddings, openai_images, openai_responses
 from headgate.providers.provider import Provider
 
 
@@ -12,4 +12,4 @@ class Volcengine(Provider):
     env_key: ClassVar[str | None] = "ARK_API_KEY"
     sample_model: ClassVar[str | None] = "doubao-seed-1-6-250615"
     # https://www.volcengine.com/docs/82379/1569618
-    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_responses, openai_embeddings)
+    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_responses, openai_embeddings, openai_images)

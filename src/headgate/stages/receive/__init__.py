@@ -51,7 +51,7 @@ class Receive:
             dialect = cast(UrlDialect, exchange.dialect)
             fields.update(dialect.read_url(place.template, place.model, place.asked()))
         exchange.fields = fields
-        model = fields.get("model")
+        model = fields.get("model") or getattr(exchange.dialect, "model_default", None)
         if not isinstance(model, str) or not model:
             raise InvalidRequest("`model` is missing; name one of those that GET /v1/models lists", param="model")
         if len(model) > LONGEST_MODEL:

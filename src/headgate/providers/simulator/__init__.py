@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 import msgspec
@@ -23,8 +23,11 @@ from headgate.core.errors import InvalidRequest, ProviderCut, ProviderRefused, U
 from headgate.core.exchange import Exchange
 from headgate.core.ports import Upstream
 from headgate.core.reply import Reply
+from headgate.core.request import Operation
 from headgate.core.usage import Usage
 from headgate.providers.provider import Provider, ProviderSettings
+from headgate.providers.simulator import operations
+from headgate.providers.simulator.operations import OPERATIONS
 
 _DIRECTIVE = re.compile(r'\[sim((?:\s+\w+=(?:"[^"]*"|[^\s"\]]+))+)\s*\]')
 _OPTION = re.compile(r'(\w+)=(?:"([^"]*)"|([^\s"\]]+))')
@@ -59,15 +62,17 @@ class Simulator(Provider):
     settings: SimulatorSettings
 
     def dialect_for(self, client: Dialect, model: str) -> Dialect:
-        if client.operation != "chat":
-            raise Unsupported(f"{self.name} simulates chat only", param="model")
+        if client.operation != "chat" and client.operation not in OPERATIONS:
+            there = ", ".join(sorted(["chat", *OPERATIONS]))
+            raise Unsupported(f"{self.name} does not simulate {client.operation}; there are {there}", param="model")
         return client
 
     async def send(self, exchange: Exchange, upstream: Upstream) -> Reply:
         request = exchange.request
-        if request.n is not None and not 1 <= request.n <= MOST_ANSWERS:
+        chats = exchange.dialect.operation == "chat"
+        if chats and request.n is not None and not 1 <= request.n <= MOST_ANSWERS:
             raise InvalidRequest(f"`n` must be from 1 to {MOST_ANSWERS}", param="n")
-        asked = _asked(request)
+        asked = _asked(request) if chats else operations.asked(request)
         behaviour = self._behaviour(asked)
         if behaviour.delay:
             await asyncio.sleep(behaviour.delay)
@@ -78,7 +83,11 @@ class Simulator(Provider):
                 retry_after=behaviour.retry_after,
             )
         model = exchange.target.model if exchange.target else request.model
-        said = Answer(request, behaviour, _DIRECTIVE.sub("", asked).strip(), model)
+        said: Iterable[events.Event]
+        if chats:
+            said = Answer(request, behaviour, _DIRECTIVE.sub("", asked).strip(), model)
+        else:
+            said = _result(exchange.dialect.operation, request, model)
         writer = exchange.dialect.writer(exchange.streamed, exchange.fields, [])
         headers = ((b"x-headgate-simulated", b"true"),)
         if not exchange.streamed:
@@ -197,7 +206,18 @@ class Answer:
         return tokens
 
 
-def _frames(said: Answer, writer: Any) -> Iterator[bytes]:
+def _result(operation: Operation, request: Any, model: str) -> Iterator[events.Event]:
+    """The events of the answer to anything but a chat."""
+    value, usage = OPERATIONS[operation](request)
+    seed = f"{operation}\0{model}\0{operations.asked(request)}".encode("utf-8", "surrogatepass")
+    id = f"sim-{hashlib.sha256(seed).hexdigest()[:24]}"
+    yield events.Start(id=id, model=f"simulated-{model}", created=int(time.time()))
+    yield events.Result(value=value)
+    yield events.Used(usage=usage)
+    yield events.Stop(reason="stop")
+
+
+def _frames(said: Iterable[events.Event], writer: Any) -> Iterator[bytes]:
     for event in said:
         data = writer.feed([event])
         if data:
