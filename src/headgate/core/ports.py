@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from headgate.core.body import Body
 from headgate.core.record import Record
@@ -62,6 +62,20 @@ class Upstream(Protocol):
         A `Body` is read as fast as the provider takes it, and what it raises is raised here. Raises
         ProviderUnreachable, ProviderTimeout, ProviderCut or ProviderNonsense. Cancelling closes the connection.
         """
+
+
+class Fetched(NamedTuple):
+    """What was at a URL, and its content type as the host gives it."""
+
+    data: bytes
+    media_type: str
+
+
+class Fetch(Protocol):
+    """Gets what clients name by URL."""
+
+    async def fetch(self, url: str) -> Fetched:
+        """Raises InvalidRequest where it may not, or cannot, be fetched."""
 
 
 class Journal(Protocol):

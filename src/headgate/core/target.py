@@ -122,6 +122,10 @@ class Provider(Protocol):
         """A model of this provider, by the name clients know it by; `shape` is the target's own."""
 
     @property
+    def inline_links(self) -> bool:
+        """The host cannot fetch what a URL names: the gateway does, where it may."""
+
+    @property
     def asks_for_usage(self) -> bool:
         """Streams are asked for token counts where the client did not ask."""
 

@@ -86,6 +86,11 @@ class ProviderSettings(pydantic.BaseModel, extra="forbid"):
     drop: list[str] = pydantic.Field(
         default_factory=list, description="Fields left out of every request's body (`logit_bias`, `options.seed`)."
     )
+    inline_links: bool = pydantic.Field(
+        False,
+        description="This host cannot fetch what a URL names (a model server without a network): the gateway fetches "
+        "it and sends the data, if `fetch` is on.",
+    )
     streams: Streaming = pydantic.Field(
         "both",
         description="`never` for a host that only answers in one piece, `always` for one that only streams: clients "
@@ -165,6 +170,7 @@ class Provider:
         self.address = settings.base_url or getattr(self, "base_url", "").format_map(own)
         self.timeouts = Timeouts(**settings.timeouts.model_dump())
         self.asks_for_usage = settings.ask_for_usage
+        self.inline_links = settings.inline_links
         self.speaks = _dialects(settings.speaks) if settings.speaks else self.dialects
         self.adjusts = type(self).adjust is not Provider.adjust or bool(self.renames or self.roles)
         self.proves = type(self).prove is not Provider.prove

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import os
 import time
@@ -36,10 +37,13 @@ from headgate.telemetry import logs, workers
 from headgate.telemetry.exposition import Exposition
 from headgate.telemetry.metrics import Metrics, Read
 from headgate.upstream.client import Client
+from headgate.upstream.fetch import Bounds, Fetcher
+from headgate.upstream.proxy import Proxies
+from headgate.upstream.public import Public
 
 log = logging.getLogger("headgate.server")
 
-SECTIONS = ("server", "journal", "upstream", "log")
+SECTIONS = ("server", "journal", "upstream", "fetch", "log")
 """What is made once from these settings stays as it is made, but for the ones of LIVE; all other settings are live."""
 LIVE = frozenset({"server.compression", "server.max_reply_bytes", "server.trusted_proxies", "log.level"})
 
@@ -81,6 +85,7 @@ class Parts:
             ca_file=str(config.upstream.ca_file) if config.upstream.ca_file else None,
             max_connections_per_origin=config.upstream.max_connections,
         )
+        self.fetcher = _fetcher(config)
         self.refresh = Refresh(config, self.upstream)
         self.refreshed = self.refresh.load()
         self.refreshing: asyncio.Task[None] | None = None
@@ -112,7 +117,9 @@ class Parts:
         """Raises ValueError when a part of the configuration cannot be made."""
         digest = admin_key.read(loaded.config.data_dir, os.environ)
         try:
-            gateway = build(loaded.config, Ports(self.journal, self.metrics, self.upstream), digest, refreshed)
+            gateway = build(
+                loaded.config, Ports(self.journal, self.metrics, self.upstream, self.fetcher), digest, refreshed
+            )
         except PluginNotFound as error:
             raise ValueError(str(error)) from error
         for missing in gateway.menu.catalogue.missing:
@@ -248,6 +255,8 @@ class Parts:
         if self.refreshing is not None:
             self.refreshing.cancel()
         await self.upstream.close()
+        if self.fetcher is not None:
+            await self.fetcher.client.close()
         if self.shared is not None:
             self.shared.close()
         self.journal.close()
@@ -264,6 +273,17 @@ def _waiting(started: Config, now: Config) -> list[str]:
         names = (name for name in type(after).model_fields if getattr(before, name) != getattr(after, name))
         found += [dotted for name in names if (dotted := f"{section}.{name}") not in LIVE]
     return found
+
+
+def _fetcher(config: Config) -> Fetcher | None:
+    """Without proxies: what a proxy connects to cannot be checked."""
+    fetch = config.fetch
+    if not fetch.enabled:
+        return None
+    ca_file = str(config.upstream.ca_file) if config.upstream.ca_file else None
+    resolve = Public([ipaddress.ip_network(network, strict=False) for network in fetch.networks])
+    client = Client(ca_file=ca_file, proxies=Proxies({}), resolve=resolve)
+    return Fetcher(client, Bounds(fetch.hosts, fetch.ports, fetch.max_bytes, fetch.timeout, fetch.redirects))
 
 
 def _limits(config: Config) -> Limits:

@@ -14,6 +14,7 @@ from headgate.upstream.connection import Connection, Limits
 from headgate.upstream.deadlines import Deadlines
 from headgate.upstream.pool import Pool, PoolStats, closing
 from headgate.upstream.proxy import Proxies
+from headgate.upstream.public import Resolve
 from headgate.upstream.response import Response
 from headgate.upstream.tls import context
 
@@ -27,7 +28,8 @@ class Client:
 
     `ca_file`: a PEM bundle to trust instead of the system's. `proxies`: from the environment when not given.
     `keep_alive`: seconds an idle connection is kept. `max_header_bytes`, `max_headers`: of a reply, interim replies
-    included. `buffer_bytes`: of one reply that wait unread before the provider is held back.
+    included. `buffer_bytes`: of one reply that wait unread before the provider is held back. `resolve`: finds the
+    addresses of hosts, where not every one may be connected to.
     """
 
     def __init__(
@@ -40,7 +42,9 @@ class Client:
         max_header_bytes: int = 64 * 1024,
         max_headers: int = 256,
         buffer_bytes: int = 64 * 1024,
+        resolve: Resolve | None = None,
     ) -> None:
+        self._resolve = resolve
         self._tls = context(ca_file)
         self._proxies = proxies if proxies is not None else Proxies(os.environ)
         self._most = max_connections_per_origin
@@ -95,7 +99,7 @@ class Client:
             self._loop = asyncio.get_running_loop()
             self._watch = Deadlines(self._loop)
         proxy = self._proxies.proxy_for(origin)
-        pool = Pool(origin, proxy, self._tls, self._watch, self._limits, self._most)
+        pool = Pool(origin, proxy, self._tls, self._watch, self._limits, self._most, self._resolve)
         if self._closed:
             pool.close()
         self._pools[origin] = pool

@@ -14,6 +14,7 @@ from headgate.upstream.proxy import Proxy, place
 if TYPE_CHECKING:
     from headgate.core.target import Origin
     from headgate.upstream.connection import Connection
+    from headgate.upstream.public import Resolve
     from headgate.upstream.tls import SessionContext
 
 TUNNEL_HEAD = 16 * 1024
@@ -81,7 +82,9 @@ class Opening(asyncio.Protocol):
 class Dialer:
     """Opens connections to one origin, through its proxy if it has one."""
 
-    def __init__(self, origin: Origin, proxy: Proxy | None, tls: SessionContext) -> None:
+    def __init__(self, origin: Origin, proxy: Proxy | None, tls: SessionContext, resolve: Resolve | None) -> None:
+        """`resolve` says where to connect, for what may not be connected to by its name alone."""
+        self._resolve = resolve
         self._origin = origin
         self._proxy = proxy
         self._tls = tls
@@ -113,6 +116,9 @@ class Dialer:
         origin, proxy = self._origin, self._proxy
         host, port = (proxy.host, proxy.port) if proxy else (origin.host, origin.port)
         opening = Opening()
+        if self._resolve is not None:
+            steps[0] = "finding the host"
+            host = await self._resolve(host, port)
         steps[0] = f"connecting to the proxy {self._through}" if proxy else "connecting"
         raw, _ = await loop.create_connection(lambda: opening, host, port)
         transport: asyncio.Transport = raw

@@ -15,6 +15,7 @@ from headgate.upstream.proxy import Proxy, place
 if TYPE_CHECKING:
     from headgate.core.target import Origin, Timeouts
     from headgate.upstream.deadlines import Deadlines
+    from headgate.upstream.public import Resolve
     from headgate.upstream.tls import SessionContext
 
 
@@ -37,9 +38,16 @@ class Pool:
     """
 
     def __init__(
-        self, origin: Origin, proxy: Proxy | None, tls: SessionContext, watch: Deadlines, limits: Limits, most: int
+        self,
+        origin: Origin,
+        proxy: Proxy | None,
+        tls: SessionContext,
+        watch: Deadlines,
+        limits: Limits,
+        most: int,
+        resolve: Resolve | None = None,
     ) -> None:
-        self._dialer = Dialer(origin, proxy, tls)
+        self._dialer = Dialer(origin, proxy, tls, resolve)
         self._host = origin.host
         self._where = place(origin.host, origin.port)
         self._tls = tls
