@@ -31,6 +31,7 @@ RANKS = {
 # Folders whose files stand for themselves: any may be deleted without touching another.
 FREE_STANDING = {
     "dialects": {
+        "bedrock_errors",
         "claude",
         "cohere_bodies",
         "cohere_errors",

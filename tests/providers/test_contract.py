@@ -29,6 +29,8 @@ SAMPLES = {
 MODELS = {
     ("snowflake", "anthropic_messages"): "claude-sonnet-5",
     ("azure_foundry", "anthropic_messages"): "claude-sonnet-5",
+    ("bedrock", "anthropic_messages"): "us.anthropic.claude-sonnet-5",
+    ("bedrock", "anthropic_invoke"): "us.anthropic.claude-sonnet-5",
 }
 """A model for which a provider speaks a dialect, where it does not for all of them."""
 DOCS = Path(__file__).parents[2] / "docs" / "reference" / "providers.md"
@@ -103,7 +105,7 @@ def test_it_loads_and_says_what_it_is(name):
     assert issubclass(kind.Settings, ProviderSettings)
     module = plugin.module("providers", name)
     assert module.__doc__
-    assert kind.env_key is None or re.fullmatch("[A-Z0-9_]+_(KEY|APIKEY|TOKEN|PAT|CREDENTIAL)", kind.env_key)
+    assert kind.env_key is None or re.fullmatch("[A-Z0-9_]+_(KEY|APIKEY|TOKEN|PAT|CREDENTIAL)(_BEDROCK)?", kind.env_key)
     assert set(kind.usual) <= set(kind.Settings.model_fields)
     assert set(kind.needed()) <= set(SAMPLES) | {"base_url"}
     assert set(kind.beside) <= {dialect.name for dialect in kind.dialects} | {"opaque"}

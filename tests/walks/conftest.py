@@ -33,6 +33,9 @@ providers:
   cohere: {{api_key: co-upstream-secret, base_url: '{upstream}'}}
   ollama: {{base_url: '{upstream}'}}
   mistral: {{api_key: mistral-upstream-secret, base_url: '{upstream}/v1'}}
+  bedrock: {{api_key: bedrock-upstream-secret, base_url: '{upstream}', region: eu-west-1}}
+  bedrock_signed: {{kind: bedrock, base_url: '{upstream}', region: eu-west-1, access_key_id: AKIDEXAMPLE,
+    secret_access_key: bedrock-signing-secret}}
   simulator: {{}}
 models:
   openai: openai/gpt-4o-mini
@@ -49,6 +52,8 @@ models:
   cohere: cohere/command-a-03-2025
   ollama: ollama/llama3.2
   mistral: mistral/mistral-small-latest
+  bedrock: bedrock/amazon.nova-pro-v1:0
+  bedrock-claude: bedrock_signed/us.anthropic.claude-sonnet-4-5-20250929-v1:0
   gpt-4o-mini: openai/gpt-4o-mini
   claude-sonnet-4-5: anthropic/claude-sonnet-4-5
   sim: simulator/sim

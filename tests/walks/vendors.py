@@ -5,9 +5,11 @@ https://docs.claude.com/en/api/messages, …/messages-streaming, https://docs.co
 https://docs.ollama.com/api/chat
 """
 
+import base64
 import json
 from dataclasses import dataclass
 
+from headgate.dialects.event_stream import write_event
 from upstreams import LAST_CHUNK, as_chunk, chunked_head, json_reply, sse_event, sse_reply
 
 OPENAI_STOPS = {"stop": "stop", "stop_sequence": "stop", "length": "length", "tools": "tool_calls"}
@@ -324,8 +326,88 @@ def ollama_lines(said):
     return [json.dumps(line).encode() + b"\n" for line in [*lines, ollama_line(**ollama_end(said))]]
 
 
-BODIES = {"openai": openai_body, "anthropic": anthropic_body, "cohere": cohere_body, "ollama": ollama_body}
-EVENTS = {"openai": openai_events, "anthropic": anthropic_events, "cohere": cohere_events, "ollama": ollama_lines}
+BEDROCK_STOPS = {"stop": "end_turn", "stop_sequence": "stop_sequence", "length": "max_tokens", "tools": "tool_use"}
+BEDROCK_USAGE = {
+    "inputTokens": 30,
+    "outputTokens": 20,
+    "totalTokens": 120,
+    "cacheReadInputTokens": 60,
+    "cacheWriteInputTokens": 10,
+    "cacheDetails": [{"ttl": "1h", "inputTokens": 6}, {"ttl": "5m", "inputTokens": 4}],
+}
+AMAZON_STREAM = "application/vnd.amazon.eventstream"
+
+
+def bedrock_body(said):
+    """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html"""
+    content = []
+    if said.thinking:
+        thought = {"text": said.thinking, "signature": said.signature}
+        content.append({"reasoningContent": {"reasoningText": thought}})
+    if said.text:
+        content.append({"text": said.text})
+    for id, name, arguments in said.calls:
+        content.append({"toolUse": {"toolUseId": id, "name": name, "input": json.loads(arguments)}})
+    return {
+        "metrics": {"latencyMs": 551},
+        "output": {"message": {"content": content, "role": "assistant"}},
+        "stopReason": BEDROCK_STOPS[said.stop],
+        "usage": BEDROCK_USAGE,
+    }
+
+
+def bedrock_events(said):
+    events, index = [("messageStart", {"role": "assistant"})], 0
+
+    def block(deltas, start=None):
+        nonlocal index
+        if start is not None:
+            events.append(("contentBlockStart", {"contentBlockIndex": index, "start": start}))
+        events.extend(("contentBlockDelta", {"contentBlockIndex": index, "delta": delta}) for delta in deltas)
+        events.append(("contentBlockStop", {"contentBlockIndex": index}))
+        index += 1
+
+    if said.thinking:
+        thoughts = [{"reasoningContent": {"text": piece}} for piece in pieces(said.thinking)]
+        block([*thoughts, {"reasoningContent": {"signature": said.signature}}])
+    if said.text:
+        block([{"text": piece} for piece in pieces(said.text)])
+    for id, name, arguments in said.calls:
+        inputs = [{"toolUse": {"input": piece}} for piece in pieces(arguments)]
+        block(inputs, {"toolUse": {"toolUseId": id, "name": name}})
+    events.append(("messageStop", {"stopReason": BEDROCK_STOPS[said.stop]}))
+    events.append(("metadata", {"usage": BEDROCK_USAGE, "metrics": {"latencyMs": 551}}))
+    return [write_event(name, json.dumps({**data, "p": "abcdef"}).encode()) for name, data in events]
+
+
+def invoked_events(said):
+    """Anthropic's events as InvokeModelWithResponseStream carries them."""
+    chunks = [event.split(b"data: ", 1)[1].strip() for event in anthropic_events(said) if b"data: " in event]
+    return [
+        write_event("chunk", json.dumps({"bytes": base64.b64encode(chunk).decode(), "p": "abc"}).encode())
+        for chunk in chunks
+    ]
+
+
+def amazon_stream(events):
+    """A script for a stream of Amazon's, each message in a write of its own."""
+    return (chunked_head(content_type=AMAZON_STREAM), *map(as_chunk, events), LAST_CHUNK)
+
+
+BODIES = {
+    "openai": openai_body,
+    "anthropic": anthropic_body,
+    "cohere": cohere_body,
+    "ollama": ollama_body,
+    "bedrock": bedrock_body,
+}
+EVENTS = {
+    "openai": openai_events,
+    "anthropic": anthropic_events,
+    "cohere": cohere_events,
+    "ollama": ollama_lines,
+    "bedrock": bedrock_events,
+}
 
 
 def body_of(vendor, said):
@@ -346,6 +428,8 @@ def stream(vendor, said):
     if vendor == "ollama":
         lines = (as_chunk(line) for line in ollama_lines(said))
         return (chunked_head(content_type="application/x-ndjson"), *lines, LAST_CHUNK)
+    if vendor == "bedrock":
+        return amazon_stream(bedrock_events(said))
     return sse_reply(events_of(vendor, said))
 
 

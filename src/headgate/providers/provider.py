@@ -23,6 +23,9 @@ from headgate.core.target import Endpoint, Origin, Shape, Streaming, Target, Tim
 from headgate.dialects import opaque, openai_chat
 from headgate.dialects.dialect import dialects
 from headgate.providers.auth.auth import Renewed
+from headgate.upstream.unpacked import Unpacked, Unpacker
+
+Header = tuple[bytes, bytes]
 
 ERROR_BYTES = 1 << 20
 ANSWERED = (200, 201)
@@ -214,6 +217,19 @@ class Provider:
         that expires. `upstream` is for asking for such a token."""
         return ()
 
+    def pack(self, exchange: Exchange, dialect: Dialect, headers: list[Header]) -> list[Header]:
+        """For a host that takes an API's requests in a packing of its own: changes `exchange.outgoing` and gives the
+        headers to send, out of the client's `headers` that go on to this dialect."""
+        return headers
+
+    def unpack(self, dialect: Dialect) -> Unpacker | None:
+        """For a host that packs an API's streams: what takes them out. None: they come as the API sends them."""
+        return None
+
+    def read_error(self, dialect: Dialect, status: int, body: bytes) -> ProviderRefused:
+        """An error of this host. One that is not in the dialect's own form names another `dialect`; never raises."""
+        return dialect.read_error(status, body)
+
     def adjust(self, fields: dict[str, Any], dialect: Dialect, model: str) -> dict[str, Any]:
         """The fields to set (a value) or take out (None) in a request body for this host; {} changes nothing."""
         if dialect.name == "openai_responses":
@@ -319,6 +335,7 @@ class Provider:
         for default in self.defaults:
             if default[0] not in self._configured and not any(name == default[0] for name, _ in passed):
                 passed.append(default)
+        passed = self.pack(exchange, dialect, passed)
         fields = exchange.fields if dialect is exchange.dialect else {}
         model = exchange.target.model if exchange.target else exchange.model
         outgoing = exchange.outgoing
@@ -340,13 +357,17 @@ class Provider:
             body = await response.read(self.max_reply_bytes)
             response.close()
             return Reply(dialect, stream=False, body=body, headers=headers, secrecy=self)
+        unpacker = self.unpack(dialect)
+        types = dialect.stream_types if unpacker is None else unpacker.types
         kind = self.scrub(response.header(b"content-type") or b"")
-        if kind and not kind.lower().startswith(dialect.stream_types):
+        if kind and not kind.lower().startswith(types):
             response.close()
             raise ProviderNonsense(
                 f"{self.name} was asked for a stream and answered with content type {printable(kind)}; "
                 "check base_url, or that this model can stream"
             )
+        if unpacker is not None:
+            response = Unpacked(response, unpacker)
         reply = Reply(dialect, stream=True, body=b"", response=response, headers=headers, secrecy=self)
         if dialect is exchange.dialect and dialect.operation in PASSED:
             reply.content_type = kind or None
@@ -414,8 +435,8 @@ class Provider:
                 f"{self.name} answered {response.status}, which its API does not; "
                 "redirects are not followed: check base_url"
             )
-        error = dialect.read_error(response.status, body)
-        error.dialect = dialect
+        error = self.read_error(dialect, response.status, body)
+        error.dialect = error.dialect or dialect
         error.content_type = response.header(b"content-type") or b"application/json"
         error.retry_after = error.retry_after or retry_after(response.header(b"retry-after"))
         if error.kind is None and response.status in (404, 405):

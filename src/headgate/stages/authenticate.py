@@ -11,6 +11,9 @@ from headgate.core.reply import Reply
 from headgate.stages.stage import Proceed
 
 HEADERS = frozenset({b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key"})
+SIGNED = b"AWS4-HMAC-SHA256 "
+"""How the `authorization` of an Amazon SDK with AWS keys begins. To check it one must know the caller's secret key, and
+of callers' keys only hashes are kept here."""
 
 
 class Authenticate:
@@ -32,6 +35,11 @@ class Authenticate:
                 caller = self.callers.get(digest(_token(value)))
                 if caller is not None:
                     return caller
+                if value.startswith(SIGNED):
+                    raise Unauthenticated(
+                        "the request is signed for Amazon, and such a signature says nothing to this gateway; send its "
+                        "key as a bearer token: AWS_BEARER_TOKEN_BEDROCK=KEY in the environment of Amazon's SDKs"
+                    )
         if presented:
             raise Unauthenticated("the key is not one of this gateway's; a provider's own key does not work here")
         raise Unauthenticated("no key was sent; send one as `Authorization: Bearer KEY` or `x-api-key: KEY`")

@@ -234,3 +234,37 @@ def test_the_fixtures_are_what_the_sdk_can_send(path):
     operation = service().operation_model("ConverseStream" if fields["stream"] else "Converse")
     report = ParamValidator().validate({"modelId": fields["model"], **body}, operation.input_shape)
     assert not report.has_errors(), report.generate_report()
+
+
+@pytest.mark.parametrize(
+    ("model", "additional", "config"),
+    [
+        (
+            "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+            {"thinking": {"type": "enabled", "budget_tokens": 16384}},
+            {},
+        ),
+        (
+            "us.anthropic.claude-opus-4-7-v1",
+            {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}},
+            {},
+        ),
+        ("openai.gpt-oss-120b-1:0", {"reasoning_effort": "high"}, {"temperature": 0.5, "topP": 0.9}),
+        ("meta.llama3-70b-instruct-v1:0", None, {"temperature": 0.5, "topP": 0.9}),
+    ],
+)
+def test_an_effort_the_gateway_asks_for_is_said_as_the_model_takes_it(model, additional, config):
+    request = dialect.read_request(fixture("sampling"))
+    request.model, request.max_tokens = model, None
+    request.reasoning = chat.Reasoning(effort="high", imposed=True)
+    lost = []
+    written = json.loads(dialect.write_request(request, lost))
+    assert written.get("additionalModelRequestFields") == additional
+    kept = {key: value for key, value in written["inferenceConfig"].items() if key in ("temperature", "topP")}
+    if "claude" in model:
+        assert kept == {}
+        assert {loss.path for loss in lost} == {"temperature", "top_p"}
+        assert written["inferenceConfig"].get("maxTokens", 0) > (additional["thinking"].get("budget_tokens") or -1)
+    else:
+        assert kept == config
+    assert written["inferenceConfig"]["stopSequences"] == ["END", "\n\n"]

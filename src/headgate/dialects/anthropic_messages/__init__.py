@@ -15,7 +15,7 @@ import msgspec
 from headgate.core.chat import ChatRequest, Loss, fold
 from headgate.core.dialect import Reader, Relay, Writer
 from headgate.core.request import Operation
-from headgate.dialects.anthropic_messages import count_tokens
+from headgate.dialects.anthropic_messages import count_tokens, invoke
 from headgate.dialects.anthropic_messages.crossing import Crossing
 from headgate.dialects.anthropic_messages.errors import read_error, write_error
 from headgate.dialects.anthropic_messages.reading import StreamReader, WholeReader
@@ -58,7 +58,7 @@ takes: Literal["json"] = "json"
 stream_types = (EVENT_STREAM,)
 request_headers = REQUEST_HEADERS
 reply_headers = REPLY_HEADERS
-more = (count_tokens,)
+more = (count_tokens, invoke)
 
 _encode = msgspec.json.Encoder().encode
 

@@ -18,12 +18,12 @@ from headgate.core.chat import ChatRequest, Loss, fold
 from headgate.core.dialect import Reader, Relay, Writer
 from headgate.core.request import Operation
 from headgate.dialects.bedrock_converse.crossing import Crossing
-from headgate.dialects.bedrock_converse.errors import read_error, write_error
 from headgate.dialects.bedrock_converse.reading import StreamReader, WholeReader
 from headgate.dialects.bedrock_converse.relaying import StreamRelay, WholeRelay
-from headgate.dialects.bedrock_converse.requests import read_request, write_own
+from headgate.dialects.bedrock_converse.requests import fill, merged, read_request, write_own
 from headgate.dialects.bedrock_converse.words import DIALECT
 from headgate.dialects.bedrock_converse.writing import StreamWriter, WholeWriter
+from headgate.dialects.bedrock_errors import read_error, write_error
 from headgate.dialects.event_stream import EVENT_STREAM
 from headgate.dialects.framing import JSON
 from headgate.dialects.signatures import holds_foreign
@@ -80,9 +80,24 @@ def write_url(model: str, stream: bool, fields: Mapping[str, Any]) -> str:
 def write_request(request: ChatRequest, lost: list[Loss]) -> bytes:
     """The request as the Converse API takes it; what it cannot say is appended to `lost`. Raises Unsupported."""
     said: list[Loss] = []
-    body = _encode(write_own(request, said) if request.dialect == name else Crossing(request, said).fields())
+    if request.dialect != name:
+        fields = Crossing(request, said).fields()
+    elif request.reasoning is not None and request.reasoning.imposed:
+        fields = _imposed(request, said)
+    else:
+        fields = write_own(request, said)
     lost += fold(said)
-    return body
+    return _encode(fields)
+
+
+def _imposed(request: ChatRequest, lost: list[Loss]) -> dict[str, Any]:
+    """A request of this dialect with an effort that is not its client's: said as the model takes it."""
+    fields = write_own(msgspec.structs.replace(request, reasoning=None, top_k=None), lost)
+    config, additional = Crossing(request, lost).imposed()
+    before = {key: value for key, value in fields.pop("inferenceConfig", {}).items() if key not in config}
+    fill(fields, "inferenceConfig", before | config)
+    fill(fields, "additionalModelRequestFields", merged(fields.pop("additionalModelRequestFields", {}), additional))
+    return fields
 
 
 def foreign(body: bytes) -> bool:

@@ -133,6 +133,11 @@ class Crossing:
             fields["serviceTier"] = {"type": tier}
         return fields
 
+    def imposed(self) -> tuple[Fields, Fields]:
+        """`inferenceConfig` and `additionalModelRequestFields` for a request of this dialect."""
+        self.turns = [(turn.role, turn.parts) for turn in self.request.messages if turn.role != "system"]
+        return self._model_fields()
+
     def lose(self, path: str, why: str) -> None:
         self.lost.append(Loss(path=path, why=why))
 

@@ -28,9 +28,9 @@ from headgate.core.events import (
     ToolInput,
     Used,
 )
-from headgate.dialects.bedrock_converse.errors import failed
 from headgate.dialects.bedrock_converse.relaying import NOT_PROMISED, WholeRelay, read_event
 from headgate.dialects.bedrock_converse.words import DIALECT, IMAGES, REASONS, read_usage
+from headgate.dialects.bedrock_errors import failed
 from headgate.dialects.event_stream import EventStream, Message
 from headgate.dialects.signatures import unwrap
 

@@ -12,8 +12,8 @@ import msgspec
 
 from headgate.core.errors import GatewayError, ProviderNonsense
 from headgate.core.usage import Usage
-from headgate.dialects.bedrock_converse.errors import failed, refused
 from headgate.dialects.bedrock_converse.words import read_usage
+from headgate.dialects.bedrock_errors import failed, refused
 from headgate.dialects.event_stream import EventStream, Message
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode

@@ -1,4 +1,4 @@
-"""Errors as the Converse API says them, read and written; a part of `bedrock_converse`.
+"""Errors as Amazon Bedrock says them in all its APIs, read and written.
 
 https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html and the errors of `Converse`. A body is
 `{"message": ...}`; the error's name stands in the header `x-amzn-errortype` or, as here, in the body as `__type`:
@@ -132,7 +132,7 @@ def write_error(error: GatewayError, request_id: str, *, streaming: bool) -> byt
         ours["param"] = error.param
     fields: dict[str, Any] = {"message": message_of(error), "gateway": ours}
     if not streaming:
-        return _encode({"__type": kind, **fields})
+        return _encode({"__type": kind[:1].upper() + kind[1:], **fields})  # a stream began it small
     status = STATUSES.get(kind.lower(), error.status)
     name = IN_STREAM.get(status, "serviceUnavailableException" if status >= 500 else "modelStreamErrorException")
     return write_exception(name, _encode(fields))
