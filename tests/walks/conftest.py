@@ -32,6 +32,7 @@ providers:
   anthropic_dead: {{kind: anthropic, api_key: sk-dead-secret, base_url: 'http://127.0.0.1:{dead}'}}
   cohere: {{api_key: co-upstream-secret, base_url: '{upstream}'}}
   ollama: {{base_url: '{upstream}'}}
+  google: {{api_key: google-upstream-secret, base_url: '{upstream}'}}
   mistral: {{api_key: mistral-upstream-secret, base_url: '{upstream}/v1'}}
   bedrock: {{api_key: bedrock-upstream-secret, base_url: '{upstream}', region: eu-west-1}}
   bedrock_signed: {{kind: bedrock, base_url: '{upstream}', region: eu-west-1, access_key_id: AKIDEXAMPLE,
@@ -51,6 +52,7 @@ models:
   anthropic-revived: {{targets: [anthropic_dead/claude-sonnet-4-5, anthropic_second/claude-sonnet-4-5]}}
   cohere: cohere/command-a-03-2025
   ollama: ollama/llama3.2
+  gemini: google/gemini-3-flash
   mistral: mistral/mistral-small-latest
   bedrock: bedrock/amazon.nova-pro-v1:0
   bedrock-claude: bedrock_signed/us.anthropic.claude-sonnet-4-5-20250929-v1:0

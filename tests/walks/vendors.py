@@ -2,7 +2,7 @@
 
 https://platform.openai.com/docs/api-reference/chat/object, …/chat-streaming,
 https://docs.claude.com/en/api/messages, …/messages-streaming, https://docs.cohere.com/reference/chat,
-https://docs.ollama.com/api/chat
+https://docs.ollama.com/api/chat, https://ai.google.dev/api/generate-content
 """
 
 import base64
@@ -39,11 +39,17 @@ RECORDED_USAGE = {
     "anthropic": {"input": 30, "cache_read": 60, "cache_write": 4, "cache_write_1h": 6, "output": 20},
 }
 """The disjoint classes a record must hold for the usage above."""
-MODELS = {"openai": "gpt-4o-mini-2024-07-18", "anthropic": "claude-sonnet-4-5-20250929", "ollama": "llama3.2"}
+MODELS = {
+    "openai": "gpt-4o-mini-2024-07-18",
+    "anthropic": "claude-sonnet-4-5-20250929",
+    "ollama": "llama3.2",
+    "gemini": "gemini-3-flash",
+}
 IDS = {
     "openai": "chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT",
     "anthropic": "msg_013Zva2CMHLNnXjNJJKqJ2EF",
     "cohere": "c14c80c3-18eb-4519-9460-6c92edd8cfb4",
+    "gemini": "mAW7aJyzKomN7M8P1vT5uAc",
 }
 
 
@@ -394,12 +400,64 @@ def amazon_stream(events):
     return (chunked_head(content_type=AMAZON_STREAM), *map(as_chunk, events), LAST_CHUNK)
 
 
+GEMINI_PROOF = "EqQBCgIYAhIM1gbcDa9GJwZA2b3hGgxBdjrkzLoky3dl1pkiMOYd"
+GEMINI_STOPS = {"stop": "STOP", "stop_sequence": "STOP", "length": "MAX_TOKENS", "tools": "STOP"}
+GEMINI_USAGE = {
+    "promptTokenCount": 100,
+    "cachedContentTokenCount": 60,
+    "candidatesTokenCount": 15,
+    "thoughtsTokenCount": 5,
+    "totalTokenCount": 120,
+}
+
+
+def gemini_parts(said, size=None):
+    """The parts of an answer, texts cut into pieces of `size`, with a proof at the first call."""
+
+    def cut(text):
+        return pieces(text, size) if size and text else [text] if text else []
+
+    parts = [{"text": piece, "thought": True} for piece in cut(said.thinking)]
+    parts += [{"text": piece} for piece in cut(said.text)]
+    calls = [
+        {"functionCall": {"id": id, "name": name, "args": json.loads(arguments)}} for id, name, arguments in said.calls
+    ]
+    if calls:
+        calls[0]["thoughtSignature"] = GEMINI_PROOF
+    return parts + calls
+
+
+def gemini_piece(parts, finish=None):
+    end = {} if finish is None else {"finishReason": finish}
+    return {
+        "candidates": [{"content": {"parts": parts, "role": "model"}, **end, "index": 0}],
+        "usageMetadata": GEMINI_USAGE,
+        "modelVersion": MODELS["gemini"],
+        "responseId": IDS["gemini"],
+    }
+
+
+def gemini_body(said):
+    return gemini_piece(gemini_parts(said), GEMINI_STOPS[said.stop])
+
+
+def gemini_pieces(said):
+    """The objects of a stream; the last one says why it stopped."""
+    *first, last = [[part] for part in gemini_parts(said, 4)]
+    return [*map(gemini_piece, first), gemini_piece(last, GEMINI_STOPS[said.stop])]
+
+
+def gemini_events(said):
+    return [b"data: " + json.dumps(piece).encode() + b"\r\n\r\n" for piece in gemini_pieces(said)]
+
+
 BODIES = {
     "openai": openai_body,
     "anthropic": anthropic_body,
     "cohere": cohere_body,
     "ollama": ollama_body,
     "bedrock": bedrock_body,
+    "gemini": gemini_body,
 }
 EVENTS = {
     "openai": openai_events,
@@ -407,6 +465,7 @@ EVENTS = {
     "cohere": cohere_events,
     "ollama": ollama_lines,
     "bedrock": bedrock_events,
+    "gemini": gemini_events,
 }
 
 
@@ -454,9 +513,21 @@ OPENAI_ERRORS = {
     529: ("server_error", "overloaded", None),
 }
 
+GEMINI_STATUSES = {
+    400: "INVALID_ARGUMENT",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
+    503: "UNAVAILABLE",
+}
+
 
 def error_body(vendor, status, message):
-    """See https://platform.openai.com/docs/guides/error-codes and https://docs.claude.com/en/api/errors."""
+    """See https://platform.openai.com/docs/guides/error-codes, https://docs.claude.com/en/api/errors and
+    https://ai.google.dev/gemini-api/docs/troubleshooting."""
+    if vendor == "gemini":
+        return {"error": {"code": status, "message": message, "status": GEMINI_STATUSES[status]}}
     if vendor == "openai":
         kind, code, param = OPENAI_ERRORS[status]
         return {"error": {"message": message, "type": kind, "param": param, "code": code}}

@@ -88,7 +88,8 @@ def _reshape(request: ChatRequest, effort: str | None, shape: Shape | None) -> N
     if effort is None and request.reasoning is None and shape is not None:
         effort = shape.effort
     if effort is not None:
-        request.reasoning = Reasoning(effort=effort, imposed=True)
+        display = request.reasoning.display if request.reasoning is not None else None
+        request.reasoning = Reasoning(effort=effort, display=display, imposed=True)
 
 
 def _instructed(messages: list[Message], system: str) -> list[Message]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dialects.gemini_generate.laws import REQUESTS, meant, named, read_request
 from dialects.mutations import changes, check_request, mutated
-from headgate.core.chat import Audio, Bytes, Document, Image, Link, NativePart, Stored, Text, Thinking, Video
+from headgate.core.chat import Audio, Bytes, Document, Image, Link, NativePart, Reasoning, Stored, Text, Thinking, Video
 from headgate.core.errors import InvalidRequest
 from headgate.dialects import gemini_generate as dialect
 from headgate.dialects import signatures
@@ -284,3 +284,26 @@ def test_a_part_nobody_knows_is_kept_whole():
     [_, block] = read_request(fixture("unknown_everywhere")).messages[0].parts
     assert block == NativePart(dialect="gemini_generate", value={"futureBlock": {"x": [1]}})
     assert isinstance(read_request(fixture("tool_turn")).messages[1].parts[0], Thinking)
+
+
+@pytest.mark.parametrize(
+    ("model", "effort", "said"),
+    [
+        ("gemini-2.5-pro", "high", {"thinkingBudget": 24_576}),
+        ("gemini-2.5-flash", "none", {"thinkingBudget": 0}),
+        ("gemini-3-flash", "minimal", {"thinkingLevel": "MINIMAL"}),
+        ("gemini-3-pro", "low", {"thinkingLevel": "LOW"}),
+        ("gemini-1.5-flash", "low", None),
+    ],
+)
+def test_an_effort_the_gateway_wants_is_said_as_the_model_takes_it(model, effort, said):
+    asked = {**HI, "generationConfig": {"topK": 3, "thinkingConfig": {"thinkingBudget": 7, "includeThoughts": True}}}
+    for display, shown in (("summarized", {"includeThoughts": True}), (None, {})):
+        request = dialect.read_request({**asked, "model": model, "stream": False})
+        request.model = model
+        request.reasoning = Reasoning(effort=effort, display=display, imposed=True)
+        lost = []
+        config = json.loads(dialect.write_request(request, lost))["generationConfig"]
+        wanted = said if said is None or effort == "none" else {**shown, **said}
+        assert config == {"topK": 3, **({} if said is None else {"thinkingConfig": wanted})}
+        assert bool(lost) is (said is None)

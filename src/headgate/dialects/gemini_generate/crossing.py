@@ -38,7 +38,6 @@ from headgate.core.chat import (
     NativePart,
     Part,
     PlainText,
-    Reasoning,
     Refusal,
     ResponseFormat,
     Source,
@@ -54,6 +53,7 @@ from headgate.core.chat import (
 from headgate.core.errors import Unsupported
 from headgate.dialects.gemini_generate.requests import is_link, sampling, write_choice, write_media, write_tool
 from headgate.dialects.gemini_generate.schemas import unheeded
+from headgate.dialects.gemini_generate.thinking import thinking
 from headgate.dialects.gemini_generate.words import (
     CHECKS,
     DIALECT,
@@ -67,10 +67,6 @@ NO_FIELD = "the Gemini API has no such field"
 NO_MARKS = "not needed: Gemini caches long prompts by itself"
 MOST_STOPS = 5
 MOST_LOGPROBS = 20
-BUDGETS = {"minimal": 1024, "low": 1024, "medium": 8192, "high": 24_576, "xhigh": 24_576, "max": 24_576}
-"""Tokens of thinking for an effort."""
-LOW, MEDIUM = 2048, 12_288
-"""Budgets up to which the level of a model that knows no budget is low and medium."""
 _TIERS = {"flex": "flex", "priority": "priority", "default": "standard", "standard_only": "standard"}
 _MEANINGFUL = frozenset({
     "audio", "background", "container", "conversation", "function_call", "functions", "mcp_servers",
@@ -422,73 +418,12 @@ class Crossing:
         return schema
 
     def _thinking(self) -> Fields | None:
-        """`thinkingConfig`, by the model's generation."""
+        """`thinkingConfig`; a model asked to think shows its thoughts unless it is told not to."""
         reasoning = self.request.reasoning
         if reasoning is None:
             return None
         self._lose_native(reasoning.native, "reasoning")
-        off = reasoning.effort == "none" or reasoning.mode == "disabled"
-        asked = reasoning.effort is not None or reasoning.budget is not None or reasoning.mode == "adaptive"
-        if self.version < (2, 5):
-            if asked and not off:
-                self.lose("reasoning_effort", "the model does not think: Gemini 2.5 and newer do")
-            return None
-        if off:
-            return self._least()
-        if not asked:
-            return None
-        fields: Fields = {} if reasoning.display == "omitted" else {"includeThoughts": True}
-        if self.version < (3, 0):
-            return {**fields, "thinkingBudget": self._budget(reasoning)}
-        level = self._level(reasoning)
-        return {**fields, "thinkingLevel": level.upper()} if level else fields
-
-    def _least(self) -> Fields:
-        """As little thinking as the model can be told: https://ai.google.dev/gemini-api/docs/thinking."""
-        if self.version < (3, 0):
-            if "pro" not in self.request.model:
-                return {"thinkingBudget": 0}
-            self.lose("reasoning_effort", "said as 128 tokens: the model cannot be told not to think")
-            return {"thinkingBudget": 128}
-        level = "minimal" if self._knows_minimal() else "low"
-        self.lose("reasoning_effort", f"said as {level}: the model cannot be told not to think")
-        return {"thinkingLevel": level.upper()}
-
-    def _knows_minimal(self) -> bool:
-        return (3, 0) <= self.version < (3, 7) and "flash" in self.request.model
-
-    def _budget(self, reasoning: Reasoning) -> int:
-        """Tokens within what Gemini 2.5 takes: Pro from 128 to 32,768, Flash up to 24,576, Flash-Lite from 512."""
-        if reasoning.budget is None:
-            return BUDGETS.get(reasoning.effort or "", -1)
-        model = self.request.model
-        least, most = (128, 32_768) if "pro" in model else (512 if "lite" in model else 1, 24_576)
-        budget = min(max(reasoning.budget, least), most)
-        if budget != reasoning.budget:
-            self.lose("thinking.budget_tokens", f"said as {budget}: the model takes from {least} to {most}")
-        return budget
-
-    def _level(self, reasoning: Reasoning) -> str | None:
-        effort = reasoning.effort
-        if effort is None and reasoning.budget is not None:
-            effort = "low" if reasoning.budget <= LOW else "medium" if reasoning.budget <= MEDIUM else "high"
-            said = self._known(effort)
-            self.lose("thinking.budget_tokens", f"said as the level {said}")
-            return said
-        if effort is None:
-            return None  # as much as the model finds right, which is its default
-        said = self._known(effort)
-        if said != effort:
-            self.lose("reasoning_effort", f"{effort} is said as {said}")
-        return said
-
-    def _known(self, effort: str) -> str:
-        """The nearest level that the model knows."""
-        if effort == "minimal":
-            return "minimal" if self._knows_minimal() else "low"
-        if effort == "medium" and self.version == (3, 0) and "pro" in self.request.model:
-            return "high"
-        return effort if effort in ("low", "medium") else "high"
+        return thinking(reasoning, self.request.model, self.lose, shown=reasoning.display != "omitted")
 
     def _tier(self, tier: str | None) -> str | None:
         if tier is None or tier == "auto":

@@ -39,6 +39,7 @@ from headgate.core.chat import (
 )
 from headgate.core.errors import InvalidRequest
 from headgate.dialects.gemini_generate.schemas import to_json_schema
+from headgate.dialects.gemini_generate.thinking import thinking
 from headgate.dialects.gemini_generate.words import (
     CHECKS,
     DIALECT,
@@ -530,7 +531,7 @@ def write_own(request: ChatRequest, lost: list[Loss]) -> Fields:
     fields["contents"] = _contents(messages, request.model, lost)
     if request.tools:
         fields["tools"] = _tools(request.tools)
-    config = _config(request)
+    config = _config(request, lost)
     choice = request.tool_choice
     tool_config = dict(request.native.get("toolConfig", {}))
     if choice is not None:
@@ -695,13 +696,19 @@ def sampling(request: ChatRequest) -> Fields:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _config(request: ChatRequest) -> Fields:
+def _config(request: ChatRequest, lost: list[Loss]) -> Fields:
     config = sampling(request)
     form = request.format
     if form is not None:
         config["responseMimeType"] = "text/plain" if form.kind == "text" else _JSON
     if isinstance(form, SchemaFormat):
         config[form.field] = form.said
-    if isinstance(request.reasoning, Thought):
-        config["thinkingConfig"] = request.reasoning.said
+    reasoning = request.reasoning
+    if isinstance(reasoning, Thought):
+        config["thinkingConfig"] = reasoning.said
+    elif reasoning is not None:  # the gateway's own wish
+        shown = reasoning.display == "summarized"
+        said = thinking(reasoning, request.model, lambda path, why: lost.append(Loss(path, why)), shown=shown)
+        if said is not None:
+            config["thinkingConfig"] = said
     return {**config, **request.native.get("generationConfig", {})}

@@ -258,6 +258,11 @@ class Writer:
             fields["responseId"] = start.id
         return _encode(fields)
 
+    @staticmethod
+    def _nothing() -> list[Fields]:
+        """The parts of a candidate that has none."""
+        return []
+
     def _ending(self) -> bytes:
         """The last piece: each candidate with its reason. A prompt that was refused has no candidates."""
         candidates = []
@@ -266,6 +271,7 @@ class Writer:
             self._flush(state)
             blocked = stop.vendor is not None and stop.vendor == _blocked(stop) and not state.parts
             if not blocked:
+                state.parts = state.parts or self._nothing()
                 candidates.append(self._candidate(index, state, stop))
         return self._frame(candidates, last=True)
 
@@ -318,6 +324,11 @@ class StreamWriter(Writer):
             return b""
         last = self._framed(self._ending())
         return last if self._sse else last + b"\n]"
+
+    @staticmethod
+    def _nothing() -> list[Fields]:
+        """As Google has it: clients look for the content in every piece."""
+        return [{"text": ""}]
 
     def _framed(self, piece: bytes) -> bytes:
         if self._sse:
