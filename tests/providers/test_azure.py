@@ -1,6 +1,9 @@
 """Azure OpenAI and Foundry: the addresses of their APIs, and who is let in by key and by token."""
 
 import json
+import re
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 
@@ -195,3 +198,28 @@ def test_a_filtered_prompt_is_an_error_that_says_so():
     error = openai_chat.read_error(400, json.dumps(body).encode())
     assert (error.vendor_code, error.param) == ("content_filter", "prompt")
     assert "content management policy" in error.message
+
+
+RECORDED = Path(__file__).parents[3] / "shared" / "recorded" / "exchanges" / "azure"
+APIS = {"chat_completions": openai_chat, "responses": openai_responses, "embeddings": openai_embeddings}
+
+
+def test_recorded_requests_went_to_the_same_places():
+    """Those of OpenAI's SDK and of other people's, to every one of the addresses."""
+    if not RECORDED.is_dir():
+        pytest.skip("the recorded traffic is not there")
+    seen = set()
+    for path in sorted(RECORDED.glob("*.json")):
+        recorded = json.loads(path.read_text())
+        url = urlsplit((recorded["request"].get("url") or "").replace("com//", "com/"))
+        version = dict(parse_qsl(url.query)).get("api-version")
+        kind = re.match(r"/(openai/v1|openai/deployments|openai/responses|models)/?", url.path)
+        dialect = APIS.get(recorded["api"])
+        if dialect is None or kind is None or (kind[1] == "openai/deployments" and version is None):
+            continue
+        model = unquote(url.path.split("/")[3]) if kind[1] == "openai/deployments" else "m"
+        make = foundry if kind[1] == "models" else azure
+        provider = make(base_url=f"{url.scheme}://{url.netloc}", api_version=version)
+        assert provider.url(dialect, model, False, {}) == url.geturl(), path.name
+        seen.add(kind[1])
+    assert seen == {"openai/v1", "openai/deployments", "openai/responses", "models"}

@@ -24,6 +24,7 @@ SAMPLES = {
     "account": "acme-eu",
     "account_id": "0123abcd",
     "host": "https://workspace.example",
+    "project": "acme",
 }
 """What stands for a setting that an address is made with."""
 MODELS = {
@@ -31,6 +32,9 @@ MODELS = {
     ("azure_foundry", "anthropic_messages"): "claude-sonnet-5",
     ("bedrock", "anthropic_messages"): "us.anthropic.claude-sonnet-5",
     ("bedrock", "anthropic_invoke"): "us.anthropic.claude-sonnet-5",
+    ("vertex", "anthropic_messages"): "claude-sonnet-5",
+    ("vertex", "anthropic_count_tokens"): "claude-sonnet-5",
+    ("vertex", "openai_chat"): "meta/llama-4",
 }
 """A model for which a provider speaks a dialect, where it does not for all of them."""
 DOCS = Path(__file__).parents[2] / "docs" / "reference" / "providers.md"

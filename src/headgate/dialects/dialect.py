@@ -17,7 +17,8 @@ from headgate.core.errors import GatewayError, InvalidJSON, InvalidRequest, Prov
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+"""The fields of a body, each as the bytes it is."""
 _KEY = re.compile(rb'[ \t\n\r,{]*"(?:[^"\\]|\\.)*"[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
 _STRING = re.compile(rb'[ \t\n\r]*:[ \t\n\r]*("(?:[^"\\]|\\.)*")')
 _GAP = re.compile(rb"[ \t\n\r]*")
@@ -77,7 +78,7 @@ def patch(body: bytes, changes: Mapping[str, Any], fields: Mapping[str, Any]) ->
     if not added:
         return body
     at = body.rindex(b"}")
-    comma = b"," if _members(body) else b""
+    comma = b"," if members(body) else b""
     return body[:at] + comma + b",".join(added) + body[at:]
 
 
@@ -125,7 +126,7 @@ def _gap(body: bytes, at: int) -> int:
 def _spans(body: bytes) -> Iterator[tuple[str, int, int, int]]:
     """Each member as (key, where its key begins, where its value begins, where its value ends)."""
     at = 0
-    for key, raw in _members(body).items():
+    for key, raw in members(body).items():
         match = _KEY.match(body, at)
         assert match is not None
         value = match.end()

@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-import msgspec
 import pydantic
 
 from headgate.core.chat import Loss
@@ -22,7 +21,7 @@ from headgate.core.ports import Upstream
 from headgate.core.target import Endpoint
 from headgate.dialects import anthropic_messages, bedrock_converse, bedrock_errors
 from headgate.dialects.anthropic_messages import invoke
-from headgate.dialects.dialect import patch
+from headgate.dialects.dialect import members, patch
 from headgate.providers.auth.auth import Renewed
 from headgate.providers.auth.aws.chain import Chain, Wanted
 from headgate.providers.auth.aws.profiles import Profiles
@@ -48,7 +47,6 @@ BETAS = (
     "tool-search-tool-2025-10-19",
 )
 """https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages-request-response.html"""
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class BedrockSettings(ProviderSettings):
@@ -146,7 +144,7 @@ class Bedrock(Provider):
             return headers
         body = exchange.outgoing
         assert isinstance(body, bytes)
-        there = _members(body)
+        there = members(body)
         changes: dict[str, object] = {"model": None, "stream": None, "anthropic_version": invoke.VERSION}
         said = {name: value.decode("latin-1") for name, value in headers}
         betas = [beta.strip() for beta in said.get(b"anthropic-beta", "").split(",") if beta.strip()]

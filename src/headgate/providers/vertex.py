@@ -1,0 +1,149 @@
+"""Vertex AI, with Gemini, Claude and the open models of others: https://cloud.google.com/vertex-ai/generative-ai/docs/start/api-keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, cast
+from urllib.parse import quote
+
+import pydantic
+
+from headgate.core.dialect import Dialect, UrlDialect
+from headgate.core.exchange import Exchange
+from headgate.core.ports import Upstream
+from headgate.core.target import Endpoint
+from headgate.dialects import anthropic_messages, gemini_generate, openai_chat
+from headgate.dialects.anthropic_messages import count_tokens as count_for_claude
+from headgate.dialects.dialect import members, patch
+from headgate.dialects.gemini_generate import count_tokens as count_for_gemini
+from headgate.providers.auth.auth import Renewed
+from headgate.providers.auth.google import Google, Wanted
+from headgate.providers.provider import Header, Provider, ProviderSettings
+
+VERSION = "vertex-2023-10-16"
+"""https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai"""
+SHARED = {"global": "https://aiplatform.googleapis.com"} | {
+    place: f"https://aiplatform.{place}.rep.googleapis.com" for place in ("us", "eu")
+}
+"""Where the locations are that are no regions: https://cloud.google.com/vertex-ai/generative-ai/docs/learn/locations."""
+OWN = ("publishers/google/models/", "models/", "google/")
+"""How the name of a model of Google's may begin."""
+BY_FAMILY: tuple[tuple[Dialect, Dialect], ...] = (
+    (anthropic_messages, gemini_generate),
+    (count_for_claude, count_for_gemini),
+)
+"""What Claude and Gemini are asked in, for each operation."""
+
+
+class VertexSettings(ProviderSettings):
+    api_key: pydantic.SecretStr | None = pydantic.Field(
+        None,
+        description="A key of express mode, or of Google Cloud. Without it a token proves who asks, which is had as "
+        "Google's own SDKs have it: a file of credentials, `gcloud`, the machine's service account.",
+    )
+    project: str | None = pydantic.Field(
+        None, pattern=r"^[0-9a-z.:-]+$", description="The project that pays (`GOOGLE_CLOUD_PROJECT`)."
+    )
+    location: str = pydantic.Field(
+        "global",
+        pattern=r"^[0-9a-z-]+$",
+        description="Where the models run: a region, `us`, `eu` or `global` (`GOOGLE_CLOUD_LOCATION`).",
+    )
+    credentials_file: str | None = pydantic.Field(
+        None, description="The file of credentials to use, instead of `GOOGLE_APPLICATION_CREDENTIALS`."
+    )
+
+
+class Vertex(Provider):
+    Settings = VertexSettings
+    base_url = "https://{location}-aiplatform.googleapis.com"
+    usual = {"project": "GOOGLE_CLOUD_PROJECT", "location": "GOOGLE_CLOUD_LOCATION"}
+    sample_model: ClassVar[str | None] = "gemini-2.5-flash"
+    dialects: ClassVar[tuple[Dialect, ...]] = (
+        gemini_generate,
+        anthropic_messages,
+        openai_chat,
+        count_for_gemini,
+        count_for_claude,
+    )
+    by_model = True
+    settings: VertexSettings
+
+    def __init__(self, name: str, settings: VertexSettings, *, max_reply_bytes: int = 256 << 20) -> None:
+        super().__init__(name, settings, max_reply_bytes=max_reply_bytes)
+        if settings.base_url is None:
+            self.address = SHARED.get(settings.location, self.address)
+        place = f"/projects/{settings.project}/locations/{settings.location}" if settings.project else ""
+        self._place = place
+        self._token = Renewed(f"the token for {name}", Google(Wanted(settings.credentials_file)))
+        self.proves = not self.key
+
+    @classmethod
+    def needed(cls, settings: ProviderSettings | None = None) -> list[str]:
+        return [] if settings is not None and settings.api_key else ["project"]
+
+    @classmethod
+    def found(cls, environ: Mapping[str, str]) -> tuple[dict[str, str], str] | None:
+        meant = environ.get("GOOGLE_GENAI_USE_VERTEXAI", "").lower() in ("1", "true")
+        if not environ.get("GOOGLE_CLOUD_PROJECT") or not (meant or environ.get("GOOGLE_APPLICATION_CREDENTIALS")):
+            return None
+        return {}, "GOOGLE_CLOUD_PROJECT"
+
+    def dialect_for(self, client: Dialect, model: str) -> Dialect:
+        """Each family of models is asked in its own words: Claude, Gemini, and `publisher/model` in OpenAI's."""
+        claude, gemini = next((pair for pair in BY_FAMILY if pair[0].operation == client.operation), (None, None))
+        if self.settings.speaks or claude is None or gemini is None:
+            return super().dialect_for(client, model)
+        if bare(model).startswith("claude"):
+            return claude
+        if not is_googles(model) and client.operation == "chat":
+            return openai_chat
+        return gemini
+
+    def url(self, dialect: Dialect, model: str, stream: bool, fields: Mapping[str, Any]) -> str:
+        if dialect is openai_chat:
+            # https://cloud.google.com/vertex-ai/generative-ai/docs/maas/call-open-model-apis
+            return self.under_base(f"/v1{self._place}/endpoints/openapi/chat/completions")
+        if dialect is count_for_claude:
+            return self.under_base(f"/v1{self._place}/publishers/anthropic/models/count-tokens:rawPredict")
+        if dialect is anthropic_messages:
+            verb = "streamRawPredict" if stream else "rawPredict"
+            return self.under_base(
+                f"/v1{self._place}/publishers/anthropic/models/{quote(bare(model), safe='@')}:{verb}"
+            )
+        path = cast(UrlDialect, dialect).write_url(bare(model), stream, fields)
+        holder = "/endpoints/" if model.isdecimal() else "/publishers/google/models/"  # the first is a tuned model's
+        return self.under_base(f"/v1beta1{self._place}{holder}{path.rpartition('/models/')[2]}")
+
+    def auth(self, dialect: Dialect) -> dict[str, str]:
+        return {"x-goog-api-key": self.key} if self.key else {}
+
+    async def prove(self, exchange: Exchange, endpoint: Endpoint, upstream: Upstream) -> Sequence[Header]:
+        return await self.bearer(self._token, upstream)
+
+    def pack(self, exchange: Exchange, dialect: Dialect, headers: list[Header]) -> list[Header]:
+        """For Claude the model stands in the address, and `anthropic_version` in the body."""
+        if dialect not in (anthropic_messages, count_for_claude):
+            return headers
+        body = exchange.outgoing
+        assert isinstance(body, bytes)
+        there = members(body)
+        changes: dict[str, Any] = {"model": None}
+        if dialect is count_for_claude:
+            changes["model"] = bare(exchange.target.model if exchange.target else exchange.model)
+        if "anthropic_version" not in there:
+            changes["anthropic_version"] = VERSION
+        exchange.outgoing = patch(body, changes, there)
+        return headers
+
+
+def is_googles(model: str) -> bool:
+    """A name of one part, or Google's own; others are `publisher/model`."""
+    return "/" not in model or model.startswith(OWN)
+
+
+def bare(model: str) -> str:
+    """The model without its publisher, where that is Google or Anthropic."""
+    for start in (*OWN, "publishers/anthropic/models/", "anthropic/"):
+        model = model.removeprefix(start)
+    return model
