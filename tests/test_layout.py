@@ -44,6 +44,7 @@ FREE_STANDING = {
         "openai_usage",
         "ranking",
         "signatures",
+        "transcripts",
         "vectors",
         "whole",
     },

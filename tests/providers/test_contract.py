@@ -232,7 +232,7 @@ def test_it_speaks_the_clients_dialect_if_it_can(name):
     for dialect in provider.dialects:
         assert provider.dialect_for(dialect, MODELS.get((name, dialect.name), "m")) is dialect
     for client in dialects():
-        simulated = {"chat", "embeddings", "images", "moderation", "rerank"}
+        simulated = {"chat", "embeddings", "images", "moderation", "rerank", "speech", "transcription"}
         served = {dialect.operation for dialect in provider.dialects} or simulated
         if provider.dialects:
             served.add("opaque")  # forwarded unread to whoever is asked over HTTP

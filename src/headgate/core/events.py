@@ -87,6 +87,12 @@ class Image(_Event, tag="image", frozen=True):
     media_type: str
 
 
+class Audio(_Event, tag="audio", frozen=True):
+    """More of the spoken answer, in the format that was asked for (any split)."""
+
+    data: bytes
+
+
 class ToolInput(_Event, tag="tool_input", frozen=True):
     """More of the JSON text of a tool call's arguments (any split, not valid by itself)."""
 
@@ -136,5 +142,18 @@ class Native(_Event, tag="native", frozen=True):
 
 
 Event = (
-    Start | Text | Refusal | Thinking | ToolCall | ToolInput | Image | Citation | Result | Used | Stop | Failed | Native
+    Start
+    | Text
+    | Refusal
+    | Thinking
+    | ToolCall
+    | ToolInput
+    | Image
+    | Audio
+    | Citation
+    | Result
+    | Used
+    | Stop
+    | Failed
+    | Native
 )

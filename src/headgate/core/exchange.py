@@ -15,6 +15,7 @@ from headgate.core.form import Form
 from headgate.core.ports import Incoming
 from headgate.core.record import Attempt, Record
 from headgate.core.target import Target
+from headgate.core.usage import Usage
 
 if TYPE_CHECKING:
     from headgate.core.reply import Reply
@@ -108,6 +109,7 @@ class Exchange:
     outgoing: bytes | Body | None = b""  # translate
     streamed: bool = False  # translate: the provider is asked for a stream
     lost: list[Loss] = field(default_factory=list)  # translate
+    reckoned: Usage | None = None  # translate: what is known of the cost without the provider
     attempts: list[Attempt] = field(default_factory=list)  # retry
     reply: Reply | None = None  # record
     edited: bool = False

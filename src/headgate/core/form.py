@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -64,6 +65,10 @@ class File:
     @property
     def length(self) -> int:
         return self._end - self._start
+
+    def part(self, start: int, end: int) -> bytes:
+        """Some of it; offsets are its own."""
+        return self._store.read(self._start + start, min(self._start + end, self._end))
 
     def read(self) -> bytes:
         """All of it, for the few who must hold it."""
@@ -166,6 +171,54 @@ class Form:
             name.encode(),
             said(value),
         )
+
+
+class Written:
+    """A form of the gateway's own: texts, lists of texts (`name[]`) and files."""
+
+    __slots__ = ("_pieces", "content_type", "path")
+    again = True
+
+    def __init__(self, fields: Mapping[str, Any], path: str | None = None) -> None:
+        self.path = path
+        boundary = b"headgate-" + secrets.token_hex(16).encode()
+        self.content_type = b"multipart/form-data; boundary=" + boundary
+        self._pieces: list[bytes | File] = []
+        for name, value in fields.items():
+            many = isinstance(value, list)
+            for each in value if many else [value]:
+                if isinstance(each, File):
+                    self._pieces += [_head(boundary, name, each), each, b"\r\n"]
+                else:
+                    self._pieces += [_head(boundary, f"{name}[]" if many else name), said(each), b"\r\n"]
+        self._pieces.append(b"--" + boundary + b"--\r\n")
+
+    @property
+    def length(self) -> int:
+        return sum(len(piece) if isinstance(piece, bytes) else piece.length for piece in self._pieces)
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        for piece in self._pieces:
+            if isinstance(piece, bytes):
+                yield piece
+            else:
+                async for part in piece.pieces():
+                    yield part
+
+
+def _head(boundary: bytes, name: str, file: File | None = None) -> bytes:
+    """A part's delimiter and headers; of a name only what cannot break out of them (WHATWG's form encoding)."""
+    lines = f'--{boundary.decode()}\r\ncontent-disposition: form-data; name="{_quoted(name)}"'
+    if file is not None:
+        kind = file.content_type.decode("latin-1")
+        lines += f'; filename="{_quoted(file.name or "file")}"\r\ncontent-type: {kind}'
+    return lines.encode() + b"\r\n\r\n"
+
+
+def _quoted(text: str) -> str:
+    for raw, escaped in (('"', "%22"), ("\r", "%0D"), ("\n", "%0A"), ("\\", "%5C")):
+        text = text.replace(raw, escaped)
+    return text
 
 
 def said(value: Any) -> bytes:

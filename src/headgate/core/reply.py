@@ -12,7 +12,20 @@ import msgspec
 from headgate.core.chat import Loss
 from headgate.core.dialect import Dialect, Reader, Relay
 from headgate.core.errors import GatewayError, ProviderCut, ProviderNonsense
-from headgate.core.events import Event, Failed, Image, Refusal, Result, Start, Stop, Text, Thinking, ToolCall, Used
+from headgate.core.events import (
+    Audio,
+    Event,
+    Failed,
+    Image,
+    Refusal,
+    Result,
+    Start,
+    Stop,
+    Text,
+    Thinking,
+    ToolCall,
+    Used,
+)
 from headgate.core.ports import Response
 from headgate.core.usage import Usage
 
@@ -48,7 +61,7 @@ class Tally:
 
     def hear(self, events: Sequence[Event]) -> None:
         for event in events:
-            if isinstance(event, Text | Thinking | ToolCall | Refusal | Image | Result):
+            if isinstance(event, Text | Thinking | ToolCall | Refusal | Image | Audio | Result):
                 self.started = True
             elif isinstance(event, Start):
                 self.id = event.id

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from headgate.core.usage import Usage
+
 Operation = Literal[
     "chat",
     "embeddings",
@@ -21,6 +23,8 @@ Operation = Literal[
 
 PASSED: frozenset[str] = frozenset({"speech", "opaque"})
 """Operations whose replies are given piece by piece as they come, whether or not a stream was asked for."""
+TYPED: frozenset[str] = frozenset({"speech", "transcription"})
+"""Operations whose replies have a content type that only the provider knows."""
 
 
 class Request(msgspec.Struct, kw_only=True):
@@ -31,3 +35,7 @@ class Request(msgspec.Struct, kw_only=True):
     stream: bool = False
     native: dict[str, Any] = {}
     """What only the dialect knows, under the vendor's own field names."""
+
+    def reckoned(self) -> Usage | None:
+        """What is known of its cost before there is an answer, for vendors that do not say (characters of speech)."""
+        return None

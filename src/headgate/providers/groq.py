@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from headgate.core.dialect import Dialect
-from headgate.dialects import openai_chat, openai_responses
+from headgate.dialects import openai_audio, openai_chat, openai_responses
 from headgate.providers.provider import Provider
 
 
@@ -11,8 +11,9 @@ class Groq(Provider):
     base_url = "https://api.groq.com/openai/v1"
     env_key: ClassVar[str | None] = "GROQ_API_KEY"
     sample_model: ClassVar[str | None] = "llama-3.3-70b-versatile"
+    # https://console.groq.com/docs/speech-to-text, https://console.groq.com/docs/text-to-speech
     # https://console.groq.com/docs/responses-api
-    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_responses)
+    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_responses, openai_audio, *openai_audio.more)
 
     def adjust(self, fields: dict[str, Any], dialect: Dialect, model: str) -> dict[str, Any]:
         """`reasoning_content` of earlier turns is left out: Groq answers 400 to it."""

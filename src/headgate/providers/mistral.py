@@ -7,7 +7,7 @@ import re
 from typing import Any, ClassVar
 
 from headgate.core.dialect import Dialect
-from headgate.dialects import openai_chat, openai_embeddings, openai_moderations
+from headgate.dialects import openai_audio, openai_chat, openai_embeddings, openai_moderations
 from headgate.providers.provider import Provider, ProviderSettings
 
 NAMES = {"max_completion_tokens": "max_tokens", "seed": "random_seed"}
@@ -23,7 +23,8 @@ class Mistral(Provider):
     base_url = "https://api.mistral.ai/v1"
     env_key: ClassVar[str | None] = "MISTRAL_API_KEY"
     sample_model: ClassVar[str | None] = "mistral-small-latest"
-    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_embeddings, openai_moderations)
+    # https://docs.mistral.ai/capabilities/audio_transcription
+    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_embeddings, openai_moderations, openai_audio)
 
     def __init__(self, name: str, settings: ProviderSettings, *, max_reply_bytes: int = 256 << 20) -> None:
         super().__init__(name, settings, max_reply_bytes=max_reply_bytes)

@@ -5,7 +5,7 @@ from typing import ClassVar
 import pydantic
 
 from headgate.core.dialect import Dialect
-from headgate.dialects import openai_chat, openai_embeddings, openai_images, openai_moderations
+from headgate.dialects import openai_audio, openai_chat, openai_embeddings, openai_images, openai_moderations
 from headgate.providers.provider import Provider, ProviderSettings
 
 
@@ -19,7 +19,14 @@ class OpenAI(Provider):
     base_url = "https://api.openai.com/v1"
     env_key: ClassVar[str | None] = "OPENAI_API_KEY"
     sample_model: ClassVar[str | None] = "gpt-6-luna"
-    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_embeddings, openai_images, openai_moderations)
+    dialects: ClassVar[tuple[Dialect, ...]] = (
+        openai_chat,
+        openai_embeddings,
+        openai_images,
+        openai_moderations,
+        openai_audio,
+        *openai_audio.more,
+    )
     settings: OpenAISettings
 
     def auth(self, dialect: Dialect) -> dict[str, str]:

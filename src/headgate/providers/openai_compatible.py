@@ -5,7 +5,14 @@ from typing import ClassVar
 import pydantic
 
 from headgate.core.dialect import Dialect
-from headgate.dialects import jina_rerank, openai_chat, openai_embeddings, openai_images, openai_moderations
+from headgate.dialects import (
+    jina_rerank,
+    openai_audio,
+    openai_chat,
+    openai_embeddings,
+    openai_images,
+    openai_moderations,
+)
 from headgate.providers.provider import Provider, ProviderSettings
 
 
@@ -23,4 +30,6 @@ class OpenAICompatible(Provider):
         openai_images,
         openai_moderations,
         jina_rerank,
+        openai_audio,
+        *openai_audio.more,
     )

@@ -3,7 +3,14 @@
 from typing import ClassVar
 
 from headgate.core.dialect import Dialect
-from headgate.dialects import anthropic_messages, jina_rerank, openai_chat, openai_embeddings, openai_responses
+from headgate.dialects import (
+    anthropic_messages,
+    jina_rerank,
+    openai_audio,
+    openai_chat,
+    openai_embeddings,
+    openai_responses,
+)
 from headgate.providers.provider import Provider
 
 
@@ -18,4 +25,5 @@ class OpenRouter(Provider):
         anthropic_messages,
         openai_embeddings,
         jina_rerank,
+        openai_audio,
     )

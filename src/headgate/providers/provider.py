@@ -18,7 +18,7 @@ from headgate.core.errors import GatewayError, ProviderError, ProviderNonsense, 
 from headgate.core.exchange import Exchange, Place
 from headgate.core.ports import Response, Upstream
 from headgate.core.reply import Reply, Unread
-from headgate.core.request import PASSED
+from headgate.core.request import TYPED
 from headgate.core.target import Endpoint, Origin, Shape, Streaming, Target, Timeouts
 from headgate.dialects import opaque, openai_chat
 from headgate.dialects.dialect import dialects
@@ -352,24 +352,30 @@ class Provider:
         exchange.ending.callback(response.close)
         if response.status not in ANSWERED:
             raise await self._refusal(dialect, response)
+        return await self._answered(exchange, dialect, response)
+
+    async def _answered(self, exchange: Exchange, dialect: Dialect, response: Response) -> Reply:
         headers = self._shown(response, dialect.reply_headers)
-        if not exchange.streamed:
+        kind = self.scrub(response.header(b"content-type") or b"")
+        unpacker = self.unpack(dialect)
+        fits = not kind or kind.lower().startswith(dialect.stream_types if unpacker is None else unpacker.types)
+        # OpenAI's whisper is never streamed, whatever is asked: https://platform.openai.com/docs/guides/speech-to-text
+        whole = dialect.operation == "transcription" and kind.lower().startswith((b"application/json", b"text/plain"))
+        if not exchange.streamed or whole:
             body = await response.read(self.max_reply_bytes)
             response.close()
-            return Reply(dialect, stream=False, body=body, headers=headers, secrecy=self)
-        unpacker = self.unpack(dialect)
-        types = dialect.stream_types if unpacker is None else unpacker.types
-        kind = self.scrub(response.header(b"content-type") or b"")
-        if kind and not kind.lower().startswith(types):
+            reply = Reply(dialect, stream=False, body=body, headers=headers, secrecy=self)
+        elif fits:
+            if unpacker is not None:
+                response = Unpacked(response, unpacker)
+            reply = Reply(dialect, stream=True, body=b"", response=response, headers=headers, secrecy=self)
+        else:
             response.close()
             raise ProviderNonsense(
                 f"{self.name} was asked for a stream and answered with content type {printable(kind)}; "
                 "check base_url, or that this model can stream"
             )
-        if unpacker is not None:
-            response = Unpacked(response, unpacker)
-        reply = Reply(dialect, stream=True, body=b"", response=response, headers=headers, secrecy=self)
-        if dialect is exchange.dialect and dialect.operation in PASSED:
+        if dialect.operation in TYPED and dialect is exchange.dialect and reply.stream is exchange.stream:
             reply.content_type = kind or None
         return reply
 

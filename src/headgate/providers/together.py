@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from headgate.core.dialect import Dialect
-from headgate.dialects import jina_rerank, openai_chat, openai_embeddings, openai_images
+from headgate.dialects import jina_rerank, openai_audio, openai_chat, openai_embeddings, openai_images
 from headgate.providers.provider import Provider
 
 
@@ -11,8 +11,16 @@ class Together(Provider):
     base_url = "https://api.together.xyz/v1"
     env_key: ClassVar[str | None] = "TOGETHER_API_KEY"
     sample_model: ClassVar[str | None] = "meta-llama/Llama-3.3-70B-Instruct-Turbo"
+    # https://docs.together.ai/docs/speech-to-text, https://docs.together.ai/docs/text-to-speech
     # https://docs.together.ai/reference/embeddings-2
-    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_embeddings, openai_images, jina_rerank)
+    dialects: ClassVar[tuple[Dialect, ...]] = (
+        openai_chat,
+        openai_embeddings,
+        openai_images,
+        jina_rerank,
+        openai_audio,
+        *openai_audio.more,
+    )
     # https://docs.together.ai/reference/chat-completions-1
     renames = {"max_completion_tokens": "max_tokens"}
     roles = {"developer": "system"}

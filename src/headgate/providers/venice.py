@@ -3,7 +3,8 @@
 from typing import ClassVar
 
 from headgate.core.dialect import Dialect
-from headgate.dialects import openai_chat, openai_embeddings
+from headgate.dialects import openai_audio, openai_chat, openai_embeddings
+from headgate.dialects.openai_audio import speech
 from headgate.providers.provider import Provider
 
 
@@ -11,4 +12,5 @@ class Venice(Provider):
     base_url = "https://api.venice.ai/api/v1"
     env_key: ClassVar[str | None] = "VENICE_API_KEY"
     sample_model: ClassVar[str | None] = "venice-uncensored-1-2"
-    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_embeddings)
+    # https://docs.venice.ai/api-reference/endpoint/audio/speech
+    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_embeddings, openai_audio, speech)

@@ -3,7 +3,14 @@
 from typing import ClassVar
 
 from headgate.core.dialect import Dialect
-from headgate.dialects import anthropic_messages, jina_rerank, openai_chat, openai_embeddings, openai_responses
+from headgate.dialects import (
+    anthropic_messages,
+    jina_rerank,
+    openai_audio,
+    openai_chat,
+    openai_embeddings,
+    openai_responses,
+)
 from headgate.providers.provider import Provider
 
 
@@ -16,4 +23,5 @@ class VLLM(Provider):
         anthropic_messages,
         openai_embeddings,
         jina_rerank,
+        openai_audio,
     )

@@ -39,7 +39,7 @@ class Record:
             record.target = exchange.target.name
         if exchange.reply is not None:
             account = exchange.reply.account
-            record.usage = account.usage
+            record.usage = account.usage or exchange.reckoned
             record.finish = account.finish
             record.upstream_id = account.id if account.id != exchange.id else None
             if exchange.reply.lost:

@@ -27,6 +27,7 @@ class Translate:
         spoken = exchange.spoken = provider.dialect_for(exchange.dialect, target.model)
         how = provider.streams(spoken, target.model)
         exchange.streamed = stream if how == "both" or spoken.operation != "chat" else how == "always"
+        exchange.streamed = exchange.streamed and bool(spoken.stream_types)
         exchange.lost = []
         if exchange.dialect.takes == "raw":
             exchange.outgoing = exchange.passing
@@ -54,6 +55,7 @@ class Translate:
         request = msgspec.structs.replace(exchange.request, model=target.model, stream=exchange.streamed)
         if isinstance(request, ChatRequest):
             _reshape(request, exchange.effort, target.shape)
+        exchange.reckoned = request.reckoned()
         outgoing = crossed(spoken, request, exchange.lost)
         if not isinstance(outgoing, bytes):
             return outgoing

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import msgspec
 import pydantic
 
-from headgate.core import chat, events
+from headgate.core import audio, chat, events
 from headgate.core.dialect import Dialect
 from headgate.core.errors import InvalidRequest, ProviderCut, ProviderRefused, Unsupported
 from headgate.core.exchange import Exchange
@@ -26,7 +26,7 @@ from headgate.core.reply import Reply
 from headgate.core.request import Operation
 from headgate.core.usage import Usage
 from headgate.providers.provider import Provider, ProviderSettings
-from headgate.providers.simulator import operations
+from headgate.providers.simulator import operations, sounds
 from headgate.providers.simulator.operations import OPERATIONS
 
 _DIRECTIVE = re.compile(r'\[sim((?:\s+\w+=(?:"[^"]*"|[^\s"\]]+))+)\s*\]')
@@ -36,6 +36,7 @@ _TOKEN = re.compile(r"\s*\S+\s*?|\s+", re.DOTALL)
 DEEP, MANY, VALUES = 20, 10, 1000
 """How deep an invented value may be, of how many entries a list, and of how many values the whole."""
 MOST_ANSWERS = 128
+SIMULATED = ("chat", *sorted([*OPERATIONS, "speech", "transcription"]))
 
 
 class Behaviour(pydantic.BaseModel, extra="forbid"):
@@ -62,18 +63,45 @@ class Simulator(Provider):
     settings: SimulatorSettings
 
     def dialect_for(self, client: Dialect, model: str) -> Dialect:
-        if client.operation != "chat" and client.operation not in OPERATIONS:
-            there = ", ".join(sorted(["chat", *OPERATIONS]))
-            raise Unsupported(f"{self.name} does not simulate {client.operation}; there are {there}", param="model")
+        if client.operation not in SIMULATED:
+            raise Unsupported(
+                f"{self.name} does not simulate {client.operation}; there are {', '.join(SIMULATED)}", param="model"
+            )
         return client
 
     async def send(self, exchange: Exchange, upstream: Upstream) -> Reply:
         request = exchange.request
-        chats = exchange.dialect.operation == "chat"
+        chats = isinstance(request, chat.ChatRequest)
         if chats and request.n is not None and not 1 <= request.n <= MOST_ANSWERS:
             raise InvalidRequest(f"`n` must be from 1 to {MOST_ANSWERS}", param="n")
         asked = _asked(request) if chats else operations.asked(request)
         behaviour = self._behaviour(asked)
+        await self._behave(behaviour)
+        model = exchange.target.model if exchange.target else request.model
+        said: Iterable[events.Event]
+        if chats:
+            said = Answer(request, behaviour, _DIRECTIVE.sub("", asked).strip(), model)
+        elif isinstance(request, audio.SpeechRequest):
+            said = sounds.speech(request, model)
+        elif isinstance(request, audio.TranscriptionRequest):
+            said = sounds.transcript(request, model, behaviour.text)
+        else:
+            said = _result(exchange.dialect.operation, request, model)
+        reply = self._reply(exchange, said, behaviour)
+        if isinstance(request, audio.SpeechRequest) and not request.events and request.format != "pcm":
+            reply.content_type = b"audio/wav"
+        return reply
+
+    def _reply(self, exchange: Exchange, said: Iterable[events.Event], behaviour: Behaviour) -> Reply:
+        writer = exchange.dialect.writer(exchange.streamed, exchange.fields, [])
+        headers = ((b"x-headgate-simulated", b"true"),)
+        if not exchange.streamed:
+            body = writer.feed(list(said)) + writer.end()
+            return Reply(exchange.dialect, stream=False, body=body, headers=headers)
+        frames = _frames(said, writer)
+        return Reply(exchange.dialect, True, b"", SimulatedResponse(frames, behaviour), headers)
+
+    async def _behave(self, behaviour: Behaviour) -> None:
         if behaviour.delay:
             await asyncio.sleep(behaviour.delay)
         if behaviour.status is not None:
@@ -82,19 +110,6 @@ class Simulator(Provider):
                 status=behaviour.status,
                 retry_after=behaviour.retry_after,
             )
-        model = exchange.target.model if exchange.target else request.model
-        said: Iterable[events.Event]
-        if chats:
-            said = Answer(request, behaviour, _DIRECTIVE.sub("", asked).strip(), model)
-        else:
-            said = _result(exchange.dialect.operation, request, model)
-        writer = exchange.dialect.writer(exchange.streamed, exchange.fields, [])
-        headers = ((b"x-headgate-simulated", b"true"),)
-        if not exchange.streamed:
-            body = writer.feed(list(said)) + writer.end()
-            return Reply(exchange.dialect, stream=False, body=body, headers=headers)
-        frames = _frames(said, writer)
-        return Reply(exchange.dialect, True, b"", SimulatedResponse(frames, behaviour), headers)
 
     def _behaviour(self, asked: str) -> Behaviour:
         found = _DIRECTIVE.search(asked)

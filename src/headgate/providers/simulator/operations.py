@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from headgate.core import chat
+from headgate.core.audio import SpeechRequest, TranscriptionRequest
 from headgate.core.embeddings import Embeddings, EmbeddingsRequest, Input, Mixed, Tokens, Vector
 from headgate.core.errors import InvalidRequest
 from headgate.core.images import Images, ImagesRequest, Picture
@@ -165,6 +166,8 @@ def asked(request: Any) -> str:
         case EmbeddingsRequest(inputs=[*_, str() as text]) | RerankRequest(query=text) | ImagesRequest(prompt=text):
             return text
         case ModerationRequest(inputs=[*_, [*_, chat.Text(text=text)]]):
+            return text
+        case SpeechRequest(input=text) | TranscriptionRequest(prompt=str() as text):
             return text
     return ""
 
