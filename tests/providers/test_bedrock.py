@@ -1,9 +1,11 @@
 """Amazon Bedrock: where it is asked, in what, and who signs."""
 
+import base64
 import datetime
 import json
 import time
 from unittest import mock
+from urllib.parse import unquote
 
 import botocore.auth
 import pydantic
@@ -11,13 +13,16 @@ import pytest
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from headgate.core.errors import NoCredentials
+from headgate.core.errors import NoCredentials, ProviderNonsense
 from headgate.core.exchange import Exchange
 from headgate.core.record import Record
 from headgate.core.target import Target
 from headgate.dialects import anthropic_messages, bedrock_converse, openai_chat
+from headgate.dialects.anthropic_messages import count_tokens as anthropic_count_tokens
 from headgate.dialects.anthropic_messages import invoke
+from headgate.dialects.bedrock_converse import count_tokens
 from headgate.dialects.dialect import decode
+from headgate.dialects.gemini_generate import count_tokens as gemini_count_tokens
 from headgate.providers.bedrock import Bedrock, BedrockSettings
 from headgate.upstream.client import Client
 
@@ -92,6 +97,9 @@ def test_anthropics_messages_are_asked_for_through_invoke_model():
         (bedrock_converse, CLAUDE, bedrock_converse),
         (openai_chat, CLAUDE, bedrock_converse),
         (openai_chat, NOVA, bedrock_converse),
+        (anthropic_count_tokens, CLAUDE, anthropic_count_tokens),
+        (anthropic_count_tokens, NOVA, count_tokens),
+        (gemini_count_tokens, CLAUDE, count_tokens),
     ],
 )
 def test_what_is_spoken_about_a_model(client, model, spoken):
@@ -131,12 +139,61 @@ def test_betas_of_the_body_and_of_the_configuration():
     assert "anthropic_beta" not in decode(exchange.outgoing)
 
 
+@pytest.mark.parametrize(
+    ("model", "asked"),
+    [
+        (CLAUDE, "anthropic.claude-sonnet-4-5-20250929-v1:0"),
+        ("global.anthropic.claude-sonnet-5", "anthropic.claude-sonnet-5"),
+        ("us-gov.anthropic.claude-sonnet-5", "anthropic.claude-sonnet-5"),
+        ("arn:aws:bedrock:us-east-1:1:inference-profile/eu.amazon.nova-pro-v1:0", "amazon.nova-pro-v1:0"),
+        ("anthropic.claude-sonnet-5", "anthropic.claude-sonnet-5"),
+        ("us.deepseek", "us.deepseek"),
+        ("arn:aws:bedrock:us-east-1:1:application-inference-profile/abc",) * 2,
+    ],
+)
+def test_tokens_are_counted_by_the_model_itself(model, asked):
+    provider = made(base_url="http://h")
+    for dialect in (count_tokens, anthropic_count_tokens):
+        url = provider.url(dialect, model, False, {})
+        assert unquote(url) == f"http://h/model/{asked}/count-tokens"
+
+
+@pytest.mark.parametrize(
+    ("thinking", "room"),
+    [
+        (None, 1),
+        ({"type": "enabled", "budget_tokens": 2048}, 2049),
+        ({"type": "adaptive"}, 1),
+        ("wrong", 1),
+    ],
+)
+def test_anthropics_count_is_one_of_the_body_for_invoke_model(thinking, room):
+    provider = made(region="us-east-1")
+    asked = {"model": "claude", "messages": ASKED["messages"], **({"thinking": thinking} if thinking else {})}
+    exchange = exchange_of(provider, CLAUDE, asked)
+    headers = [(b"anthropic-beta", b"context-1m-2025-08-07")]
+    assert provider.pack(exchange, anthropic_count_tokens, headers) == []
+    body = decode(exchange.outgoing)["input"]["invokeModel"]["body"]
+    del asked["model"]
+    assert decode(base64.b64decode(body)) == {
+        **asked,
+        "anthropic_version": "bedrock-2023-05-31",
+        "anthropic_beta": ["context-1m-2025-08-07"],
+        "max_tokens": room,
+    }
+    unpacker = provider.unpack(anthropic_count_tokens, False)
+    assert unpacker.feed(b'{"inputTokens": 12}') == b'{"input_tokens":12}'
+    for nonsense in (b"", b"[]", b'{"inputTokens":"x"}', b"<html>"):
+        with pytest.raises(ProviderNonsense):
+            unpacker.feed(nonsense)
+
+
 def test_other_dialects_go_as_they_are():
     provider = made(region="us-east-1")
     exchange = exchange_of(provider, NOVA, {"messages": []})
     assert provider.pack(exchange, bedrock_converse, [(b"x-amzn-trace-id", b"1")]) == [(b"x-amzn-trace-id", b"1")]
     assert exchange.outgoing == b'{"messages": []}'
-    assert provider.unpack(bedrock_converse) is None
+    assert provider.unpack(bedrock_converse, True) is None
 
 
 async def test_a_request_is_signed_as_botocore_signs_it():

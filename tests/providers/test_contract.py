@@ -35,6 +35,7 @@ MODELS = {
     ("vertex", "anthropic_messages"): "claude-sonnet-5",
     ("vertex", "anthropic_count_tokens"): "claude-sonnet-5",
     ("vertex", "openai_chat"): "meta/llama-4",
+    ("bedrock", "anthropic_count_tokens"): "us.anthropic.claude-sonnet-5",
 }
 """A model for which a provider speaks a dialect, where it does not for all of them."""
 DOCS = Path(__file__).parents[2] / "docs" / "reference" / "providers.md"

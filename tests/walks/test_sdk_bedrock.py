@@ -3,6 +3,7 @@
 All over TLS, because Amazon's SDK sends a bearer token over nothing else.
 """
 
+import base64
 import contextlib
 import json
 import ssl
@@ -318,6 +319,42 @@ def test_invoke_model_streamed(client, gateway, upstream, model):
 def test_another_models_body_is_refused(client):
     with pytest.raises(client.exceptions.ValidationException, match="anthropic_version"):
         client.invoke_model(modelId="bedrock", body=json.dumps({"inputText": "hi"}))
+
+
+# --- counting tokens
+
+
+@pytest.mark.parametrize(
+    ("model", "answer"),
+    [("bedrock", {"inputTokens": 12}), ("anthropic", {"input_tokens": 12})],
+)
+def test_count_tokens(client, gateway, upstream, model, answer):
+    upstream.script = json_reply(answer)
+    asked = {"messages": ASK, "system": [{"text": "Be brief."}]}
+    assert client.count_tokens(modelId=model, input={"converse": asked})["inputTokens"] == 12
+    path = "/v1/messages/count_tokens" if model == "anthropic" else "/model/amazon.nova-pro-v1%3A0/count-tokens"
+    assert upstream.requests[0].path == path
+    assert "Be brief." in json.dumps(sent(upstream))
+    record_of(gateway, dialect="bedrock_count_tokens", status=200)
+
+
+async def test_anthropics_sdk_counts_tokens(anthropic_client, gateway, upstream):
+    upstream.script = json_reply({"inputTokens": 12})
+    messages = CLAUDE["messages"]
+    for model in ("bedrock-claude", "bedrock"):
+        count = await settle(anthropic_client.messages.count_tokens(model=model, messages=messages))
+        assert count.input_tokens == 12
+    claude, nova = upstream.requests
+    assert claude.path == f"{PATH.replace('us.', '')}/count-tokens"
+    assert claude.headers["authorization"].startswith("AWS4-HMAC-SHA256 ")
+    counted = base64.b64decode(json.loads(claude.body)["input"]["invokeModel"]["body"])
+    assert json.loads(counted) == {
+        "messages": messages,
+        "anthropic_version": "bedrock-2023-05-31",
+        "max_tokens": 1,
+    }
+    assert nova.path == "/model/amazon.nova-pro-v1%3A0/count-tokens"
+    assert json.loads(nova.body)["input"]["converse"]["messages"][0]["content"] == [{"text": "Hello"}]
 
 
 # --- Bedrock behind other vendors' SDKs

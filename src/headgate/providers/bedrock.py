@@ -7,10 +7,12 @@ messages, which Bedrock carries in InvokeModel, so that nothing of them is lost.
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import msgspec
 import pydantic
 
 from headgate.core.chat import Loss
@@ -20,7 +22,9 @@ from headgate.core.exchange import Exchange
 from headgate.core.ports import Upstream
 from headgate.core.target import Endpoint
 from headgate.dialects import anthropic_messages, bedrock_converse, bedrock_errors
+from headgate.dialects.anthropic_messages import count_tokens as anthropic_count_tokens
 from headgate.dialects.anthropic_messages import invoke
+from headgate.dialects.bedrock_converse import count_tokens
 from headgate.dialects.dialect import members, patch
 from headgate.providers.auth.auth import Renewed
 from headgate.providers.auth.aws.chain import Chain, Wanted
@@ -47,6 +51,16 @@ BETAS = (
     "tool-search-tool-2025-10-19",
 )
 """https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages-request-response.html"""
+_PROFILE = re.compile(r"^(?:arn:[^/]*:inference-profile/)?(?:us|us-gov|eu|apac|jp|au|ca|global)\.(?=[a-z0-9]+\.)")
+"""https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html"""
+_ANTHROPIC = (anthropic_messages, invoke, anthropic_count_tokens)
+
+
+class _Thinking(msgspec.Struct):
+    budget_tokens: int = 0
+
+
+_decode_thinking = msgspec.json.Decoder(_Thinking).decode
 
 
 class BedrockSettings(ProviderSettings):
@@ -77,6 +91,12 @@ class BedrockSettings(ProviderSettings):
         "on Bedrock. Others are named as lost.",
     )
 
+    inline_links: bool = pydantic.Field(
+        True,
+        description="Bedrock fetches nothing that a URL names, but S3's: the gateway fetches it and sends the data, if "
+        "`fetch` is on.",
+    )
+
     @pydantic.model_validator(mode="after")
     def _pair(self) -> BedrockSettings:
         if (self.access_key_id is None) != (self.secret_access_key is None):
@@ -89,7 +109,13 @@ class Bedrock(Provider):
     base_url = "https://bedrock-runtime.REGION.amazonaws.com"
     env_key: ClassVar[str | None] = "AWS_BEARER_TOKEN_BEDROCK"
     sample_model: ClassVar[str | None] = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
-    dialects: ClassVar[tuple[Dialect, ...]] = (bedrock_converse, anthropic_messages, invoke)
+    dialects: ClassVar[tuple[Dialect, ...]] = (
+        bedrock_converse,
+        anthropic_messages,
+        invoke,
+        count_tokens,
+        anthropic_count_tokens,
+    )
     by_model: ClassVar[bool] = True
     signs: ClassVar[bool] = True
 
@@ -114,11 +140,13 @@ class Bedrock(Provider):
 
     def dialect_for(self, client: Dialect, model: str) -> Dialect:
         """Anthropic's own messages for its clients where the model is a Claude, else Converse."""
-        if client in (anthropic_messages, invoke) and "claude" not in model:
-            return bedrock_converse
+        if client in _ANTHROPIC and "claude" not in model:
+            return count_tokens if client is anthropic_count_tokens else bedrock_converse
         return super().dialect_for(client, model)
 
     def url(self, dialect: Dialect, model: str, stream: bool, fields: Mapping[str, Any]) -> str:
+        if dialect.operation == "count_tokens":
+            return self.under_base(count_tokens.write_url(counting(model), stream, {}))
         if dialect is anthropic_messages:
             return self.under_base(invoke.write_url(model, stream, {}))
         return super().url(dialect, model, stream, {})
@@ -140,7 +168,7 @@ class Bedrock(Provider):
     def pack(self, exchange: Exchange, dialect: Dialect, headers: list[Header]) -> list[Header]:
         """Anthropic's messages get the body InvokeModel wants: the model and `stream` stand in the URL, the version and
         the betas in the body."""
-        if dialect is not anthropic_messages:
+        if dialect is not anthropic_messages and dialect is not anthropic_count_tokens:
             return headers
         body = exchange.outgoing
         assert isinstance(body, bytes)
@@ -158,18 +186,37 @@ class Bedrock(Provider):
         user = said.get(b"anthropic-user-profile-id")
         if user and "user_profile_id" not in there:
             changes["user_profile_id"] = user
-        exchange.outgoing = patch(body, changes, there)
+        if dialect is anthropic_count_tokens:
+            changes["max_tokens"] = _room(there.get("thinking"))
+            exchange.outgoing = invoke.counted(patch(body, changes, there))
+        else:
+            exchange.outgoing = patch(body, changes, there)
         return []
 
-    def unpack(self, dialect: Dialect) -> Unpacker | None:
-        return invoke.Unpacker() if dialect is anthropic_messages else None
+    def unpack(self, dialect: Dialect, stream: bool) -> Unpacker | None:
+        if dialect is anthropic_count_tokens:
+            return invoke.CountUnpacker()
+        return invoke.Unpacker() if stream and dialect is anthropic_messages else None
 
     def read_error(self, dialect: Dialect, status: int, body: bytes) -> ProviderRefused:
         """Bedrock's own form, whatever it was asked in."""
         error = bedrock_errors.read_error(status, body)
-        if dialect is anthropic_messages:
+        if dialect is anthropic_messages or dialect is anthropic_count_tokens:
             error.dialect = bedrock_converse
         return error
+
+
+def counting(model: str) -> str:
+    """The model of a profile that runs it across regions: CountTokens takes no profiles, so far."""
+    return _PROFILE.sub("", model)
+
+
+def _room(thinking: msgspec.Raw | None) -> int:
+    """A `max_tokens`, which does not count but must be there and have room for the thinking."""
+    try:
+        return 1 + max(0, _decode_thinking(thinking).budget_tokens) if thinking else 1
+    except msgspec.MsgspecError:
+        return 1  # Anthropic's own words about it are better
 
 
 def region_of(settings: BedrockSettings) -> str:

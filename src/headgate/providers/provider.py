@@ -222,8 +222,8 @@ class Provider:
         headers to send, out of the client's `headers` that go on to this dialect."""
         return headers
 
-    def unpack(self, dialect: Dialect) -> Unpacker | None:
-        """For a host that packs an API's streams: what takes them out. None: they come as the API sends them."""
+    def unpack(self, dialect: Dialect, stream: bool) -> Unpacker | None:
+        """For a host that packs an API's replies: what takes one out. None: they come as the API sends them."""
         return None
 
     def read_error(self, dialect: Dialect, status: int, body: bytes) -> ProviderRefused:
@@ -357,13 +357,14 @@ class Provider:
     async def _answered(self, exchange: Exchange, dialect: Dialect, response: Response) -> Reply:
         headers = self._shown(response, dialect.reply_headers)
         kind = self.scrub(response.header(b"content-type") or b"")
-        unpacker = self.unpack(dialect)
+        unpacker = self.unpack(dialect, exchange.streamed)
         fits = not kind or kind.lower().startswith(dialect.stream_types if unpacker is None else unpacker.types)
         # OpenAI's whisper is never streamed, whatever is asked: https://platform.openai.com/docs/guides/speech-to-text
         whole = dialect.operation == "transcription" and kind.lower().startswith((b"application/json", b"text/plain"))
         if not exchange.streamed or whole:
             body = await response.read(self.max_reply_bytes)
             response.close()
+            body = body if unpacker is None else unpacker.feed(body)
             reply = Reply(dialect, stream=False, body=body, headers=headers, secrecy=self)
         elif fits:
             if unpacker is not None:

@@ -1,4 +1,4 @@
-"""A reply whose stream a host has packed in a format of its own: taken out on its way."""
+"""Replies that a host has packed in a format of its own: taken out on their way."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from headgate.core.ports import Response
 
 
 class Unpacker(Protocol):
-    """Takes one stream out of its packing; `types` are the packing's content types."""
+    """Takes one reply out of its packing; `types` are content types of a stream in it."""
 
     types: tuple[bytes, ...]
 
     def feed(self, data: bytes) -> bytes:
-        """What these bytes, split anywhere, hold, as the API itself sends it. Raises ProviderNonsense."""
+        """What these bytes (of a stream, split anywhere; of another reply, all) hold, as the API itself sends it.
+
+        Raises ProviderNonsense.
+        """
 
 
 class Unpacked:
-    """A Response whose chunks are what is in the packing."""
+    """A Response that is a stream, whose chunks are what is in the packing."""
 
     def __init__(self, response: Response, unpacker: Unpacker) -> None:
         self.status = response.status

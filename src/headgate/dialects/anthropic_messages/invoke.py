@@ -80,11 +80,16 @@ class _Chunk(msgspec.Struct):
     event: bytes = msgspec.field(name="bytes")
 
 
+class _Count(msgspec.Struct):
+    tokens: int = msgspec.field(name="inputTokens")
+
+
 class _Typed(msgspec.Struct):
     type: str
 
 
 _decode_chunk = msgspec.json.Decoder(_Chunk).decode
+_decode_count = msgspec.json.Decoder(_Count).decode
 _decode_type = msgspec.json.Decoder(_Typed).decode
 
 
@@ -152,6 +157,24 @@ class Unpacker:
     def feed(self, data: bytes) -> bytes:
         """The events these bytes complete, as server-sent events. Raises ProviderNonsense."""
         return b"".join(map(unpacked, self._stream.feed(data)))
+
+
+class CountUnpacker:
+    """CountTokens' answer → that of Anthropic's own API."""
+
+    types: tuple[bytes, ...] = ()
+
+    def feed(self, data: bytes) -> bytes:
+        """The whole reply. Raises ProviderNonsense."""
+        try:
+            return _encode({"input_tokens": _decode_count(data).tokens})
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            raise ProviderNonsense("the provider's reply is not a count of tokens") from None
+
+
+def counted(body: bytes) -> bytes:
+    """The body of InvokeModel as CountTokens takes it."""
+    return _encode({"input": {"invokeModel": {"body": base64.b64encode(body).decode()}}})
 
 
 def unpacked(message: Message) -> bytes:

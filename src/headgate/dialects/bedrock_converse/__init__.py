@@ -17,6 +17,7 @@ import msgspec
 from headgate.core.chat import ChatRequest, Loss, fold
 from headgate.core.dialect import Reader, Relay, Writer
 from headgate.core.request import Operation
+from headgate.dialects.bedrock_converse import count_tokens
 from headgate.dialects.bedrock_converse.crossing import Crossing
 from headgate.dialects.bedrock_converse.reading import StreamReader, WholeReader
 from headgate.dialects.bedrock_converse.relaying import StreamRelay, WholeRelay
@@ -32,6 +33,7 @@ __all__ = [
     "content_type",
     "foreign",
     "in_url",
+    "more",
     "name",
     "operation",
     "paths",
@@ -53,6 +55,7 @@ __all__ = [
 ]
 
 name = DIALECT
+more = (count_tokens,)
 operation: Operation = "chat"
 paths = ["/model/{model}/converse", "/model/{model}/converse-stream"]
 upstream_path = "/model/{model}/converse"
