@@ -8,15 +8,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialects.whole_laws import BY_NAME, DIALECTS, fixtures, loaded, others, pairs, read, said, value_of, write
+from dialects.whole_laws import (
+    BY_NAME,
+    DIALECTS,
+    ONE_EACH,
+    fixtures,
+    loaded,
+    others,
+    pairs,
+    read,
+    said,
+    value_of,
+    write,
+)
 from headgate.core import chat
 from headgate.core.embeddings import Embeddings, Mixed, Tokens
-from headgate.core.errors import InvalidRequest, ProviderNonsense, Unsupported
+from headgate.core.errors import InvalidRequest, ProviderNonsense, ProviderRefused, Unsupported
 from headgate.core.usage import Usage
 from headgate.dialects import vectors, whole
 
 OPENAI = BY_NAME["openai_embeddings"]
 COHERE = BY_NAME["cohere_embed"]
+GOOGLE, OLLAMA, OLDER = BY_NAME["gemini_embed"], BY_NAME["ollama_embed"], BY_NAME["ollama_embeddings"]
 COHERE_V1 = BY_NAME["cohere_embed_v1"]
 EMBEDDING = [dialect for dialect in DIALECTS if dialect.operation == "embeddings"]
 TEXTS = ["The food was delicious.", "Grüße, 你好 🌍"]
@@ -76,8 +89,12 @@ class TestRequests:
         if own.operation != "embeddings":
             pytest.skip("another operation")
         fields = simple(own)
+        if other.name in ONE_EACH and len(own.read_request(fields).inputs) > 1:
+            with pytest.raises(Unsupported, match="one input in each request"):
+                said(other, own, fields)
+            return
         there, lost = said(other, own, fields)
-        request = other.read_request({**there, "model": "m", "stream": False, **in_url(other)})
+        request = other.read_request({**there, "model": fields["model"], **in_url(other, fields["model"])})
         assert request.inputs == own.read_request(fields).inputs
         assert set(lost) <= {own.read_request(fields).called("purpose")}
 
@@ -194,8 +211,117 @@ def simple(own):
     raise AssertionError(own.name)
 
 
-def in_url(own):
-    return own.read_url(own.paths[0], "m", {}) if own.in_url and own.paths else {}
+def in_url(own, model):
+    return own.read_url(own.upstream_path, model, {}) if own.in_url else {}
+
+
+class TestGoogles:
+    def batch(self, *entries, **more):
+        return {"model": "m", "method": "batchEmbedContents", "requests": [*entries], **more}
+
+    def test_a_batch_of_texts(self):
+        there, lost = said(
+            GOOGLE, OPENAI, ask(dimensions=64, task="retrieval.query", encoding_format="base64", user="u")
+        )
+        settings = {"taskType": "RETRIEVAL_QUERY", "outputDimensionality": 64}
+        entries = [{"model": "models/m", "content": {"parts": [{"text": text}]}, **settings} for text in TEXTS]
+        assert (there, lost) == ({"requests": entries}, ["user"])
+
+    def test_the_method_says_what_is_asked_and_answered(self):
+        one = GOOGLE.read_url("/v1beta/models/{model}:embedContent", "m", {})
+        assert GOOGLE.write_url("m", False, one) == "/v1beta/models/m:embedContent"
+        assert GOOGLE.write_url("a/b", False, {}) == "/v1beta/models/a%2Fb:batchEmbedContents"
+        assert answered(GOOGLE, one, vectors={"float": [[0.5]]}) == {"embedding": {"values": [0.5]}}
+        assert answered(GOOGLE, {}, vectors={"float": [[0.5]]}, usage=Usage(input=7)) == {
+            "embeddings": [{"values": [0.5]}],
+            "usageMetadata": {"promptTokenCount": 7, "totalTokenCount": 7},
+        }
+        with pytest.raises(ProviderNonsense, match="2 embeddings for one input"):
+            answered(GOOGLE, one, vectors={"float": [[0.5], [1.0]]})
+
+    def test_one_content_is_one_text(self):
+        asked = {"model": "m", "method": "embedContent", "content": {"parts": [{"text": "a"}]}, "title": "T"}
+        there, lost = said(OPENAI, GOOGLE, asked)
+        assert (there, lost) == ({"model": "m", "input": "a"}, ["title"])
+
+    def test_names_in_snake_case_are_understood(self):
+        content = {"parts": [{"inline_data": {"mime_type": "image/png", "data": PNG.partition(",")[2]}}]}
+        entry = {"content": content, "task_type": "CLUSTERING", "output_dimensionality": 8}
+        there, lost = said(COHERE, GOOGLE, self.batch(entry))
+        assert (there["images"], there["input_type"], there["output_dimension"]) == ([PNG], "clustering", 8)
+        assert not lost
+
+    def test_settings_that_differ_do_not_cross(self):
+        first, second = ({"content": {"parts": [{"text": text}]}, "taskType": "CLUSTERING"} for text in TEXTS)
+        assert said(OPENAI, GOOGLE, self.batch(first, second))[1] == ["requests[].taskType"]
+        with pytest.raises(Unsupported, match="send them apart") as caught:
+            said(OPENAI, GOOGLE, self.batch(first, {**second, "outputDimensionality": 8}))
+        assert caught.value.param == "requests"
+
+    def test_another_model_than_that_of_the_url_is_refused(self):
+        entry = {"content": {"parts": [{"text": "a"}]}}
+        assert GOOGLE.read_request(self.batch({**entry, "model": "models/m"})).model == "m"
+        with pytest.raises(InvalidRequest) as caught:
+            GOOGLE.read_request(self.batch(entry, {**entry, "model": "models/other"}))
+        assert caught.value.param == "requests[1].model"
+        assert GOOGLE.foreign(json.dumps(self.batch(entry)).encode())
+
+    def test_the_model_of_a_batch_is_the_targets(self):
+        request = GOOGLE.read_request(self.batch({"content": {"parts": [{"text": "a"}]}, "model": "models/m"}))
+        request.model = "tunedModels/x"
+        assert json.loads(GOOGLE.write_request(request, []))["requests"][0]["model"] == "tunedModels/x"
+
+    def test_settings_of_vertex_are_understood(self):
+        config = {"taskType": "CLUSTERING", "outputDimensionality": 8, "autoTruncate": False, "documentOcr": True}
+        asked = {
+            "model": "m",
+            "method": "embedContent",
+            "content": {"parts": [{"text": "a"}]},
+            "embedContentConfig": config,
+        }
+        there, lost = said(COHERE, GOOGLE, asked)
+        assert (there["input_type"], there["output_dimension"], there["truncate"]) == ("clustering", 8, "NONE")
+        assert lost == ["embedContentConfig.documentOcr"]
+        assert said(OPENAI, GOOGLE, asked)[1] == ["embedContentConfig.documentOcr", "embedContentConfig.taskType"]
+
+    def test_sound_and_stored_files_stay_with_google(self):
+        for part in (
+            {"inlineData": {"mimeType": "audio/mpeg", "data": "SUQz"}},
+            {"fileData": {"mimeType": "image/png", "fileUri": "https://example.com/a"}},
+        ):
+            with pytest.raises(Unsupported) as caught:
+                said(COHERE, GOOGLE, self.batch({"content": {"parts": [part]}}))
+            assert caught.value.param == "requests[0]"
+        with pytest.raises(Unsupported, match="not its address"):
+            said(GOOGLE, OPENAI, ask(input=[{"image": "https://example.com/a.png"}]))
+
+    @pytest.mark.parametrize("parts", [None, [], [{}], [{"text": 1}], ["a"], [{"inlineData": {"data": 1}}]])
+    def test_what_is_no_content_is_the_clients_fault(self, parts):
+        with pytest.raises(InvalidRequest) as caught:
+            GOOGLE.read_request(self.batch({"content": {"parts": parts}}))
+        assert caught.value.param.startswith("requests[0].content.parts")
+
+
+class TestOllamas:
+    def test_its_words(self):
+        asked = {"model": "m", "input": "a", "truncate": False, "dimensions": 8, "keep_alive": "5m"}
+        there, lost = said(COHERE, OLLAMA, asked)
+        assert (there["texts"], there["truncate"], there["output_dimension"]) == (["a"], "NONE", 8)
+        assert lost == ["keep_alive"]
+        there, lost = said(OLLAMA, COHERE, {"model": "m", "texts": TEXTS, "truncate": "START", "input_type": "query"})
+        assert (there, lost) == ({"model": "m", "input": TEXTS, "truncate": True}, ["truncate", "input_type"])
+
+    def test_the_older_api_has_one_text(self):
+        assert said(OLLAMA, OLDER, {"model": "m", "prompt": "a"})[0] == {"model": "m", "input": "a"}
+        assert said(OLDER, OPENAI, ask(input="a", dimensions=8)) == ({"model": "m", "prompt": "a"}, ["dimensions"])
+        with pytest.raises(Unsupported, match="one input in each request") as caught:
+            said(OLDER, OPENAI, ask())
+        assert caught.value.param == "input"
+
+    def test_an_error_inside_a_good_status(self):
+        for own in (OLLAMA, OLDER):
+            with pytest.raises(ProviderRefused, match="out of memory"):
+                own.relay(False, {}).feed(b'{"error":"out of memory"}')
 
 
 class TestReplies:
@@ -208,10 +334,14 @@ class TestReplies:
                 continue
             pair = loaded(path)
             events = read(own, json.dumps(pair["reply"]).encode())
-            body, _ = write(other, events, {}) if has_numbers(events) else (None, None)
-            if body is not None:
-                there = read(other, body)
-                assert vectors.plain(value_of(there)) == vectors.plain(value_of(events))
+            if not has_numbers(events):
+                continue
+            if other.name in ONE_EACH and len(vectors.plain(value_of(events))) != 1:
+                with pytest.raises(ProviderNonsense, match="for one input"):
+                    write(other, events, {})
+                continue
+            there = read(other, write(other, events, {})[0])
+            assert vectors.plain(value_of(there)) == vectors.plain(value_of(events))
 
     def test_openais_reply(self):
         reply = answered(

@@ -8,7 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialects.mutations import changes, mutated
-from dialects.whole_laws import BY_NAME, DIALECTS, fixtures, loaded, named, others, read, usage_of, without_nulls, write
+from dialects.whole_laws import (
+    BY_NAME,
+    DIALECTS,
+    fixtures,
+    loaded,
+    named,
+    others,
+    read,
+    said_in_body,
+    usage_of,
+    without_nulls,
+    write,
+)
 from headgate.core.errors import InvalidRequest, ProviderCut, ProviderError, ProviderNonsense
 from headgate.core.events import Failed, Native, Stop
 from headgate.dialects import whole
@@ -22,11 +34,6 @@ def test_a_request_read_and_written_is_the_same(own, path):
     written = json.loads(own.write_request(own.read_request(fields), lost))
     assert written == without_nulls(said_in_body(own, fields))
     assert not lost
-
-
-def said_in_body(own, fields):
-    """Without what stands in the URL."""
-    return {key: value for key, value in fields.items() if not (own.in_url and key in ("model", "stream", "method"))}
 
 
 @named("whole")

@@ -1,10 +1,23 @@
 """Recorded traffic of every host that speaks a dialect of one JSON in and one JSON out."""
 
 import json
+from urllib.parse import unquote
 
 import pytest
 
-from dialects.whole_laws import BY_NAME, RECORDED, needs_recordings, others, read, said, usage_of, value_of, write
+from dialects.whole_laws import (
+    BY_NAME,
+    ONE_EACH,
+    RECORDED,
+    needs_recordings,
+    others,
+    read,
+    said,
+    said_in_body,
+    usage_of,
+    value_of,
+    write,
+)
 from headgate.core.errors import InvalidRequest, ProviderNonsense
 from headgate.dialects import vectors
 
@@ -26,6 +39,11 @@ def dialect_of(exchange):
         return "openai_moderations"
     if api == "images" and url.endswith("/generations"):
         return "openai_images"
+    if api == "embedContent" or (api == "embeddings" and exchange["provider"] == "gemini"):
+        return "gemini_embed"
+    if api == "embeddings" and exchange["provider"] == "ollama" and "/api/" in url:
+        # one project's recorder names the older path for all of them
+        return "ollama_embed" if "input" in exchange["request"]["body"] else "ollama_embeddings"
     if api == "embeddings" and exchange["provider"] == "perplexity":
         return None  # its base64 is of int8, whatever is asked for
     if api == "embeddings" and url.endswith("/v1/embeddings") and exchange["provider"] not in ("voyage", "gemini"):
@@ -50,7 +68,13 @@ each = pytest.mark.parametrize(("own", "exchange"), EXCHANGES)
 def asked(own, exchange):
     """The request's fields; None where it was not recorded."""
     fields = exchange["request"].get("body")
-    return {"model": exchange.get("model") or "m", **fields} if isinstance(fields, dict) else None
+    if not isinstance(fields, dict):
+        return None
+    if not own.in_url:
+        return {"model": exchange.get("model") or "m", **fields}
+    place = exchange["request"]["url"].partition("?")[0].rpartition("/")[2]
+    model, _, method = unquote(place).rpartition(":")
+    return {**fields, **own.read_url(f"{{model}}:{method}", model, {})}
 
 
 def meant(value):
@@ -71,7 +95,7 @@ def test_requests_are_read_and_written_the_same(own, exchange):
         pytest.skip("only the response was recorded, or there is nothing to rank")
     lost = []
     written = json.loads(own.write_request(own.read_request(fields), lost))
-    assert meant(written) == meant(fields)
+    assert meant(written) == meant(said_in_body(own, fields))
     assert not lost
 
 
@@ -104,7 +128,7 @@ def test_replies_pass_byte_for_byte_and_cross(own, exchange):
     assert relay.feed(body) + relay.end() == body
     events = read(own, body)
     assert relay.usage == usage_of(events)
-    again, lost = write(own, events, asked(own, exchange) or {})
+    again, lost = write(own, events, asked(own, exchange) or like(body))
     assert not lost
     assert same(own, read(own, again), events)
     for other in others(own):
@@ -112,9 +136,16 @@ def test_replies_pass_byte_for_byte_and_cross(own, exchange):
             written, _ = write(other, events, {})
         except ProviderNonsense:
             assert own.operation == "embeddings"
-            assert vectors.PLAIN.isdisjoint(value_of(events).vectors)
+            assert vectors.PLAIN.isdisjoint(value_of(events).vectors) or (
+                other.name in ONE_EACH and len(vectors.plain(value_of(events))) != 1
+            )
             continue
         assert same(own, read(other, written), events)
+
+
+def like(body):
+    """What a request must say to be answered in the form of this reply."""
+    return {"method": "embedContent"} if b'"embedding":' in body else {}
 
 
 def same(own, there, here):

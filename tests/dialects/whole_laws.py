@@ -14,6 +14,8 @@ RECORDED = Path(__file__).parents[3] / "shared" / "recorded" / "exchanges"
 needs_recordings = pytest.mark.skipif(not RECORDED.is_dir(), reason="no recorded traffic beside this checkout")
 OPERATIONS = ("embeddings", "rerank", "moderation", "images")
 DIALECTS = [dialect for dialect in dialects() if dialect.operation in OPERATIONS and dialect.takes == "json"]
+ONE_EACH = {"ollama_embeddings"}
+"""Dialects with one embedding in a reply."""
 BY_NAME = {dialect.name: dialect for dialect in DIALECTS}
 
 
@@ -73,3 +75,8 @@ def said(other, own, fields):
     lost = []
     body = crossed(other, own.read_request(fields), lost)
     return json.loads(body), [loss.path for loss in lost]
+
+
+def said_in_body(own, fields):
+    """Without what stands in the URL."""
+    return {key: value for key, value in fields.items() if not (own.in_url and key in ("model", "stream", "method"))}

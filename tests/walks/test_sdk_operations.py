@@ -6,8 +6,10 @@ import struct
 
 import cohere
 import httpx
+import ollama
 import openai
 import pytest
+from google import genai
 
 from gateways import KEY, config_for, running
 from upstreams import ScriptedUpstream, json_reply, sse_reply
@@ -86,6 +88,26 @@ class TestSimulated:
         again = old.rerank(model="sim", query="red cat", documents=documents, return_documents=True)
         assert [one.document.text for one in again.results] == ["the red cat", "nothing"]
 
+    def test_googles_sdk(self, simulated, authorities):
+        options = genai.types.HttpOptions(base_url=simulated.url, client_args={"verify": authorities})
+        client = genai.Client(api_key=KEY, http_options=options)
+        config = {"output_dimensionality": 16, "task_type": "RETRIEVAL_QUERY"}
+        found = client.models.embed_content(model="sim", contents=TEXTS, config=config)
+        assert [len(one.values) for one in found.embeddings] == [16, 16]
+        assert found.embeddings[0].values != found.embeddings[1].values
+        assert found.usage_metadata.prompt_token_count == 6
+        asked = {"content": {"parts": [{"text": TEXTS[0]}]}, "outputDimensionality": 16}
+        status, _, body = simulated.post(asked, "/v1beta/models/sim:embedContent")
+        assert (status, body["embedding"]["values"]) == (200, found.embeddings[0].values)
+
+    def test_ollamas_sdk(self, simulated):
+        with ollama.Client(host=simulated.url, headers={"authorization": f"Bearer {KEY}"}) as client:
+            found = client.embed(model="sim", input=TEXTS, dimensions=16)
+            older = client.embeddings(model="sim", prompt=TEXTS[0])
+        assert [len(one) for one in found.embeddings] == [16, 16]
+        assert (found.model, found.prompt_eval_count) == ("simulated-sim", 6)
+        assert len(older.embedding) == 256
+
     def test_voyages_and_jinas_words(self, simulated):
         asked = {"model": "sim", "query": "red cat", "documents": ["nothing", "the red cat"]}
         status, _, body = simulated.post({**asked, "top_k": 1, "truncation": True}, "/v1/rerank")
@@ -122,7 +144,8 @@ def config(upstream):
         upstream.url, "retry: {attempts: 1}\n"
     ).replace(
         "  simulator: {}\n",
-        f"  simulator: {{}}\n  cohere: {{api_key: co-upstream-secret, base_url: '{upstream.url}'}}\n",
+        f"  simulator: {{}}\n  cohere: {{api_key: co-upstream-secret, base_url: '{upstream.url}'}}\n"
+        f"  google: {{api_key: goog-upstream-secret, base_url: '{upstream.url}'}}\n",
     )  # fmt: skip
 
 
@@ -199,6 +222,44 @@ class TestProviders:
         assert found.embeddings.float_ == [NUMBERS]
         assert found.meta.billed_units.input_tokens == 3
         assert upstream.requests[0].path == "/v1/embeddings"
+
+    async def test_googles_sdk_before_openai_and_back(self, behind, authorities):
+        upstream, gateway = behind(json_reply(json.dumps(OPENAI_REPLY).encode()))
+        options = genai.types.HttpOptions(base_url=gateway.url, client_args={"verify": authorities})
+        client = genai.Client(api_key=KEY, http_options=options)
+        found = client.models.embed_content(model="openai/text-embedding-3-small", contents=["a"])
+        assert found.embeddings[0].values == NUMBERS
+        assert json.loads(upstream.requests[0].body) == {"model": "text-embedding-3-small", "input": ["a"]}
+
+    async def test_openais_sdk_before_google(self, behind):
+        reply = {"embeddings": [{"values": NUMBERS}], "usageMetadata": {"promptTokenCount": 3, "totalTokenCount": 3}}
+        upstream, gateway = behind(json_reply(json.dumps(reply).encode()))
+        with openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=KEY, max_retries=0) as client:
+            found = client.embeddings.create(model="google/gemini-embedding-001", input=["a"], dimensions=3)
+        assert (found.data[0].embedding, found.usage.prompt_tokens) == (NUMBERS, 3)
+        [request] = upstream.requests
+        assert request.path == "/v1beta/models/gemini-embedding-001:batchEmbedContents"
+        assert json.loads(request.body) == {
+            "requests": [
+                {
+                    "model": "models/gemini-embedding-001",
+                    "content": {"parts": [{"text": "a"}]},
+                    "outputDimensionality": 3,
+                }
+            ]
+        }
+
+    async def test_googles_sdk_before_google(self, behind, authorities):
+        reply = json.dumps({"embeddings": [{"values": NUMBERS}]}, indent=1).encode()
+        upstream, gateway = behind(json_reply(reply))
+        options = genai.types.HttpOptions(base_url=gateway.url, client_args={"verify": authorities})
+        client = genai.Client(api_key=KEY, http_options=options)
+        found = client.models.embed_content(model="google/gemini-embedding-001", contents=["a"])
+        assert found.embeddings[0].values == NUMBERS
+        [request] = upstream.requests
+        assert request.path == "/v1beta/models/gemini-embedding-001:batchEmbedContents"
+        [entry] = json.loads(request.body)["requests"]
+        assert entry["model"] == "models/gemini-embedding-001"
 
     async def test_an_error_of_the_provider_in_the_clients_words(self, behind, coheres):
         refusal = b'{"id":"x","message":"invalid api token"}'

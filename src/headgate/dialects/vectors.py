@@ -79,6 +79,21 @@ def plain(said: Embeddings) -> list[list[float]]:
     return [floats(vector) for vector in vectors_in(said, "float")]
 
 
+def one(said: Embeddings) -> list[float]:
+    """The vector, for an API that has one in each reply. Raises ProviderNonsense."""
+    found = plain(said)
+    if len(found) != 1:
+        raise ProviderNonsense(f"the provider gave {len(found)} embeddings for one input")
+    return found[0]
+
+
+def alone(request: EmbeddingsRequest, api: str) -> int:
+    """The place of the one input, for an API that takes one in each request. Raises Unsupported."""
+    if len(request.inputs) != 1:
+        raise Unsupported(f"{api} embeds one input in each request: send one", param=request.called("inputs"))
+    return 0
+
+
 def only(request: EmbeddingsRequest, possible: Iterable[str], api: str) -> list[str]:
     """The encodings to ask for, of those an API has; one of "float" and "base64" stands for both.
 

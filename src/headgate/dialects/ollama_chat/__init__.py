@@ -2,7 +2,7 @@
 
 Requests are read and written in `requests`, those of other dialects in `crossing` (which says what becomes of what
 they say otherwise), replies are passed on in `relaying`, read in `reading` and written in `writing`. Its other way to
-ask, with one prompt, is the dialect `generate`.
+ask, with one prompt, is the dialect `generate`; those of embeddings are `embed` and `embeddings`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from headgate.core.chat import ChatRequest, Loss, fold
 from headgate.core.dialect import Dialect, Reader, Relay, Writer
 from headgate.core.request import Operation
 from headgate.dialects.framing import JSON
-from headgate.dialects.ollama_chat import generate
+from headgate.dialects.ollama_chat import embed, embeddings, generate
 from headgate.dialects.ollama_chat.crossing import Crossing
 from headgate.dialects.ollama_chat.errors import read_error, write_error
 from headgate.dialects.ollama_chat.reading import Reader as ReplyReader
@@ -59,7 +59,7 @@ stream_default = True
 stream_types = (LINES, JSON)
 request_headers: frozenset[bytes] = frozenset()
 reply_headers: frozenset[bytes] = frozenset()
-more: tuple[Dialect, ...] = (generate,)
+more: tuple[Dialect, ...] = (generate, embed, embeddings)
 
 _encode = msgspec.json.Encoder().encode
 

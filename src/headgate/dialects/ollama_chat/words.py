@@ -13,6 +13,8 @@ from headgate.core.usage import Usage
 
 CHAT = "ollama_chat"
 GENERATE = "ollama_generate"
+EMBED = "ollama_embed"
+EMBEDDINGS = "ollama_embeddings"
 LINES = b"application/x-ndjson"
 """The content type of a stream."""
 
