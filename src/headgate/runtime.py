@@ -26,6 +26,7 @@ from headgate.dialects.dialect import dialects
 from headgate.dialects.opaque import Opaque
 from headgate.providers.provider import Provider
 from headgate.stages.authenticate import Authenticate
+from headgate.stages.count import Count
 from headgate.stages.fetch import Fetch
 from headgate.stages.policies.policy import Policy
 from headgate.stages.qualify import Qualify
@@ -166,6 +167,7 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         route,
         *qualify,
         retry,
+        Count(menu),
         *fetch,
         Translate(),
     ]

@@ -304,9 +304,13 @@ async def test_a_stream_that_breaks_off_ends_in_an_error(client, gateway, upstre
 
 @vendors
 async def test_tokens_are_counted(client, gateway, upstream, vendor):
-    """By Google's API, or Anthropic's said as Google's."""
+    """By Google's API, or Anthropic's said as Google's; for OpenAI's models here."""
     if vendor == "openai":
-        pytest.skip("OpenAI has no such API")
+        reply = await settle(client.count_tokens(model=vendor, contents=ASK))
+        assert 8 < reply.total_tokens < 20
+        assert upstream.requests == []
+        assert gateway.records()[-1]["decision"].startswith("alias openai: ordered; counted here: ")
+        return
     counts = {"gemini": {"totalTokens": 31, "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 31}]}}
     upstream.script = json_reply(counts.get(vendor, {"input_tokens": 31}))
     reply = await settle(client.count_tokens(model=vendor, contents=ASK))
@@ -314,6 +318,25 @@ async def test_tokens_are_counted(client, gateway, upstream, vendor):
     paths = {"gemini": "/v1beta/models/gemini-3-flash:countTokens", "anthropic": "/v1/messages/count_tokens"}
     assert upstream.requests[0].path == paths[vendor]
     assert gateway.records()[-1]["dialect"] == "gemini_count_tokens"
+
+
+async def test_tokens_of_any_model_are_counted_over_plain_http(gateway, upstream, authorities):
+    async with httpx.AsyncClient(verify=authorities, timeout=20) as http:
+
+        async def asked(**fields):
+            reply = await http.post(
+                f"{gateway.url}/v1/tokenize", json=fields, headers={"authorization": f"Bearer {KEY}"}
+            )
+            assert reply.status_code == 200
+            return reply.json(), reply.headers.get("x-headgate-counted-by")
+
+        found, by = await asked(model="openai", prompt="Hello there, world!")
+        assert (found["counted_by"], found["max_model_len"]) == (by, 128_000)
+        assert by in ("o200k_base", "estimate")
+        assert found.get("tokens") is None or len(found["tokens"]) == found["count"] == 5
+        upstream.script = json_reply({"totalTokens": 6})
+        found, by = await asked(model="gemini", messages=[{"role": "user", "content": ASK}])
+        assert (found["count"], found["estimated"], found["counted_by"], by) == (6, False, "provider", None)
 
 
 @pytest.mark.parametrize("vendor", ["gemini", "anthropic"])

@@ -1,5 +1,6 @@
 """vLLM: https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from headgate.core.dialect import Dialect
@@ -11,6 +12,7 @@ from headgate.dialects import (
     openai_embeddings,
     openai_responses,
 )
+from headgate.dialects.openai_chat import tokenize
 from headgate.providers.provider import Provider
 
 
@@ -24,4 +26,6 @@ class VLLM(Provider):
         openai_embeddings,
         jina_rerank,
         openai_audio,
+        tokenize,
     )
+    beside: ClassVar[Mapping[str, tuple[tuple[str, ...], str]]] = {tokenize.name: (("/v1",), "")}

@@ -9,6 +9,7 @@ from headgate.core.chat import Loss
 from headgate.core.dialect import Reader, Relay, Writer
 from headgate.core.request import Operation
 from headgate.dialects.framing import EVENT_STREAM, JSON, SSE
+from headgate.dialects.openai_chat import tokenize
 from headgate.dialects.openai_chat.crossing import write_request
 from headgate.dialects.openai_chat.reading import Reader as ChatReader
 from headgate.dialects.openai_chat.relaying import StreamRelay, WholeRelay
@@ -20,6 +21,7 @@ __all__ = [
     "content_type",
     "foreign",
     "in_url",
+    "more",
     "name",
     "operation",
     "paths",
@@ -44,6 +46,7 @@ paths = ["/v1/chat/completions"]
 upstream_path = "/chat/completions"
 in_url = False
 takes: Literal["json"] = "json"
+more = (tokenize,)
 stream_types = (EVENT_STREAM,)
 request_headers = frozenset({b"idempotency-key", b"openai-beta"})
 reply_headers = frozenset({b"openai-model", b"openai-processing-ms", b"openai-version"})
