@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
 import inspect
 import os
@@ -47,10 +48,15 @@ def names(folder: str) -> list[str]:
     The contract file has the folder's name in the singular: providers/provider.py, policies/policy.py.
     Nothing but the package itself is imported.
     """
+    return list(_names(folder))
+
+
+@functools.cache  # each plug-in is looked for in this list, which takes longer to make than to import one of them
+def _names(folder: str) -> tuple[str, ...]:
     package = importlib.import_module(f"{PACKAGE}.{folder}")
     contract = _singular(folder.rpartition(".")[2])
     found = (info.name for info in pkgutil.iter_modules(package.__path__) if not info.ispkg or not _holds_plugins(info))
-    return sorted(name for name in found if name != contract and not name.startswith("_"))
+    return tuple(sorted(name for name in found if name != contract and not name.startswith("_")))
 
 
 def _holds_plugins(info: pkgutil.ModuleInfo) -> bool:
@@ -92,8 +98,7 @@ def load(folder: str, name: str, base: type[T]) -> type[T]:
 
 def every(folder: str, base: type[T]) -> dict[str, type[T]]:
     """The classes of all our own plug-ins of a folder, by name. Raises PluginNotFound."""
-    found = names(folder)
-    return {name: _only(_builtin(folder, name, found), base) for name in found}
+    return {name: _only(_builtin(folder, name), base) for name in _names(folder)}
 
 
 def modules(dotted: Iterable[str]) -> dict[str, ModuleType]:
@@ -136,9 +141,8 @@ def fits(found: type, base: type[T]) -> TypeGuard[type[T]]:
     return _methods(base) <= defined
 
 
-def _builtin(folder: str, name: str, known: Sequence[str] = ()) -> ModuleType:
-    """`known`: what `names` gave, where it was asked already."""
-    known = known or names(folder)
+def _builtin(folder: str, name: str) -> ModuleType:
+    known = _names(folder)
     if name not in known:
         kind = _singular(folder.rpartition(".")[2])
         hint = suggestion(name, known)
@@ -211,4 +215,4 @@ def _singular(plural: str) -> str:
 
 
 def _listed(folder: str) -> str:
-    return ", ".join(f"`{name}`" for name in names(folder)) or "the built-in ones"
+    return ", ".join(f"`{name}`" for name in _names(folder)) or "the built-in ones"
