@@ -45,6 +45,7 @@ FREE_STANDING = {
         "ranking",
         "signatures",
         "transcripts",
+        "unreached",
         "vectors",
         "whole",
     },

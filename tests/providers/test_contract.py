@@ -178,13 +178,13 @@ def test_its_key_goes_into_one_header_and_nowhere_else(keyed_host):
             header: text for header, text in provider.auth(dialect).items() if KEY in text
         }
         assert endpoint.head.count(KEY.encode()) == 1
-        assert name in (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key")
+        assert name in (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key", b"xi-api-key")
 
 
 @pytest.mark.parametrize("key", [None, "none"])
 def test_without_a_key_it_sends_none(host, key):
     for _, endpoint, head in heads(made(host, api_key=key)):
-        assert not {b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key"} & set(head.names)
+        assert not {b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key", b"xi-api-key"} & set(head.names)
         assert b"none" not in endpoint.head.lower()
 
 

@@ -174,17 +174,17 @@ class Form:
 
 
 class Written:
-    """A form of the gateway's own: texts, lists of texts (`name[]`) and files."""
+    """A form of the gateway's own: texts, lists of texts (`name[]`) and files, and pairs where a name stands again."""
 
     __slots__ = ("_pieces", "content_type", "path")
     again = True
 
-    def __init__(self, fields: Mapping[str, Any], path: str | None = None) -> None:
+    def __init__(self, fields: Mapping[str, Any] | Sequence[tuple[str, Any]], path: str | None = None) -> None:
         self.path = path
         boundary = b"headgate-" + secrets.token_hex(16).encode()
         self.content_type = b"multipart/form-data; boundary=" + boundary
         self._pieces: list[bytes | File] = []
-        for name, value in fields.items():
+        for name, value in fields.items() if isinstance(fields, Mapping) else fields:
             many = isinstance(value, list)
             for each in value if many else [value]:
                 if isinstance(each, File):

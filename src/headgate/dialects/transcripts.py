@@ -8,6 +8,7 @@ from headgate.core.audio import Segment, TranscriptionRequest, Word
 from headgate.core.chat import Loss
 from headgate.core.errors import Unsupported
 
+WHAT = "a transcript"
 LONGEST = 7.0
 """Seconds of a segment made of words: what a subtitle stands for at most."""
 PAUSE = 1.0
@@ -27,6 +28,12 @@ def only_transcribed(request: TranscriptionRequest, api: str) -> None:
     """Raises Unsupported for a translation."""
     if request.translate:
         raise Unsupported(f"{api} writes down what is said and does not translate; use /v1/audio/transcriptions")
+
+
+def speaker(number: int) -> str:
+    """The name of one of whom only a number is known, from 0: A, B … Z, and then AA."""
+    letter = chr(ord("A") + number % 26)
+    return letter if number < 26 else speaker(number // 26 - 1) + letter
 
 
 def grouped(words: Sequence[Word]) -> list[Segment]:

@@ -20,3 +20,4 @@ class Cohere(Provider):
         cohere_rerank,
         openai_audio,
     )
+    beside = {"openai_audio": (("/v2",), "/v2")}
