@@ -218,6 +218,21 @@ async def test_a_request_is_signed_as_botocore_signs_it():
     assert b"authorization" not in endpoint.head
 
 
+async def test_what_has_no_body_is_signed_too():
+    provider = made(**KEYS)
+    exchange = exchange_of(provider, CLAUDE, ASKED)
+    exchange.outgoing = None
+    endpoint = provider.endpoint(bedrock_converse, CLAUDE, False, {})
+    found = dict(await provider.prove(exchange, endpoint, None))
+    assert found[b"authorization"].startswith(b"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/")
+    assert provider.scrub(b"by wJalrXUtnFEMI") == b"by [redacted]"
+
+
+def test_what_a_url_names_is_fetched_for_it():
+    assert made().inline_links
+    assert not made(inline_links=False).inline_links
+
+
 async def test_an_api_key_is_a_bearer_token_and_nothing_is_signed():
     provider = made(api_key="bedrock-api-key-abc", **KEYS)
     endpoint = provider.endpoint(bedrock_converse, NOVA, False, {})

@@ -5,14 +5,21 @@ All over TLS, because Amazon's SDK sends a bearer token over nothing else.
 
 import base64
 import contextlib
+import datetime
 import json
 import ssl
+import urllib.request
+from unittest import mock
 
+import anthropic
 import boto3
+import botocore.auth
 import botocore.exceptions
 import pytest
 import trustme
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 
 from gateways import KEY, free_port, running
 from headgate.dialects.event_stream import write_exception
@@ -42,6 +49,7 @@ TOOLS = [
 ]
 CLAUDE = {"max_tokens": 300, "messages": [{"role": "user", "content": "Hello"}]}
 PATH = "/model/us.anthropic.claude-sonnet-4-5-20250929-v1%3A0"
+SIGNING = Credentials("AKIDEXAMPLE", "bedrock-signing-secret")
 vendors = pytest.mark.parametrize("vendor", ["bedrock", "openai", "anthropic"])
 
 
@@ -316,6 +324,51 @@ def test_invoke_model_streamed(client, gateway, upstream, model):
     record_of(gateway, dialect="anthropic_invoke", status=200, stream=True)
 
 
+@pytest.mark.parametrize("model", ["bedrock-claude", "anthropic", "openai"])
+@pytest.mark.parametrize("streamed", [True, False])
+def test_anthropics_sdk_for_bedrock(gateway, upstream, authorities, model, streamed):
+    said = Said(text="I will look.", calls=WEATHER, stop="tools")
+    if streamed and model == "bedrock-claude":
+        upstream.script = amazon_stream(invoked_events(said))
+    else:
+        upstream.script = (stream if streamed else whole)("openai" if model == "openai" else "anthropic", said)
+    http = anthropic.DefaultHttpxClient(verify=authorities)
+    given = {"api_key": KEY, "aws_region": "eu-west-1", "base_url": gateway.url, "http_client": http, "max_retries": 0}
+    asked = {"model": model, "extra_headers": {"anthropic-beta": "context-1m-2025-08-07"}, **CLAUDE}
+    with anthropic.AnthropicBedrock(**given) as sdk:
+        if streamed:
+            with sdk.messages.stream(**asked) as events:
+                reply = events.get_final_message()
+        else:
+            reply = sdk.messages.create(**asked)
+    assert [block.type for block in reply.content] == ["text", "tool_use", "tool_use"]
+    assert [block.input for block in reply.content[1:]] == [json.loads(arguments) for _, _, arguments in WEATHER]
+    assert reply.stop_reason == "tool_use"
+    record_of(gateway, dialect="anthropic_invoke", status=200, stream=streamed)
+    if model == "bedrock-claude":
+        assert sent(upstream)["anthropic_beta"] == ["context-1m-2025-08-07"]
+    elif model == "anthropic":
+        assert upstream.requests[0].headers["anthropic-beta"] == "context-1m-2025-08-07"
+        assert "anthropic_beta" not in sent(upstream)
+
+
+def test_what_is_not_understood_is_forwarded_signed(gateway, upstream):
+    body = b'{"inputText":"Hello","dimensions":256}'
+    upstream.script = json_reply({"embedding": [0.5], "inputTextTokenCount": 1})
+    path = "/model/amazon.titan-embed-text-v2%3A0/invoke"
+    headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
+    request = urllib.request.Request(f"{gateway.url}/bedrock_signed{path}", body, headers)
+    with urllib.request.urlopen(request, timeout=20, context=gateway.trust) as reply:
+        assert json.load(reply)["embedding"] == [0.5]
+    [asked] = upstream.requests
+    assert (asked.path, asked.body) == (path, body)
+    stamp = datetime.datetime.strptime(asked.headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=datetime.UTC)
+    again = AWSRequest(method="POST", url=f"{upstream.url}{path}", data=body)
+    with mock.patch.object(botocore.auth, "get_current_datetime", return_value=stamp):  # its only clock
+        botocore.auth.SigV4Auth(SIGNING, "bedrock", "eu-west-1").add_auth(again)
+    assert asked.headers["authorization"] == again.headers["Authorization"]
+
+
 def test_another_models_body_is_refused(client):
     with pytest.raises(client.exceptions.ValidationException, match="anthropic_version"):
         client.invoke_model(modelId="bedrock", body=json.dumps({"inputText": "hi"}))
@@ -402,8 +455,6 @@ async def test_anthropics_sdk_reaches_claude_with_nothing_lost(anthropic_client,
 
 
 async def test_errors_of_claude_at_bedrock_are_said_in_anthropics_words(anthropic_client, upstream):
-    import anthropic
-
     upstream.script = json_reply({"message": "Too many requests."}, status=429)
     with pytest.raises(anthropic.RateLimitError) as caught:
         await settle(anthropic_client.messages.create(model="bedrock-claude", **CLAUDE))

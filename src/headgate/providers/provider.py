@@ -20,7 +20,8 @@ from headgate.core.ports import Response, Upstream
 from headgate.core.reply import Reply, Unread
 from headgate.core.request import TYPED
 from headgate.core.target import Endpoint, Origin, Shape, Streaming, Target, Timeouts
-from headgate.dialects import opaque, openai_chat
+from headgate.dialects import anthropic_messages, opaque, openai_chat
+from headgate.dialects.anthropic_messages import invoke
 from headgate.dialects.dialect import dialects
 from headgate.providers.auth.auth import Renewed
 from headgate.upstream.unpacked import Unpacked, Unpacker
@@ -220,6 +221,8 @@ class Provider:
     def pack(self, exchange: Exchange, dialect: Dialect, headers: list[Header]) -> list[Header]:
         """For a host that takes an API's requests in a packing of its own: changes `exchange.outgoing` and gives the
         headers to send, out of the client's `headers` that go on to this dialect."""
+        if exchange.dialect is invoke and dialect is anthropic_messages and isinstance(exchange.outgoing, bytes):
+            exchange.outgoing, headers = invoke.outside(exchange.outgoing, headers)
         return headers
 
     def unpack(self, dialect: Dialect, stream: bool) -> Unpacker | None:

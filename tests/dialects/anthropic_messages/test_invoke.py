@@ -159,6 +159,31 @@ def test_white_space_in_an_event_does_not_break_it():
     assert invoke.Unpacker().feed(message) == b'event: ping\ndata: { "type": "ping", "a": "x\\ny"}\n\n'
 
 
+@pytest.mark.parametrize(
+    ("betas", "header", "sent"),
+    [
+        (["a-1", "b.2"], None, b"a-1,b.2"),
+        (["a-1"], b"c, a-1", b"c,a-1"),
+        ([], None, None),
+        ([], b"c", b"c"),
+        (None, b"c", b"c"),
+    ],
+)
+def test_betas_of_the_body_stand_in_a_header_of_the_api_itself(betas, header, sent):
+    body = b'{"model":"m"%b}' % (b"" if betas is None else b',"anthropic_beta":' + json.dumps(betas).encode())
+    given = [(b"x-other", b"1"), *([] if header is None else [(invoke.BETA, header)])]
+    outgoing, headers = invoke.outside(body, given)
+    assert outgoing == b'{"model":"m"}'
+    assert headers == [(b"x-other", b"1"), *([] if sent is None else [(invoke.BETA, sent)])]
+
+
+@pytest.mark.parametrize("betas", ['"a"', "[1]", "null", '["a\\r\\nx: y"]', '["a,b"]', '["\\u00e9"]', '["a\\n"]'])
+def test_what_is_no_name_of_a_beta_goes_into_no_header(betas):
+    with pytest.raises(InvalidRequest) as caught:
+        invoke.outside(b'{"anthropic_beta":%b}' % betas.encode(), [])
+    assert caught.value.param == "anthropic_beta"
+
+
 @pytest.mark.skipif(not RECORDED.is_dir(), reason="no recorded traffic beside this checkout")
 def test_recorded_traffic():
     streams = whole = 0

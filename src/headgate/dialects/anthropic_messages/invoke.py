@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 import msgspec
@@ -27,6 +27,7 @@ from headgate.dialects.anthropic_messages.reading import StreamReader, WholeRead
 from headgate.dialects.anthropic_messages.relaying import StreamRelay, WholeRelay
 from headgate.dialects.anthropic_messages.words import DIALECT
 from headgate.dialects.anthropic_messages.writing import StreamWriter, WholeWriter
+from headgate.dialects.dialect import members, patch
 from headgate.dialects.event_stream import EVENT_STREAM, EventStream, Message, write_event
 from headgate.dialects.framing import JSON, frames, read_frame
 from headgate.dialects.signatures import holds_foreign
@@ -67,6 +68,7 @@ reply_headers = frozenset(
 
 VERSION = "bedrock-2023-05-31"
 """The one `anthropic_version` there is."""
+BETA = b"anthropic-beta"
 _ENVELOPE = frozenset({"model", "stream", "anthropic_version"})
 _encode = msgspec.json.Encoder().encode
 
@@ -89,6 +91,8 @@ class _Typed(msgspec.Struct):
 
 
 _decode_chunk = msgspec.json.Decoder(_Chunk).decode
+_Beta = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]+\Z")]
+_decode_betas = msgspec.json.Decoder(list[_Beta]).decode
 _decode_count = msgspec.json.Decoder(_Count).decode
 _decode_type = msgspec.json.Decoder(_Typed).decode
 
@@ -144,6 +148,22 @@ def writer(stream: bool, request: Mapping[str, Any], lost: list[Loss]) -> Writer
 
 def relay(stream: bool, request: Mapping[str, Any]) -> Relay:
     return _Relay() if stream else WholeRelay()
+
+
+def outside(body: bytes, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """A request without its `anthropic_beta`, and the headers with it: there Anthropic's own API has its betas."""
+    there = members(body)
+    if "anthropic_beta" not in there:
+        return body, headers
+    said = [beta.strip() for name, value in headers if name == BETA for beta in value.split(b",")]
+    try:
+        said += [beta.encode() for beta in _decode_betas(there["anthropic_beta"])]
+    except msgspec.ValidationError:
+        raise InvalidRequest("`anthropic_beta` must be an array of names", param="anthropic_beta") from None
+    kept = [header for header in headers if header[0] != BETA]
+    if said:
+        kept.append((BETA, b",".join(dict.fromkeys(said))))
+    return patch(body, {"anthropic_beta": None}, there), kept
 
 
 class Unpacker:
