@@ -46,6 +46,12 @@ LOW = Reasoning(effort="low")
         ("claude-sonnet-4-5", LOW, {"max_tokens": 2000}, (None, None, {}, ["reasoning_effort"])),
         ("claude-sonnet-4-5", LOW, {"forced": True}, (None, None, {}, ["reasoning_effort"])),
         ("claude-sonnet-4-5", LOW, {"unsigned": True}, (None, None, {}, ["reasoning_effort"])),
+        (
+            "claude-opus-4-8",
+            Reasoning(effort="low", display="summarized"),
+            {},
+            ({"type": "adaptive", "display": "summarized"}, "low", {}, []),
+        ),
         ("claude-sonnet-4-5", Reasoning(effort="none"), {}, ({"type": "disabled"}, None, {}, [])),
         ("claude-3-5-sonnet", LOW, {}, (None, None, {}, ["reasoning_effort"])),
         ("claude-opus-4-6", LOW, {}, ({"type": "adaptive"}, "low", {}, [])),

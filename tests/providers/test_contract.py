@@ -28,6 +28,7 @@ SAMPLES = {
 }
 """What stands for a setting that an address is made with."""
 MODELS = {
+    ("openai", "openai_completions"): "gpt-3.5-turbo-instruct",
     ("snowflake", "anthropic_messages"): "claude-sonnet-5",
     ("azure_foundry", "anthropic_messages"): "claude-sonnet-5",
     ("bedrock", "anthropic_messages"): "us.anthropic.claude-sonnet-5",

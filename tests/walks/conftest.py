@@ -37,8 +37,14 @@ providers:
   bedrock: {{api_key: bedrock-upstream-secret, base_url: '{upstream}', region: eu-west-1}}
   bedrock_signed: {{kind: bedrock, base_url: '{upstream}', region: eu-west-1, access_key_id: AKIDEXAMPLE,
     secret_access_key: bedrock-signing-secret}}
+  chats: {{kind: openai_compatible, api_key: chats-upstream-secret, base_url: '{upstream}/v1'}}
+  answers: {{kind: openai, api_key: answers-upstream-secret, base_url: '{upstream}/v1', speaks: [openai_responses]}}
   simulator: {{}}
 models:
+  responses: openai/gpt-5.1
+  answers: answers/gpt-5.1
+  chats: chats/gpt-oss-120b
+  instruct: openai/gpt-3.5-turbo-instruct
   openai: openai/gpt-4o-mini
   anthropic: anthropic/claude-sonnet-4-5
   openai-spare: {{targets: [openai/gpt-4o-mini, openai_second/gpt-4o-mini]}}
@@ -55,6 +61,7 @@ models:
   gemini: google/gemini-3-flash
   mistral: mistral/mistral-small-latest
   bedrock: bedrock/amazon.nova-pro-v1:0
+  bedrock-oss: bedrock/openai.gpt-oss-120b-1:0
   bedrock-claude: bedrock_signed/us.anthropic.claude-sonnet-4-5-20250929-v1:0
   gpt-4o-mini: openai/gpt-4o-mini
   claude-sonnet-4-5: anthropic/claude-sonnet-4-5

@@ -9,6 +9,7 @@ from headgate.config.load import load
 from headgate.config.problems import ConfigError
 from traffic import answering
 from upstreams import ScriptedUpstream
+from walks.vendors import Said, whole
 
 CONFIG = """
 server: {{host: 127.0.0.1, port: {{PORT}}}}
@@ -17,8 +18,10 @@ retry: {{attempts: 1}}
 providers:
   openai:
     {{api_key: sk-of-the-provider, base_url: '{url}/v1', drop: [logit_bias], models: {{mini: gpt-4o-mini-2024-07-18}}}}
+  reasoner: {{kind: openai, api_key: sk-of-the-provider, base_url: '{url}/v1', speaks: [openai_responses]}}
 models:
   plain: openai/gpt-5.1
+  smart: reasoner/gpt-5.1
   tuned:
     - model: openai/gpt-5.1
       set: {{temperature: 0, extra: {{a: 1}}}}
@@ -37,7 +40,15 @@ HELLO = [{"role": "user", "content": "Hello"}]
 
 @pytest.fixture(scope="module")
 def upstream():
-    with ScriptedUpstream(answering()) as started:
+    chat = answering()
+
+    async def answer(asked):
+        if asked.request.path.endswith("/responses"):
+            await asked.send(whole("responses", Said()))
+        else:
+            await chat(asked)
+
+    with ScriptedUpstream(answer) as started:
         yield started
 
 
@@ -99,6 +110,37 @@ def test_an_effort_in_the_models_name(ask, gateway, model, path):
     assert (body["model"], body["reasoning_effort"]) == ("gpt-5.1", "high")
     (record,) = gateway.records(1, model=f"{model}:high", path=path)
     assert record["target"] == "openai/gpt-5.1"
+
+
+SMART = {"model": "smart:high"}
+FACES = {
+    "/v1/chat/completions": {**SMART, "messages": HELLO},
+    "/v1/messages": {**SMART, "messages": HELLO, "max_tokens": 9},
+    "/v1/responses": {**SMART, "input": HELLO},
+    "/v1/completions": {**SMART, "prompt": "Hello"},
+    "/v2/chat": {**SMART, "messages": HELLO},
+    "/api/chat": {**SMART, "messages": HELLO, "stream": False},
+    "/model/smart%3Ahigh/converse": {"messages": [{"role": "user", "content": [{"text": "Hello"}]}]},
+}
+
+
+@pytest.mark.parametrize("path", FACES)
+def test_an_effort_in_the_models_name_from_every_face_in_the_responses_api(gateway, upstream, path):
+    upstream.requests.clear()
+    status, _, body = gateway.post(FACES[path], path=path)
+    assert status == 200, body
+    (request,) = upstream.requests
+    sent = json.loads(request.body)
+    assert (request.path, sent["model"], sent["reasoning"]["effort"]) == ("/v1/responses", "gpt-5.1", "high")
+
+
+def test_an_effort_in_the_models_name_leaves_how_reasoning_is_shown_to_the_client(gateway, upstream):
+    given = {"input": "Hello", "reasoning": {"effort": "low", "summary": "auto"}, "prompt_cache_key": "k"}
+    upstream.requests.clear()
+    assert gateway.post({**given, **SMART}, path="/v1/responses")[0] == 200
+    (request,) = upstream.requests
+    reasoning = {"effort": "high", "summary": "auto"}
+    assert json.loads(request.body) == {**given, "model": "gpt-5.1", "reasoning": reasoning}
 
 
 def test_a_name_with_no_effort_in_it_is_a_name(ask, gateway):

@@ -1,6 +1,6 @@
 """Replies as the vendors document them, made from one neutral saying, whole or as a stream.
 
-https://platform.openai.com/docs/api-reference/chat/object, …/chat-streaming,
+https://platform.openai.com/docs/api-reference/chat/object, …/chat-streaming, …/responses, …/responses-streaming,
 https://docs.claude.com/en/api/messages, …/messages-streaming, https://docs.cohere.com/reference/chat,
 https://docs.ollama.com/api/chat, https://ai.google.dev/api/generate-content
 """
@@ -36,17 +36,20 @@ ANTHROPIC_USAGE = {
 }
 RECORDED_USAGE = {
     "openai": {"input": 40, "cache_read": 60, "output": 15, "reasoning": 5},
+    "responses": {"input": 40, "cache_read": 60, "output": 15, "reasoning": 5},
     "anthropic": {"input": 30, "cache_read": 60, "cache_write": 4, "cache_write_1h": 6, "output": 20},
 }
 """The disjoint classes a record must hold for the usage above."""
 MODELS = {
     "openai": "gpt-4o-mini-2024-07-18",
+    "responses": "gpt-5.1-2025-11-13",
     "anthropic": "claude-sonnet-4-5-20250929",
     "ollama": "llama3.2",
     "gemini": "gemini-3-flash",
 }
 IDS = {
     "openai": "chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT",
+    "responses": "resp_67ccd2bed1ec8190b14f964abc0542670bb6a6b452d3795b",
     "anthropic": "msg_013Zva2CMHLNnXjNJJKqJ2EF",
     "cohere": "c14c80c3-18eb-4519-9460-6c92edd8cfb4",
     "gemini": "mAW7aJyzKomN7M8P1vT5uAc",
@@ -55,14 +58,21 @@ IDS = {
 
 @dataclass(frozen=True)
 class Said:
-    """What a model answers. `calls` are (id, name, arguments as JSON text)."""
+    """What a model answers. `calls` are (id, name, arguments as JSON text), `customs` (id, name, input) calls of tools
+    that are no functions, which only OpenAI's Responses API has."""
 
     text: str | None = "Hello there! Grüße, 你好 🌍"
     thinking: str | None = None
     signature: str | None = "EqQBCgIYAhIM1gbcDa9GJwZA2b3hGgxBdjrkzLoky3dl1pkiMOYds="
     calls: tuple[tuple[str, str, str], ...] = ()
+    customs: tuple[tuple[str, str, str], ...] = ()
     stop: str = "stop"
     sequence: str | None = None
+
+    @property
+    def functions(self):
+        """All calls, where there are only functions."""
+        return (*self.calls, *((id, name, json.dumps({"input": given})) for id, name, given in self.customs))
 
 
 WEATHER = (
@@ -79,10 +89,10 @@ def openai_message(said):
     message = {"role": "assistant", "content": said.text, "refusal": None, "annotations": []}
     if said.thinking:
         message["reasoning_content"] = said.thinking
-    if said.calls:
+    if said.functions:
         message["tool_calls"] = [
             {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
-            for id, name, arguments in said.calls
+            for id, name, arguments in said.functions
         ]
     return message
 
@@ -123,7 +133,7 @@ def openai_chunks(said):
     chunks = [openai_chunk({"role": "assistant", "content": "" if said.text else None, "refusal": None})]
     chunks += [openai_chunk({"reasoning_content": piece}) for piece in pieces(said.thinking or "")]
     chunks += [openai_chunk({"content": piece}) for piece in pieces(said.text or "")]
-    for place, (id, name, arguments) in enumerate(said.calls):
+    for place, (id, name, arguments) in enumerate(said.functions):
         function = {"name": name, "arguments": ""}
         call = {"index": place, "id": id, "type": "function", "function": function}
         chunks.append(openai_chunk({"tool_calls": [call]}))
@@ -144,7 +154,7 @@ def anthropic_body(said, **more):
         content.append({"type": "thinking", "thinking": said.thinking, "signature": said.signature})
     if said.text is not None:
         content.append({"type": "text", "text": said.text})
-    for id, name, arguments in said.calls:
+    for id, name, arguments in said.functions:
         content.append({"type": "tool_use", "id": id, "name": name, "input": json.loads(arguments)})
     return {
         "id": IDS["anthropic"],
@@ -213,7 +223,7 @@ def anthropic_events(said):
                 *({"type": "text_delta", "text": piece} for piece in pieces(said.text)),
             )
         )
-    for id, name, arguments in said.calls:
+    for id, name, arguments in said.functions:
         blocks.append(
             (
                 {"type": "tool_use", "id": id, "name": name, "input": {}},
@@ -226,6 +236,108 @@ def anthropic_events(said):
     return events + anthropic_end(said.stop, said.sequence)
 
 
+RESPONSES_USAGE = {
+    "input_tokens": 100,
+    "input_tokens_details": {"cached_tokens": 60},
+    "output_tokens": 20,
+    "output_tokens_details": {"reasoning_tokens": 5},
+    "total_tokens": 120,
+}
+
+
+def responses_items(said):
+    items = []
+    if said.thinking:
+        summary = [{"type": "summary_text", "text": said.thinking}]
+        items.append({"id": "rs_1", "type": "reasoning", "summary": summary, "encrypted_content": said.signature})
+    if said.text is not None:
+        part = {"type": "output_text", "text": said.text, "annotations": [], "logprobs": []}
+        message = {"id": "msg_1", "type": "message", "status": "completed", "role": "assistant", "content": [part]}
+        items.append(message)
+    for place, (id, name, arguments) in enumerate(said.calls):
+        call = {"id": f"fc_{place}", "type": "function_call", "status": "completed", "call_id": id, "name": name}
+        items.append({**call, "arguments": arguments})
+    for place, (id, name, given) in enumerate(said.customs):
+        call = {"id": f"ctc_{place}", "type": "custom_tool_call", "status": "completed", "call_id": id, "name": name}
+        items.append({**call, "input": given})
+    return items
+
+
+def responses_body(said, **more):
+    cut = said.stop == "length"
+    return {
+        "id": IDS["responses"],
+        "object": "response",
+        "created_at": 1741569952,
+        "status": "incomplete" if cut else "completed",
+        "error": None,
+        "incomplete_details": {"reason": "max_output_tokens"} if cut else None,
+        "instructions": None,
+        "max_output_tokens": None,
+        "model": MODELS["responses"],
+        "output": responses_items(said),
+        "parallel_tool_calls": True,
+        "previous_response_id": None,
+        "reasoning": {"effort": None, "summary": None},
+        "store": True,
+        "temperature": 1.0,
+        "text": {"format": {"type": "text"}},
+        "tool_choice": "auto",
+        "tools": [],
+        "top_p": 1.0,
+        "truncation": "disabled",
+        "usage": RESPONSES_USAGE,
+        "metadata": {},
+        **more,
+    }
+
+
+def responses_item_events(place, item):
+    """(type, fields) of one item: its begin, what is added to it, its end."""
+    kind, where = item["type"], {"item_id": item["id"], "output_index": place}
+    if kind == "message":
+        [part] = item["content"]
+        begun, at = {**item, "status": "in_progress", "content": []}, {**where, "content_index": 0}
+        inner = [("response.content_part.added", {**at, "part": {**part, "text": ""}})]
+        inner += [
+            ("response.output_text.delta", {**at, "delta": piece, "logprobs": []}) for piece in pieces(part["text"])
+        ]
+        inner.append(("response.output_text.done", {**at, "text": part["text"], "logprobs": []}))
+        inner.append(("response.content_part.done", {**at, "part": part}))
+    elif kind == "reasoning":
+        [part] = item["summary"]
+        begun, at = {**item, "summary": [], "encrypted_content": None}, {**where, "summary_index": 0}
+        inner = [("response.reasoning_summary_part.added", {**at, "part": {**part, "text": ""}})]
+        inner += [("response.reasoning_summary_text.delta", {**at, "delta": piece}) for piece in pieces(part["text"])]
+        inner.append(("response.reasoning_summary_text.done", {**at, "text": part["text"]}))
+        inner.append(("response.reasoning_summary_part.done", {**at, "part": part}))
+    else:
+        field, word = ("arguments", "function_call_arguments")
+        if kind == "custom_tool_call":
+            field, word = ("input", "custom_tool_call_input")
+        begun = {**item, "status": "in_progress", field: ""}
+        inner = [(f"response.{word}.delta", {**where, "delta": piece}) for piece in pieces(item[field])]
+        inner.append((f"response.{word}.done", {**where, field: item[field]}))
+    return [
+        ("response.output_item.added", {"output_index": place, "item": begun}),
+        *inner,
+        ("response.output_item.done", {"output_index": place, "item": item}),
+    ]
+
+
+def responses_events(said):
+    whole = responses_body(said)
+    begun = {**whole, "status": "in_progress", "incomplete_details": None, "output": [], "usage": None}
+    events = [("response.created", {"response": begun}), ("response.in_progress", {"response": begun})]
+    for place, item in enumerate(whole["output"]):
+        events += responses_item_events(place, item)
+    events.append((f"response.{whole['status']}", {"response": whole}))
+    return [
+        sse_event({"type": kind, "sequence_number": number, **fields}, kind)
+        for number, (kind, fields) in enumerate(events)
+    ]
+
+
 COHERE_STOPS = {"stop": "COMPLETE", "stop_sequence": "STOP_SEQUENCE", "length": "MAX_TOKENS", "tools": "TOOL_CALL"}
 COHERE_USAGE = {
     "billed_units": {"input_tokens": 100, "output_tokens": 20},
@@ -236,17 +348,17 @@ COHERE_USAGE = {
 
 def cohere_body(said):
     message = {"role": "assistant"}
-    if said.calls and said.text:
+    if said.functions and said.text:
         message["tool_plan"] = said.text
     content = [{"type": "thinking", "thinking": said.thinking}] if said.thinking else []
-    if said.text and not said.calls:
+    if said.text and not said.functions:
         content.append({"type": "text", "text": said.text})
     if content:
         message["content"] = content
-    if said.calls:
+    if said.functions:
         message["tool_calls"] = [
             {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
-            for id, name, arguments in said.calls
+            for id, name, arguments in said.functions
         ]
     return {"id": IDS["cohere"], "message": message, "finish_reason": COHERE_STOPS[said.stop], "usage": COHERE_USAGE}
 
@@ -269,13 +381,13 @@ def cohere_events(said):
     start = {"role": "assistant", "content": [], "tool_plan": "", "tool_calls": [], "citations": []}
     events = [cohere_event("message-start", start, id=IDS["cohere"])]
     contents = [("thinking", said.thinking)] if said.thinking else []
-    if said.text and said.calls:
+    if said.text and said.functions:
         events += [cohere_event("tool-plan-delta", {"tool_plan": piece}) for piece in pieces(said.text)]
     elif said.text:
         contents.append(("text", said.text))
     for index, (kind, text) in enumerate(contents):
         events += cohere_content(index, kind, text)
-    for index, (id, name, arguments) in enumerate(said.calls):
+    for index, (id, name, arguments) in enumerate(said.functions):
         call = {"id": id, "type": "function", "function": {"name": name, "arguments": ""}}
         events.append(cohere_event("tool-call-start", {"tool_calls": call}, index=index))
         for piece in pieces(arguments):
@@ -312,7 +424,7 @@ def ollama_end(said):
 def ollama_calls(said):
     return [
         {"id": id, "function": {"index": place, "name": name, "arguments": json.loads(arguments)}}
-        for place, (id, name, arguments) in enumerate(said.calls)
+        for place, (id, name, arguments) in enumerate(said.functions)
     ]
 
 
@@ -320,7 +432,7 @@ def ollama_body(said):
     message = {"content": said.text or ""}
     if said.thinking:
         message["thinking"] = said.thinking
-    if said.calls:
+    if said.functions:
         message["tool_calls"] = ollama_calls(said)
     return ollama_line(message, **ollama_end(said))
 
@@ -352,7 +464,7 @@ def bedrock_body(said):
         content.append({"reasoningContent": {"reasoningText": thought}})
     if said.text:
         content.append({"text": said.text})
-    for id, name, arguments in said.calls:
+    for id, name, arguments in said.functions:
         content.append({"toolUse": {"toolUseId": id, "name": name, "input": json.loads(arguments)}})
     return {
         "metrics": {"latencyMs": 551},
@@ -378,7 +490,7 @@ def bedrock_events(said):
         block([*thoughts, {"reasoningContent": {"signature": said.signature}}])
     if said.text:
         block([{"text": piece} for piece in pieces(said.text)])
-    for id, name, arguments in said.calls:
+    for id, name, arguments in said.functions:
         inputs = [{"toolUse": {"input": piece}} for piece in pieces(arguments)]
         block(inputs, {"toolUse": {"toolUseId": id, "name": name}})
     events.append(("messageStop", {"stopReason": BEDROCK_STOPS[said.stop]}))
@@ -420,7 +532,8 @@ def gemini_parts(said, size=None):
     parts = [{"text": piece, "thought": True} for piece in cut(said.thinking)]
     parts += [{"text": piece} for piece in cut(said.text)]
     calls = [
-        {"functionCall": {"id": id, "name": name, "args": json.loads(arguments)}} for id, name, arguments in said.calls
+        {"functionCall": {"id": id, "name": name, "args": json.loads(arguments)}}
+        for id, name, arguments in said.functions
     ]
     if calls:
         calls[0]["thoughtSignature"] = GEMINI_PROOF
@@ -453,6 +566,7 @@ def gemini_events(said):
 
 BODIES = {
     "openai": openai_body,
+    "responses": responses_body,
     "anthropic": anthropic_body,
     "cohere": cohere_body,
     "ollama": ollama_body,
@@ -461,6 +575,7 @@ BODIES = {
 }
 EVENTS = {
     "openai": openai_events,
+    "responses": responses_events,
     "anthropic": anthropic_events,
     "cohere": cohere_events,
     "ollama": ollama_lines,
@@ -528,7 +643,7 @@ def error_body(vendor, status, message):
     https://ai.google.dev/gemini-api/docs/troubleshooting."""
     if vendor == "gemini":
         return {"error": {"code": status, "message": message, "status": GEMINI_STATUSES[status]}}
-    if vendor == "openai":
+    if vendor in ("openai", "responses"):
         kind, code, param = OPENAI_ERRORS[status]
         return {"error": {"message": message, "type": kind, "param": param, "code": code}}
     inner = {"type": ERROR_TYPES[status], "message": message}

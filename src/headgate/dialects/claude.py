@@ -61,7 +61,9 @@ class Claude:
         if effort is None:
             effort = next((word for word in ("low", "medium", "high") if (budget or 0) <= BUDGETS[word]), "xhigh")
         if self.version >= (4, 6):
-            return (None if forced else {"type": "adaptive"}), self._effort(effort)
+            # newer models keep their thinking to themselves where nothing else is said
+            shown = {} if reasoning.display is None else {"display": reasoning.display}
+            return (None if forced else {"type": "adaptive", **shown}), self._effort(effort)
         if forced:
             self.lose("reasoning_effort", "Claude does not think where a tool is forced")
             return None, None

@@ -54,7 +54,27 @@ from headgate.dialects.framing import (
 from headgate.dialects.openai_errors import inside, read_error, write_error
 from headgate.dialects.openai_usage import number, read_usage, write_usage
 
-__all__ = ["read_error", "write_error"]
+__all__ = [
+    "content_type",
+    "foreign",
+    "in_url",
+    "name",
+    "operation",
+    "paths",
+    "read_error",
+    "read_request",
+    "reader",
+    "relay",
+    "reply_headers",
+    "request_headers",
+    "stream_types",
+    "takes",
+    "upstream_path",
+    "wanted",
+    "write_error",
+    "write_request",
+    "writer",
+]
 
 name = "openai_completions"
 operation: Operation = "chat"

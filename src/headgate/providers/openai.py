@@ -1,12 +1,24 @@
 """OpenAI: https://platform.openai.com/docs/api-reference/authentication."""
 
+import re
 from typing import ClassVar
 
 import pydantic
 
 from headgate.core.dialect import Dialect
-from headgate.dialects import openai_audio, openai_chat, openai_embeddings, openai_images, openai_moderations
+from headgate.dialects import (
+    openai_audio,
+    openai_chat,
+    openai_completions,
+    openai_embeddings,
+    openai_images,
+    openai_moderations,
+    openai_responses,
+)
 from headgate.providers.provider import Provider, ProviderSettings
+
+COMPLETES = re.compile("instruct|davinci|babbage")
+"""Models of the Completions API: https://platform.openai.com/docs/models/gpt-3.5-turbo-instruct and its neighbours."""
 
 
 class OpenAISettings(ProviderSettings):
@@ -21,6 +33,8 @@ class OpenAI(Provider):
     sample_model: ClassVar[str | None] = "gpt-6-luna"
     dialects: ClassVar[tuple[Dialect, ...]] = (
         openai_chat,
+        openai_responses,
+        openai_completions,
         openai_embeddings,
         openai_images,
         openai_moderations,
@@ -28,6 +42,12 @@ class OpenAI(Provider):
         *openai_audio.more,
     )
     settings: OpenAISettings
+
+    def dialect_for(self, client: Dialect, model: str) -> Dialect:
+        """Prompts go as they are to the models that complete, which are few; all others chat."""
+        spoken = super().dialect_for(client, model)
+        chats = spoken is openai_completions and openai_chat in self.speaks and not COMPLETES.search(model)
+        return openai_chat if chats else spoken
 
     def auth(self, dialect: Dialect) -> dict[str, str]:
         headers = super().auth(dialect)

@@ -42,7 +42,6 @@ from headgate.dialects.openai_responses.requests import (
     OwnChoice,
     OwnMessage,
     OwnPart,
-    OwnReasoning,
     OwnRefusal,
     OwnRequest,
     OwnResult,
@@ -112,9 +111,9 @@ def _put_rest(fields: Fields, request: ChatRequest) -> None:
         fields[request.user_field if isinstance(request, OwnRequest) else "user"] = request.user
     reasoning = request.reasoning
     if reasoning is not None:
-        given = reasoning.given if isinstance(reasoning, OwnReasoning) else {}
+        shown = request.shown if isinstance(request, OwnRequest) else {}
         effort = {} if reasoning.effort is None else {"effort": reasoning.effort}
-        fields["reasoning"] = {**given, **effort}
+        fields["reasoning"] = {**shown, **effort}
 
 
 class Items:

@@ -64,6 +64,8 @@ class OwnRequest(ChatRequest, kw_only=True):
     extras: dict[int, dict[str, Any]] = {}
     """Tools a model of another API does without, by their place."""
     user_field: str = "user"
+    shown: Native = {}
+    """What `reasoning` holds beside the effort, which the gateway may want to be another."""
 
 
 class Head(msgspec.Struct):
@@ -141,12 +143,6 @@ class OwnTool(Tool):
 
 class OwnChoice(ToolChoice):
     """A choice of a custom tool or the local shell; `given` as it came."""
-
-    given: Native = {}
-
-
-class OwnReasoning(Reasoning):
-    """`reasoning`; `given` is what it holds beside the effort."""
 
     given: Native = {}
 
@@ -567,10 +563,10 @@ def _read_rest(request: OwnRequest, fields: Mapping[str, Any]) -> None:
     reasoning = fields.get("reasoning")
     if reasoning is not None:
         reasoning = object_(reasoning, "reasoning")
-        given = others(reasoning, frozenset({"effort"}))
-        shown = "summarized" if given.keys() & {"summary", "generate_summary"} else None
+        request.shown = others(reasoning, frozenset({"effort"}))
+        shown = "summarized" if request.shown.keys() & {"summary", "generate_summary"} else None
         effort = optional(reasoning, "effort", str, "reasoning.")
-        request.reasoning = OwnReasoning(effort=effort, display=shown, given=given)
+        request.reasoning = Reasoning(effort=effort, display=shown)
     for name in ("user", "safety_identifier"):
         value = optional(fields, name, str)
         if value is not None and request.user is None:
