@@ -162,7 +162,10 @@ ROLES = frozenset({"user", "system", "developer", "assistant"})
 LOGPROBS = "message.output_text.logprobs"
 _CONTENT = frozenset({"type", "text", "annotations", "prompt_cache_breakpoint"})
 _SEARCHES = ("web_search", "web_search_preview")
-_HISTORY = "send the whole conversation as `input`, or use a model of a provider that speaks the Responses API"
+_HISTORY = (
+    "send the whole conversation as `input` (with `store: false` most SDKs do), or use a model of a provider that "
+    "speaks the Responses API"
+)
 _BOUND = {
     "previous_response_id": f"no earlier response is kept here; {_HISTORY}",
     "conversation": f"no conversation is kept here; {_HISTORY}",
