@@ -213,6 +213,15 @@ async def test_thinking(client, upstream, vendor):
     assert "".join(part.text for part in parts if not part.thought) == Said().text
 
 
+@pytest.mark.parametrize(("vendor", "where"), [("gemini", "thinkingLevel"), ("openai", "reasoning_effort")])
+async def test_an_effort_in_the_models_name(client, upstream, vendor, where):
+    upstream.script = whole(vendor, Said())
+    await settle(client.generate_content(model=f"{vendor}:low", contents=ASK))
+    body = sent(upstream)
+    found = body if vendor == "openai" else body["generationConfig"]["thinkingConfig"]
+    assert found[where].lower() == "low"
+
+
 @vendors
 async def test_an_image(client, upstream, vendor):
     upstream.script = whole(vendor, Said())

@@ -6,6 +6,8 @@ import pytest
 from anthropic.types import MessageTokensCount
 from google.genai import types
 
+from dialects.gemini_generate.laws import RECORDED, needs_recordings
+from headgate.core import events as ev
 from headgate.core.errors import ProviderNonsense, ProviderRefused
 from headgate.dialects.anthropic_messages import count_tokens as anthropic
 from headgate.dialects.gemini_generate import count_tokens as gemini
@@ -85,3 +87,26 @@ def test_a_request_of_its_own_round_trips():
         if "generateContentRequest" in wrapped:
             wrapped["generateContentRequest"]["model"] = "models/g"
         assert written == wrapped
+
+
+@needs_recordings
+def test_recorded_counts_of_anthropics():
+    """Each passes, is read, and is asked for in Google's words too."""
+    seen = 0
+    for path in sorted((RECORDED / "anthropic").glob("*.json")):
+        exchange = json.loads(path.read_bytes())
+        if exchange["api"] != "count_tokens" or exchange["response"]["status"] != 200:
+            continue
+        body, reply = exchange["request"]["body"], exchange["response"]["body"]
+        request, lost = anthropic.read_request(body), []
+        assert json.loads(anthropic.write_request(request, lost)) == body
+        assert lost == []
+        if not any("type" in tool for tool in body.get("tools", ())):  # those are Anthropic's own
+            asked = json.loads(gemini.write_request(request, []))
+            assert "generateContentRequest" in asked or body.keys() == ASK.keys()
+        data = json.dumps(reply).encode()
+        assert anthropic.relay(False, {}).feed(data) == data
+        [count] = [event.value for event in read(anthropic, reply) if isinstance(event, ev.Result)]
+        assert count.tokens == reply["input_tokens"]
+        seen += 1
+    assert seen > 5
