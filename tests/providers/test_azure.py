@@ -7,8 +7,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 
-from headgate.core.errors import NoCredentials, ProviderRefused
+from headgate.core.errors import NoCredentials, ProviderRefused, Unsupported
 from headgate.dialects import anthropic_messages, cohere_chat, openai_chat, openai_embeddings, openai_responses
+from headgate.dialects.anthropic_messages import count_tokens
+from headgate.dialects.gemini_generate import count_tokens as count_for_gemini
 from headgate.providers.azure import Azure, AzureSettings
 from headgate.providers.azure_foundry import AzureFoundry, AzureFoundrySettings
 from headgate.upstream.client import Client
@@ -87,6 +89,15 @@ def test_a_key_goes_where_each_api_looks_for_it():
     assert azure(api_key="k-0123456789").auth(openai_chat) == {"api-key": "k-0123456789"}
     assert foundry(api_key="k-0123456789").auth(openai_chat) == {"api-key": "k-0123456789"}
     assert foundry(api_key="k-0123456789").auth(anthropic_messages) == {"x-api-key": "k-0123456789"}
+
+
+def test_foundry_counts_the_tokens_of_claude_only():
+    provider = foundry(api_key="k-0123456789")
+    assert provider.dialect_for(count_for_gemini, "claude-sonnet-5") is count_tokens
+    assert provider.url(count_tokens, "claude-sonnet-5", False, {}) == f"{FOUNDRY}/anthropic/v1/messages/count_tokens"
+    assert provider.auth(count_tokens) == {"x-api-key": "k-0123456789"}
+    with pytest.raises(Unsupported, match="count tokens"):
+        provider.dialect_for(count_tokens, "grok-4")
     assert not azure(api_key="k-0123456789").proves
 
 

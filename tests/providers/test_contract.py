@@ -31,6 +31,7 @@ MODELS = {
     ("openai", "openai_completions"): "gpt-3.5-turbo-instruct",
     ("snowflake", "anthropic_messages"): "claude-sonnet-5",
     ("azure_foundry", "anthropic_messages"): "claude-sonnet-5",
+    ("azure_foundry", "anthropic_count_tokens"): "claude-sonnet-5",
     ("bedrock", "anthropic_messages"): "us.anthropic.claude-sonnet-5",
     ("bedrock", "anthropic_invoke"): "us.anthropic.claude-sonnet-5",
     ("vertex", "anthropic_messages"): "claude-sonnet-5",
@@ -242,7 +243,8 @@ def test_it_speaks_the_clients_dialect_if_it_can(name):
             with pytest.raises(Unsupported, match=name):
                 provider.dialect_for(client, "m")
             continue
-        spoken = provider.dialect_for(client, "m")
+        alike = [(name, dialect.name) for dialect in provider.dialects if dialect.operation == client.operation]
+        spoken = provider.dialect_for(client, next((MODELS[key] for key in alike if key in MODELS), "m"))
         assert spoken is client or (spoken in provider.dialects and spoken.operation == client.operation)
 
 

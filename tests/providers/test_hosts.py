@@ -4,7 +4,17 @@ import pytest
 
 from headgate.core import plugin
 from headgate.core.errors import Unsupported
-from headgate.dialects import anthropic_messages, cohere_chat, openai_chat, openai_embeddings, openai_responses
+from headgate.dialects import (
+    anthropic_messages,
+    cohere_chat,
+    gemini_generate,
+    openai_chat,
+    openai_completions,
+    openai_embeddings,
+    openai_images,
+    openai_responses,
+)
+from headgate.dialects.anthropic_messages import count_tokens
 from headgate.dialects.dialect import decode, patch
 from headgate.providers.openai_compatible import OpenAICompatible, OpenAICompatibleSettings
 from headgate.providers.provider import Provider, reworded
@@ -79,6 +89,30 @@ RESPONSES = {
     "volcengine": "https://ark.cn-beijing.volces.com/api/v3/responses",
     "xai": "https://api.x.ai/v1/responses",
 }
+COMPLETIONS = {
+    "cerebras": "https://api.cerebras.ai/v1/completions",
+    "deepinfra": "https://api.deepinfra.com/v1/openai/completions",
+    "fireworks": "https://api.fireworks.ai/inference/v1/completions",
+    "llamacpp": "http://127.0.0.1:8080/v1/completions",
+    "lmstudio": "http://127.0.0.1:1234/v1/completions",
+    "localai": "http://127.0.0.1:8080/v1/completions",
+    "novita": "https://api.novita.ai/openai/v1/completions",
+    "ollama": "http://127.0.0.1:11434/v1/completions",
+    "openrouter": "https://openrouter.ai/api/v1/completions",
+    "sglang": "http://127.0.0.1:30000/v1/completions",
+    "together": "https://api.together.xyz/v1/completions",
+    "vllm": "http://127.0.0.1:8000/v1/completions",
+    "writer": "https://api.writer.com/v1/completions",
+    "xinference": "http://127.0.0.1:9997/v1/completions",
+}
+IMAGES = {
+    "venice": "https://api.venice.ai/api/v1/images/generations",
+    "zai": "https://api.z.ai/api/paas/v4/images/generations",
+}
+COUNTS = {
+    "llamacpp": "http://127.0.0.1:8080/v1/messages/count_tokens",
+    "vllm": "http://127.0.0.1:8000/v1/messages/count_tokens",
+}
 EMBEDDINGS = {
     "doubleword": "https://api.doubleword.ai/v1/embeddings",
     "llamacpp": "http://127.0.0.1:8080/v1/embeddings",
@@ -120,6 +154,26 @@ def test_where_it_is_asked_for_a_response(name):
 def test_where_it_is_asked_for_embeddings(name):
     assert made(name).dialect_for(openai_embeddings, "m") is openai_embeddings
     assert url(name, openai_embeddings) == EMBEDDINGS[name]
+
+
+@pytest.mark.parametrize("name", COMPLETIONS)
+def test_where_it_is_asked_to_complete_a_prompt(name):
+    provider = made(name)
+    assert provider.dialect_for(openai_completions, "m") is openai_completions
+    assert url(name, openai_completions) == COMPLETIONS[name]
+    assert provider.dialect_for(gemini_generate, "m") is not openai_completions
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_where_it_is_asked_for_an_image(name):
+    assert made(name).dialect_for(openai_images, "m") is openai_images
+    assert url(name, openai_images) == IMAGES[name]
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_where_it_is_asked_to_count_tokens(name):
+    assert made(name).dialect_for(count_tokens, "m") is count_tokens
+    assert url(name, count_tokens) == COUNTS[name]
 
 
 def test_roles_are_said_so_in_responses_too():

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from gateways import KEY, running
-from headgate.core.errors import NoCredentials, ProviderRefused
+from headgate.core.errors import NoCredentials, ProviderRefused, Unsupported
 from headgate.dialects import anthropic_messages, cohere_chat, gemini_generate, openai_chat
 from headgate.dialects.anthropic_messages import count_tokens as count_for_claude
 from headgate.dialects.gemini_generate import count_tokens as count_for_gemini
@@ -75,6 +75,11 @@ def test_where_a_model_is_asked(client, model, stream, expected):
     provider = made()
     dialect = provider.dialect_for(client, model)
     assert provider.url(dialect, model, stream, {}) == f"{EAST}/{expected.format(PLACE)}"
+
+
+def test_tokens_of_open_models_are_not_counted_there():
+    with pytest.raises(Unsupported, match="count tokens"):
+        made().dialect_for(count_for_claude, "meta/llama-4-maverick-17b-128e-instruct-maas")
 
 
 @pytest.mark.parametrize(

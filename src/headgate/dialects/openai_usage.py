@@ -47,6 +47,7 @@ def read_usage(raw: dict[str, Any]) -> Usage:
         (ins.get("cached_tokens") if type(ins) is dict else None)
         or raw.get("prompt_cache_hit_tokens")  # DeepSeek
         or raw.get("num_cached_tokens")  # Mistral
+        or raw.get("cached_tokens")  # Moonshot, Together
     )
     if cached:
         usage.cache_read = min(number(cached), usage.input)

@@ -12,6 +12,7 @@ from headgate.core.exchange import Exchange
 from headgate.core.ports import Upstream
 from headgate.core.target import Endpoint
 from headgate.dialects import anthropic_messages, openai_chat, openai_embeddings, openai_responses
+from headgate.dialects.anthropic_messages import count_tokens
 from headgate.providers.auth.auth import Renewed
 from headgate.providers.auth.entra import Entra, EntraSettings
 from headgate.providers.provider import Provider, ProviderSettings
@@ -37,7 +38,13 @@ class AzureFoundry(Provider):
     Settings = AzureFoundrySettings
     env_key: ClassVar[str | None] = "AZURE_INFERENCE_CREDENTIAL"
     usual = {"base_url": "AZURE_INFERENCE_ENDPOINT"}
-    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_responses, anthropic_messages, openai_embeddings)
+    dialects: ClassVar[tuple[Dialect, ...]] = (
+        openai_chat,
+        openai_responses,
+        anthropic_messages,
+        count_tokens,
+        openai_embeddings,
+    )
     # for Claude: https://platform.claude.com/docs/en/build-with-claude/claude-in-microsoft-foundry
     defaults = ((b"anthropic-version", b"2023-06-01"),)
     settings: AzureFoundrySettings
@@ -49,22 +56,27 @@ class AzureFoundry(Provider):
 
     def dialect_for(self, client: Dialect, model: str) -> Dialect:
         """Claude is asked in Anthropic's words only, everybody else never."""
-        if client.operation != "chat" or self.settings.speaks:
+        if self.settings.speaks:
             return super().dialect_for(client, model)
+        if client.operation != "chat":
+            spoken = super().dialect_for(client, model)
+            if spoken is count_tokens and not model.startswith("claude"):
+                raise self.unserved(client)
+            return spoken
         if model.startswith("claude"):
             return anthropic_messages
         return super().dialect_for(client if client is not anthropic_messages else openai_chat, model)
 
     def url(self, dialect: Dialect, model: str, stream: bool, fields: Mapping[str, Any]) -> str:
         path, version = dialect.upstream_path, self.settings.api_version
-        if dialect is anthropic_messages:
+        if dialect in (anthropic_messages, count_tokens):
             return self.under_base(f"/anthropic{path}", ENDINGS)
         if version and dialect is not openai_responses:
             return self.under_base(f"/models{path}?api-version={version}", ENDINGS)
         return self.under_base(f"/openai/v1{path}", ENDINGS)
 
     def auth(self, dialect: Dialect) -> dict[str, str]:
-        name = "x-api-key" if dialect is anthropic_messages else "api-key"
+        name = "x-api-key" if dialect in (anthropic_messages, count_tokens) else "api-key"
         return {name: self.key} if self.key else {}
 
     async def prove(self, exchange: Exchange, endpoint: Endpoint, upstream: Upstream) -> Sequence[tuple[bytes, bytes]]:

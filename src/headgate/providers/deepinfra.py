@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from headgate.core.dialect import Dialect
-from headgate.dialects import openai_audio, openai_chat, openai_embeddings, openai_images
+from headgate.dialects import openai_audio, openai_chat, openai_completions, openai_embeddings, openai_images
 from headgate.providers.provider import Provider
 
 
@@ -14,6 +14,7 @@ class DeepInfra(Provider):
     # https://deepinfra.com/docs/advanced/speech_recognition
     dialects: ClassVar[tuple[Dialect, ...]] = (
         openai_chat,
+        openai_completions,
         openai_embeddings,
         openai_images,
         openai_audio,

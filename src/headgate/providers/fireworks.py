@@ -3,7 +3,14 @@
 from typing import ClassVar
 
 from headgate.core.dialect import Dialect
-from headgate.dialects import anthropic_messages, jina_rerank, openai_chat, openai_embeddings, openai_responses
+from headgate.dialects import (
+    anthropic_messages,
+    jina_rerank,
+    openai_chat,
+    openai_completions,
+    openai_embeddings,
+    openai_responses,
+)
 from headgate.providers.provider import Provider
 
 
@@ -12,8 +19,10 @@ class Fireworks(Provider):
     env_key: ClassVar[str | None] = "FIREWORKS_API_KEY"
     sample_model: ClassVar[str | None] = "accounts/fireworks/models/gpt-oss-120b"
     # its Messages API: https://docs.fireworks.ai/tools-sdks/anthropic-compatibility
+    # https://docs.fireworks.ai/api-reference/post-completions
     dialects: ClassVar[tuple[Dialect, ...]] = (
         openai_chat,
+        openai_completions,
         openai_responses,
         anthropic_messages,
         openai_embeddings,

@@ -8,9 +8,11 @@ from headgate.dialects import (
     jina_rerank,
     openai_audio,
     openai_chat,
+    openai_completions,
     openai_embeddings,
     openai_responses,
 )
+from headgate.dialects.anthropic_messages import count_tokens
 from headgate.providers.provider import Provider
 
 
@@ -19,8 +21,10 @@ class LlamaCpp(Provider):
     # the page above describes both
     dialects: ClassVar[tuple[Dialect, ...]] = (
         openai_chat,
+        openai_completions,
         openai_responses,
         anthropic_messages,
+        count_tokens,
         openai_embeddings,
         jina_rerank,
         openai_audio,

@@ -3,7 +3,14 @@
 from typing import ClassVar
 
 from headgate.core.dialect import Dialect
-from headgate.dialects import jina_rerank, openai_audio, openai_chat, openai_embeddings, openai_images
+from headgate.dialects import (
+    jina_rerank,
+    openai_audio,
+    openai_chat,
+    openai_completions,
+    openai_embeddings,
+    openai_images,
+)
 from headgate.dialects.openai_audio import speech
 from headgate.providers.provider import Provider
 
@@ -13,6 +20,7 @@ class LocalAI(Provider):
     # https://localai.io/features/audio-to-text/, https://localai.io/features/text-to-audio/
     dialects: ClassVar[tuple[Dialect, ...]] = (
         openai_chat,
+        openai_completions,
         openai_embeddings,
         openai_images,
         jina_rerank,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from headgate.core.dialect import Dialect
-from headgate.dialects import ollama_chat, openai_chat, openai_embeddings
+from headgate.dialects import ollama_chat, openai_chat, openai_completions, openai_embeddings
 from headgate.providers.provider import ROOTED, VERSION, Provider
 
 
@@ -15,7 +15,13 @@ class Ollama(Provider):
     """
 
     base_url = "http://127.0.0.1:11434"
-    dialects: ClassVar[tuple[Dialect, ...]] = (ollama_chat, *ollama_chat.more, openai_chat, openai_embeddings)
+    dialects: ClassVar[tuple[Dialect, ...]] = (
+        ollama_chat,
+        *ollama_chat.more,
+        openai_chat,
+        openai_completions,
+        openai_embeddings,
+    )
     beside = {"opaque": VERSION}
     # the only one of the two it reads
     renames = {"max_completion_tokens": "max_tokens"}

@@ -9,6 +9,7 @@ from headgate.dialects import (
     jina_rerank,
     openai_audio,
     openai_chat,
+    openai_completions,
     openai_embeddings,
     openai_images,
     openai_moderations,
@@ -26,6 +27,7 @@ class OpenAICompatible(Provider):
     Settings = OpenAICompatibleSettings
     dialects: ClassVar[tuple[Dialect, ...]] = (
         openai_chat,
+        openai_completions,
         openai_embeddings,
         openai_images,
         openai_moderations,

@@ -8,6 +8,7 @@ from headgate.dialects import (
     jina_rerank,
     openai_audio,
     openai_chat,
+    openai_completions,
     openai_embeddings,
     openai_responses,
 )
@@ -19,8 +20,10 @@ class OpenRouter(Provider):
     env_key: ClassVar[str | None] = "OPENROUTER_API_KEY"
     sample_model: ClassVar[str | None] = "openrouter/auto"
     # its Messages API: https://openrouter.ai/docs/guides/coding-agents/claude-code-integration
+    # https://openrouter.ai/docs/api-reference/completion
     dialects: ClassVar[tuple[Dialect, ...]] = (
         openai_chat,
+        openai_completions,
         openai_responses,
         anthropic_messages,
         openai_embeddings,

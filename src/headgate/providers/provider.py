@@ -254,7 +254,11 @@ class Provider:
         for dialect in self.speaks:
             if dialect.operation == client.operation:
                 return dialect
-        raise Unsupported(
+        raise self.unserved(client)
+
+    def unserved(self, client: Dialect) -> Unsupported:
+        """The error for an operation that this host, or a model of it, does not have."""
+        return Unsupported(
             f"{self.name} serves no requests of this kind ({client.operation.replace('_', ' ')}); ask for a model of "
             "another provider",
             param="model",

@@ -3,11 +3,11 @@
 from typing import ClassVar
 
 from headgate.core.dialect import Dialect
-from headgate.dialects import anthropic_messages, openai_chat, openai_embeddings
+from headgate.dialects import anthropic_messages, openai_chat, openai_completions, openai_embeddings
 from headgate.providers.provider import Provider
 
 
 class SGLang(Provider):
     base_url = "http://127.0.0.1:30000/v1"
     # its Messages API: https://docs.sglang.io/docs/basic_usage/anthropic_api
-    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, anthropic_messages, openai_embeddings)
+    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_completions, anthropic_messages, openai_embeddings)

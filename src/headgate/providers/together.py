@@ -3,7 +3,14 @@
 from typing import ClassVar
 
 from headgate.core.dialect import Dialect
-from headgate.dialects import jina_rerank, openai_audio, openai_chat, openai_embeddings, openai_images
+from headgate.dialects import (
+    jina_rerank,
+    openai_audio,
+    openai_chat,
+    openai_completions,
+    openai_embeddings,
+    openai_images,
+)
 from headgate.providers.provider import Provider
 
 
@@ -13,8 +20,10 @@ class Together(Provider):
     sample_model: ClassVar[str | None] = "meta-llama/Llama-3.3-70B-Instruct-Turbo"
     # https://docs.together.ai/docs/speech-to-text, https://docs.together.ai/docs/text-to-speech
     # https://docs.together.ai/reference/embeddings-2
+    # https://docs.together.ai/reference/completions-1
     dialects: ClassVar[tuple[Dialect, ...]] = (
         openai_chat,
+        openai_completions,
         openai_embeddings,
         openai_images,
         jina_rerank,

@@ -96,9 +96,11 @@ class Vertex(Provider):
             return super().dialect_for(client, model)
         if bare(model).startswith("claude"):
             return claude
-        if not is_googles(model) and client.operation == "chat":
-            return openai_chat
-        return gemini
+        if is_googles(model):
+            return gemini
+        if client.operation != "chat":
+            raise self.unserved(client)
+        return openai_chat
 
     def url(self, dialect: Dialect, model: str, stream: bool, fields: Mapping[str, Any]) -> str:
         if dialect is openai_chat:

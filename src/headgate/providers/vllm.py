@@ -9,9 +9,11 @@ from headgate.dialects import (
     jina_rerank,
     openai_audio,
     openai_chat,
+    openai_completions,
     openai_embeddings,
     openai_responses,
 )
+from headgate.dialects.anthropic_messages import count_tokens
 from headgate.dialects.openai_chat import tokenize
 from headgate.providers.provider import Provider
 
@@ -21,11 +23,13 @@ class VLLM(Provider):
     # its Messages API: https://docs.vllm.ai/en/latest/serving/integrations/claude_code.html
     dialects: ClassVar[tuple[Dialect, ...]] = (
         openai_chat,
+        openai_completions,
         openai_responses,
         anthropic_messages,
         openai_embeddings,
         jina_rerank,
         openai_audio,
         tokenize,
+        count_tokens,
     )
     beside: ClassVar[Mapping[str, tuple[tuple[str, ...], str]]] = {tokenize.name: (("/v1",), "")}

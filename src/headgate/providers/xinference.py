@@ -3,7 +3,14 @@
 from typing import ClassVar
 
 from headgate.core.dialect import Dialect
-from headgate.dialects import jina_rerank, openai_audio, openai_chat, openai_embeddings, openai_images
+from headgate.dialects import (
+    jina_rerank,
+    openai_audio,
+    openai_chat,
+    openai_completions,
+    openai_embeddings,
+    openai_images,
+)
 from headgate.providers.provider import Provider
 
 
@@ -12,6 +19,7 @@ class Xinference(Provider):
     # https://inference.readthedocs.io/en/latest/models/model_abilities/audio.html
     dialects: ClassVar[tuple[Dialect, ...]] = (
         openai_chat,
+        openai_completions,
         openai_embeddings,
         openai_images,
         jina_rerank,

@@ -308,7 +308,7 @@ def test_audio_on_top_of_the_prompt():
     assert (usage.input, usage.cache_read, usage.input_audio, usage.output) == (2, 9, 375, 15)
 
 
-@pytest.mark.parametrize("name", ["prompt_cache_hit_tokens", "num_cached_tokens"])
+@pytest.mark.parametrize("name", ["prompt_cache_hit_tokens", "num_cached_tokens", "cached_tokens"])
 def test_the_cache_under_names_of_hosts(name):
     usage = read_usage({"prompt_tokens": 10, "completion_tokens": 1, name: 8})
     assert (usage.input, usage.cache_read) == (2, 8)
