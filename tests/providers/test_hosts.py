@@ -261,7 +261,16 @@ def test_what_a_host_knows_by_another_name(sent, expected):
     assert reworded(fields, {}, {}) == {}
 
 
-@pytest.mark.parametrize("name", ["xai", "openrouter", "fireworks", "vllm"])
+@pytest.mark.parametrize(
+    "name", ["fireworks", "huggingface", "llamacpp", "lmstudio", "ollama", "sglang", "tgi", "vllm"]
+)
+def test_models_whose_templates_know_no_developer_hear_what_it_says(name):
+    fields = {"messages": [{"role": "developer", "content": "a"}, {"role": "user", "content": "b"}]}
+    changes = made(name).adjust(fields, openai_chat, "m")
+    assert changes == {"messages": [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}]}
+
+
+@pytest.mark.parametrize("name", ["xai", "openrouter", "vercel_gateway", "venice"])
 def test_a_host_that_knows_them_gets_them_as_they_are(name):
     assert not made(name).adjusts
 

@@ -11,3 +11,4 @@ class AI21(Provider):
     sample_model: ClassVar[str | None] = "jamba-mini"
     # the page above
     renames = {"max_completion_tokens": "max_tokens"}
+    roles = {"developer": "system"}

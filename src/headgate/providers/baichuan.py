@@ -14,3 +14,4 @@ class Baichuan(Provider):
     dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_embeddings)
     # the page above
     renames = {"max_completion_tokens": "max_tokens"}
+    roles = {"developer": "system"}

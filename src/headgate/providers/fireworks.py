@@ -28,3 +28,5 @@ class Fireworks(Provider):
         openai_embeddings,
         jina_rerank,
     )
+    # models' templates refuse a `developer`, or leave out what it says: https://github.com/BerriAI/litellm/pull/39826
+    roles = {"developer": "system"}

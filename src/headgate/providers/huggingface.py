@@ -15,3 +15,4 @@ class HuggingFace(Provider):
     dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_responses)
     # the page above, and https://github.com/huggingface/huggingface_hub: ChatCompletionInput
     renames = {"max_completion_tokens": "max_tokens"}
+    roles = {"developer": "system"}

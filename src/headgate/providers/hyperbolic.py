@@ -11,3 +11,4 @@ class Hyperbolic(Provider):
     sample_model: ClassVar[str | None] = "meta-llama/Llama-3.3-70B-Instruct"
     # https://docs.hyperbolic.xyz/reference/create_chat_completion_v1_chat_completions_post
     renames = {"max_completion_tokens": "max_tokens"}
+    roles = {"developer": "system"}

@@ -29,3 +29,5 @@ class LlamaCpp(Provider):
         jina_rerank,
         openai_audio,
     )
+    # older ones leave it to the model's template, which refuses it: https://github.com/ggml-org/llama.cpp/pull/20215
+    roles = {"developer": "system"}

@@ -19,3 +19,4 @@ class LMStudio(Provider):
     )
     # https://lmstudio.ai/docs/developer/openai-compat/chat-completions
     renames = {"max_completion_tokens": "max_tokens"}
+    roles = {"developer": "system"}

@@ -29,3 +29,4 @@ class LocalAI(Provider):
     )
     # the page above: "Available additional parameters: top_p, top_k, max_tokens"
     renames = {"max_completion_tokens": "max_tokens"}
+    roles = {"developer": "system"}

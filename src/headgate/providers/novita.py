@@ -23,3 +23,4 @@ class Novita(Provider):
     beside = {"anthropic_messages": (("/openai/v1", "/openai", "/v3/openai"), "/anthropic")}
     # the page above
     renames = {"max_completion_tokens": "max_tokens"}
+    roles = {"developer": "system"}

@@ -25,6 +25,8 @@ class Ollama(Provider):
     beside = {"opaque": VERSION}
     # the only one of the two it reads
     renames = {"max_completion_tokens": "max_tokens"}
+    # which roles there are is up to the model: https://github.com/ollama/ollama-python/issues/453
+    roles = {"developer": "system"}
 
     def url(self, dialect: Dialect, model: str, stream: bool, fields: Mapping[str, Any]) -> str:
         path = dialect.upstream_path

@@ -11,3 +11,5 @@ class SGLang(Provider):
     base_url = "http://127.0.0.1:30000/v1"
     # its Messages API: https://docs.sglang.io/docs/basic_usage/anthropic_api
     dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_completions, anthropic_messages, openai_embeddings)
+    # most models' templates leave out what a `developer` says: https://github.com/sgl-project/sglang/issues/40082
+    roles = {"developer": "system"}

@@ -19,3 +19,4 @@ class SiliconFlow(Provider):
     dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_embeddings, jina_rerank, openai_audio, speech)
     # the page above
     renames = {"max_completion_tokens": "max_tokens"}
+    roles = {"developer": "system"}

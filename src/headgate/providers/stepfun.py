@@ -15,3 +15,4 @@ class StepFun(Provider):
     dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, anthropic_messages)
     # the page above
     renames = {"max_completion_tokens": "max_tokens"}
+    roles = {"developer": "system"}

@@ -33,3 +33,5 @@ class VLLM(Provider):
         count_tokens,
     )
     beside: ClassVar[Mapping[str, tuple[tuple[str, ...], str]]] = {tokenize.name: (("/v1",), "")}
+    # most models' templates refuse or leave out what a `developer` says: https://github.com/vllm-project/vllm/pull/43590
+    roles = {"developer": "system"}

@@ -16,6 +16,7 @@ class Writer(Provider):
     dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_completions)
     # the page above
     renames = {"max_completion_tokens": "max_tokens"}
+    roles = {"developer": "system"}
 
     def url(self, dialect: Dialect, model: str, stream: bool, fields: Mapping[str, Any]) -> str:
         # the page above: POST /v1/chat

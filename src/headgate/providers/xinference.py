@@ -28,3 +28,4 @@ class Xinference(Provider):
     )
     # https://inference.readthedocs.io/en/latest/models/model_abilities/chat.html
     renames = {"max_completion_tokens": "max_tokens"}
+    roles = {"developer": "system"}
