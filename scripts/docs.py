@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
+import features
 import fidelity
 import pages
 
@@ -78,6 +79,7 @@ PAGES: list[tuple[str, Callable[[], str]]] = [
     ("docs/reference/stages.md", pages.stages_page),
     ("docs/reference/dialects.md", pages.dialects_page),
     ("docs/reference/errors.md", pages.errors_page),
+    ("docs/reference/features.md", features.page),
 ]
 """Where a page stands, and what makes it."""
 
