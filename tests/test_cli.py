@@ -305,6 +305,22 @@ def test_models_are_listed_counted_and_shown(tmp_path):
     assert headgate("models", "--price", "cheap", cwd=tmp_path).returncode == 2
 
 
+def test_providers_are_listed(tmp_path):
+    listed = headgate("providers", "list", cwd=tmp_path)
+    assert listed.returncode == 0
+    assert headgate("providers", cwd=tmp_path).stdout == listed.stdout
+    [deepseek] = json.loads(headgate("providers", "-s", "deepseek", "--json", cwd=tmp_path).stdout)
+    assert (deepseek["kind"], deepseek["key"], deepseek["address"]) == (
+        "deepseek",
+        "DEEPSEEK_API_KEY",
+        "https://api.deepseek.com",
+    )
+    (tmp_path / "headgate.yaml").write_text("providers: {mine: {kind: cohere, api_key: co-secret-0123456789}}\n")
+    done = headgate("providers", "--configured", "--operation", "rerank", "--json", cwd=tmp_path)
+    assert [(one["name"], one["kind"], one["key"]) for one in json.loads(done.stdout)] == [("mine", "cohere", "given")]
+    assert "secret" not in done.stdout + done.stderr
+
+
 def test_models_as_the_configuration_sees_them(tmp_path):
     (tmp_path / "newer.json").write_text('{"openai":{"gpt-4o":{"context":7}}}')
     (tmp_path / "headgate.yaml").write_text(

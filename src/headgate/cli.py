@@ -256,7 +256,7 @@ def records(config: Path | None, data_dir: Path | None, id_: str | None, **wante
 
 
 class ListByDefault(click.Group):
-    """`headgate models --json` is `headgate models list --json`."""
+    """`headgate models --json` is `headgate models list --json`; the same of providers."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         plain = not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)
@@ -332,6 +332,27 @@ def show_model(config: Path | None, configured: bool, name: str, as_json: bool) 
     from headgate.catalog.show import show_one
 
     return show_one(_shelves(configured, config), name, as_json=as_json)
+
+
+@cli.group(cls=ListByDefault)
+def providers() -> None:
+    """Who can be asked. Without a command: list them."""
+
+
+@providers.command("list")
+@click.option("--operation", "-o", help="Only those that serve this: chat, embeddings, images, speech, rerank …")
+@click.option("--search", "-s", metavar="TEXT", help="Only those with these words in what is shown of them.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: every dialect, variable and address.")
+@click.option("--configured", is_flag=True, help="Those of the configuration, by their names there.")
+@config_option
+def list_providers(
+    config: Path | None, configured: bool, as_json: bool, operation: str | None, search: str | None
+) -> int:
+    """List providers: who it is, what it serves, where, and the variable of its key."""
+    from headgate.config import show
+
+    found = show.configured(_load(config, {}).config) if configured or config else show.everybody()
+    return show.show([one for one in found if one.fits(operation, search)], as_json=as_json)
 
 
 @cli.group()

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import difflib
 import json
-import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
 from headgate.catalog.entry import Entry
 from headgate.catalog.shelf import Shelf, bundled, kinds
+from headgate.core.columns import Column, room, table
 from headgate.core.printable import printable
 
 
@@ -169,14 +169,6 @@ def _per(name: str) -> str:
     return f"{unit}, above {int(above):,} of prompt" if above else unit
 
 
-class Column(NamedTuple):
-    """`rank` orders what goes first where there is no room; 0 stays."""
-
-    title: str
-    rank: int
-    right: bool = False
-
-
 COLUMNS = (
     Column("MODEL", 0),
     Column("SERVES", 4),
@@ -193,12 +185,10 @@ COLUMNS = (
 def _table(entries: Sequence[Entry]) -> None:
     now = datetime.now(UTC)
     rows = [_row(entry, now) for entry in entries]
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    shown, widths = _chosen(rows, width)
-    head = _line([column.title for column in COLUMNS], shown, widths)
+    head, *lines = table(COLUMNS, rows, room())
     click.echo(click.style(head, bold=True) if sys.stdout.isatty() else head)
-    for row in rows:
-        click.echo(_line(row, shown, widths))
+    for line in lines:
+        click.echo(line)
     click.echo(f"{len(rows)} model{'' if len(rows) == 1 else 's'}", err=True)
 
 
@@ -224,22 +214,3 @@ def _short(tokens: int | None) -> str:
     if tokens >= 1_000_000:
         return f"{tokens / 1_000_000:.3g}M"
     return f"{tokens / 1000:.3g}k" if tokens >= 1000 else str(tokens)
-
-
-def _chosen(rows: Iterable[Sequence[str]], room: int | None) -> tuple[list[int], list[int]]:
-    """Which columns stand, and the width of each."""
-    widths = [len(column.title) for column in COLUMNS]
-    for row in rows:
-        widths = [max(width, len(cell)) for width, cell in zip(widths, row, strict=True)]
-    shown = list(range(len(COLUMNS)))
-    while room is not None and sum(widths[i] + 2 for i in shown) - 2 > room:
-        last = max(shown, key=lambda i: COLUMNS[i].rank)
-        if COLUMNS[last].rank == 0:
-            break
-        shown.remove(last)
-    return shown, widths
-
-
-def _line(cells: Sequence[str], shown: Sequence[int], widths: Sequence[int]) -> str:
-    padded = (cells[i].rjust(widths[i]) if COLUMNS[i].right else cells[i].ljust(widths[i]) for i in shown)
-    return "  ".join(padded).rstrip()
