@@ -18,6 +18,7 @@ from dialects.whole_laws import (
     pairs,
     read,
     said,
+    usage_of,
     value_of,
     write,
 )
@@ -30,6 +31,7 @@ from headgate.dialects import vectors, whole
 OPENAI = BY_NAME["openai_embeddings"]
 COHERE = BY_NAME["cohere_embed"]
 GOOGLE, OLLAMA, OLDER = BY_NAME["gemini_embed"], BY_NAME["ollama_embed"], BY_NAME["ollama_embeddings"]
+TITAN = BY_NAME["titan_embed"]
 COHERE_V1 = BY_NAME["cohere_embed_v1"]
 EMBEDDING = [dialect for dialect in DIALECTS if dialect.operation == "embeddings"]
 TEXTS = ["The food was delicious.", "Grüße, 你好 🌍"]
@@ -89,7 +91,7 @@ class TestRequests:
         if own.operation != "embeddings":
             pytest.skip("another operation")
         fields = simple(own)
-        if other.name in ONE_EACH and len(own.read_request(fields).inputs) > 1:
+        if other is OLDER and len(own.read_request(fields).inputs) > 1:
             with pytest.raises(Unsupported, match="one input in each request"):
                 said(other, own, fields)
             return
@@ -300,6 +302,52 @@ class TestGoogles:
         with pytest.raises(InvalidRequest) as caught:
             GOOGLE.read_request(self.batch({"content": {"parts": parts}}))
         assert caught.value.param.startswith("requests[0].content.parts")
+
+
+class TestTitans:
+    def test_several_inputs_are_said_in_one_request_and_taken_apart(self):
+        there, lost = said(TITAN, OPENAI, ask(dimensions=256, encoding_format="base64"))
+        assert (there, lost) == ({"inputText": TEXTS, "dimensions": 256}, [])
+        assert [json.loads(one) for one in TITAN.apart(json.dumps(there).encode())] == [
+            {"inputText": text, "dimensions": 256} for text in TEXTS
+        ]
+        assert said(TITAN, OPENAI, ask(input=["a"]))[0] == {"inputText": "a"}
+        assert TITAN.apart(b'{"inputText":"a"}') == [b'{"inputText":"a"}']
+
+    def test_texts_and_pictures_side_by_side(self):
+        there, _ = said(
+            TITAN,
+            OPENAI,
+            {**ask(input=["a", {"image": PNG}]), "model": "amazon.titan-embed-image-v1", "dimensions": 384},
+        )
+        data = PNG.partition(",")[2]
+        assert there == {
+            "inputText": ["a", None],
+            "inputImage": [None, data],
+            "embeddingConfig": {"outputEmbeddingLength": 384},
+        }
+        first, second = (json.loads(one) for one in TITAN.apart(json.dumps(there).encode()))
+        assert (first["inputText"], second["inputImage"]) == ("a", data)
+        assert ("inputImage" in first, "inputText" in second) == (False, False)
+
+    def test_replies_together_are_one(self):
+        bodies = [json.dumps({"embedding": [number], "inputTextTokenCount": 3}).encode() for number in (0.5, 1.0)]
+        events = read(TITAN, TITAN.together(bodies))
+        assert value_of(events).vectors == {"float": [[0.5], [1.0]]}
+        assert usage_of(events).input == 6
+        assert TITAN.together(bodies[:1]) == bodies[0]
+        for odd in ([], [{"embedding": [1.0]}, {"embeddingsByType": {"binary": [1]}}]):
+            with pytest.raises(ProviderNonsense):
+                read(TITAN, json.dumps(odd).encode())
+
+    def test_what_it_cannot_say(self):
+        asked = {"model": "m", "texts": TEXTS, "input_type": "search_query", "truncate": "END"}
+        assert said(TITAN, COHERE, asked)[1] == ["input_type", "truncate"]
+        assert said(TITAN, COHERE, {**asked, "embedding_types": ["binary"]})[0]["embeddingTypes"] == ["binary"]
+        with pytest.raises(Unsupported, match="not as int8"):
+            said(TITAN, COHERE, {**asked, "embedding_types": ["int8"]})
+        with pytest.raises(Unsupported, match="not its address"):
+            said(TITAN, OPENAI, ask(input=[{"image": "https://example.com/a.png"}]))
 
 
 class TestOllamas:

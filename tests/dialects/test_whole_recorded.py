@@ -39,6 +39,10 @@ def dialect_of(exchange):
         return "openai_moderations"
     if api == "images" and url.endswith("/generations"):
         return "openai_images"
+    if api == "invoke" and "titan-embed" in url:
+        return "titan_embed"
+    if api == "invoke" and ("cohere.embed" in url or "cohere.rerank" in url):  # Cohere's own, but for the model
+        return "cohere_embed" if "embed" in url else "cohere_rerank"
     if api == "embedContent" or (api == "embeddings" and exchange["provider"] == "gemini"):
         return "gemini_embed"
     if api == "embeddings" and exchange["provider"] == "ollama" and "/api/" in url:
@@ -72,6 +76,8 @@ def asked(own, exchange):
         return None
     if not own.in_url:
         return {"model": exchange.get("model") or "m", **fields}
+    if own.name == "titan_embed":
+        return {"model": exchange["model"], "stream": False, **fields}
     place = exchange["request"]["url"].partition("?")[0].rpartition("/")[2]
     model, _, method = unquote(place).rpartition(":")
     return {**fields, **own.read_url(f"{{model}}:{method}", model, {})}

@@ -14,7 +14,7 @@ RECORDED = Path(__file__).parents[3] / "shared" / "recorded" / "exchanges"
 needs_recordings = pytest.mark.skipif(not RECORDED.is_dir(), reason="no recorded traffic beside this checkout")
 OPERATIONS = ("embeddings", "rerank", "moderation", "images")
 DIALECTS = [dialect for dialect in dialects() if dialect.operation in OPERATIONS and dialect.takes == "json"]
-ONE_EACH = {"ollama_embeddings"}
+ONE_EACH = {"ollama_embeddings", "titan_embed"}
 """Dialects with one embedding in a reply."""
 BY_NAME = {dialect.name: dialect for dialect in DIALECTS}
 

@@ -5,7 +5,7 @@ import datetime
 import json
 import time
 from unittest import mock
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import botocore.auth
 import pydantic
@@ -17,7 +17,16 @@ from headgate.core.errors import NoCredentials, ProviderNonsense
 from headgate.core.exchange import Exchange
 from headgate.core.record import Record
 from headgate.core.target import Target
-from headgate.dialects import anthropic_messages, bedrock_converse, openai_chat
+from headgate.dialects import (
+    anthropic_messages,
+    bedrock_converse,
+    cohere_embed,
+    cohere_rerank,
+    jina_rerank,
+    openai_chat,
+    openai_embeddings,
+    titan_embed,
+)
 from headgate.dialects.anthropic_messages import count_tokens as anthropic_count_tokens
 from headgate.dialects.anthropic_messages import invoke
 from headgate.dialects.bedrock_converse import count_tokens
@@ -269,3 +278,39 @@ def test_errors_are_bedrocks_whatever_was_spoken():
     assert (error.kind, error.message) == ("ResourceNotFoundException", json.loads(body)["message"])
     assert error.dialect is not anthropic_messages  # so its body is not passed on as Anthropic's
     assert provider.read_error(bedrock_converse, 404, body).dialect is None
+
+
+@pytest.mark.parametrize(
+    ("client", "model", "spoken"),
+    [
+        (openai_embeddings, "amazon.titan-embed-text-v2:0", titan_embed),
+        (cohere_embed, "amazon.titan-embed-text-v2:0", titan_embed),
+        (openai_embeddings, "us.cohere.embed-v4:0", cohere_embed),
+        (cohere_embed, "cohere.embed-english-v3", cohere_embed),
+        (jina_rerank, "cohere.rerank-v3-5:0", cohere_rerank),
+    ],
+)
+def test_embeddings_and_ranks_are_asked_for_in_the_makers_words(client, model, spoken):
+    provider = made(region="us-east-1")
+    assert provider.dialect_for(client, model) is spoken
+    assert provider.url(spoken, model, False, {}).endswith(f"/model/{quote(model, safe='')}/invoke")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "model", "expected"),
+    [
+        (cohere_embed, "cohere.embed-v4:0", {"texts": ["a"]}),
+        (cohere_rerank, "cohere.rerank-v3-5:0", {"texts": ["a"], "api_version": 2}),
+        (cohere_rerank, "amazon.rerank-v1:0", {"texts": ["a"]}),
+    ],
+)
+def test_coheres_bodies_go_without_their_model(dialect, model, expected):
+    provider = made(region="us-east-1")
+    exchange = exchange_of(provider, model, {"model": model, "texts": ["a"]})
+    assert provider.pack(exchange, dialect, [(b"x-client-name", b"n")]) == []
+    assert decode(exchange.outgoing) == expected
+
+
+def test_an_error_about_coheres_body_is_amazons():
+    error = made(region="us-east-1").read_error(cohere_embed, 400, b'{"message":"Malformed input request"}')
+    assert (error.dialect, error.message) == (bedrock_converse, "Malformed input request")

@@ -37,6 +37,7 @@ MODELS = {
     ("vertex", "anthropic_messages"): "claude-sonnet-5",
     ("vertex", "anthropic_count_tokens"): "claude-sonnet-5",
     ("vertex", "openai_chat"): "meta/llama-4",
+    ("bedrock", "cohere_embed"): "cohere.embed-v4:0",
     ("bedrock", "anthropic_count_tokens"): "us.anthropic.claude-sonnet-5",
 }
 """A model for which a provider speaks a dialect, where it does not for all of them."""

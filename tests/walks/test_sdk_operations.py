@@ -145,7 +145,8 @@ def config(upstream):
     ).replace(
         "  simulator: {}\n",
         f"  simulator: {{}}\n  cohere: {{api_key: co-upstream-secret, base_url: '{upstream.url}'}}\n"
-        f"  google: {{api_key: goog-upstream-secret, base_url: '{upstream.url}'}}\n",
+        f"  google: {{api_key: goog-upstream-secret, base_url: '{upstream.url}'}}\n"
+        f"  bedrock: {{api_key: aws-upstream-secret, base_url: '{upstream.url}'}}\n",
     )  # fmt: skip
 
 
@@ -260,6 +261,56 @@ class TestProviders:
         assert request.path == "/v1beta/models/gemini-embedding-001:batchEmbedContents"
         [entry] = json.loads(request.body)["requests"]
         assert entry["model"] == "models/gemini-embedding-001"
+
+    async def test_openais_sdk_before_titan_one_input_after_another(self, behind):
+        upstream, gateway = behind(
+            json_reply(json.dumps({"embedding": NUMBERS, "inputTextTokenCount": 3}).encode()),
+            json_reply(json.dumps({"embedding": NUMBERS[::-1], "inputTextTokenCount": 2}).encode()),
+        )
+        with openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=KEY, max_retries=0) as client:
+            found = client.embeddings.create(
+                model="bedrock/amazon.titan-embed-text-v2:0", input=["a", "b"], dimensions=256
+            )
+        assert [one.embedding for one in found.data] == [NUMBERS, NUMBERS[::-1]]
+        assert found.usage.prompt_tokens == 5
+        assert [request.path for request in upstream.requests] == ["/model/amazon.titan-embed-text-v2%3A0/invoke"] * 2
+        assert [json.loads(request.body) for request in upstream.requests] == [
+            {"inputText": "a", "dimensions": 256}, {"inputText": "b", "dimensions": 256},
+        ]  # fmt: skip
+
+    async def test_an_error_of_one_of_titans_answers_is_that_of_all(self, behind):
+        refused = json_reply(b'{"message":"Too many tokens"}', status=400)
+        upstream, gateway = behind(json_reply(b'{"embedding":[1.0],"inputTextTokenCount":3}'), refused)
+        with (
+            openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=KEY, max_retries=0) as client,
+            pytest.raises(openai.BadRequestError, match="Too many tokens"),
+        ):
+            client.embeddings.create(model="bedrock/amazon.titan-embed-text-v2:0", input=["a", "b", "c"])
+        assert len(upstream.requests) == 2
+
+    async def test_coheres_sdk_before_bedrock(self, behind, coheres):
+        reply = {"embeddings": {"float": [NUMBERS]}, "id": "1", "response_type": "embeddings_by_type", "texts": ["a"]}
+        upstream, gateway = behind(
+            json_reply(json.dumps(reply).encode(), headers=[("x-amzn-bedrock-input-token-count", "4")]),
+            json_reply(b'{"results":[{"index":1,"relevance_score":0.9}]}'),
+        )
+        client = coheres(cohere.ClientV2, gateway)
+        found = client.embed(
+            model="bedrock/cohere.embed-v4:0", texts=["a"], input_type="search_query", embedding_types=["float"]
+        )
+        assert (found.embeddings.float_, found.meta.billed_units.input_tokens) == ([NUMBERS], 4)
+        ranked = client.rerank(model="bedrock/cohere.rerank-v3-5:0", query="q", documents=["a", "b"])
+        assert ranked.results[0].index == 1
+        assert [request.path for request in upstream.requests] == [
+            "/model/cohere.embed-v4%3A0/invoke", "/model/cohere.rerank-v3-5%3A0/invoke",
+        ]  # fmt: skip
+        assert [json.loads(request.body) for request in upstream.requests] == [
+            {"texts": ["a"], "input_type": "search_query", "embedding_types": ["float"]},
+            {"query": "q", "documents": ["a", "b"], "api_version": 2},
+        ]
+        first, second = gateway.records(2)
+        assert counted(first) == {"input": 4}
+        assert "usage" not in second
 
     async def test_an_error_of_the_provider_in_the_clients_words(self, behind, coheres):
         refusal = b'{"id":"x","message":"invalid api token"}'

@@ -1,7 +1,8 @@
 """Amazon Bedrock: https://docs.aws.amazon.com/bedrock/latest/userguide/inference.html.
 
 Models are asked through Converse. A client of Anthropic's Messages API that asks for a Claude gets Anthropic's own
-messages, which Bedrock carries in InvokeModel, so that nothing of them is lost.
+messages, which Bedrock carries in InvokeModel, so that nothing of them is lost. Embeddings and ranks are asked for
+through InvokeModel in the words of the model's maker.
 """
 
 from __future__ import annotations
@@ -19,9 +20,17 @@ from headgate.core.chat import Loss
 from headgate.core.dialect import Dialect
 from headgate.core.errors import ProviderRefused
 from headgate.core.exchange import Exchange
-from headgate.core.ports import Upstream
+from headgate.core.ports import Response, Upstream
+from headgate.core.reply import Reply
 from headgate.core.target import Endpoint
-from headgate.dialects import anthropic_messages, bedrock_converse, bedrock_errors
+from headgate.dialects import (
+    anthropic_messages,
+    bedrock_converse,
+    bedrock_errors,
+    cohere_embed,
+    cohere_rerank,
+    titan_embed,
+)
 from headgate.dialects.anthropic_messages import count_tokens as anthropic_count_tokens
 from headgate.dialects.anthropic_messages import invoke
 from headgate.dialects.bedrock_converse import count_tokens
@@ -53,6 +62,8 @@ BETAS = (
 """https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages-request-response.html"""
 _PROFILE = re.compile(r"^(?:arn:[^/]*:inference-profile/)?(?:us|us-gov|eu|apac|jp|au|ca|global)\.(?=[a-z0-9]+\.)")
 """https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html"""
+_COHERE = (cohere_embed, cohere_rerank)
+_COUNT = b"x-amzn-bedrock-input-token-count"
 _ANTHROPIC = (anthropic_messages, invoke, anthropic_count_tokens)
 
 
@@ -115,6 +126,9 @@ class Bedrock(Provider):
         invoke,
         count_tokens,
         anthropic_count_tokens,
+        titan_embed,
+        cohere_embed,
+        cohere_rerank,
     )
     by_model: ClassVar[bool] = True
     signs: ClassVar[bool] = True
@@ -139,7 +153,10 @@ class Bedrock(Provider):
         self._signer = Signer("bedrock", self.region)
 
     def dialect_for(self, client: Dialect, model: str) -> Dialect:
-        """Anthropic's own messages for its clients where the model is a Claude, else Converse."""
+        """Anthropic's own messages for its clients where the model is a Claude, else Converse; embeddings by the maker
+        of the model."""
+        if client.operation == "embeddings":
+            return cohere_embed if "cohere" in model else titan_embed
         if client in _ANTHROPIC and "claude" not in model:
             return count_tokens if client is anthropic_count_tokens else bedrock_converse
         return super().dialect_for(client, model)
@@ -149,6 +166,8 @@ class Bedrock(Provider):
             return self.under_base(count_tokens.write_url(counting(model), stream, {}))
         if dialect is anthropic_messages:
             return self.under_base(invoke.write_url(model, stream, {}))
+        if dialect in _COHERE:
+            return self.under_base(titan_embed.write_url(model, stream, {}))
         return super().url(dialect, model, stream, {})
 
     async def prove(self, exchange: Exchange, endpoint: Endpoint, upstream: Upstream) -> Sequence[Header]:
@@ -167,7 +186,16 @@ class Bedrock(Provider):
 
     def pack(self, exchange: Exchange, dialect: Dialect, headers: list[Header]) -> list[Header]:
         """Anthropic's messages get the body InvokeModel wants: the model and `stream` stand in the URL, the version and
-        the betas in the body."""
+        the betas in the body. Cohere's bodies are its own but for the model.
+        """
+        if dialect in _COHERE:
+            body = exchange.outgoing
+            assert isinstance(body, bytes)
+            ranks = dialect is cohere_rerank and "cohere" in (exchange.target.model if exchange.target else "")
+            exchange.outgoing = patch(
+                body, {"model": None, "api_version": 2} if ranks else {"model": None}, members(body)
+            )
+            return []
         if dialect is not anthropic_messages and dialect is not anthropic_count_tokens:
             return headers
         body = exchange.outgoing
@@ -193,6 +221,26 @@ class Bedrock(Provider):
             exchange.outgoing = patch(body, changes, there)
         return []
 
+    async def _ask(self, exchange: Exchange, upstream: Upstream) -> Reply:
+        """Titan embeds one input in each request: several are asked for one after another."""
+        body = exchange.outgoing
+        if exchange.spoken is not titan_embed or not isinstance(body, bytes):
+            return await super()._ask(exchange, upstream)
+        replies = []
+        for exchange.outgoing in titan_embed.apart(body):
+            replies.append(await super()._ask(exchange, upstream))
+        reply = replies[-1]
+        reply.body = titan_embed.together([each.body for each in replies])
+        return reply
+
+    async def _answered(self, exchange: Exchange, dialect: Dialect, response: Response) -> Reply:
+        """Cohere's replies have their count of tokens in a header here, in `meta` at Cohere itself."""
+        reply = await super()._answered(exchange, dialect, response)
+        count = response.header(_COUNT)
+        if dialect is cohere_embed and count is not None and count.isdigit() and len(count) < 16:
+            reply.body = _counted(reply.body, int(count))
+        return reply
+
     def unpack(self, dialect: Dialect, stream: bool) -> Unpacker | None:
         if dialect is anthropic_count_tokens:
             return invoke.CountUnpacker()
@@ -201,9 +249,18 @@ class Bedrock(Provider):
     def read_error(self, dialect: Dialect, status: int, body: bytes) -> ProviderRefused:
         """Bedrock's own form, whatever it was asked in."""
         error = bedrock_errors.read_error(status, body)
-        if dialect is anthropic_messages or dialect is anthropic_count_tokens:
+        if dialect in _COHERE or dialect is anthropic_messages or dialect is anthropic_count_tokens:
             error.dialect = bedrock_converse
         return error
+
+
+def _counted(body: bytes, tokens: int) -> bytes:
+    """Cohere's reply with what it cost."""
+    try:
+        there = members(body)
+        return body if "meta" in there else patch(body, {"meta": {"billed_units": {"input_tokens": tokens}}}, there)
+    except msgspec.MsgspecError:
+        return body  # it is no reply of Cohere's, as will be found when it is read
 
 
 def counting(model: str) -> str:
