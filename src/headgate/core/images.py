@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from headgate.core.chat import Native, Source
+from headgate.core.form import File
 from headgate.core.request import Request
 
 
@@ -15,8 +16,8 @@ class ImagesRequest(Request, kw_only=True):
 
     kind: Literal["generation", "edit", "variation"] = "generation"
     prompt: str = ""
-    images: list[Source] = []
-    mask: Source | None = None
+    images: list[Source | File] = []
+    mask: Source | File | None = None
     n: int | None = None
     size: str | None = None
     """WIDTHxHEIGHT, or `auto`."""

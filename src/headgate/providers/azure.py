@@ -15,7 +15,8 @@ from headgate.core.dialect import Dialect
 from headgate.core.exchange import Exchange
 from headgate.core.ports import Upstream
 from headgate.core.target import Endpoint
-from headgate.dialects import openai_chat, openai_embeddings, openai_images, openai_responses
+from headgate.dialects import openai_audio, openai_chat, openai_embeddings, openai_images, openai_responses
+from headgate.dialects.openai_images import edits
 from headgate.providers.auth.auth import Renewed
 from headgate.providers.auth.entra import Entra, EntraSettings
 from headgate.providers.provider import Provider, ProviderSettings, reworded
@@ -45,7 +46,15 @@ class Azure(Provider):
     Settings = AzureSettings
     env_key: ClassVar[str | None] = "AZURE_OPENAI_API_KEY"
     usual = {"base_url": "AZURE_OPENAI_ENDPOINT", "api_version": "OPENAI_API_VERSION"}
-    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_responses, openai_embeddings, openai_images)
+    dialects: ClassVar[tuple[Dialect, ...]] = (
+        openai_chat,
+        openai_responses,
+        openai_embeddings,
+        openai_images,
+        edits,
+        openai_audio,
+        *openai_audio.more,
+    )
     by_model = True
     settings: AzureSettings
 

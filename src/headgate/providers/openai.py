@@ -15,6 +15,7 @@ from headgate.dialects import (
     openai_moderations,
     openai_responses,
 )
+from headgate.dialects.openai_images import edits
 from headgate.providers.provider import Provider, ProviderSettings
 
 COMPLETES = re.compile("instruct|davinci|babbage")
@@ -37,6 +38,7 @@ class OpenAI(Provider):
         openai_completions,
         openai_embeddings,
         openai_images,
+        edits,  # variations are retired: https://platform.openai.com/docs/deprecations
         openai_moderations,
         openai_audio,
         *openai_audio.more,

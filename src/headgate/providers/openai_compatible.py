@@ -30,6 +30,7 @@ class OpenAICompatible(Provider):
         openai_completions,
         openai_embeddings,
         openai_images,
+        *openai_images.more,
         openai_moderations,
         jina_rerank,
         openai_audio,

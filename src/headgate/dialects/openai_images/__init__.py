@@ -1,12 +1,15 @@
-"""OpenAI's image generations: https://platform.openai.com/docs/api-reference/images/create; whole and streamed."""
+"""OpenAI's image generations: https://platform.openai.com/docs/api-reference/images/create; whole and streamed.
+
+Its edits and variations, which begin with pictures, stand beside it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from headgate.core.chat import Loss
-from headgate.core.dialect import Reader, Relay, Writer
+from headgate.core.dialect import Dialect, Reader, Relay, Writer
 from headgate.core.errors import Unsupported
 from headgate.core.images import ImagesRequest
 from headgate.core.request import Operation
@@ -14,6 +17,8 @@ from headgate.dialects import whole
 from headgate.dialects.fields import optional, others, string
 from headgate.dialects.framing import EVENT_STREAM, JSON, SSE
 from headgate.dialects.openai_errors import read_error, write_error
+from headgate.dialects.openai_images import edits, variations
+from headgate.dialects.openai_images.forms import LINK, WORDS
 from headgate.dialects.openai_images.replies import read, write
 from headgate.dialects.openai_images.streams import StreamReader, StreamRelay, StreamWriter
 from headgate.dialects.whole import foreign, in_url, set_fields, takes, wanted
@@ -22,6 +27,7 @@ __all__ = [
     "content_type",
     "foreign",
     "in_url",
+    "more",
     "name",
     "operation",
     "paths",
@@ -49,7 +55,7 @@ request_headers = frozenset({b"idempotency-key"})
 reply_headers = frozenset({b"openai-model", b"openai-processing-ms", b"openai-version"})
 
 _PREFIX = "image_generation"
-_LINK = {"url": True, "b64_json": False}
+more = cast("tuple[Dialect, ...]", (edits, variations))
 _FIELDS = frozenset(
     {"model", "prompt", "n", "size", "quality", "background", "output_format", "response_format", "user", "stream"}
 )
@@ -71,7 +77,7 @@ def read_request(fields: Mapping[str, Any]) -> ImagesRequest:
         quality=optional(fields, "quality", str),
         background=optional(fields, "background", str),
         format=optional(fields, "output_format", str),
-        as_link=_LINK.get(form or ""),
+        as_link=LINK.get(form or ""),
         user=optional(fields, "user", str),
         native=others(fields, _FIELDS),
     )
@@ -84,7 +90,6 @@ def write_request(request: ImagesRequest, lost: list[Loss]) -> bytes:
     """Raises Unsupported for a request that begins with pictures."""
     if request.kind != "generation":
         raise Unsupported("this provider makes pictures of words alone, not of other pictures", param="image")
-    words = {True: "url", False: "b64_json"}
     fields = set_fields(
         {"model": request.model, "prompt": request.prompt},
         n=request.n,
@@ -92,7 +97,7 @@ def write_request(request: ImagesRequest, lost: list[Loss]) -> bytes:
         quality=request.quality,
         background=request.background,
         output_format=request.format,
-        response_format=None if request.as_link is None else words[request.as_link],
+        response_format=None if request.as_link is None else WORDS[request.as_link],
         user=request.user,
         stream=request.stream or None,
     )

@@ -19,6 +19,7 @@ from headgate.core import chat
 from headgate.core.audio import SpeechRequest, TranscriptionRequest
 from headgate.core.embeddings import Embeddings, EmbeddingsRequest, Input, Mixed, Tokens, Vector
 from headgate.core.errors import InvalidRequest
+from headgate.core.form import PIECE, File
 from headgate.core.images import Images, ImagesRequest, Picture
 from headgate.core.moderation import Moderation, ModerationRequest, Verdict
 from headgate.core.request import Operation
@@ -140,13 +141,23 @@ def painted(request: ImagesRequest) -> Answer:
         raise InvalidRequest(f"`n` must be from 1 to {MOST_PICTURES}", param="n")
     said = "This is a simulated picture; no model was asked."
     pictures = []
+    seed = "\0".join([request.prompt, *map(_digest, request.images)])
     for number in range(count):
-        data = b64encode(png(f"{request.prompt}\0{number}")).decode()
+        data = b64encode(png(f"{seed}\0{number}")).decode()
         one = Picture(url=f"data:image/png;base64,{data}") if request.as_link else Picture(base64=data)
         one.revised_prompt = said
         pictures.append(one)
     words = len(_WORD.findall(request.prompt))
     return Images(pictures=pictures), Usage(input=words, output_image=count, units={"images": float(count)})
+
+
+def _digest(picture: chat.Source | File) -> str:
+    if not isinstance(picture, File):
+        return repr(picture)
+    digest = hashlib.sha256()
+    for start in range(0, picture.length, PIECE):
+        digest.update(picture.part(start, start + PIECE))
+    return digest.hexdigest()
 
 
 def png(words: str) -> bytes:
