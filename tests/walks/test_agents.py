@@ -167,6 +167,18 @@ async def test_claude_codes_small_questions(anthropic_client, upstream):
         assert "title" in upstream.requests[-1].body.decode()
 
 
+@pytest.mark.parametrize("vendor", ["openai", "responses", "cohere", "ollama"])
+async def test_claude_code_counts_tokens_of_any_model(anthropic_client, upstream, vendor):
+    """Where the provider counts none, the gateway does."""
+    asked = {name: CLAUDE_CODE[name] for name in ("system", "tools")}
+    messages = [{"role": "user", "content": "What is in a.py?"}]
+    counted = await settle(
+        anthropic_client.beta.messages.count_tokens(model=NAMES[vendor], messages=messages, betas=BETAS, **asked)
+    )
+    assert 500 < counted.input_tokens < 5000
+    assert not upstream.requests
+
+
 async def test_claude_code_counts_tokens(anthropic_client, upstream):
     upstream.script = json_reply({"input_tokens": 2095})
     asked = {name: CLAUDE_CODE[name] for name in ("system", "tools", "thinking")}
@@ -202,7 +214,12 @@ CODEX = {
         },
         {"type": "local_shell"},
         {"type": "web_search", "external_web_access": False},
-        codex_function("mcp__server__look", value={"type": "string"}),
+        {
+            "type": "namespace",
+            "name": "mcp__server",
+            "description": "Tools of an MCP server.",
+            "tools": [{**codex_function("look", value={"type": "string"}), "defer_loading": True}],
+        },
     ],
     "tool_choice": "auto",
     "parallel_tool_calls": True,
@@ -219,6 +236,7 @@ def codex_said(vendor):
     """A command, a patch and, where the model is offered a function in its place, the local shell."""
     calls = (("call_1", "exec_command", '{"cmd": "ls"}'),)
     if vendor != "responses":
+        calls += (("call_4", "mcp__server__look", '{"value": "x"}'),)
         calls += (("call_3", "local_shell", '{"command": ["cat", "a.py"], "timeout_ms": 500}'),)
     customs = (("call_2", "apply_patch", EDIT),)
     return Said("Looking.", thinking="I should look.", calls=calls, customs=customs, stop="tools")
@@ -242,12 +260,15 @@ async def test_codex_for_two_turns_of_tools(openai_client, gateway, upstream, ve
         {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Mend a.py."}]},
     ]
     done = await codex_turn(openai_client, vendor, asked)
-    by_type = {item.type: item for item in done}
+    by_type = {item.type: item for item in reversed(done)}
     thoughts = [piece.text for item in done if item.type == "reasoning" for piece in item.summary]
     assert "".join(thoughts) == "I should look."
     assert json.loads(by_type["function_call"].arguments) == {"cmd": "ls"}
     assert by_type["custom_tool_call"].input == EDIT
     if vendor != "responses":
+        [looked] = [item for item in done if getattr(item, "namespace", None)]
+        assert (looked.namespace, looked.name) == ("mcp__server", "look")
+        assert json.loads(looked.arguments) == {"value": "x"}
         action = by_type["local_shell_call"].action
         assert (action.command, action.timeout_ms) == (["cat", "a.py"], 500)
 

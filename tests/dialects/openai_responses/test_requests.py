@@ -88,6 +88,22 @@ def test_a_turn_of_the_model_is_one_message():
     assert request.native.keys() == {"prompt_cache_key", "text", "tools[2]"}
 
 
+def test_tools_of_a_namespace_are_offered_as_functions_elsewhere():
+    inner = {"type": "function", "name": "find", "parameters": {"type": "object"}, "defer_loading": True}
+    unknown = {"type": "namespace", "name": "empty"}
+    body = {"model": "m", "input": [HELLO], "tools": [{"type": "namespace", "name": "crm", "tools": [inner]}]}
+    body["input"].append({"type": "function_call", "call_id": "c", "namespace": "crm", "name": "find", "arguments": ""})
+    body["input"].append({"type": "function_call_output", "call_id": "c", "output": "It."})
+    lost = []
+    written = json.loads(crossed(openai_chat, dialect.read_request(body), lost))
+    assert [tool["function"]["name"] for tool in written["tools"]] == ["crm__find"]
+    assert written["messages"][1]["tool_calls"][0]["function"]["name"] == "crm__find"
+    assert [loss.path for loss in lost] == ["tools[0]"]
+    with pytest.raises(Unsupported) as caught:
+        crossed(openai_chat, dialect.read_request({**body, "tools": [unknown, inner]}), [])
+    assert caught.value.param == "tools[0]"
+
+
 def test_parts_a_stage_puts_in_are_written():
     request = dialect.read_request({"model": "m", "input": [HELLO, {"role": "assistant", "content": "Hi"}, HELLO]})
     request.messages[0].parts.append(Text(text="more"))

@@ -160,6 +160,31 @@ def test_arguments_that_are_not_what_was_asked_reach_the_client(arguments):
     assert both(shell, PATCH)[0].output[0].action.command == ["sh", "-c", arguments]
 
 
+@pytest.mark.parametrize(
+    ("namespace", "function"),
+    [("mcp__docs", "mcp__docs__find"), ("mcp__docs__", "mcp__docs__find"), ("crm", "crm__find")],
+)
+def test_a_function_that_stands_for_a_tool_of_a_namespace_is_called_as_one(namespace, function):
+    inner = [{"type": "function", "name": "find"}, {"type": "custom", "name": "note"}]
+    request = {"tools": [{"type": "namespace", "name": namespace, "description": "d", "tools": inner}]}
+    events = [
+        START,
+        ev.ToolCall(block=0, id="c", name=function),
+        ev.ToolInput(block=0, json='{"query":"a"}'),
+        ev.ToolCall(block=1, id="d", name=function.replace("find", "note")),
+        ev.ToolInput(block=1, json='{"input":"Kept."}'),
+        ev.ToolCall(block=2, id="e", name="find"),
+        ev.ToolInput(block=2, json="{}"),
+        ev.Stop(reason="tool_use"),
+    ]
+    response, _, lost = both(events, request)
+    find, note, other = response.output
+    assert (find.namespace, find.name, find.arguments) == (namespace, "find", '{"query":"a"}')
+    assert (note.type, note.namespace, note.name, note.input) == ("custom_tool_call", namespace, "note", "Kept.")
+    assert (other.namespace, other.name) == (None, "find")
+    assert not lost
+
+
 def test_a_custom_call_of_chat_completions():
     events = [START, ev.ToolCall(id="c", name="code", custom=True), ev.ToolInput(json="1+1"), END]
     response, told, _ = both(events)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
 from headgate.core.events import ToolCall
-from headgate.dialects.openai_responses.words import LOCAL_SHELL, NAME, from_arguments
+from headgate.dialects.openai_responses.words import LOCAL_SHELL, NAME, from_arguments, qualified
 from headgate.dialects.signatures import UNSIGNED, wrap
 
 Fields = dict[str, Any]
@@ -25,16 +25,33 @@ class Output(Protocol):
     def name(self, prefix: str, own: str = "") -> str: ...
 
 
-def custom_tools(request: Mapping[str, Any]) -> dict[str, str]:
-    """The client's tools that are no functions but may be called as such: name → "custom" or the local shell."""
-    tools = request.get("tools")
-    found: dict[str, str] = {}
-    for tool in tools if isinstance(tools, list) else ():
-        if isinstance(tool, dict) and tool.get("type") == "custom" and isinstance(tool.get("name"), str):
-            found[tool["name"]] = "custom"
-        elif isinstance(tool, dict) and tool.get("type") == LOCAL_SHELL:
-            found[LOCAL_SHELL] = LOCAL_SHELL
+class Offered(NamedTuple):
+    """A tool of the client's that a model of another API was offered as a function: what it is, and its own name."""
+
+    kind: str
+    name: str
+    namespace: str | None = None
+
+
+def offered(request: Mapping[str, Any]) -> dict[str, Offered]:
+    """Such tools by the name of the function: custom ones, the local shell, and those of namespaces."""
+    found: dict[str, Offered] = {}
+    for tool in _objects(request.get("tools")):
+        kind, name = tool.get("type"), tool.get("name")
+        if kind == LOCAL_SHELL:
+            found[LOCAL_SHELL] = Offered(LOCAL_SHELL, LOCAL_SHELL)
+        elif kind == "custom" and isinstance(name, str):
+            found[name] = Offered("custom", name)
+        elif kind == "namespace" and isinstance(name, str):
+            for inner in _objects(tool.get("tools")):
+                own = str(inner.get("name"))
+                what = "custom" if inner.get("type") == "custom" else "function"
+                found[qualified(name, own)] = Offered(what, own, name)
     return found
+
+
+def _objects(given: Any) -> list[Fields]:
+    return [entry for entry in given if isinstance(entry, dict)] if isinstance(given, list) else []
 
 
 def _added(output: Output, item: Fields) -> int:

@@ -37,6 +37,7 @@ from headgate.dialects.openai_responses.requests import (
     Breakpoint,
     Head,
     Instructions,
+    Namespaced,
     NativeItem,
     OwnCall,
     OwnChoice,
@@ -86,7 +87,11 @@ def write_own(request: ChatRequest, lost: list[Loss]) -> Fields:
 
 
 def _put_tools(fields: Fields, request: ChatRequest, own: OwnRequest | None) -> None:
-    tools = [write_tool(tool, tool.native) for tool in request.tools]
+    tools: list[Fields] = []
+    for tool in request.tools:
+        said = write_tool(tool, tool.native)
+        if not (isinstance(tool, Namespaced) and any(entry is said for entry in tools)):
+            tools.append(said)
     for place, entry in sorted(own.extras.items()) if own else ():
         tools.insert(place, entry)
     if tools:

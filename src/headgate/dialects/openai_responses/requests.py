@@ -5,7 +5,8 @@ Format: https://platform.openai.com/docs/api-reference/responses/create and the 
 - The items of a model's turn (reasoning, message, calls) become one assistant message; each part remembers its item.
 - `instructions` is the first system message. Items of built-in tools stay whole (`NativeItem`).
 - Custom tools and the local shell become functions, so that a model of any API can be offered them; the parts and tools
-  remember what they were. A web search beside such tools, which the model may leave out anyway, is native.
+  remember what they were. So do those of a namespace, whose names get the namespace's before them. What the model may
+  leave out anyway (`_OPTIONAL`) is native beside such tools.
 - What only an API of this dialect can honour (`bound`) is what OpenAI keeps: earlier responses, conversations, prompts,
   items by reference, background responses, storing itself.
 """
@@ -49,6 +50,7 @@ from headgate.dialects.openai_responses.words import (
     NAME,
     as_arguments,
     input_schema,
+    qualified,
     shell_function,
     unwrap_kind,
 )
@@ -141,6 +143,10 @@ class OwnTool(Tool):
     entry: Native = {}
 
 
+class Namespaced(OwnTool):
+    """A tool of a namespace; `entry` is the namespace with all its tools, as it came."""
+
+
 class OwnChoice(ToolChoice):
     """A choice of a custom tool or the local shell; `given` as it came."""
 
@@ -158,10 +164,11 @@ _OWN_OUTPUTS = {
     "function_call_output": "call_id", "custom_tool_call_output": "call_id", "local_shell_call_output": "id",
 }
 # fmt: on
+_CALL = frozenset({"type", "id", "call_id", "name", "namespace", "status"})
 ROLES = frozenset({"user", "system", "developer", "assistant"})
 LOGPROBS = "message.output_text.logprobs"
 _CONTENT = frozenset({"type", "text", "annotations", "prompt_cache_breakpoint"})
-_SEARCHES = ("web_search", "web_search_preview")
+_OPTIONAL = ("web_search", "web_search_preview", "tool_search", "image_generation")
 _HISTORY = (
     "send the whole conversation as `input` (with `store: false` most SDKs do), or use a model of a provider that "
     "speaks the Responses API"
@@ -302,15 +309,17 @@ class _Turns:
         if kind == "function_call":
             name = string(item.get("name"), path + ".name")
             arguments = string(item.get("arguments"), path + ".arguments")
-            native = others(item, frozenset({"type", "id", "call_id", "name", "arguments", "status"}))
+            native = others(item, _CALL | {"arguments"})
         elif kind == "custom_tool_call":
             name = string(item.get("name"), path + ".name")
             arguments = as_arguments(string(item.get("input"), path + ".input"))
-            native = others(item, frozenset({"type", "id", "call_id", "name", "input", "status"}))
+            native = others(item, _CALL | {"input"})
         else:
             name = LOCAL_SHELL
             action = object_(item.get("action"), path + ".action")
             arguments = msgspec.json.encode(others(action, frozenset({"type", "env"}))).decode()
+        namespace = optional(item, "namespace", str, path + ".")
+        name = name if namespace is None else qualified(namespace, name)
         call = OwnCall(id=id, name=name, arguments=arguments, native=native, item=item)
         if self._proof is not None:
             call.signer, call.signature = self._proof
@@ -440,26 +449,63 @@ def _result(item: dict[str, Any], kind: str, path: str) -> OwnResult:
 def _read_tools(request: OwnRequest, fields: Mapping[str, Any]) -> None:
     given = fields.get("tools")
     entries = [] if given is None else array(given, "tools")
-    tools = [_tool(object_(entry, f"tools[{place}]"), f"tools[{place}]") for place, entry in enumerate(entries)]
+    for place, entry in enumerate(entries):
+        request.tools += _tools(object_(entry, f"tools[{place}]"), f"tools[{place}]")
     choice = fields.get("tool_choice")
     if choice is not None:
         request.tool_choice = _choice(choice)
         if request.tool_choice is None:
             request.native["tool_choice"] = choice
     free = choice is None or isinstance(choice, str)
-    if free and any(tool.builtin is None for tool in tools):
-        for place, tool in enumerate(tools):
-            if tool.builtin is not None and tool.builtin.get("type") in _SEARCHES:
-                request.extras[place] = request.native[f"tools[{place}]"] = tool.builtin
-        tools = [tool for place, tool in enumerate(tools) if place not in request.extras]
-    request.tools = tools
+    if free and any(tool.builtin is None for tool in request.tools):
+        for place, entry in enumerate(entries):
+            if entry.get("type") in _OPTIONAL:
+                request.extras[place] = request.native[f"tools[{place}]"] = entry
+        extras = request.extras.values()
+        request.tools = [tool for tool in request.tools if not any(tool.builtin is entry for entry in extras)]
     for place, entry in enumerate(entries):
-        kind, form = entry.get("type"), entry.get("format")
-        if kind in ("custom", LOCAL_SHELL) and "custom" not in entry:
-            request.told.append(Loss(f"tools[{place}].type", "offered to the model as a function"))
-            if isinstance(form, dict) and form.get("type") == "grammar":
-                why = "told to the model in words; it does not have to keep to it"
-                request.told.append(Loss(f"tools[{place}].format", why))
+        _tell(request, entry, f"tools[{place}]")
+
+
+def _tell(request: OwnRequest, entry: dict[str, Any], path: str) -> None:
+    """What becomes of a tool that is no function, where there are only functions."""
+    kind, form = entry.get("type"), entry.get("format")
+    if kind == "namespace" and entry.get("tools"):
+        why = "its tools are offered each by itself, with the namespace in its name and without its description"
+        request.told.append(Loss(path, why))
+        for place, inner in enumerate(entry["tools"]):
+            _tell(request, inner, f"{path}.tools[{place}]")
+    elif kind in ("custom", LOCAL_SHELL) and "custom" not in entry:
+        request.told.append(Loss(path + ".type", "offered to the model as a function"))
+        if isinstance(form, dict) and form.get("type") == "grammar":
+            why = "told to the model in words; it does not have to keep to it"
+            request.told.append(Loss(path + ".format", why))
+
+
+def _tools(entry: dict[str, Any], path: str) -> list[Tool]:
+    """What an entry offers: one tool, or those of a namespace."""
+    if entry.get("type") != "namespace" or not entry.get("tools"):
+        return [_tool(entry, path)]
+    namespace = string(entry.get("name"), path + ".name")
+    tools: list[Tool] = []
+    for place, inner in enumerate(array(entry.get("tools"), path + ".tools")):
+        where = f"{path}.tools[{place}]"
+        # all are offered at once
+        given = others(object_(inner, where), frozenset({"defer_loading"}))
+        tool = _tool(given, where)
+        name = qualified(namespace, tool.name)
+        tools.append(
+            Namespaced(
+                name=name,
+                description=tool.description,
+                schema=tool.schema,
+                strict=tool.strict,
+                builtin=tool.builtin,
+                native=tool.native,
+                entry=entry,
+            )
+        )
+    return tools
 
 
 def _tool(entry: dict[str, Any], path: str) -> Tool:

@@ -43,6 +43,11 @@ _STATUSES = {
 _encode = msgspec.json.Encoder().encode
 
 
+def qualified(namespace: str, name: str) -> str:
+    """A tool's name where there are no namespaces; Codex ends those of MCP servers in the separator itself."""
+    return namespace + ("" if namespace.endswith("_") or name.startswith("_") else "__") + name
+
+
 def read_usage(raw: Mapping[str, Any], tools: Any = None) -> Usage:
     """A `usage` object, whose totals include their details, as disjoint classes; `tools` is the reply's `tool_usage`.
 

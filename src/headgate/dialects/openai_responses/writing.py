@@ -37,7 +37,7 @@ from headgate.core.events import (
     Used,
 )
 from headgate.core.usage import Usage
-from headgate.dialects.openai_responses.items import Call, Message, Reasoning, custom_tools
+from headgate.dialects.openai_responses.items import Call, Message, Reasoning, offered
 from headgate.dialects.openai_responses.reading import OwnCall, OwnImage, OwnStart, OwnText, OwnThinking
 from headgate.dialects.openai_responses.words import INCOMPLETE, NAME, wrap_as, write_tools, write_usage
 
@@ -82,7 +82,7 @@ class Writer:
         self._request = request
         self._lost = lost
         self._told: set[str] = set()
-        self._custom = custom_tools(request)
+        self._offered = offered(request)
         self._start: Start | None = None
         self._base = ""
         self._usage: Usage | None = None
@@ -212,7 +212,10 @@ class Writer:
         self._close_open()
         own = event.item if isinstance(event, OwnCall) else ""
         more = self._extras.pop(event.block, {})
-        kind = "custom" if event.custom else self._custom.get(event.name, "function")
+        tool = self._offered.get(event.name)
+        kind = "custom" if event.custom else tool.kind if tool else "function"
+        if tool and tool.namespace is not None:
+            event, more = msgspec.structs.replace(event, name=tool.name), {**more, "namespace": tool.namespace}
         self._calls[event.block] = Call(self, event, kind, own, more)
 
     def _cite(self, event: Citation) -> None:
