@@ -13,6 +13,7 @@ from gateways import KEY, running
 from headgate.core.errors import NoCredentials, ProviderRefused, Unsupported
 from headgate.dialects import anthropic_messages, cohere_chat, gemini_generate, openai_chat
 from headgate.dialects.anthropic_messages import count_tokens as count_for_claude
+from headgate.dialects.anthropic_messages import invoke
 from headgate.dialects.gemini_generate import count_tokens as count_for_gemini
 from headgate.providers.vertex import Vertex, VertexSettings
 from headgate.upstream.client import Client
@@ -152,6 +153,15 @@ def packed(provider, dialect, model, sent):
     return json.loads(asked.outgoing)
 
 
+def test_betas_of_invoke_models_clients_go_into_their_header():
+    asked = exchange(made(), anthropic_messages)
+    asked.dialect, asked.target = invoke, made().target("claude-opus-5")
+    asked.outgoing = b'{"anthropic_beta":["context-1m-2025-08-07"],"max_tokens":5}'
+    headers = made().pack(asked, anthropic_messages, [])
+    assert headers == [(b"anthropic-beta", b"context-1m-2025-08-07")]
+    assert json.loads(asked.outgoing) == {"max_tokens": 5, "anthropic_version": "vertex-2023-10-16"}
+
+
 RECORDED = Path(__file__).parents[3] / "shared" / "recorded" / "exchanges" / "vertex"
 WHERE = re.compile(
     r"/v1(?:beta1)?(?:/projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+))?/publishers/(?:google|anthropic)"
@@ -274,9 +284,13 @@ def test_over_every_face(tmp_path, account):
         third = gateway.post(
             {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]}, path="/v1beta/models/llama:generateContent"
         )
-        assert (own[0], crossed[0], third[0]) == (200, 200, 200)
-        assert [record["usage"]["input"] for record in gateway.records(3)][:2] == [3, 3]
-    first, second, last = upstream.requests
+        vectors = "/v1/projects/acme/locations/us-east5/publishers/google/models/text-embedding-005:predict"
+        unread = gateway.post({"instances": [{"content": "Hi"}]}, path=f"/vertex{vectors}")
+        assert (own[0], crossed[0], third[0], unread[0]) == (200, 200, 200, 200)
+        assert [record["usage"]["input"] for record in gateway.records(4)[:2]] == [3, 3]
+    first, second, last, other = upstream.requests
+    assert (other.path, other.headers["authorization"]) == (vectors, "Bearer ya29.t")
+    assert json.loads(other.body) == {"instances": [{"content": "Hi"}]}
     place = "/v1/projects/acme/locations/us-east5"
     assert first.path == second.path == f"{place}/publishers/anthropic/models/claude-opus-5:rawPredict"
     assert json.loads(first.body) == {

@@ -125,6 +125,7 @@ class Vertex(Provider):
 
     def pack(self, exchange: Exchange, dialect: Dialect, headers: list[Header]) -> list[Header]:
         """For Claude the model stands in the address, and `anthropic_version` in the body."""
+        headers = super().pack(exchange, dialect, headers)
         if dialect not in (anthropic_messages, count_for_claude):
             return headers
         body = exchange.outgoing
