@@ -97,12 +97,10 @@ COMPLETIONS = {
     "lmstudio": "http://127.0.0.1:1234/v1/completions",
     "localai": "http://127.0.0.1:8080/v1/completions",
     "novita": "https://api.novita.ai/openai/v1/completions",
-    "ollama": "http://127.0.0.1:11434/v1/completions",
     "openrouter": "https://openrouter.ai/api/v1/completions",
     "sglang": "http://127.0.0.1:30000/v1/completions",
     "together": "https://api.together.xyz/v1/completions",
     "vllm": "http://127.0.0.1:8000/v1/completions",
-    "writer": "https://api.writer.com/v1/completions",
     "xinference": "http://127.0.0.1:9997/v1/completions",
 }
 IMAGES = {

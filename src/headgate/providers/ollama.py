@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from headgate.core.dialect import Dialect
-from headgate.dialects import ollama_chat, openai_chat, openai_completions, openai_embeddings
+from headgate.dialects import ollama_chat, openai_chat, openai_embeddings
 from headgate.providers.provider import ROOTED, VERSION, Provider
 
 
@@ -19,7 +19,6 @@ class Ollama(Provider):
         ollama_chat,
         *ollama_chat.more,
         openai_chat,
-        openai_completions,
         openai_embeddings,
     )
     beside = {"opaque": VERSION}

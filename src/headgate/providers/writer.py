@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from headgate.core.dialect import Dialect
-from headgate.dialects import openai_chat, openai_completions
+from headgate.dialects import openai_chat
 from headgate.providers.provider import Provider
 
 
@@ -12,8 +12,6 @@ class Writer(Provider):
     base_url = "https://api.writer.com/v1"
     env_key: ClassVar[str | None] = "WRITER_API_KEY"
     sample_model: ClassVar[str | None] = "palmyra-x5"
-    # https://dev.writer.com/api-reference/completion-api/text-generation
-    dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_completions)
     # the page above
     renames = {"max_completion_tokens": "max_tokens"}
     roles = {"developer": "system"}
