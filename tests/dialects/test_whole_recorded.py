@@ -50,7 +50,9 @@ def dialect_of(exchange):
         return "ollama_embed" if "input" in exchange["request"]["body"] else "ollama_embeddings"
     if api == "embeddings" and exchange["provider"] == "perplexity":
         return None  # its base64 is of int8, whatever is asked for
-    if api == "embeddings" and url.endswith("/v1/embeddings") and exchange["provider"] not in ("voyage", "gemini"):
+    if api == "embeddings" and exchange["provider"] == "voyage":
+        return "voyage_embeddings"
+    if api == "embeddings" and url.endswith("/v1/embeddings"):
         return "openai_embeddings"
     return None
 
