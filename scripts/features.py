@@ -32,7 +32,7 @@ serve is refused before it is sent.
 A host that speaks OpenAI's API is sent what the client said; whether it heeds a field that it does not know is up to
 it. What it is known to refuse is in [its peculiarities](providers.md). How each field crosses between two APIs is told
 in full by [fidelity/](fidelity/README.md). Which APIs a provider is asked in stands in [providers.md](providers.md); it
-is here more than once where that depends on the model. The simulator answers whatever it is asked, and is left out.
+is here more than once where that depends on the model. The simulator answers whatever it is asked, and is left out; so are, of a table, those that serve nothing in it.
 """
 
 
@@ -56,7 +56,10 @@ def _table(group: str, found: Any, outcomes: Any, notes: dict[str, int]) -> Iter
             yield f"{feature.name.capitalize()}: {feature.needs}.\n\n"
     names = " | ".join(feature.name for feature in features)
     yield f"| provider | {names} |\n|---|{'---|' * len(features)}\n"
+    asked = {found.CLIENTS[feature.client].operation for feature in features}
     for row in found.rows():
+        if asked.isdisjoint(_served(row)):
+            continue
         cells = " | ".join(_cell(row, feature, outcomes[row, feature.name], found, notes) for feature in features)
         yield f"| {_title(row)} | {cells} |\n"
 
@@ -65,12 +68,15 @@ def _title(row: Any) -> str:
     return f"`{row.provider}`" if row.alone else f"`{row.provider}` asked for `{row.model}`, in `{row.spoken}`"
 
 
+def _served(row: Any) -> set[str]:
+    """The operations that the provider is asked for; everything can be forwarded."""
+    return {dialect.operation for dialect in row.kind.dialects} | {"opaque"}
+
+
 def _cell(row: Any, feature: Any, outcome: Any, found: Any, notes: dict[str, int]) -> str:
     word = outcome.word if outcome.word == "yes" else f"**{outcome.word}**"
     tested = " ✓" if outcome.answered else ""
-    operation = found.CLIENTS[feature.client].operation
-    served = {dialect.operation for dialect in row.kind.dialects} | {"opaque"}
-    if not outcome.told or operation not in served:
+    if not outcome.told or found.CLIENTS[feature.client].operation not in _served(row):
         return word + tested
     note = "; ".join(f"`{place}`: {_plain(why, place)}" for place, why in outcome.told)
     return f"{word} ({notes.setdefault(note, len(notes) + 1)}){tested}"
