@@ -32,7 +32,8 @@ serve is refused before it is sent.
 A host that speaks OpenAI's API is sent what the client said; whether it heeds a field that it does not know is up to
 it. What it is known to refuse is in [its peculiarities](providers.md). How each field crosses between two APIs is told
 in full by [fidelity/](fidelity/README.md). Which APIs a provider is asked in stands in [providers.md](providers.md); it
-is here more than once where that depends on the model. The simulator answers whatever it is asked, and is left out; so are, of a table, those that serve nothing in it.
+is here more than once where that depends on the model. The simulator answers whatever it is asked, and is left out; so
+is, of a table, who serves nothing in it.
 """
 
 
