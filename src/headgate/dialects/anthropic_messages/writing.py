@@ -130,7 +130,7 @@ class _Writer:
         word = self._word or STOP_WORDS.get(stop.reason, "end_turn")
         if word == "end_turn" and stop.vendor != word:
             word = "refusal" if self._refused else "tool_use" if self._called else word
-        for key in native.keys() - _NATIVE:
+        for key in (key for key in native if key not in _NATIVE):
             self.lose(f"choices[0].{key}", "the Messages API has no such field")
         known = {key: native[key] for key in native if key in _NATIVE}
         return {"stop_reason": word, "stop_sequence": stop.sequence, **known}

@@ -120,7 +120,7 @@ class _Writer:
         word = self._word or (stop.vendor if own else None) or STOP_WORDS.get(stop.reason, "end_turn")
         if word == "end_turn" and stop.vendor != word:
             word = "content_filtered" if self._refused else "tool_use" if self._called else word
-        for key in stop.native.keys() - _NATIVE:
+        for key in (key for key in stop.native if key not in _NATIVE):
             self.lose(f"choices[0].{key}", "the Converse API has no such field")
         return word
 

@@ -134,7 +134,7 @@ def read_request(fields: Mapping[str, Any]) -> EmbeddingsRequest:
     request = OwnRequest(dialect=name, model=string(fields.get("model"), "model"), inputs=[], names={**_NAMES})
     if fields.get("method") == _ONE:
         request.single = True
-        _read_one(request, camel({key: fields[key] for key in fields.keys() - _OWN}))
+        _read_one(request, camel({key: fields[key] for key in fields if key not in _OWN}))
         return request
     listed = array(fields.get("requests"), "requests")
     if not listed:
