@@ -54,6 +54,23 @@ def test_openai_fields():
     assert openai_chat.read_error(429, OPENAI).retryable
 
 
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b'{"error":{"message":"No such model","code":400,"metadata":{"raw":"{}"}}}', "400"),
+        (b'{"error":{"code":"DeploymentNotFound","message":"No such deployment"}}', "DeploymentNotFound"),
+        (b'{"error":{"message":"Too much"}}', "error"),
+        (b'[{"error":{"code":400,"message":"Bad"}}]', None),
+        (b'{"error":"Too much","code":"x"}', None),
+        (b'{"error":{"detail":"Too much"}}', None),
+        (b'{"detail":{"message":"Too much"}}', None),
+        (b'{"message":"Too much","code":"x"}', None),
+    ],
+)
+def test_an_error_in_openais_form_is_known_as_one_without_a_type(body, kind):
+    assert openai_chat.read_error(400, body).kind == kind
+
+
 def test_keys_are_taken_out():
     said = b"Incorrect API key provided: sk-proj-abc*****123456. You can find yours elsewhere."
     error = openai_chat.read_error(401, b'{"error":{"message":"%b"}}' % said)

@@ -40,7 +40,8 @@ def read_error(status: int, body: bytes) -> ProviderRefused:
 
 def refused(status: int, value: Any, body: bytes) -> ProviderRefused:
     """The error of a decoded body."""
-    if isinstance(value, list) and value:  # Gemini's compatible endpoint: a list of one
+    listed = isinstance(value, list) and bool(value)  # Gemini's compatible endpoint: a list of one
+    if listed:
         value = value[0]
     outer = value if isinstance(value, dict) else {}
     found = outer.get("error", outer.get("detail"))
@@ -51,6 +52,9 @@ def refused(status: int, value: Any, body: bytes) -> ProviderRefused:
         message = f"{message}: {behind}"
     code = fields.get("code")
     kind, param = fields.get("type"), fields.get("param")
+    if kind is None and not listed and "error" in outer and isinstance(fields.get("message"), str) and fields is found:
+        # in OpenAI's form but for its type: OpenRouter's, whose `metadata` its clients read, Azure's
+        kind = str(code) if isinstance(code, str | int) else "error"
     return ProviderRefused(
         message or f"The provider answered with status {status} and no message.",
         status=status,

@@ -85,7 +85,7 @@ class AssemblyAI(Provider):
         response = await upstream.post(endpoint, body, headers)
         try:
             if response.status not in ANSWERED:
-                raise await self._refusal(assemblyai, response)
+                raise await self._refusal(assemblyai, response, None)
             return await response.read(self.max_reply_bytes)
         finally:
             response.close()

@@ -37,6 +37,8 @@ ROOTED = re.compile(r"/(v\d+\w*|api)/")
 """How a path begins that does not stand under an address that ends in the API's version, as OpenAI's does."""
 VERSION = (("/v1",), "")
 """The rule (see `Provider.beside`) for such a path at a host with such an address."""
+NOWHERE = re.compile(r"((page|path|resource|route|url) )?(was )?(not found|method not allowed)\W*", re.IGNORECASE)
+"""What a host says of an address it does not have, in whichever form."""
 HIDDEN = b"[redacted]"
 SECRET_HEADER = re.compile(r"key|token|secret|passw|credential|auth|cookie", re.IGNORECASE)
 
@@ -358,7 +360,7 @@ class Provider:
         response = await upstream.post(endpoint, outgoing, passed)
         exchange.ending.callback(response.close)
         if response.status not in ANSWERED:
-            raise await self._refusal(dialect, response)
+            raise await self._refusal(dialect, response, model)
         return await self._answered(exchange, dialect, response)
 
     async def _answered(self, exchange: Exchange, dialect: Dialect, response: Response) -> Reply:
@@ -442,7 +444,9 @@ class Provider:
             reply.response = response
         return reply
 
-    async def _refusal(self, dialect: Dialect, response: Response) -> ProviderRefused | ProviderNonsense:
+    async def _refusal(
+        self, dialect: Dialect, response: Response, model: str | None
+    ) -> ProviderRefused | ProviderNonsense:
         body = await response.read(ERROR_BYTES)
         if response.status < 400:
             return ProviderNonsense(
@@ -453,8 +457,9 @@ class Provider:
         error.dialect = error.dialect or dialect
         error.content_type = response.header(b"content-type") or b"application/json"
         error.retry_after = error.retry_after or retry_after(response.header(b"retry-after"))
-        if error.kind is None and response.status in (404, 405):
+        if response.status in (404, 405) and _astray(error, model):
             error.message += f" The API does not seem to be there: check base_url of the provider {self.name}."
+            error.kind = None  # so that the client is told
         error.headers = self._shown(response, dialect.reply_headers - {b"retry-after"})
         return error
 
@@ -492,6 +497,13 @@ class Provider:
 
     def _scrub_text(self, text: str) -> str:
         return self.scrub(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+
+
+def _astray(error: ProviderRefused, model: str | None) -> bool:
+    """Whether a 404 or 405 means that there is no such API, and not that there is no such model."""
+    if error.kind is None:
+        return "model" not in error.message.lower() and (model is None or model not in error.message)
+    return NOWHERE.fullmatch(error.message) is not None
 
 
 def _dialects(names: Sequence[str]) -> tuple[Dialect, ...]:
