@@ -244,7 +244,9 @@ class Reader:
                 state = self._choices.get(choice.index)
                 if state is None:
                     state = self._choices[choice.index] = _Open()
-                delta = choice.delta or choice.message
+                # Perplexity sends both: https://docs.perplexity.ai/api-reference/chat-completions-post. The whole reply is
+                # the message, a stream's piece the delta, beside a message of all that came before it.
+                delta = (choice.delta or choice.message) if self._stream else (choice.message or choice.delta)
                 if delta is not None:
                     self._delta(choice.index, state, delta, choice.logprobs, events)
                 if choice.finish_reason:
