@@ -273,12 +273,51 @@ def calls(chunks):
         ([[{"index": 0, "id": "a", "function": {"arguments": "{}"}}]], [("a", "", "{}")]),
         # arguments as an object
         ([[{"index": 0, "id": "a", "function": {"name": "f", "arguments": {"x": 1}}}]], [("a", "f", '{"x":1}')]),
+        # a custom tool's call beside it, which is none: Snowflake
+        (
+            [
+                [
+                    {
+                        "index": 0,
+                        "id": "a",
+                        "function": {"name": "f", "arguments": "{}"},
+                        "custom": {"input": "", "name": ""},
+                    }
+                ]
+            ],
+            [("a", "f", "{}")],
+        ),
         # no ids: they are made up, and differ
         ([[{"function": {"name": "f"}}], [{"function": {"name": "g"}}]], [("x_0_0", "f", ""), ("x_0_1", "g", "")]),
     ],
 )
 def test_tool_calls_of_hosts(chunks, expected):
     assert calls(chunks) == expected
+
+
+def message(**fields):
+    """The events of a whole reply with this message."""
+    return read(
+        json.dumps({"id": "x", "choices": [{"index": 0, "message": fields, "finish_reason": "stop"}]}).encode(),
+        stream=False,
+    )
+
+
+def test_fields_that_are_there_and_empty_say_nothing():
+    audio = {"data": "", "expires_at": 0, "id": "", "transcript": ""}
+    events = message(content="4", function_call={"arguments": "", "name": ""}, audio=audio, refusal="", tool_calls=None)
+    assert [type(event) for event in events] == [Start, Text, Stop]
+    assert events[-1].reason == "stop"
+
+
+def test_a_custom_tool_beside_a_function_is_none():
+    call = {"id": "a", "function": {"name": "f", "arguments": "{}"}, "custom": {"input": "", "name": ""}}
+    assert [event.custom for event in message(tool_calls=[call]) if isinstance(event, ToolCall)] == [False]
+
+
+def test_json_that_is_no_text_becomes_text():
+    [text] = [event.text for event in message(content={"name": "Emily", "age": 32}) if isinstance(event, Text)]
+    assert text == '{"name":"Emily","age":32}'
 
 
 def test_usage_in_disjoint_classes():

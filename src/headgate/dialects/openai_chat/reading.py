@@ -244,8 +244,8 @@ class Reader:
                 state = self._choices.get(choice.index)
                 if state is None:
                     state = self._choices[choice.index] = _Open()
-                # Perplexity sends both: https://docs.perplexity.ai/api-reference/chat-completions-post. The whole reply is
-                # the message, a stream's piece the delta, beside a message of all that came before it.
+                # Perplexity sends both: https://docs.perplexity.ai/api-reference/chat-completions-post. The whole
+                # reply is the message, a stream's piece the delta, beside a message of all that came before it.
                 delta = (choice.delta or choice.message) if self._stream else (choice.message or choice.delta)
                 if delta is not None:
                     self._delta(choice.index, state, delta, choice.logprobs, events)
@@ -292,8 +292,9 @@ class Reader:
                 events.append(Refusal(text=delta.refusal or "", logprobs=scores, choice=index, block=block))
         if delta.extra_content and (proof := google_proof(delta.extra_content)):
             events.append(Thinking(signature=proof, signer=GOOGLE, choice=index, block=state.piece("proof")))
-        if delta.tool_calls or delta.function_call is not None:
-            for call in delta.tool_calls or (_Call(index=-1, function=delta.function_call),):
+        single = delta.function_call  # empty at Snowflake, where nothing is called
+        if delta.tool_calls or (single is not None and (single.name or single.arguments)):
+            for call in delta.tool_calls or (_Call(index=-1, function=single),):
                 self._call(index, state, call, events)
         if delta.audio or delta.images or delta.reasoning_details or delta.executed_tools or delta.annotations:
             self._rest(index, state, delta, events)
@@ -303,7 +304,7 @@ class Reader:
         """What is native, and sources: they belong to the text."""
         for name in DELTA_NATIVES:
             value = getattr(delta, name)
-            if value:
+            if value and (type(value) is not dict or any(value.values())):
                 events.append(Native(dialect=NAME, name=name, value=value, choice=index, block=state.block))
         sources = delta.annotations if type(delta.annotations) is list else []
         events += [
@@ -313,7 +314,10 @@ class Reader:
         ]
 
     def _parts(self, index: int, state: _Open, content: Any, scores: Any, events: list[Event]) -> None:
-        """Content as a list: Mistral's thinking and text, https://docs.mistral.ai/capabilities/reasoning/."""
+        """Content as a list: Mistral's thinking and text, https://docs.mistral.ai/capabilities/reasoning/; or as the
+        JSON that was asked for: https://developers.cloudflare.com/workers-ai/features/json-mode/."""
+        if type(content) is dict:
+            events.append(Text(text=_encode(content).decode(), choice=index, block=state.piece("text")))
         for part in content if type(content) is list else ():
             if type(part) is not dict:
                 continue
@@ -373,7 +377,7 @@ class Reader:
                     place += 1
             id = call.id or f"{self._id or 'call'}_{index}_{'function' if place < 0 else place}"
             state.kind = "tool"
-            found = _OpenCall(id, function.name or "", state.blocks, call.custom is not None)
+            found = _OpenCall(id, function.name or "", state.blocks, call.function is None and call.custom is not None)
             state.blocks += 1
             state.calls[place] = found
         state.last = found
