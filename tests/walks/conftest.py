@@ -37,7 +37,7 @@ providers:
   bedrock: {{api_key: bedrock-upstream-secret, base_url: '{upstream}', region: eu-west-1}}
   bedrock_signed: {{kind: bedrock, base_url: '{upstream}', region: eu-west-1, access_key_id: AKIDEXAMPLE,
     secret_access_key: bedrock-signing-secret}}
-  chats: {{kind: openai_compatible, api_key: chats-upstream-secret, base_url: '{upstream}/v1'}}
+  chats: {{kind: openai_compatible, api_key: chats-upstream-secret, base_url: '{upstream}/v1', speaks: [openai_chat]}}
   answers: {{kind: openai, api_key: answers-upstream-secret, base_url: '{upstream}/v1', speaks: [openai_responses]}}
   simulator: {{}}
 models:
