@@ -21,6 +21,11 @@ CHANGES = (
         r"\$\.generateContentRequest\.systemInstruction\.parts",
         "a request that holds a model of its own is written anew, and one part is a list of one",
     ),
+    (
+        "openai",
+        r"\$\.max_(completion_)?tokens",
+        "models that reason refuse `max_tokens`, and get it as `max_completion_tokens`",
+    ),
     ("mistral", r"\$\.messages\[\d+\]\.(tool_calls\[\d+\]\.id|tool_call_id)", "ids in the form Mistral insists on"),
 )
 """Changes of requests in their own dialect."""

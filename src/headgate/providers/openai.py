@@ -1,7 +1,7 @@
 """OpenAI: https://platform.openai.com/docs/api-reference/authentication."""
 
 import re
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pydantic
 
@@ -16,10 +16,12 @@ from headgate.dialects import (
     openai_responses,
 )
 from headgate.dialects.openai_images import edits
-from headgate.providers.provider import Provider, ProviderSettings
+from headgate.providers.provider import Provider, ProviderSettings, reworded
 
 COMPLETES = re.compile("instruct|davinci|babbage")
 """Models of the Completions API: https://platform.openai.com/docs/models/gpt-3.5-turbo-instruct and its neighbours."""
+REASONS = re.compile(r"(ft:)?(o\d|gpt-[5-9])")
+"""Models that refuse `max_tokens`: https://platform.openai.com/docs/api-reference/chat/create#chat-create-max_tokens."""
 
 
 class OpenAISettings(ProviderSettings):
@@ -58,3 +60,9 @@ class OpenAI(Provider):
         if self.settings.project:
             headers["openai-project"] = self.settings.project
         return headers
+
+    def adjust(self, fields: dict[str, Any], dialect: Dialect, model: str) -> dict[str, Any]:
+        """`max_tokens` is sent as `max_completion_tokens` to models that reason, which refuse it."""
+        if dialect is openai_chat and "max_tokens" in fields and REASONS.match(model):
+            return reworded(fields, {"max_tokens": "max_completion_tokens"}, {})
+        return {}
