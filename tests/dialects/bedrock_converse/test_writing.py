@@ -107,6 +107,10 @@ def test_a_refusal_is_text_that_was_filtered(stream):
     written, lost = said(ev.Refusal(block=0, text="No."), stream=stream)
     assert "content_filtered" in json.dumps(written, default=str)
     assert lost == []
+    scored = ev.Refusal(block=0, text="No.", logprobs=[{"token": "No.", "logprob": -0.1}])
+    written, lost = said(scored, stream=stream)
+    assert "content_filtered" in json.dumps(written, default=str)
+    assert lost == ["reply.choices[0].logprobs"]
 
 
 @pytest.mark.parametrize("stream", [True, False])

@@ -77,6 +77,8 @@ class _Writer:
         if event.choice:
             self.lose(f"choices[{event.choice}]", "the Converse API gives one answer")
             return False
+        if isinstance(event, Refusal):
+            self._refused = True
         match event:
             case Text(logprobs=[_, *_]) | Refusal(logprobs=[_, *_]):
                 self.lose("choices[0].logprobs", "the Converse API has no log probabilities")
@@ -84,8 +86,6 @@ class _Writer:
                 self._called = True
                 if custom:
                     self.lose("content.input", "free-form input, said as an object with the one field `input`")
-            case Refusal():
-                self._refused = True
             case Start(native=native):
                 for key in native:
                     self.lose(key, "the Converse API has no such field")
