@@ -133,6 +133,9 @@ def openai_chat(events):
             found.text += texts(message.get("content")) + (message.get("refusal") or "")
             refused = refused or bool(message.get("refusal"))
             for place, part in enumerate(message.get("tool_calls") or ()):
+                custom = part.get("custom")
+                if custom and not part.get("function"):  # a tool that takes any text
+                    part = {**part, "function": {"name": custom["name"], "arguments": custom["input"]}}
                 add_call(calls, part.get("index") or place, part)
             if message.get("function_call"):  # the older way, in which calls have no id
                 add_call(calls, 0, {"function": message["function_call"]})

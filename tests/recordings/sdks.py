@@ -17,6 +17,7 @@ from google import genai
 from google.genai import types
 
 from gateways import KEY
+from recordings.comparing import message_of
 
 PROMPT = "Hello."
 MESSAGES = [{"role": "user", "content": PROMPT}]
@@ -30,6 +31,21 @@ ERRORS = (
     ollama.ResponseError,
 )
 """How they say that there was an error."""
+
+
+def status_of(error):
+    """The status an SDK's error has."""
+    if isinstance(error, botocore.exceptions.ClientError):
+        return error.response["ResponseMetadata"]["HTTPStatusCode"]
+    return getattr(error, "status_code", None) or getattr(error, "code", None)
+
+
+def told(error):
+    """The message an SDK's error has."""
+    if isinstance(error, botocore.exceptions.ClientError):
+        return error.response["Error"]["Message"]
+    body = getattr(error, "body", None) or getattr(error, "details", None) or getattr(error, "error", None)
+    return message_of(body) or str(error)
 
 
 class Clients:
@@ -101,9 +117,10 @@ class Clients:
             return list(events)
 
     def cohere_chat(self, model, stream):
+        given = {"model": model, "messages": MESSAGES, "request_options": {"max_retries": 0}}
         if not stream:
-            return self.cohere.chat(model=model, messages=MESSAGES).dict()
-        return [event.dict() for event in self.cohere.chat_stream(model=model, messages=MESSAGES)]
+            return self.cohere.chat(**given).dict()
+        return [event.dict() for event in self.cohere.chat_stream(**given)]
 
     def ollama_chat(self, model, stream):
         reply = self.ollama.chat(model=model, messages=MESSAGES, stream=stream)

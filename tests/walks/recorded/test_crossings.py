@@ -13,10 +13,10 @@ import re
 import pytest
 
 from gateways import rounds
-from recordings.comparing import NO_REPLIES
+from recordings.comparing import NO_REPLIES, message_of
 from recordings.hosts import SPOKEN
-from recordings.saying import FILTER, STOP, UNFINISHED, recorded, said
-from recordings.sdks import ERRORS, Clients
+from recordings.saying import FILTER, STOP, UNFINISHED, arguments, recorded, said
+from recordings.sdks import ERRORS, Clients, status_of, told
 
 APIS = {
     "chat_completions": "openai_chat",
@@ -27,6 +27,7 @@ APIS = {
     "chat_v2": "cohere_chat",
     "ollama_chat": "ollama_chat",
 }
+KEYS = re.compile(r"\b(?:sk|gsk|xai|pplx|csk|nvapi|rk|pk)[-_][A-Za-z0-9_.*-]{5,}[A-Za-z0-9_*-]")
 WORDLESS = ("cohere_chat", "ollama_chat")
 """Dialects that have no word for an answer that was held back; the gateway names it as lost."""
 PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -48,13 +49,13 @@ def clients(gateway):
         yield made
 
 
-def shared_out(replay, source, client):
-    """The recorded replies of a dialect that this client gets: its share, or all of them."""
+def shared_out(replay, source, client, refused=False):
+    """The recorded replies (or errors) of a dialect that this client gets: its share, or all of them."""
     turns = [dialect for dialect in SPOKEN if dialect != source]
     chats = [
         id
         for id, listed in sorted(replay.store.by_id.items())
-        if APIS.get(listed.api) == source and listed.method == "POST" and listed.status == 200
+        if APIS.get(listed.api) == source and listed.method == "POST" and (listed.status >= 400) is refused
     ]
     step, start = rounds((len(turns), turns.index(client)), (1, 0))
     return [found for found in map(replay.store.load, chats[start::step]) if found["id"] not in DEFECTS]
@@ -80,6 +81,24 @@ def test_what_was_said_is_heard(replay, gateway, clients, source, client):
     assert not wrong, f"{len(wrong)} wrong:\n" + "\n".join(wrong)
 
 
+@pytest.mark.parametrize("client", SPOKEN)
+@pytest.mark.parametrize("source", SPOKEN)
+def test_an_error_is_raised_as_one(replay, gateway, clients, source, client):
+    if source == client:
+        return
+    wrong = []
+    for found in shared_out(replay, source, client, refused=True):
+        replay.pin(found)
+        try:
+            wrong.append(f"{found['id']}: no error, but {clients.ask(client, source, found['stream'])}")
+        except ERRORS as error:
+            body = found["response"].get("body", found["response"].get("text", ""))
+            words = message_of(body) or ""
+            if status_of(error) != found["response"]["status"] or KEYS.sub("[key]", words) not in told(error):
+                wrong.append(f"{found['id']}: {status_of(error)} {told(error)!r}, not {words!r}")
+    assert not wrong, f"{len(wrong)} wrong:\n" + "\n".join(wrong)
+
+
 def is_many(found):
     """Two replies in one stream, one after the other: no API sends that."""
     return any(found["response"].get("sse", "").count(f'"type":"{name}"') > 1 for name in BEGINNINGS)
@@ -98,7 +117,7 @@ def differs(expected, heard, client):
         return None if not expected.complete and BROKEN in str(heard) else f"{heard!r}"
     if heard.text != expected.text:
         return f"text {heard.text[-300:]!r}, not {expected.text[-300:]!r}"
-    if [call[1:] for call in known(heard, expected)] != [call[1:] for call in known(expected, expected)]:
+    if [bare(call) for call in known(heard, expected)] != [bare(call) for call in known(expected, expected)]:
         return f"calls {heard.calls}, not {expected.calls}"
     for (theirs, *_), (id, *_) in zip(heard.calls, expected.calls, strict=True):
         if id and theirs not in (None, id) and (client not in ENCODING or PLAIN_ID.fullmatch(id)):
@@ -106,13 +125,21 @@ def differs(expected, heard, client):
     if not expected.complete:
         return None
     finish = STOP if expected.finish == FILTER and client in WORDLESS else expected.finish
-    told = (finish, expected.prompt, expected.completion)
+    meant = (finish, expected.prompt, expected.completion)
     got = (heard.finish, heard.prompt, heard.completion)
-    return None if got == told else f"{got}, not {told}"
+    return None if got == meant else f"{got}, not {meant}"
 
 
 BROKEN = "broke off before its end"
 ENCODING = ("anthropic_messages", "bedrock_converse")
+
+
+def bare(call):
+    """Name and arguments; what a custom tool gets is text, for APIs without such tools the one field `input`."""
+    _, name, given = call
+    if isinstance(given, dict) and list(given) == ["input"] and isinstance(given["input"], str):
+        given = arguments(given["input"])
+    return name, given
 
 
 def known(heard, expected):
