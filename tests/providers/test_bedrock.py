@@ -234,7 +234,7 @@ async def test_what_has_no_body_is_signed_too():
     endpoint = provider.endpoint(bedrock_converse, CLAUDE, False, {})
     found = dict(await provider.prove(exchange, endpoint, None))
     assert found[b"authorization"].startswith(b"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/")
-    assert provider.scrub(b"by wJalrXUtnFEMI") == b"by [redacted]"
+    assert provider.secrecy.scrub(b"by wJalrXUtnFEMI") == b"by [redacted]"
 
 
 def test_what_a_url_names_is_fetched_for_it():
@@ -260,7 +260,7 @@ async def test_without_any_keys_it_says_what_to_set():
 
 def test_its_secrets_are_hidden():
     provider = made(**KEYS, session_token="the-session-token")
-    told = provider.scrub(b"AKIDEXAMPLE wJalrXUtnFEMI the-session-token")
+    told = provider.secrecy.scrub(b"AKIDEXAMPLE wJalrXUtnFEMI the-session-token")
     assert told == b"AKIDEXAMPLE [redacted] [redacted]"
     assert "wJalrXUtnFEMI" not in repr(provider.settings)
 

@@ -268,10 +268,10 @@ def test_what_it_adjusts_is_a_patch(name, body):
 
 def test_a_host_that_repeats_its_key_does_not_get_it_through(name):
     provider = made(name)
-    scrubbed = provider.scrub(f'{{"error":"wrong key {KEY}, I said {KEY}"}}'.encode())
+    scrubbed = provider.secrecy.scrub(f'{{"error":"wrong key {KEY}, I said {KEY}"}}'.encode())
     assert KEY.encode() not in scrubbed
     assert scrubbed.count(b"[redacted]") == 2
-    assert made(name, api_key="none").scrub(b"none of it") == b"none of it"
+    assert made(name, api_key="none").secrecy.scrub(b"none of it") == b"none of it"
 
 
 def test_its_endpoint_is_made_once(host):

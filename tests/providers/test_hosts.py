@@ -16,8 +16,9 @@ from headgate.dialects import (
 )
 from headgate.dialects.anthropic_messages import count_tokens
 from headgate.dialects.dialect import decode, patch
+from headgate.dialects.fields import reworded
 from headgate.providers.openai_compatible import OpenAICompatible, OpenAICompatibleSettings
-from headgate.providers.provider import Provider, reworded
+from headgate.providers.provider import Provider
 
 CHAT = {
     "ai21": "https://api.ai21.com/studio/v1/chat/completions",

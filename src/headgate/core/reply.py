@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -27,6 +27,7 @@ from headgate.core.events import (
     Used,
 )
 from headgate.core.ports import Response
+from headgate.core.secrecy import Secrecy
 from headgate.core.usage import Usage
 
 PATIENCE = 10.0
@@ -34,16 +35,6 @@ PATIENCE = 10.0
 
 Tap = Callable[[Event], None]
 Filter = Callable[[list[Event]], Awaitable[list[Event]]]
-
-
-class Secrecy(Protocol):
-    """A provider, as one who knows what must not be told."""
-
-    def scrub(self, text: bytes) -> bytes:
-        """The text without secrets."""
-
-    def clean(self, error: GatewayError) -> None:
-        """The same for all an error says."""
 
 
 class Tally:

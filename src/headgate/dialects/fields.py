@@ -1,4 +1,4 @@
-"""Fields of a decoded body, checked for their type: what the readers of OpenAI's family of APIs share."""
+"""Fields of a decoded body, checked for their type, or given the names that a host knows, for OpenAI's family of APIs."""
 
 from __future__ import annotations
 
@@ -52,3 +52,24 @@ def optional(fields: Mapping[str, Any], key: str, kind: type, path: str = "") ->
 
 def others(fields: Mapping[str, Any], known: frozenset[str]) -> Native:
     return {key: value for key, value in fields.items() if key not in known and value is not None}
+
+
+def reworded(
+    fields: Mapping[str, Any], renames: Mapping[str, str], roles: Mapping[str, str], turns: str = "messages"
+) -> dict[str, Any]:
+    """The changes that give fields of a request, and roles in the field of its `turns`, the names a host knows."""
+    changes: dict[str, Any] = {}
+    for name, theirs in renames.items():
+        if name in fields and theirs not in fields:
+            changes |= {name: None, theirs: fields[name]}
+    messages = fields.get(turns) if roles else None
+    if isinstance(messages, list) and any(_role(message) in roles for message in messages):
+        changes[turns] = [
+            {**message, "role": roles[role]} if (role := _role(message)) in roles else message for message in messages
+        ]
+    return changes
+
+
+def _role(message: Any) -> str:
+    role = message.get("role") if isinstance(message, dict) else None
+    return role if isinstance(role, str) else ""

@@ -55,9 +55,9 @@ class AssemblyAI(Provider):
         try:
             body = await self._transcribed(order, upstream)
         except ProviderError as error:
-            self.clean(error)
+            self.secrecy.clean(error)
             raise
-        return Reply(assemblyai, stream=False, body=body, secrecy=self)
+        return Reply(assemblyai, stream=False, body=body, secrecy=self.secrecy)
 
     async def _transcribed(self, order: Order, upstream: Upstream) -> bytes:
         """All three steps together take no longer than `timeouts.total`."""

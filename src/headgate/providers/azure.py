@@ -16,10 +16,11 @@ from headgate.core.exchange import Exchange
 from headgate.core.ports import Upstream
 from headgate.core.target import Endpoint
 from headgate.dialects import openai_audio, openai_chat, openai_embeddings, openai_images, openai_responses
+from headgate.dialects.fields import reworded
 from headgate.dialects.openai_images import edits
 from headgate.providers.auth.auth import Renewed
 from headgate.providers.auth.entra import Entra, EntraSettings
-from headgate.providers.provider import Provider, ProviderSettings, reworded
+from headgate.providers.provider import Provider, ProviderSettings
 
 SCOPE = "https://cognitiveservices.azure.com/.default"
 UNDATED = (None, "v1", "preview", "latest")

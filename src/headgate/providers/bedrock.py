@@ -175,7 +175,8 @@ class Bedrock(Provider):
         if self.key:
             return ()
         keys = await self._keys.get(upstream)
-        self._passing = [secret.encode() for secret in (keys.secret_key, keys.token) if secret]
+        for secret in filter(None, (keys.secret_key, keys.token)):
+            self.secrecy.learn(secret.encode())
         line, *lines = endpoint.head.decode("latin-1").split("\r\n")[:-1]
         method, target, _ = line.split(" ", 2)
         found = (header.encode("latin-1").partition(b": ") for header in lines)

@@ -14,15 +14,18 @@ from pydantic_core import PydanticCustomError
 
 from headgate.core import plugin
 from headgate.core.dialect import Dialect, UrlDialect
-from headgate.core.errors import GatewayError, ProviderError, ProviderNonsense, ProviderRefused, Unsupported
+from headgate.core.errors import ProviderError, ProviderNonsense, ProviderRefused, Unsupported
 from headgate.core.exchange import Exchange, Place
 from headgate.core.ports import Response, Upstream
+from headgate.core.printable import printable
 from headgate.core.reply import Reply, Unread
 from headgate.core.request import TYPED
+from headgate.core.secrecy import Secrecy
 from headgate.core.target import Endpoint, Origin, Shape, Streaming, Target, Timeouts
 from headgate.dialects import anthropic_messages, opaque, openai_chat
 from headgate.dialects.anthropic_messages import invoke
 from headgate.dialects.dialect import dialects
+from headgate.dialects.fields import reworded
 from headgate.providers.auth.auth import Renewed
 from headgate.upstream.unpacked import Unpacked, Unpacker
 
@@ -39,7 +42,6 @@ VERSION = (("/v1",), "")
 """The rule (see `Provider.beside`) for such a path at a host with such an address."""
 NOWHERE = re.compile(r"((page|path|resource|route|url) )?(was )?(not found|method not allowed)\W*", re.IGNORECASE)
 """What a host says of an address it does not have, in whichever form."""
-HIDDEN = b"[redacted]"
 SECRET_HEADER = re.compile(r"key|token|secret|passw|credential|auth|cookie", re.IGNORECASE)
 
 
@@ -169,9 +171,7 @@ class Provider:
         secrets = [self.key, *(value for name, value in settings.headers.items() if SECRET_HEADER.search(name))]
         others = [value for name, value in settings if name != "api_key" and isinstance(value, pydantic.SecretStr)]
         secrets += [value.get_secret_value() for value in others]
-        self._secrets = [secret.encode("latin-1", "replace") for secret in secrets if len(secret) > 3]
-        self._passing: list[bytes] = []
-        """Proofs that were obtained while serving, the last of them."""
+        self.secrecy = Secrecy(secrets)
         own = {name: value.rstrip("/") for name, value in settings if isinstance(value, str)}
         self.address = settings.base_url or getattr(self, "base_url", "").format_map(own)
         self.timeouts = Timeouts(**settings.timeouts.model_dump())
@@ -333,7 +333,7 @@ class Provider:
                 return await self._forward(exchange, exchange.place, upstream)
             return await self._ask(exchange, upstream)
         except ProviderError as error:
-            self.clean(error)
+            self.secrecy.clean(error)
             raise
 
     async def _ask(self, exchange: Exchange, upstream: Upstream) -> Reply:
@@ -365,7 +365,7 @@ class Provider:
 
     async def _answered(self, exchange: Exchange, dialect: Dialect, response: Response) -> Reply:
         headers = self._shown(response, dialect.reply_headers)
-        kind = self.scrub(response.header(b"content-type") or b"")
+        kind = self.secrecy.scrub(response.header(b"content-type") or b"")
         unpacker = self.unpack(dialect, exchange.streamed)
         fits = not kind or kind.lower().startswith(dialect.stream_types if unpacker is None else unpacker.types)
         # OpenAI's whisper is never streamed, whatever is asked: https://platform.openai.com/docs/guides/speech-to-text
@@ -374,16 +374,17 @@ class Provider:
             body = await response.read(self.max_reply_bytes)
             response.close()
             body = body if unpacker is None else unpacker.feed(body)
-            reply = Reply(dialect, stream=False, body=body, headers=headers, secrecy=self)
+            reply = Reply(dialect, stream=False, body=body, headers=headers, secrecy=self.secrecy)
         elif fits:
             if unpacker is not None:
                 response = Unpacked(response, unpacker)
-            reply = Reply(dialect, stream=True, body=b"", response=response, headers=headers, secrecy=self)
+            reply = Reply(dialect, stream=True, body=b"", response=response, headers=headers, secrecy=self.secrecy)
         else:
             response.close()
+            shown = printable(kind[:80].decode("latin-1"))
             raise ProviderNonsense(
-                f"{self.name} was asked for a stream and answered with content type {printable(kind)}; "
-                "check base_url, or that this model can stream"
+                f"{self.name} was asked for a stream and answered with content type {shown!r}; check base_url, or that "
+                "this model can stream"
             )
         if dialect.operation in TYPED and dialect is exchange.dialect and reply.stream is exchange.stream:
             reply.content_type = kind or None
@@ -426,15 +427,17 @@ class Provider:
             if name in opaque.LINKS and value.startswith(theirs.encode()):
                 value = ours + value[len(theirs) :]
             if name != b"content-type":
-                headers.append((name, self.scrub(value)))
-        reply = Unread(exchange.dialect, stream=True, body=b"", headers=headers, secrecy=self, status=response.status)
-        reply.content_type = self.scrub(response.header(b"content-type") or b"")
+                headers.append((name, self.secrecy.scrub(value)))
+        reply = Unread(
+            exchange.dialect, stream=True, body=b"", headers=headers, secrecy=self.secrecy, status=response.status
+        )
+        reply.content_type = self.secrecy.scrub(response.header(b"content-type") or b"")
         length = response.header(b"content-length")
         encoded = response.header(b"content-encoding") not in (None, b"identity")
         reply.length = int(length) if length is not None and not encoded else None
         json = reply.content_type.startswith(b"application/json")
         if exchange.method != "HEAD" and (response.status >= 400 or (self.linked and json)):
-            reply.body = self.scrub(await response.read(self.max_reply_bytes))
+            reply.body = self.secrecy.scrub(await response.read(self.max_reply_bytes))
             response.close()
             for field in self.linked if json else ():
                 link = rb'("%b"\s*:\s*")%b(?=[/"])' % (field.encode(), re.escape(theirs.encode()))
@@ -465,38 +468,15 @@ class Provider:
 
     def _shown(self, response: Response, names: frozenset[bytes]) -> list[tuple[bytes, bytes]]:
         """The reply's headers of these names."""
-        return [(name, self.scrub(value)) for name, value in response.headers if name in names]
-
-    # A host that repeats what we sent in an error does not get our secrets through to the client, nor into records
-
-    def scrub(self, text: bytes) -> bytes:
-        """Without the key, the configured headers that hold secrets, and the proofs obtained while serving."""
-        for secret in (*self._secrets, *self._passing):
-            text = text.replace(secret, HIDDEN)
-        return text
+        return [(name, self.secrecy.scrub(value)) for name, value in response.headers if name in names]
 
     async def bearer(self, token: Renewed[str], upstream: Upstream) -> Sequence[tuple[bytes, bytes]]:
         """The header for `prove`, of a token that is renewed; none where the configuration has one of its own."""
         if b"authorization" in self._configured:
             return ()
         value = (await token.get(upstream)).encode("latin-1", "replace")
-        if value not in self._passing:
-            self._passing = [*self._passing[-1:], value]
+        self.secrecy.learn(value)
         return ((b"authorization", b"Bearer " + value),)
-
-    def clean(self, error: GatewayError) -> None:
-        """`scrub` for all an error says."""
-        error.message = self._scrub_text(error.message)
-        if error.param is not None:
-            error.param = self._scrub_text(error.param)
-        if isinstance(error, ProviderRefused):
-            error.body = self.scrub(error.body)
-            error.content_type = self.scrub(error.content_type)
-            error.kind = self._scrub_text(error.kind) if error.kind else error.kind
-            error.vendor_code = self._scrub_text(error.vendor_code) if error.vendor_code else error.vendor_code
-
-    def _scrub_text(self, text: str) -> str:
-        return self.scrub(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
 
 
 def _astray(error: ProviderRefused, model: str | None) -> bool:
@@ -512,27 +492,6 @@ def _dialects(names: Sequence[str]) -> tuple[Dialect, ...]:
     return tuple(known.get(name) or cast(Dialect, plugin.module("dialects", name)) for name in names)
 
 
-def reworded(
-    fields: Mapping[str, Any], renames: Mapping[str, str], roles: Mapping[str, str], turns: str = "messages"
-) -> dict[str, Any]:
-    """The changes that give fields of a request, and roles in the field of its `turns`, the names a host knows."""
-    changes: dict[str, Any] = {}
-    for name, theirs in renames.items():
-        if name in fields and theirs not in fields:
-            changes |= {name: None, theirs: fields[name]}
-    messages = fields.get(turns) if roles else None
-    if isinstance(messages, list) and any(_role(message) in roles for message in messages):
-        changes[turns] = [
-            {**message, "role": roles[role]} if (role := _role(message)) in roles else message for message in messages
-        ]
-    return changes
-
-
-def _role(message: Any) -> str:
-    role = message.get("role") if isinstance(message, dict) else None
-    return role if isinstance(role, str) else ""
-
-
 def retry_after(value: bytes | None) -> float | None:
     """Seconds of a `retry-after` header in its delta form (RFC 9110, 10.2.3); the vendors do not send dates."""
     try:
@@ -540,8 +499,3 @@ def retry_after(value: bytes | None) -> float | None:
     except ValueError:
         return None
     return seconds if seconds is not None and 0 <= seconds < 86400 else None
-
-
-def printable(value: bytes) -> str:
-    """A header of a stranger's, short and harmless enough for a message."""
-    return ascii(value[:80].decode("latin-1"))
