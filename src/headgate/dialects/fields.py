@@ -1,4 +1,4 @@
-"""Fields of a decoded body, checked for their type, or given the names that a host knows, for OpenAI's family of APIs."""
+"""Fields of a decoded body, checked for their type or given the names a host knows, for OpenAI's family of APIs."""
 
 from __future__ import annotations
 

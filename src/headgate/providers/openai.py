@@ -15,8 +15,9 @@ from headgate.dialects import (
     openai_moderations,
     openai_responses,
 )
+from headgate.dialects.fields import reworded
 from headgate.dialects.openai_images import edits
-from headgate.providers.provider import Provider, ProviderSettings, reworded
+from headgate.providers.provider import Provider, ProviderSettings
 
 COMPLETES = re.compile("instruct|davinci|babbage")
 """Models of the Completions API: https://platform.openai.com/docs/models/gpt-3.5-turbo-instruct and its neighbours."""
