@@ -32,8 +32,14 @@ IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}
 
 
 class Host:
-    def __init__(self, name):
+    """Speaks one dialect, or the client's."""
+
+    def __init__(self, name, speaks=None):
         self.name = name
+        self.speaks = speaks
+
+    def dialect_for(self, client, model):
+        return self.speaks or client
 
 
 HOST, OTHER = Host("x"), Host("loose")
@@ -116,6 +122,20 @@ async def test_where_none_is_left_the_request_is_refused(model, more, param, say
         await left(exchange(model, **more))
     assert (refused.value.status, refused.value.code, refused.value.param) == (400, "model_cannot", param)
     assert says in refused.value.message
+
+
+async def test_more_tokens_than_a_model_writes_are_cut_down_where_the_request_is_said_anew():
+    across, alike = Host("x", anthropic_messages), Host("x", openai_chat)
+    made = exchange("blind", "seeing", provider=across, max_completion_tokens=400)
+    assert await left(made) == ["seeing", "blind"], "those that can come first"
+    blind, seeing = made.targets[1], made.targets[0]
+    assert (seeing in made.ceilings, made.ceilings[blind]) == (False, (50, "max_completion_tokens"))
+    assert made.record.decision == "because"
+    made = exchange("blind", provider=across, max_tokens=400, content=[IMAGE])
+    with pytest.raises(Incapable, match="takes no image"):
+        await left(made)
+    with pytest.raises(Incapable, match="writes 50 at most"):
+        await left(exchange("blind", provider=alike, max_tokens=51))
 
 
 async def test_words_alone_are_no_picture():

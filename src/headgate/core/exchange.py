@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
@@ -46,6 +46,13 @@ class Place(NamedTuple):
     def asked(self) -> dict[str, str]:
         """The query's fields; of one that stands twice the first."""
         return {key: values[0] for key, values in parse_qs(self.query.decode("latin-1")).items()}
+
+
+class Ceiling(NamedTuple):
+    """Tokens of answer that a model gives at most, where `field` of the client's request asks for more."""
+
+    tokens: int
+    field: str
 
 
 class Ending:
@@ -104,6 +111,7 @@ class Exchange:
     stream: bool = False  # receive: the client wants a stream
     targets: Sequence[Target] = ()  # route
     effort: str | None = None  # route: of reasoning, as the model's name asks for it
+    ceilings: Mapping[Target, Ceiling] | None = None  # qualify: of targets that write less than asked for
     target: Target | None = None  # retry
     spoken: Dialect | None = None  # translate: the dialect `outgoing` is in
     outgoing: bytes | Body | None = b""  # translate

@@ -1,4 +1,9 @@
-"""Leave out the targets whose model is known not to serve what is asked; refuse where none is left."""
+"""Leave out the targets whose model is known not to serve what is asked; refuse where none is left.
+
+A limit on the answer is no reason to refuse where the request is said anew in another dialect: such a target comes
+after those that can, and is asked for as much as its model gives. Clients (Claude Code) ask for as much as a Claude
+gives whatever the model, and need little of it.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +14,8 @@ from typing import Any
 from headgate.catalog.entry import CONFIGURATION, Entry
 from headgate.catalog.menu import Menu
 from headgate.core import chat
-from headgate.core.errors import Incapable
-from headgate.core.exchange import Caller, Exchange
+from headgate.core.errors import Incapable, Unsupported
+from headgate.core.exchange import Caller, Ceiling, Exchange
 from headgate.core.reply import Reply
 from headgate.core.target import Target
 from headgate.stages.stage import Proceed
@@ -46,6 +51,8 @@ class Doubt:
     hint: Callable[[Exchange, str], bool]
     asked: Callable[[Any], str]
     able: Callable[[Entry], bool]
+    ceiling: int | None = None
+    """Tokens of answer to ask for instead."""
 
 
 class Qualify:
@@ -73,27 +80,30 @@ class Qualify:
     def _choose(self, exchange: Exchange, known: dict[Target, tuple[Doubt, ...]], words: str) -> None:
         """Keep the targets that can. Raises Incapable."""
         refused: list[tuple[Target, Doubt]] = []
-        left = []
+        left: list[Target] = []
+        ceilings: dict[Target, Ceiling] = {}
         for target in exchange.targets:
             doubts = known.get(target)
             if doubts is None:
                 doubts = self._look_up(target, known, exchange.dialect.operation)
             doubt = _first(doubts, exchange, words)
+            if doubt is not None and doubt.ceiling is not None and _crosses(exchange, target):
+                ceilings[target] = Ceiling(doubt.ceiling, _field_of(doubt, exchange.fields))
+                doubt = _first([other for other in doubts if other is not doubt], exchange, words)
             if doubt is None:
                 left.append(target)
             else:
                 refused.append((target, doubt))
         if not left:
             raise self._refusal(exchange, *refused[0])
-        exchange.targets = left
-        out = ", ".join(f"{target.name} {doubt.cannot}" for target, doubt in refused)
-        exchange.record.decision = f"{exchange.record.decision}; left out: {out}"
+        exchange.targets = sorted(left, key=ceilings.__contains__)
+        exchange.ceilings = ceilings
+        if refused:
+            out = ", ".join(f"{target.name} {doubt.cannot}" for target, doubt in refused)
+            exchange.record.decision = f"{exchange.record.decision}; left out: {out}"
 
     def _refusal(self, exchange: Exchange, target: Target, doubt: Doubt) -> Incapable:
-        fields = exchange.fields
-        inner = {name: place for place in OPTIONS for name in _inside(fields, place)}
-        field = next((name for name in doubt.fields if name in fields or name in inner), doubt.fields[0])
-        field = field if field in fields or field not in inner else f"{inner[field]}.{field}"
+        field = _field_of(doubt, exchange.fields)
         names = self.menu.able(exchange.caller or Caller(""), doubt.able)
         others = f"; models that can: {', '.join(names)}" if names else ""
         return Incapable(
@@ -132,6 +142,21 @@ def doubts_of(entry: Entry | None, operation: str, *, firm: frozenset[str], host
     if entry.prompt_limit and sure & {"context", "max_input"}:
         found.append(_prompt(entry.prompt_limit))
     return tuple(found)
+
+
+def _crosses(exchange: Exchange, target: Target) -> bool:
+    """Whether the request is said anew for this target, in another dialect than the client's."""
+    try:
+        return target.provider.dialect_for(exchange.dialect, target.model) is not exchange.dialect
+    except Unsupported:
+        return False
+
+
+def _field_of(doubt: Doubt, fields: Mapping[str, Any]) -> str:
+    """Where the request says it, as a path."""
+    inner = {name: place for place in OPTIONS for name in _inside(fields, place)}
+    field = next((name for name in doubt.fields if name in fields or name in inner), doubt.fields[0])
+    return field if field in fields or field not in inner else f"{inner[field]}.{field}"
 
 
 def _first(doubts: Sequence[Doubt], exchange: Exchange, words: str) -> Doubt | None:
@@ -289,7 +314,7 @@ def _output(limit: int) -> Doubt:
     def able(entry: Entry) -> bool:
         return (entry.max_output or 0) > limit and "chat" in entry.ops.split()
 
-    return Doubt(LENGTH, f"writes {limit} at most", _above(LENGTH, limit), asked, able)
+    return Doubt(LENGTH, f"writes {limit} at most", _above(LENGTH, limit), asked, able, ceiling=limit)
 
 
 def _prompt(limit: int) -> Doubt:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from headgate.core.body import Body
-from headgate.core.chat import ChatRequest, Message, Part, Reasoning, Text
+from headgate.core.chat import ChatRequest, Loss, Message, Part, Reasoning, Text
 from headgate.core.dialect import Dialect
 from headgate.core.exchange import Exchange
 from headgate.core.form import Form
@@ -55,6 +55,10 @@ class Translate:
         request = msgspec.structs.replace(exchange.request, model=target.model, stream=exchange.streamed)
         if isinstance(request, ChatRequest):
             _reshape(request, exchange.effort, target.shape)
+            ceiling = exchange.ceilings.get(target) if exchange.ceilings else None
+            if ceiling is not None:
+                request.max_tokens = ceiling.tokens
+                exchange.lost.append(Loss(ceiling.field, f"said as {ceiling.tokens}: {target.name} writes no more"))
         exchange.reckoned = request.reckoned()
         outgoing = crossed(spoken, request, exchange.lost)
         if not isinstance(outgoing, bytes):
