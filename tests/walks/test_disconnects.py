@@ -164,6 +164,19 @@ def test_a_client_that_leaves_takes_its_request_along(gateway, upstream, figures
     assert usage == [9] * (count // 2 if begun else 0)
 
 
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/openai/v1/files"])
+def test_a_client_that_leaves_after_a_large_body_takes_its_request_along(gateway, upstream, path):
+    """Reading is paused for a body that comes faster than it is taken: it goes on once all has been taken."""
+    upstream.script = (Stall(),)
+    said = {"model": "chat", "messages": [{"role": "user", "content": "x" * 3_000_000}]}
+    with Wire(gateway.port) as wire:
+        wire.send(http_request(path, json.dumps(said).encode()))
+        wait_for(lambda: upstream.requests)
+        time.sleep(0.05)
+    gateway.wait_for_metric(0, "headgate_in_flight")
+    assert gateway.records()[-1]["ending"] == "cancelled"
+
+
 def test_nobody_is_asked_again_for_a_client_that_has_left(gateway, upstream):
     """Cancelling is no failure that another attempt could mend."""
     upstream.script = (Stall(),)

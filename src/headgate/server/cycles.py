@@ -185,6 +185,8 @@ class Cycle:
         body = b"".join(self.chunks)
         self.chunks.clear()
         self.buffered = 0
+        if not self.protocol.queue:  # else those who wait have paused it
+            self.protocol.resume_reading()  # only on a connection that is read is it seen that the client leaves
         self.whole = not self.more
         return {"type": "http.request", "body": body, "more_body": self.more}
 
