@@ -31,11 +31,13 @@ ELSEWHERE = {
     r"/v1/chat$": "openai_chat",  # Writer
     r":(streamR|r)awPredict$": "anthropic_messages",  # Vertex AI
     r"/count-tokens:rawPredict$": "anthropic_count_tokens",
+    r"/stable-image/generate/\w+$": "stability",
     r"/text-to-speech/[^/]+(/stream)?$": "elevenlabs_speech",
 }
 """Addresses of hosts that put a dialect elsewhere than its vendor does; the last that fits counts."""
 SPOKEN = b"ID3\x04\x00 sound of a voice"
 TRANSCRIPT = "Mont Blanc."
+PAINTED = "data:image/png;base64,iVBORw0KGgo="
 BRIEF = {
     "anthropic_count_tokens": {"input_tokens": 14},
     "bedrock_count_tokens": {"inputTokens": 14},
@@ -46,6 +48,9 @@ BRIEF = {
         "results": {"channels": [{"alternatives": [{"transcript": TRANSCRIPT, "confidence": 0.9, "words": []}]}]},
     },
     "elevenlabs_transcripts": {"language_code": "en", "language_probability": 1, "text": TRANSCRIPT, "words": []},
+    "bfl": {"polling_url": "http://127.0.0.1:9/v1/get_result?id=1", "status": "Ready", "result": {"sample": PAINTED}},
+    "replicate": {"id": "r-1", "status": "succeeded", "output": [PAINTED]},
+    "stability": {"image": "iVBORw0KGgo=", "finish_reason": "SUCCESS"},
     "openai_audio": {"text": TRANSCRIPT, "usage": {"type": "duration", "seconds": 3}},
 }
 """Replies too short for a file."""

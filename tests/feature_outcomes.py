@@ -179,7 +179,7 @@ def multipart(fields, name, file):
 def model_for(row, feature):
     """The row's own, or one that is for this operation: some hosts look at its name."""
     operation = CLIENTS[feature.client].operation
-    if operation in ("chat", "count_tokens", "opaque"):
+    if operation in ("chat", "count_tokens", "opaque") or {each.operation for each in row.kind.dialects} == {operation}:
         return row.model
     models = known(row.kind.catalogue or row.provider)
     return next((entry.id for entry in models if operation in entry.ops.split()), row.model)

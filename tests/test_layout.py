@@ -42,6 +42,7 @@ FREE_STANDING = {
         "multipart",
         "openai_errors",
         "openai_usage",
+        "pictures",
         "ranking",
         "signatures",
         "transcripts",
@@ -51,6 +52,7 @@ FREE_STANDING = {
     },
     "providers": {"provider"},
     "providers.auth": {"auth"},
+    "providers.jobs": {"job"},
     "stages": {"stage"},
     "stages.policies": {"policy"},
 }

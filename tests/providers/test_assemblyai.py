@@ -5,46 +5,20 @@ import json
 
 import pytest
 
-from dialects.listening import DATA, listened, sent
+from dialects.listening import DATA, listened
 from headgate.core.errors import ProviderNonsense, ProviderRefused, ProviderTimeout
 from headgate.dialects import assemblyai as dialect
-from headgate.providers.assemblyai import AssemblyAI, AssemblyAISettings
+from headgate.providers.assemblyai import AssemblyAI
+from providers.steps import Host
 from providers.test_contract import exchange
 
 KEY = "aai-0123456789abcdef"
+PROOF = f"authorization: {KEY}"
 DONE = {"id": "t/1", "status": "completed", "text": "Hello"}
 
 
-class Host:
-    """Answers in turn; keeps what it was asked."""
-
-    def __init__(self, *answers):
-        self.answers = list(answers)
-        self.asked = []
-        self.closed = 0
-
-    async def post(self, endpoint, body, headers=()):
-        line, *lines = endpoint.head.decode().split("\r\n")
-        assert f"authorization: {KEY}" in lines
-        data = body if body is None or isinstance(body, bytes) else await sent(body)
-        self.asked.append((line.removesuffix(" HTTP/1.1"), data, dict(headers)))
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        self.status, self.fields = answer if isinstance(answer, tuple) else (200, answer)
-        self.headers = []
-        return self
-
-    def header(self, name):
-        return None
-
-    async def read(self, limit):
-        return json.dumps(self.fields).encode()
-
-    def close(self):
-        self.closed += 1
-
-
 def provider(**settings):
-    return AssemblyAI("assemblyai", AssemblyAISettings(api_key=KEY, poll=0.01, **settings))
+    return AssemblyAI("assemblyai", AssemblyAI.Settings(api_key=KEY, poll=0.01, **settings))
 
 
 async def asked(host, **settings):
@@ -55,7 +29,7 @@ async def asked(host, **settings):
 
 
 async def test_a_file_is_uploaded_and_its_transcript_waited_for():
-    host = Host(
+    host = Host(PROOF,
         {"upload_url": "https://cdn.assemblyai.com/upload/1"}, {"id": "t/1", "status": "queued"},
         {"id": "t/1", "status": "processing"}, DONE,
     )  # fmt: skip
@@ -68,6 +42,7 @@ async def test_a_file_is_uploaded_and_its_transcript_waited_for():
     assert json.loads(order[1])["audio_url"] == "https://cdn.assemblyai.com/upload/1"
     assert questions == [("GET /v2/transcript/t%2F1", None, {})] * 2
     assert host.closed == 4
+    assert set(host.origins) == {("api.assemblyai.com", True)}
 
 
 @pytest.mark.parametrize(
@@ -83,7 +58,7 @@ async def test_a_file_is_uploaded_and_its_transcript_waited_for():
     ],
 )
 async def test_what_goes_wrong_on_the_way(answers, error):
-    host = Host(*answers)
+    host = Host(PROOF, *answers)
     with pytest.raises(error) as caught:
         await asked(host)
     assert KEY not in caught.value.message
@@ -91,13 +66,13 @@ async def test_what_goes_wrong_on_the_way(answers, error):
 
 
 async def test_it_does_not_wait_for_ever():
-    host = Host({"upload_url": "u"}, {"id": "t", "status": "processing"})
+    host = Host(PROOF, {"upload_url": "u"}, {"id": "t", "status": "processing"})
     with pytest.raises(ProviderTimeout, match=r"timeouts\.total"):
         await asked(host, timeouts={"total": 0.05})
 
 
 async def test_who_leaves_ends_it():
-    host = Host({"upload_url": "u"}, {"id": "t", "status": "processing"})
+    host = Host(PROOF, {"upload_url": "u"}, {"id": "t", "status": "processing"})
     task = asyncio.create_task(asked(host))
     await asyncio.sleep(0.05)
     task.cancel()

@@ -4,7 +4,8 @@ its own."""
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Protocol
+from copy import copy
+from typing import Protocol, Self
 
 
 class Body(Protocol):
@@ -44,6 +45,12 @@ class Said:
     @property
     def length(self) -> int:
         return len(self.data)
+
+    def saying(self, data: bytes) -> Self:
+        """The same with other words in it."""
+        other = copy(self)
+        other.data = data
+        return other
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         yield self.data

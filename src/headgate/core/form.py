@@ -176,15 +176,16 @@ class Form:
 class Written:
     """A form of the gateway's own: texts, lists of texts (`name[]`) and files, and pairs where a name stands again."""
 
-    __slots__ = ("_pieces", "content_type", "path")
+    __slots__ = ("_pieces", "_said", "content_type", "path")
     again = True
 
     def __init__(self, fields: Mapping[str, Any] | Sequence[tuple[str, Any]], path: str | None = None) -> None:
         self.path = path
         boundary = b"headgate-" + secrets.token_hex(16).encode()
         self.content_type = b"multipart/form-data; boundary=" + boundary
+        self._said = list(fields.items() if isinstance(fields, Mapping) else fields)
         self._pieces: list[bytes | File] = []
-        for name, value in fields.items() if isinstance(fields, Mapping) else fields:
+        for name, value in self._said:
             many = isinstance(value, list)
             for each in value if many else [value]:
                 if isinstance(each, File):
@@ -192,6 +193,18 @@ class Written:
                 else:
                     self._pieces += [_head(boundary, f"{name}[]" if many else name), said(each), b"\r\n"]
         self._pieces.append(b"--" + boundary + b"--\r\n")
+
+    def fields(self) -> dict[str, Any]:
+        """What it says, but for the files; of a name that stands more than once the first."""
+        return {name: value for name, value in reversed(self._said) if not _is_file(value)}
+
+    def patched(self, changes: Mapping[str, Any]) -> Written:
+        """The form with these fields said otherwise, or taken out (None)."""
+        kept = [(name, value) for name, value in self._said if name.removesuffix("[]") not in changes]
+        texts = [(name, value) for name, value in kept if not _is_file(value)]
+        files = [(name, value) for name, value in kept if _is_file(value)]
+        said = [(name, value) for name, value in changes.items() if value is not None]
+        return Written([*texts, *said, *files], self.path)
 
     @property
     def length(self) -> int:
@@ -204,6 +217,10 @@ class Written:
             else:
                 async for part in piece.pieces():
                     yield part
+
+
+def _is_file(value: Any) -> bool:
+    return isinstance(value, File) or (isinstance(value, list) and any(isinstance(each, File) for each in value))
 
 
 def _head(boundary: bytes, name: str, file: File | None = None) -> bytes:

@@ -20,6 +20,8 @@ from headgate.core.form import File
 from headgate.core.request import Operation
 from headgate.core.usage import Usage
 from headgate.dialects import transcripts, whole
+from headgate.dialects.dialect import decode
+from headgate.dialects.framing import JSON
 from headgate.dialects.openai_errors import read_error, write_error
 from headgate.dialects.unreached import read_request, relay, writer
 from headgate.dialects.whole import content_type, foreign, in_url, stream_types, wanted
@@ -64,16 +66,15 @@ _THEIR_FAULT = re.compile(r"server error", re.IGNORECASE)
 class Order(Said):
     """A transcript that is ordered, once its `file` is at the vendor's."""
 
-    __slots__ = ("fields", "file")
+    __slots__ = ("file",)
 
     def __init__(self, file: File, fields: dict[str, Any]) -> None:
-        super().__init__(whole.encode(fields), b"application/json")
+        super().__init__(whole.encode(fields), JSON)
         self.file = file
-        self.fields = fields
 
-    def of(self, url: str) -> bytes:
+    def of(self, url: str) -> Said:
         """The order's words, of a file at this address."""
-        return whole.encode({"audio_url": url, **self.fields})
+        return Said(whole.encode({"audio_url": url, **decode(self.data)}), JSON)
 
 
 def write_request(request: TranscriptionRequest, lost: list[Loss]) -> Order:

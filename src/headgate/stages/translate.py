@@ -6,14 +6,15 @@ from typing import Any
 
 import msgspec
 
-from headgate.core.body import Body
+from headgate.core.body import Body, Said
 from headgate.core.chat import ChatRequest, Loss, Message, Part, Reasoning, Text
 from headgate.core.dialect import Dialect
 from headgate.core.exchange import Exchange
-from headgate.core.form import Form
+from headgate.core.form import Form, Written
 from headgate.core.reply import Reply
 from headgate.core.target import Shape, Target
 from headgate.dialects.dialect import crossed, decode, patch
+from headgate.dialects.framing import JSON
 from headgate.stages.stage import Proceed
 
 
@@ -61,12 +62,21 @@ class Translate:
                 exchange.lost.append(Loss(ceiling.field, f"said as {ceiling.tokens}: {target.name} writes no more"))
         exchange.reckoned = request.reckoned()
         outgoing = crossed(spoken, request, exchange.lost)
-        if not isinstance(outgoing, bytes):
-            return outgoing
         if exchange.streamed or target.provider.adjusts or target.shape is not None:
-            fields = decode(outgoing)
-            outgoing = patch(outgoing, self._changes(fields, target, spoken), fields)
+            return self._shaped(outgoing, target, spoken)
         return outgoing
+
+    def _shaped(self, said: bytes | Body, target: Target, spoken: Dialect) -> bytes | Body:
+        """With what the host wants otherwise; only what is neither JSON nor a form (a file alone) has no fields."""
+        if isinstance(said, bytes):
+            fields = decode(said)
+            return patch(said, self._changes(fields, target, spoken), fields)
+        if isinstance(said, Said) and said.content_type == JSON:
+            fields = decode(said.data)
+            return said.saying(patch(said.data, self._changes(fields, target, spoken), fields))
+        if isinstance(said, Written):
+            return said.patched(self._changes(said.fields(), target, spoken))
+        return said
 
     def _changes(self, fields: dict[str, Any], target: Target, spoken: Dialect) -> dict[str, Any]:
         """What the host wants otherwise than it was said, and what the gateway asks for itself."""
