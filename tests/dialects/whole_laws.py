@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from headgate.core.events import Result, Start, Stop, Used
+from headgate.dialects import unreached
 from headgate.dialects.dialect import crossed
 from headgate.runtime import dialects
 
@@ -13,7 +14,13 @@ HERE = Path(__file__).parent
 RECORDED = Path(__file__).parents[3] / "shared" / "recorded" / "exchanges"
 needs_recordings = pytest.mark.skipif(not RECORDED.is_dir(), reason="no recorded traffic beside this checkout")
 OPERATIONS = ("embeddings", "rerank", "moderation", "images")
-DIALECTS = [dialect for dialect in dialects() if dialect.operation in OPERATIONS and dialect.takes == "json"]
+DIALECTS = [
+    dialect
+    for dialect in dialects()
+    if dialect.operation in OPERATIONS
+    and dialect.takes == "json"
+    and dialect.read_request is not unreached.read_request
+]
 ONE_EACH = {"ollama_embeddings", "titan_embed"}
 """Dialects with one embedding in a reply."""
 BY_NAME = {dialect.name: dialect for dialect in DIALECTS}
