@@ -40,6 +40,7 @@ FREE_STANDING = {
         "fields",
         "framing",
         "multipart",
+        "narrow_schemas",
         "openai_errors",
         "openai_usage",
         "pictures",

@@ -134,7 +134,7 @@ def summary(request):
         "tools": [(tool.name, tool.description or None, schema_of(tool), builtin_of(tool)) for tool in tools],
         "tool_choice": (choice.kind, choice.name, choice.names) if tools else None,
         "parallel_tool_calls": request.parallel_tool_calls is False and bool(tools),
-        "response_format": (form.kind, form.schema) if form and form.kind != "text" else None,
+        "response_format": (form.kind, opened(form.schema)) if form and form.kind != "text" else None,
         "stop": request.stop,
         "effort": effort_of(request.reasoning),
         "metadata": request.metadata,
@@ -165,7 +165,15 @@ def is_custom(tool):
 
 
 def schema_of(tool):
-    return FREE_FORM if is_custom(tool) else {"type": "object", "properties": {}, **(tool.schema or {})}
+    return FREE_FORM if is_custom(tool) else opened({"type": "object", "properties": {}, **(tool.schema or {})})
+
+
+def opened(schema):
+    """Without the mark that closes an object: models that are held to a schema give no other properties anyway."""
+    if isinstance(schema, dict):
+        closed = schema.get("additionalProperties") is False
+        return {key: opened(inner) for key, inner in schema.items() if not (closed and key == "additionalProperties")}
+    return [opened(inner) for inner in schema] if isinstance(schema, list) else schema
 
 
 def builtin_of(tool):

@@ -57,7 +57,7 @@ def test_what_both_can_say():
         user="u-1",
         service_tier="auto",
         parallel_tool_calls=False,
-        tools=[Tool(name="f", description="d", schema={"type": "object"}, strict=True)],
+        tools=[Tool(name="f", description="d", schema={"type": "object", "properties": {}}, strict=True)],
         tool_choice=ToolChoice(kind="required"),
         format=ResponseFormat(kind="schema", schema={"type": "object"}),
         reasoning=Reasoning(effort="max"),
@@ -76,7 +76,12 @@ def test_what_both_can_say():
         "tools": [
             {
                 "type": "function",
-                "function": {"name": "f", "description": "d", "parameters": {"type": "object"}, "strict": True},
+                "function": {
+                    "name": "f",
+                    "description": "d",
+                    "parameters": {"type": "object", "properties": {}, "additionalProperties": False},
+                    "strict": True,
+                },
             }
         ],
         "tool_choice": "required",

@@ -35,6 +35,7 @@ from headgate.dialects.dialect import crossed
 
 INPUT = TypeAdapter(ResponseInputParam)
 TOOL = TypeAdapter(ToolParam)
+NOTHING = {"properties": {}, "additionalProperties": False}
 WEATHER = Tool(name="weather", schema={"type": "object", "properties": {}})
 
 
@@ -227,8 +228,8 @@ def test_choices_of_tools(choice, said):
         (ResponseFormat(kind="text"), {"type": "text"}),
         (ResponseFormat(kind="json"), {"type": "json_object"}),
         (
-            ResponseFormat(kind="schema", schema={"type": "object"}, strict=True),
-            {"type": "json_schema", "name": "response", "schema": {"type": "object"}, "strict": True},
+            ResponseFormat(kind="schema", schema={"type": "object", **NOTHING}, strict=True),
+            {"type": "json_schema", "name": "response", "schema": {"type": "object", **NOTHING}, "strict": True},
         ),
     ],
 )
@@ -290,10 +291,11 @@ def test_openais_reasoning_survives_a_client_of_anthropic():
 
 
 def test_a_request_of_chat_completions():
+    schema = {"type": "object", **NOTHING}
     fields = {
         "model": "m",
         "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"}],
-        "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}, "strict": True}}],
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": schema, "strict": True}}],
         "tool_choice": {"type": "function", "function": {"name": "f"}},
         "reasoning_effort": "minimal",
         "max_completion_tokens": 50,
@@ -304,7 +306,7 @@ def test_a_request_of_chat_completions():
         "model": "m",
         "instructions": "Be brief.",
         "input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello"}]}],
-        "tools": [{"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": True}],
+        "tools": [{"type": "function", "name": "f", "parameters": schema, "strict": True}],
         "tool_choice": {"type": "function", "name": "f"},
         "text": {"format": {"type": "json_object"}},
         "max_output_tokens": 50,

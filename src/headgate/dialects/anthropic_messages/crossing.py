@@ -10,7 +10,8 @@ How requests of other dialects are said here, beyond the obvious:
 - `max_tokens` is required here: without one it is 4,096 and the thinking of the effort.
 - Thinking and sampling: `dialects/claude.py`.
 - `json_object` has no equivalent and is named as lost: OpenAI requires the prompt itself to ask for JSON, and an
-  instruction of ours would change the prompt. A JSON schema becomes `output_config.format`.
+  instruction of ours would change the prompt. A JSON schema becomes `output_config.format`, less what Claude cannot be
+  held to (`narrow_schemas`); so do the schemas of strict tools.
 - The tools of `allowed_tools` are the only ones sent.
 - Ids of tool calls that break the API's pattern are written as `toolu_x` and their bytes in hex, everywhere alike.
 - Refused, for leaving it out would change the meaning: n > 1, logprobs, audio, another vendor's file ids, custom
@@ -57,10 +58,12 @@ from headgate.dialects.anthropic_messages.requests import (
 )
 from headgate.dialects.anthropic_messages.words import DIALECT, arguments_of
 from headgate.dialects.claude import BUDGETS, Claude
+from headgate.dialects.narrow_schemas import narrowed, narrowed_tool
 
 DEFAULT_MAX_TOKENS = 4096
 IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 """https://platform.claude.com/docs/en/build-with-claude/vision"""
+SCHEMA = "response_format.json_schema.schema"
 EMPTY: tuple[Any, ...] = (None, [], {})
 _MEANINGFUL = {
     "audio": "Claude gives no audio; ask for text only",
@@ -345,7 +348,8 @@ class Crossing:
             schema = tool.schema
             if schema is not None and "type" not in schema:
                 schema = {"type": "object", **schema}
-            tools.append(write_tool(msgspec.structs.replace(tool, schema=schema, native={})))
+            said = msgspec.structs.replace(tool, schema=schema, native={})
+            tools.append(write_tool(narrowed_tool(said, path, self.lose)))
         return tools
 
     def _tool_choice(self, tools: bool) -> Fields | None:
@@ -377,7 +381,7 @@ class Crossing:
             self.lose("response_format.json_schema.strict", "Claude keeps to every schema strictly")
         for key, value in form.native.items():
             self.lose_native(f"response_format.{key}", value)
-        return {"type": "json_schema", "schema": form.schema or {"type": "object"}}
+        return {"type": "json_schema", "schema": narrowed(form.schema or {"type": "object"}, SCHEMA, self.lose)}
 
     def _reasoning(self, choice: Fields | None) -> tuple[Fields | None, str | None]:
         """What to write as `thinking` and as `output_config.effort`."""

@@ -61,6 +61,7 @@ from headgate.dialects.bedrock_converse.requests import (
 )
 from headgate.dialects.bedrock_converse.words import AUDIOS, DIALECT, arguments_of, safe_id
 from headgate.dialects.claude import Claude
+from headgate.dialects.narrow_schemas import narrowed, narrowed_tool
 
 NO_FIELD = "the Converse API has no such field"
 _EMPTY: tuple[Any, ...] = (None, [], {}, "", False)
@@ -416,7 +417,8 @@ class Crossing:
             if schema is not None and "type" not in schema:
                 schema = {"type": "object", **schema}
             description = tool.description or None
-            tools.append(msgspec.structs.replace(tool, schema=schema, description=description, cache=mark, native={}))
+            said = msgspec.structs.replace(tool, schema=schema, description=description, cache=mark, native={})
+            tools.append(narrowed_tool(said, path, self.lose))
         return tools
 
     def _model_fields(self) -> tuple[Fields, Fields]:
@@ -498,7 +500,8 @@ class Crossing:
             self.lose("response_format.json_schema.strict", "every schema is kept to strictly here")
         for key, value in form.native.items():
             self.lose_native(f"response_format.{key}", value)
-        return write_format(msgspec.structs.replace(form, native={}))
+        schema = narrowed(form.schema or {"type": "object"}, "response_format.json_schema.schema", self.lose)
+        return write_format(msgspec.structs.replace(form, schema=schema, native={}))
 
     def _metadata(self) -> dict[str, str]:
         metadata = self.request.metadata

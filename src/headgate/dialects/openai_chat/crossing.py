@@ -49,6 +49,7 @@ from headgate.core.chat import (
     fold,
 )
 from headgate.core.errors import Unsupported
+from headgate.dialects.narrow_schemas import said_strictly
 from headgate.dialects.openai_chat.requests import (
     GOOGLE,
     NAME,
@@ -103,7 +104,7 @@ def write_request(request: ChatRequest, lost: list[Loss]) -> bytes:
         choice = request.tool_choice
         fields["tool_choice"] = _choice(choice, request.tools, choice.native if own else {})
     if request.format is not None:
-        fields["response_format"] = _format(request.format, own)
+        fields["response_format"] = _format(write.format(request.format), own)
     write.rest(fields)
     lost += fold(said)
     return _encode(fields)
@@ -285,6 +286,9 @@ class _Own:
         if tool.cache is not None:
             entry.update(_mark(tool.cache))
         return entry
+
+    def format(self, format: ResponseFormat) -> ResponseFormat:
+        return format
 
     def rest(self, fields: dict[str, Any]) -> None:
         """What this dialect says in ways of its own."""
@@ -552,7 +556,10 @@ class _Crossing:
         if tool.cache is not None:
             self._lose(f"{path}.cache_control", NO_MARKS)
         self._lose_native(tool.native, path)
-        return {"type": "function", "function": _function(tool, {})}
+        return {"type": "function", "function": _function(said_strictly(tool, path, self._lose), {})}
+
+    def format(self, format: ResponseFormat) -> ResponseFormat:
+        return said_strictly(format, "response_format.json_schema", self._lose)
 
     def rest(self, fields: dict[str, Any]) -> None:
         """What the dialects say differently."""

@@ -41,6 +41,7 @@ from headgate.core.chat import (
     ToolResult,
 )
 from headgate.core.errors import Unsupported
+from headgate.dialects.narrow_schemas import said_strictly
 from headgate.dialects.openai_responses.own import (
     Fields,
     write_call,
@@ -310,7 +311,8 @@ class Crossing:
             self.lose(f"{path}.cache_control", NO_MARKS)
         self.lose_native(tool.native, path)
         schema = {"type": "object", "properties": {}} if tool.schema is None else tool.schema
-        return write_tool(msgspec.structs.replace(tool, schema=schema, strict=bool(tool.strict)), {})
+        said = msgspec.structs.replace(tool, schema=schema, strict=bool(tool.strict))
+        return write_tool(said_strictly(said, path, self.lose), {})
 
     def _custom(self, inner: dict[str, Any], path: str) -> Fields:
         """A custom tool of Chat Completions, whose grammar stands one level deeper."""
@@ -328,6 +330,7 @@ class Crossing:
                 form = msgspec.structs.replace(
                     form, name=form.name or "response", schema=form.schema or {"type": "object"}
                 )
+                form = said_strictly(form, "response_format.json_schema", self.lose)
             text["format"] = write_format(form, {})
         if isinstance(self.request.native.get("verbosity"), str):
             text["verbosity"] = self.request.native["verbosity"]
