@@ -222,6 +222,20 @@ async def test_a_fresh_connection_that_closes_is_an_error(client, to):
         assert len(upstream.requests) == 1
 
 
+async def test_hosts_that_nobody_is_asking_are_forgotten(made, to):
+    client = made(max_origins=2)
+    with ScriptedUpstream(OK) as a, ScriptedUpstream([OK, (Stall(),)]) as b, ScriptedUpstream(OK) as c:
+        for upstream in (a, b):
+            await (await client.post(to(upstream), b"")).read(LIMIT)
+        busy = asyncio.create_task(client.post(to(b), b""))
+        while len(b.requests) < 2:
+            await asyncio.sleep(0.001)
+        await (await client.post(to(c), b"")).read(LIMIT)
+        assert {origin.port for origin in client.stats()} == {b.port, c.port}
+        busy.cancel()
+        await asyncio.to_thread(a.wait_for_close)
+
+
 async def test_idle_connections_are_closed_in_time(made, to):
     client = made(keep_alive=0.1)
     with ScriptedUpstream(OK) as upstream:

@@ -1,5 +1,6 @@
 """Pictures named by URL: fetched where the operator says so, from public hosts only, and from nowhere else."""
 
+import asyncio
 import base64
 import json
 
@@ -29,8 +30,13 @@ async def files(asked):
     path = asked.request.path
     if path.startswith("/to/"):
         await asked.send(b"HTTP/1.1 302 Found\r\nlocation: " + path[4:].encode() + b"\r\ncontent-length: 0\r\n\r\n")
+    elif path.startswith("/slow"):
+        await asyncio.sleep(0.4)  # each is in time, all together are not
+        await asked.send(b"HTTP/1.1 302 Found\r\nlocation: /slow" + path.encode() + b"\r\ncontent-length: 0\r\n\r\n")
     elif path == "/large.png":
         await asked.send(reply(b"x" * 5000, content_type="image/png"))
+    elif path.startswith("/half.png"):
+        await asked.send(reply(b"x" * 2000, content_type="image/png"))
     elif path == "/page":
         await asked.send(reply(b"<html>", content_type="text/html"))
     elif path == "/picture.png":
@@ -78,7 +84,8 @@ def start(host, upstream, tmp_path_factory):
 @pytest.fixture(scope="module")
 def allowing(start, host):
     """A gateway whose operator lets it fetch from this machine."""
-    with start(enabled=True, networks=["127.0.0.0/8"], ports=[host.port], max_bytes=4096) as gateway:
+    fetch = {"max_bytes": 4096, "max_total_bytes": 4096, "timeout": 1}
+    with start(enabled=True, networks=["127.0.0.0/8"], ports=[host.port], **fetch) as gateway:
         yield gateway
 
 
@@ -140,12 +147,25 @@ def test_a_host_that_can_fetch_is_left_to_it(allowing, show, host):
         ("/to/" * 6 + "/picture.png", "redirects more than"),
         ("/to/http://169.254.169.254/latest/meta-data/", "fetch.ports"),
         ("/to/file:///etc/passwd", "http:// and https://"),
+        ("/to/http://[", "not a URL"),
+        ("/slow" * 3, "within 1 s"),
     ],
 )
 def test_what_cannot_be_used_is_told_with_its_place(allowing, show, host, path, words):
     status, body, sent = show(allowing, host.url + path)
     assert (status, body["error"]["param"], sent) == (400, "messages[0].content[1]", [])
     assert words in body["error"]["message"]
+
+
+def test_what_a_request_names_is_bounded_together(allowing, host, upstream):
+    upstream.requests.clear()
+    content = [{"type": "image_url", "image_url": {"url": f"{host.url}/half.png?{number}"}} for number in range(20)]
+    said = {"model": "ollama/llava", "messages": [{"role": "user", "content": content}]}
+    host.requests.clear()
+    status, _, body = allowing.post(said)
+    assert (status, body["error"]["param"]) == (400, "messages[0].content[2]")
+    assert "fetch.max_total_bytes" in body["error"]["message"]
+    assert (len(host.requests), upstream.requests) == (4, [])
 
 
 def test_nobody_is_connected_to_who_is_not_public(careful, show, host):

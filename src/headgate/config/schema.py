@@ -335,6 +335,7 @@ class Fetch(Section):
         "private, loopback, link-local or metadata address is, whatever name it hides behind.",
     )
     max_bytes: int = Field(20 << 20, ge=1024, description="Largest file, in bytes.")
+    max_total_bytes: int = Field(50 << 20, ge=1024, description="Most that is fetched for one request, in bytes.")
     timeout: Seconds = Field(10.0, description="Seconds for each, with its redirects.")
     redirects: int = Field(3, ge=0, le=10, description="Most redirects followed; each is checked like the URL itself.")
 

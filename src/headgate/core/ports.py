@@ -74,6 +74,10 @@ class Fetched(NamedTuple):
 class Fetch(Protocol):
     """Gets what clients name by URL."""
 
+    @property
+    def together(self) -> int:
+        """Bytes that may be fetched for one request."""
+
     async def fetch(self, url: str) -> Fetched:
         """Raises InvalidRequest where it may not, or cannot, be fetched."""
 

@@ -283,7 +283,10 @@ def _fetcher(config: Config) -> Fetcher | None:
     ca_file = str(config.upstream.ca_file) if config.upstream.ca_file else None
     resolve = Public([ipaddress.ip_network(network, strict=False) for network in fetch.networks])
     client = Client(ca_file=ca_file, proxies=Proxies({}), resolve=resolve)
-    return Fetcher(client, Bounds(fetch.hosts, fetch.ports, fetch.max_bytes, fetch.timeout, fetch.redirects))
+    bounds = Bounds(
+        fetch.hosts, fetch.ports, fetch.max_bytes, fetch.timeout, fetch.redirects, together=fetch.max_total_bytes
+    )
+    return Fetcher(client, bounds)
 
 
 def _limits(config: Config) -> Limits:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from headgate.core.chat import Audio, Bytes, ChatRequest, Document, Image, Link, Part, ToolResult, Video
 from headgate.core.errors import InvalidRequest, Unsupported
@@ -15,6 +15,8 @@ from headgate.stages.stage import Proceed
 
 MOST = 50
 """Links of a request that are fetched."""
+AT_ONCE = 4
+"""So many at the same time: by no more than these a request can get more than it may."""
 
 Linked = Image | Document | Audio | Video
 
@@ -50,12 +52,33 @@ class Fetch:
         for place, part in found:
             assert isinstance(part.source, Link)
             places.setdefault(part.source.url, place)
-        got = await asyncio.gather(*(self._bytes(url, place) for url, place in places.items()))
-        data = dict(zip(places, got, strict=True))
+        data = await self._all(list(places.items()))
         for _, part in found:
             assert isinstance(part.source, Link)
             part.source = data[part.source.url]
         return True
+
+    async def _all(self, places: Sequence[tuple[str, str]]) -> dict[str, Bytes]:
+        """What each URL names. The first that fails ends the others."""
+        data: dict[str, Bytes] = {}
+        left = self.port.together
+        for start in range(0, len(places), AT_ONCE):
+            some = places[start : start + AT_ONCE]
+            try:
+                async with asyncio.TaskGroup() as group:
+                    tasks = [group.create_task(self._bytes(url, place)) for url, place in some]
+            except BaseExceptionGroup as failed:
+                raise failed.exceptions[0] from None
+            for (url, place), task in zip(some, tasks, strict=True):
+                data[url] = task.result()
+                left -= len(data[url].base64) * 3 // 4
+                if left < 0:
+                    raise InvalidRequest(
+                        f"what the URLs name has more than {self.port.together} bytes together "
+                        "(fetch.max_total_bytes); send less of it",
+                        param=place,
+                    )
+        return data
 
     async def _bytes(self, url: str, place: str) -> Bytes:
         try:

@@ -29,7 +29,8 @@ class Client:
     `ca_file`: a PEM bundle to trust instead of the system's. `proxies`: from the environment when not given.
     `keep_alive`: seconds an idle connection is kept. `max_header_bytes`, `max_headers`: of a reply, interim replies
     included. `buffer_bytes`: of one reply that wait unread before the provider is held back. `resolve`: finds the
-    addresses of hosts, where not every one may be connected to.
+    addresses of hosts, where not every one may be connected to. `max_origins`: when as many have been asked, those
+    that nobody is asking are forgotten.
     """
 
     def __init__(
@@ -43,8 +44,10 @@ class Client:
         max_headers: int = 256,
         buffer_bytes: int = 64 * 1024,
         resolve: Resolve | None = None,
+        max_origins: int = 1000,
     ) -> None:
         self._resolve = resolve
+        self._max_origins = max_origins
         self._tls = context(ca_file)
         self._proxies = proxies if proxies is not None else Proxies(os.environ)
         self._most = max_connections_per_origin
@@ -98,6 +101,8 @@ class Client:
         if self._loop is None or self._watch is None:
             self._loop = asyncio.get_running_loop()
             self._watch = Deadlines(self._loop)
+        if len(self._pools) >= self._max_origins:
+            self._pools = {origin: pool for origin, pool in self._pools.items() if not pool.let_go()}
         proxy = self._proxies.proxy_for(origin)
         pool = Pool(origin, proxy, self._tls, self._watch, self._limits, self._most, self._resolve)
         if self._closed:

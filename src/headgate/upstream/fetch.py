@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fnmatch
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,13 +20,17 @@ KINDS = ("image/", "audio/", "video/", "application/pdf", "text/plain", "text/cs
 
 @dataclass(slots=True, frozen=True)
 class Bounds:
-    """`hosts` are patterns (`*.example.com`), none being any; `seconds` hold for one URL with its redirects."""
+    """`hosts` are patterns (`*.example.com`), none being any; `seconds` hold for one URL with its redirects.
+
+    `together`: bytes for one request.
+    """
 
     hosts: Sequence[str] = ()
     ports: Sequence[int] = (80, 443)
     max_bytes: int = 20 << 20
     seconds: float = 10.0
     redirects: int = 3
+    together: int = 50 << 20
 
 
 class Fetcher:
@@ -35,13 +40,27 @@ class Fetcher:
         self.client = client
         self.bounds = bounds
 
+    @property
+    def together(self) -> int:
+        return self.bounds.together
+
     async def fetch(self, url: str) -> Fetched:
         """Raises InvalidRequest, whatever is wrong."""
+        try:
+            async with asyncio.timeout(self.bounds.seconds):
+                return await self._followed(url)
+        except TimeoutError:
+            raise InvalidRequest(f"it was not there within {self.bounds.seconds:g} s (fetch.timeout)") from None
+
+    async def _followed(self, url: str) -> Fetched:
         for _ in range(self.bounds.redirects + 1):
             found = await self._once(url)
             if isinstance(found, Fetched):
                 return found
-            url = urljoin(url, found)
+            try:
+                url = urljoin(url, found)
+            except ValueError:
+                raise InvalidRequest("its host redirects to what is not a URL") from None
         raise InvalidRequest(f"the URL redirects more than {self.bounds.redirects} times")
 
     async def _once(self, url: str) -> Fetched | str:
@@ -51,7 +70,7 @@ class Fetcher:
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         host = parts.netloc.encode("ascii")
         head = b"GET %b HTTP/1.1\r\nhost: %b\r\naccept: */*\r\nuser-agent: headgate\r\n" % (path.encode("ascii"), host)
-        seconds = self.bounds.seconds
+        seconds = 2 * self.bounds.seconds  # `fetch` ends it before
         try:
             response = await self.client.post(
                 Endpoint(origin, head, Timeouts(seconds, seconds, seconds, seconds)), None

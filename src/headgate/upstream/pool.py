@@ -171,6 +171,14 @@ class Pool:
         for connection in list(self._idle):
             connection.discard()
 
+    def let_go(self) -> bool:
+        """Close what is idle, if nothing is in use and nobody waits; whether it is so."""
+        if self._waiters or self._open > len(self._idle):
+            return False
+        for connection in list(self._idle):
+            connection.discard()
+        return True
+
     def stats(self) -> PoolStats:
         idle = len(self._idle)
         waiting = sum(not waiter.done() for waiter in self._waiters)
