@@ -6,7 +6,7 @@ import pytest
 
 from headgate.core import events as ev
 from headgate.core.chat import Thinking
-from headgate.dialects import anthropic_messages, openai_chat
+from headgate.dialects import anthropic_messages, cohere_chat, ollama_chat, openai_chat
 from headgate.dialects.signatures import UNSIGNED, holds_foreign, unwrap, wrap
 
 PROOF = "gAAAA:with:colons\n="
@@ -61,3 +61,14 @@ def test_it_goes_to_the_client_wrapped_and_comes_back(stream):
     lost = []
     assert PROOF not in openai_chat.write_request(request, lost).decode()
     assert [loss.path for loss in lost] == ["messages[1].content[0]"]
+
+
+@pytest.mark.parametrize("dialect", [cohere_chat, ollama_chat])
+@pytest.mark.parametrize("stream", [True, False])
+def test_the_proof_of_a_call_is_named_where_there_is_no_place_for_it(dialect, stream):
+    lost = []
+    call = ev.ToolCall(id="c", name="f", signature="gAAAA", signer="gemini_generate")
+    writer = dialect.writer(stream, {}, lost)
+    writer.feed([ev.Start(), call, ev.ToolInput(json="{}"), ev.Stop(reason="tool_use")])
+    writer.end()
+    assert [loss.path for loss in lost] == ["reply.tool_call.signature"]

@@ -11,6 +11,7 @@ from headgate.core import chat, plugin
 from headgate.core import events as ev
 from headgate.core.errors import InvalidRequest, ProviderError, Unsupported
 from headgate.dialects import bedrock_converse as dialect
+from headgate.dialects import gemini_generate
 from headgate.dialects.bedrock_converse.families import family_of
 from headgate.dialects.dialect import crossed
 
@@ -410,3 +411,43 @@ def test_a_stream_that_fails_here_fails_everywhere(owner):
     assert isinstance(error, ProviderError)
     assert b"Too many tokens" in owner.write_error(error, "req", streaming=True)
     assert owner.read_error(429, owner.write_error(error, "req", streaming=False)).status == 429
+
+
+@pytest.mark.parametrize("thinking", ["Hm.", None])
+@pytest.mark.parametrize("stream", [True, False])
+def test_geminis_proof_of_a_call_goes_back_to_gemini(stream, thinking):
+    """Out in the reasoning before the call, the one field for proofs there is, back in the next request."""
+    thoughts = [{"text": thinking, "thought": True}] if thinking else []
+    call = {"functionCall": {"id": "c1", "name": "f", "args": {}}, "thoughtSignature": "gAAAA"}
+    candidate = {"content": {"role": "model", "parts": [*thoughts, call]}, "finishReason": "STOP"}
+    reader, lost = gemini_generate.reader(False), []
+    events = reader.feed(json.dumps({"candidates": [candidate]}).encode()) + reader.end()
+    writer = dialect.writer(stream, {}, lost)
+    data = writer.feed(events) + writer.end()
+    content = blocks(data) if stream else json.loads(data)["output"]["message"]["content"]
+    result = {"toolResult": {"toolUseId": "c1", "content": [{"text": "Sunny."}]}}
+    turns = [("user", [{"text": "x"}]), ("assistant", content), ("user", [result])]
+    fields = {
+        "model": "gemini-3-flash",
+        "messages": [{"role": role, "content": said} for role, said in turns],
+        "toolConfig": {"tools": [{"toolSpec": {"name": "f", "inputSchema": {"json": {"type": "object"}}}}]},
+    }
+    body = json.loads(crossed(gemini_generate, dialect.read_request(fields), lost))
+    assert body["contents"][1]["parts"] == [*thoughts, call]
+
+
+def blocks(data):
+    """The content of a stream, as boto3's clients put it together."""
+    found = {}
+    for frame in parse(data, True):
+        if "contentBlockStart" in frame:
+            start = frame["contentBlockStart"]
+            found[start["contentBlockIndex"]] = {"toolUse": {**start["start"]["toolUse"], "input": {}}}
+        elif "contentBlockDelta" in frame:
+            delta = frame["contentBlockDelta"]
+            thought = delta["delta"].get("reasoningContent")
+            if thought:
+                empty = {"reasoningContent": {"reasoningText": {"text": "", "signature": ""}}}
+                text = found.setdefault(delta["contentBlockIndex"], empty)["reasoningContent"]["reasoningText"]
+                text |= {key: text[key] + value for key, value in thought.items()}
+    return [found[index] for index in sorted(found)]

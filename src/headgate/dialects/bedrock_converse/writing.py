@@ -230,6 +230,9 @@ class StreamWriter(_Writer):
             out.append(_frame("messageStart", {"role": "assistant"}))
 
     def _piece(self, event: Event, out: list[bytes]) -> None:
+        if isinstance(event, ToolCall) and event.signature:
+            thoughts = [number for number, block in self._open.items() if block.kind == "thinking" and not block.signed]
+            self._piece(_proof_of(event, thoughts[-1] if thoughts else event.block), out)
         kind = _kind_of(event)
         if kind == "event":
             assert isinstance(event, Native)
@@ -337,6 +340,16 @@ def _frame(name: str, value: Any) -> bytes:
     return write_event(name, _encode(value))
 
 
+def _proof_of(call: ToolCall, block: int) -> Thinking:
+    """The proof of a call as that of the thinking before it, for a call has no field for one here."""
+    return Thinking(signature=call.signature, signer=call.signer, block=block)
+
+
+def _signature(block: dict[str, Any]) -> str:
+    """Of a block of thinking."""
+    return str(block["reasoningContent"]["reasoningText"]["signature"])
+
+
 def _piece_of(block: _Open, delta: dict[str, Any]) -> bytes:
     return _frame("contentBlockDelta", {"contentBlockIndex": block.index, "delta": delta})
 
@@ -388,11 +401,7 @@ class WholeWriter(_Writer):
     def _piece(self, event: Event, key: tuple[int, str]) -> None:
         match event:
             case ToolCall():
-                id = safe_id(event.id) if event.id else f"call_{event.block}"
-                self._blocks[key] = {"toolUse": {"toolUseId": id, "name": event.name, "input": {}}}
-                self._inputs[key] = []
-                if event.custom:
-                    self._customs.add(key)
+                self._call(event, key)
             case ToolInput(json=json):
                 if key in self._inputs:
                     self._inputs[key].append(json)
@@ -416,9 +425,21 @@ class WholeWriter(_Writer):
             case Native(name=name):
                 self.lose(name, "an event of a stream, which a whole reply has no place for")
 
+    def _call(self, event: ToolCall, key: tuple[int, str]) -> None:
+        if event.signature:
+            last = next(reversed(self._blocks), (0, ""))
+            thought = last[1] == "thinking" and not _signature(self._blocks[last])
+            block = last[0] if thought else event.block
+            self._piece(_proof_of(event, block), (block, "thinking"))
+        id = safe_id(event.id) if event.id else f"call_{event.block}"
+        self._blocks[key] = {"toolUse": {"toolUseId": id, "name": event.name, "input": {}}}
+        self._inputs[key] = []
+        if event.custom:
+            self._customs.add(key)
+
     def _finished(self, key: tuple[int, str]) -> dict[str, Any]:
         block = self._blocks[key]
-        if key[1] == "thinking" and not block["reasoningContent"]["reasoningText"]["signature"]:
+        if key[1] == "thinking" and not _signature(block):
             block["reasoningContent"]["reasoningText"]["signature"] = UNSIGNED
         if key[1] == "text" and "citations" in block:
             return {"citationsContent": {"content": [{"text": block["text"]}], "citations": block["citations"]}}

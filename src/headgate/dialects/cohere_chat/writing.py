@@ -115,8 +115,11 @@ class _Writer:
                     self.lose("redacted_thinking", "Cohere's thinking is not redacted")
                     return False
                 return signature is None or bool(event.text)
-            case ToolCall(custom=True):
-                self.lose("tool_calls.custom", "said as a function: Cohere has no free-form tools")
+            case ToolCall():
+                if event.custom:
+                    self.lose("tool_calls.custom", "said as a function: Cohere has no free-form tools")
+                if event.signature:
+                    self.lose("tool_call.signature", "Cohere's calls are not signed")
         return True
 
     def _native(self, event: Native, dialect: str, name: str) -> bool:

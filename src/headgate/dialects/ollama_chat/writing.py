@@ -108,6 +108,8 @@ class _Writer:
             return
         if event.custom:
             self.lose("tool_calls.custom", "said as a function: Ollama has no free-form tools")
+        if event.signature:
+            self.lose("tool_call.signature", "Ollama's calls are not signed")
         self._calls[event.block] = _Call(event)
 
     def _thought(self, event: Thinking) -> str:

@@ -144,6 +144,8 @@ class Writer:
         if self._legacy and state.calls:
             self._lose("tool_calls", "`functions` allows one call; send `tools` to get all")
             return None
+        if event.signature and event.signer != GOOGLE:
+            self._lose("tool_call.signature", "Chat Completions has no field for it")
         call = state.calls[event.block] = _WrittenCall(event, len(state.calls))
         return call
 
