@@ -21,9 +21,13 @@ MODELS = {
 }
 REQUESTS = {
     "openai_chat": {"messages": ASK, "stream_options": {"include_usage": True}},
-    "openai_completions": {"prompt": "Say hello in three languages."},
+    "openai_completions": {
+        "prompt": "Say hello in three languages.",
+        "stream_options": {"include_usage": True},
+    },
     "openai_responses": {"input": "Say hello in three languages."},
     "anthropic_messages": {"messages": ASK, "max_tokens": 99},
+    "anthropic_invoke": {"messages": ASK, "max_tokens": 99, "anthropic_version": "bedrock-2023-05-31"},
     "cohere_chat": {"messages": ASK},
     "ollama_chat": {"messages": ASK},
     "ollama_generate": {"prompt": "Say hello in three languages."},
@@ -114,7 +118,7 @@ def check(gateway, upstream, face, vendor, streamed, what):
     upstream.script = whole(words, what) if streamed else stream(words, what)
     status, headers, body = ask(gateway, face, f"{vendor}-{way}", streamed)
     assert status == 200, body
-    assert headers["content-type"].encode() == face.content_type(streamed, {})
+    assert headers["content-type"].encode() == face.content_type(streamed, {"alt": "sse"})
     assert asked_for_a_stream(upstream) is not streamed
     reader = face.reader(streamed)
     events = reader.feed(body) + reader.end()

@@ -6,11 +6,14 @@ https://ai.google.dev/api/models
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from headgate.catalog.entry import Entry
 
+Shape = Callable[[str, Entry | None, int], dict[str, Any]]
+"""Says a model: its name, what the catalogue knows of it, and when the gateway started (seconds since 1970)."""
 METHODS = {"chat": ("generateContent", "countTokens"), "embeddings": ("embedContent",), "images": ("predict",)}
 """Google's words for operations."""
 

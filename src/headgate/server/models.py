@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence, Set
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -20,6 +20,12 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 PATH = b"/v1/models"
 GEMINI_PATH = b"/v1beta/models"
 PATHS = (PATH, GEMINI_PATH)
+NEAR: dict[model_shapes.Shape, bytes] = {
+    model_shapes.openai: b"/v1/chat/completions",
+    model_shapes.anthropic: b"/v1/messages",
+    model_shapes.gemini: GEMINI_PATH,
+}
+"""The path whose dialect an error is told in: that of the shape, whatever else begins like the list's own path."""
 
 
 class Models:
@@ -38,14 +44,15 @@ class Models:
         gateway: Gateway = self.gateways.gateway
         id = self.next_id()
         headers = scope["headers"]
-        face = gateway.face_like(scope["raw_path"], headers)
+        shape = _shape(scope["raw_path"], {name for name, _ in headers})
+        face = gateway.face_like(NEAR[shape], headers)
         status = 200
         more: list[tuple[bytes, bytes]] = []
         try:
             if scope["method"] not in ("GET", "HEAD"):
                 raise MethodNotAllowed(f"{scope['path']} takes GET, not {scope['method']}")
             caller = gateway.authenticate.find(headers)
-            body = msgspec.json.encode(self._answer(gateway, caller, scope))
+            body = msgspec.json.encode(self._answer(gateway, caller, scope, shape))
         except GatewayError as error:
             status = error.status
             body = face.write_error(error, id, streaming=False)
@@ -69,13 +76,11 @@ class Models:
         )
         await send({"type": "http.response.body", "body": body})
 
-    def _answer(self, gateway: Gateway, caller: Caller, scope: MutableMapping[str, Any]) -> dict[str, Any]:
+    def _answer(
+        self, gateway: Gateway, caller: Caller, scope: MutableMapping[str, Any], shape: model_shapes.Shape
+    ) -> dict[str, Any]:
         path: bytes = scope["raw_path"]
-        sent = {name for name, _ in scope["headers"]}
         start = GEMINI_PATH if path.startswith(GEMINI_PATH) else PATH
-        gemini = start == GEMINI_PATH or b"x-goog-api-key" in sent
-        anthropic = not gemini and b"anthropic-version" in sent
-        shape = model_shapes.gemini if gemini else model_shapes.anthropic if anthropic else model_shapes.openai
 
         def show(name: str) -> dict[str, Any]:
             return shape(name, gateway.menu.known(name), self.started)
@@ -87,9 +92,9 @@ class Models:
             return show(name)
         names = gateway.menu.names(caller)
         asked = {key: values[0] for key, values in parse_qs(scope.get("query_string", b"").decode("latin-1")).items()}
-        if gemini:
+        if shape is model_shapes.gemini:
             return self._gemini_page(names, asked, show)
-        if anthropic:
+        if shape is model_shapes.anthropic:
             return self._anthropic_page(names, asked, show)
         return {"object": "list", "data": [show(name) for name in names]}
 
@@ -126,6 +131,12 @@ class Models:
         if first + len(shown) < len(names):
             page["nextPageToken"] = shown[-1]
         return page
+
+
+def _shape(path: bytes, sent: Set[bytes]) -> model_shapes.Shape:
+    if path.startswith(GEMINI_PATH) or b"x-goog-api-key" in sent:
+        return model_shapes.gemini
+    return model_shapes.anthropic if b"anthropic-version" in sent else model_shapes.openai
 
 
 def _size(asked: dict[str, str], name: str, usual: int) -> int:

@@ -386,6 +386,10 @@ def test_a_reply_crosses_from_elsewhere(owner, body):
         check(events, told(events), stream)
 
 
+def named(lost, what):
+    return any(what in loss.path for loss in lost)
+
+
 @pytest.mark.parametrize("owner", OTHERS, ids=lambda owner: owner.name)
 @pytest.mark.parametrize("path", [*WHOLE, *STREAMS], ids=lambda path: f"{path.parent.name}-{path.stem}")
 @pytest.mark.parametrize("stream", [True, False])
@@ -399,8 +403,10 @@ def test_a_reply_crosses_from_here(owner, path, stream):
     reader = owner.reader(stream)
     after, before = told(reader.feed(data) + reader.end()), told(events)
     assert after["text"] == before["text"]
-    assert after["calls"] == before["calls"]
+    assert after["calls"] == before["calls"] or named(lost, "tool_calls")
     assert after["usage"] == before["usage"] or lost or before["usage"] is None
+    if named(lost, "tool_calls"):
+        return  # nor can it be said that there are calls
     wanted = LIKE.get(before["stop"], before["stop"])
     assert LIKE.get(after["stop"], after["stop"]) in ({wanted, "stop"} if wanted == "refusal" else {wanted})
 
