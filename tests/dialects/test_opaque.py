@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from headgate.core.errors import InvalidRequest, Unauthenticated, Unsupported
 from headgate.dialects import anthropic_messages
-from headgate.dialects.opaque import Opaque, asked, joined, passed
+from headgate.dialects.opaque import Opaque, asked, joined, linked, passed
 from headgate.dialects.opaque import given as passed_back
 
 
@@ -51,6 +51,25 @@ def test_the_rest_of_the_path_goes_below_the_base(base, rest, path):
 def test_what_could_mean_another_place_is_refused(rest):
     with pytest.raises(InvalidRequest):
         joined("/v1", rest)
+
+
+@pytest.mark.parametrize(
+    ("root", "value", "leads"),
+    [
+        (b"/v1", b"https://host.example/v1/files?a=1", b"http://ours/name/files?a=1"),
+        (b"/v1", b"/v1/files", b"http://ours/name/files"),
+        (b"", b"/files", b"http://ours/name/files"),
+        (b"", b"https://host.example/files", b"http://ours/name/files"),
+        (b"", b"https://host.example.evil.example/files", None),
+        (b"", b"//evil.example/files", None),
+        (b"", b"https://host.example//evil.example", None),
+        (b"/v1", b"https://host.example/v1beta/files", None),
+        (b"/v1", b"/v2/files", None),
+        (b"/v1", b"files", None),
+    ],
+)
+def test_where_a_reply_leads_is_the_gateways_where_it_can_be(root, value, leads):
+    assert linked(value, b"https://host.example", root, b"http://ours/name") == (leads or value)
 
 
 @given(st.binary(max_size=40) | st.text("abv1/.%2efF5c\\@:;#? \r\n", max_size=40).map(str.encode))

@@ -171,6 +171,13 @@ def test_any_method_any_bytes(gateway, upstream, method):
     assert found["duration"] > 0
 
 
+def test_trace_is_not_forwarded(gateway, upstream):
+    """Its answer holds what was sent, and with it the provider's key."""
+    status, headers, _ = ask(gateway, "TRACE", "/openai/v1/files")
+    assert (status, upstream.requests) == (405, [])
+    assert "TRACE" not in headers["allow"]
+
+
 def test_head_says_how_long_it_would_be(gateway, upstream):
     upstream.script = (b"HTTP/1.1 200 OK\r\ncontent-length: 12345\r\netag: x\r\n\r\n",)
     status, headers, body = ask(gateway, "HEAD", "/openai/files/1")

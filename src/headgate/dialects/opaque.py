@@ -1,6 +1,6 @@
 """Whatever a provider's API has beside what is understood here: forwarded unread, in both directions.
 
-    /{provider}/…     any method, any path, any query, any body
+    /{provider}/…     any method but TRACE, any path, any query, any body
 
 This module says what may go through: which headers, which paths. It reads no body.
 """
@@ -23,7 +23,7 @@ from headgate.dialects import openai_errors
 Headers = Sequence[tuple[bytes, bytes]]
 
 PATH = "/{provider}/{path}"
-NO_BODY = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
+NO_BODY = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 """Methods whose requests have no body unless they say so."""
 
 _PASSED = frozenset({b"accept", b"accept-language", b"range", b"prefer", b"idempotency-key", b"x-idempotency-key"})
@@ -94,6 +94,22 @@ def given(headers: Headers) -> list[tuple[bytes, bytes]]:
         and name not in named
         and not name.startswith((b"x-headgate-", b"proxy-"))
     ]
+
+
+def linked(value: bytes, origin: bytes, root: bytes, ours: bytes) -> bytes:
+    """Where a reply leads, as the gateway's own address, if it stands below what is forwarded: `root` at `origin`."""
+    place = value.removeprefix(origin) if value.startswith(origin + b"/") else value
+    if not place.startswith(root + b"/") or place[:2] == b"//":
+        return value
+    return ours + place[len(root) :]
+
+
+def relinked(body: bytes, fields: Sequence[str], theirs: bytes, ours: bytes) -> bytes:
+    """JSON in which these fields lead to the gateway, where they led below an address of the provider's."""
+    for field in fields:
+        link = rb'("%b"\s*:\s*")%b(?=[/"])' % (field.encode(), re.escape(theirs))
+        body = re.sub(link, lambda found: found[1] + ours, body)
+    return body
 
 
 def joined(base: str, rest: bytes) -> str:

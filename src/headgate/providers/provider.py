@@ -421,11 +421,12 @@ class Provider:
         return path.removesuffix(next((ending for ending in endings if path.endswith(ending)), "")) + instead
 
     async def _unread(self, exchange: Exchange, place: Place, response: Response) -> Reply:
-        ours, theirs = place.template.encode(), self.address.partition("?")[0].rstrip("/")
+        base, ours = urlsplit(self.address), place.template.encode()
+        origin, root = f"{base.scheme}://{base.netloc}".encode(), self._root(base.path).encode()
         headers = []
         for name, value in opaque.given(response.headers):
-            if name in opaque.LINKS and value.startswith(theirs.encode()):
-                value = ours + value[len(theirs) :]
+            if name in opaque.LINKS:
+                value = opaque.linked(value, origin, root, ours)
             if name != b"content-type":
                 headers.append((name, self.secrecy.scrub(value)))
         reply = Unread(
@@ -437,11 +438,9 @@ class Provider:
         reply.length = int(length) if length is not None and not encoded else None
         json = reply.content_type.startswith(b"application/json")
         if exchange.method != "HEAD" and (response.status >= 400 or (self.linked and json)):
-            reply.body = self.secrecy.scrub(await response.read(self.max_reply_bytes))
+            body = self.secrecy.scrub(await response.read(self.max_reply_bytes))
             response.close()
-            for field in self.linked if json else ():
-                link = rb'("%b"\s*:\s*")%b(?=[/"])' % (field.encode(), re.escape(theirs.encode()))
-                reply.body = re.sub(link, lambda found: found[1] + ours, reply.body)
+            reply.body = opaque.relinked(body, self.linked if json else (), origin + root, ours)
             reply.length = len(reply.body)
         else:
             reply.response = response

@@ -100,8 +100,8 @@ class App:
             try:
                 proceed = gateway.chain
                 served = place is not None or scope["raw_path"] in gateway.faces
-                if not served or (scope["method"] != "POST" and face.takes != "raw"):
-                    proceed = gateway.turn_away(_astray(scope, gateway, served))
+                if not served or not _takes(face, scope["method"]):
+                    proceed = gateway.turn_away(_astray(scope, gateway, face, served))
                 reply = await proceed(exchange)
                 await answer.give(reply, gateway.config.server.compression)
             except GatewayError as error:
@@ -124,16 +124,22 @@ class App:
                 finished.tell(record)
 
 
+def _takes(face: Dialect, method: str) -> bool:
+    # TRACE answers with what was sent (RFC 9110, 9.3.8), the provider's key with it
+    return method == "POST" or (face.takes == "raw" and method != "TRACE")
+
+
 def _interrupted(scope: Scope) -> bool:
     """Whether the task was cancelled because the server stops, while the client is still there."""
     cycle = scope.get("extensions", {}).get("headgate")
     return cycle is not None and cycle.interrupted and cycle.gone is None
 
 
-def _astray(scope: Scope, gateway: Gateway, served: bool) -> GatewayError:
+def _astray(scope: Scope, gateway: Gateway, face: Dialect, served: bool) -> GatewayError:
     path = scope["path"][:200]
     if served:
-        return MethodNotAllowed(f"{path} takes POST, not {scope['method']}")
+        takes = "every method but TRACE" if face.takes == "raw" else "POST"
+        return MethodNotAllowed(f"{path} takes {takes}, not {scope['method']}")
     faces = sorted([*(face.decode() for face in gateway.faces), *gateway.templates])
     near = next((face for face in faces if path.endswith(face.rpartition("/")[2])), None)
     hint = (

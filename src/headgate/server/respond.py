@@ -19,6 +19,7 @@ Header = tuple[bytes, bytes]
 
 REQUEST_ID = b"request-id"
 JSON = b"application/json"
+ANY_METHOD = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 COMPRESSIBLE = (JSON, b"text/", b"application/x-ndjson")
 
 
@@ -152,7 +153,7 @@ async def refuse(exchange: Exchange, error: GatewayError, send: Send) -> None:
     if error.retry_after is not None:
         headers.append((b"retry-after", b"%d" % -(-error.retry_after // 1)))
     if error.status == 405:
-        headers.append((b"allow", b"POST"))
+        headers.append((b"allow", ANY_METHOD if exchange.dialect.takes == "raw" else b"POST"))
     record.bytes_out = len(body)
     await exchange.ending.aclose()
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
