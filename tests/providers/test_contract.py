@@ -1,15 +1,17 @@
 """What every provider keeps to; they are found by listing the folder, so a new one is tested by being there."""
 
+import contextlib
 import re
 import time
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import httptools
 import pydantic
 import pytest
 
 from headgate.core import plugin
-from headgate.core.errors import ProviderError, ProviderNonsense, Unsupported
+from headgate.core.errors import InvalidRequest, ProviderError, ProviderNonsense, Unsupported
 from headgate.core.exchange import Exchange
 from headgate.core.record import Record
 from headgate.core.target import Target
@@ -221,6 +223,16 @@ def test_a_query_of_its_base_url_stays_a_query(host):
     for dialect, _, head in heads(provider):
         path = place_of(made(host), dialect)
         assert head.url == f"/base{path}{'&' if '?' in path else '?'}api-version=1".encode()
+
+
+@pytest.mark.parametrize("model", [".", "..", "a/../..", "deployment/..", "../x", "%2e%2e", "a?b#c", "a b\r\nx: y"])
+def test_no_models_name_leads_to_another_address(host, model):
+    provider = made(host)
+    for dialect in provider.speaks:
+        with contextlib.suppress(InvalidRequest):
+            url = urlsplit(provider.url(dialect, model, False, {}))
+            assert not {".", ".."} & set(unquote(url.path).split("/"))
+            assert (provider.url(dialect, model, False, {}).isprintable(), url.fragment) == (True, "")
 
 
 def test_own_headers_win_and_stand_once(host):

@@ -1,5 +1,8 @@
 """Google AI: its own API, with the key in a header and the model in the address."""
 
+import pytest
+
+from headgate.core.errors import InvalidRequest
 from headgate.dialects import anthropic_messages, gemini_generate, openai_chat
 from headgate.dialects.gemini_generate import count_tokens
 from headgate.providers.google import Google
@@ -33,6 +36,8 @@ def test_the_model_and_how_to_stream_stand_in_the_address():
 
 
 def test_a_model_is_never_another_path():
-    assert head(gemini_generate, False, {}, "../../x?y#z").startswith(
-        b"POST /v1beta/models/..%2F..%2Fx%3Fy%23z:generateContent HTTP/1.1"
+    assert head(gemini_generate, False, {}, "x/y?z#a").startswith(
+        b"POST /v1beta/models/x%2Fy%3Fz%23a:generateContent HTTP/1.1"
     )
+    with pytest.raises(InvalidRequest):
+        head(gemini_generate, False, {}, "../../x")

@@ -69,7 +69,7 @@ def made(**settings):
         (count_for_gemini, "gemini-2.5-pro", False, "v1beta1{}/publishers/google/models/gemini-2.5-pro:countTokens"),
         (count_for_claude, "gemini-2.5-pro", False, "v1beta1{}/publishers/google/models/gemini-2.5-pro:countTokens"),
         (count_for_gemini, "claude-opus-5", False, "v1{}/publishers/anthropic/models/count-tokens:rawPredict"),
-        (gemini_generate, "claude/../x?y", False, "v1{}/publishers/anthropic/models/claude%2F..%2Fx%3Fy:rawPredict"),
+        (gemini_generate, "claude/x?y", False, "v1{}/publishers/anthropic/models/claude%2Fx%3Fy:rawPredict"),
     ],
 )
 def test_where_a_model_is_asked(client, model, stream, expected):

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 
@@ -24,6 +23,7 @@ from headgate.core.request import Operation
 from headgate.core.usage import Usage
 from headgate.dialects import vectors, whole
 from headgate.dialects.bedrock_errors import read_error, write_error
+from headgate.dialects.dialect import segment
 from headgate.dialects.fields import array, optional, others, string, wrong
 from headgate.dialects.whole import content_type, foreign, stream_types, takes, wanted
 
@@ -85,7 +85,7 @@ def read_url(template: str, model: str, query: Mapping[str, str]) -> dict[str, A
 
 
 def write_url(model: str, stream: bool, fields: Mapping[str, Any]) -> str:
-    return f"/model/{quote(model, safe='')}/invoke"
+    return f"/model/{segment(model)}/invoke"
 
 
 def read_request(fields: Mapping[str, Any]) -> EmbeddingsRequest:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
-from urllib.parse import quote
 
 import pydantic
 
@@ -16,6 +15,7 @@ from headgate.core.exchange import Exchange
 from headgate.core.ports import Upstream
 from headgate.core.target import Endpoint
 from headgate.dialects import openai_audio, openai_chat, openai_embeddings, openai_images, openai_responses
+from headgate.dialects.dialect import segment
 from headgate.dialects.fields import reworded
 from headgate.dialects.openai_images import edits
 from headgate.providers.auth.auth import Renewed
@@ -74,7 +74,7 @@ class Azure(Provider):
             query = f"?api-version={version}" if version else ""
             return self.under_base(f"/openai/v1{path}{query}", ENDINGS)
         if dialect is not openai_responses:
-            path = f"/deployments/{quote(model, safe='')}{path}"
+            path = f"/deployments/{segment(model)}{path}"
         return self.under_base(f"/openai{path}?api-version={version}", ENDINGS)
 
     def auth(self, dialect: Dialect) -> dict[str, str]:

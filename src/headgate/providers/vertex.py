@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
-from urllib.parse import quote
 
 import pydantic
 
@@ -14,7 +13,7 @@ from headgate.core.ports import Upstream
 from headgate.core.target import Endpoint
 from headgate.dialects import anthropic_messages, gemini_generate, openai_chat
 from headgate.dialects.anthropic_messages import count_tokens as count_for_claude
-from headgate.dialects.dialect import members, patch
+from headgate.dialects.dialect import members, patch, segment
 from headgate.dialects.gemini_generate import count_tokens as count_for_gemini
 from headgate.providers.auth.auth import Renewed
 from headgate.providers.auth.google import Google, Wanted
@@ -110,9 +109,7 @@ class Vertex(Provider):
             return self.under_base(f"/v1{self._place}/publishers/anthropic/models/count-tokens:rawPredict")
         if dialect is anthropic_messages:
             verb = "streamRawPredict" if stream else "rawPredict"
-            return self.under_base(
-                f"/v1{self._place}/publishers/anthropic/models/{quote(bare(model), safe='@')}:{verb}"
-            )
+            return self.under_base(f"/v1{self._place}/publishers/anthropic/models/{segment(bare(model), '@')}:{verb}")
         path = cast(UrlDialect, dialect).write_url(bare(model), stream, fields)
         holder = "/endpoints/" if model.isdecimal() else "/publishers/google/models/"  # the first is a tuned model's
         return self.under_base(f"/v1beta1{self._place}{holder}{path.rpartition('/models/')[2]}")

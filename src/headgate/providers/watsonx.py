@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
-from urllib.parse import quote
 
 import pydantic
 
@@ -13,6 +12,7 @@ from headgate.core.dialect import Dialect
 from headgate.core.exchange import Exchange
 from headgate.core.ports import Upstream
 from headgate.core.target import Endpoint
+from headgate.dialects.dialect import segment
 from headgate.providers.auth.auth import Grant, Renewed, request_token
 from headgate.providers.provider import Provider, ProviderSettings
 
@@ -66,7 +66,7 @@ class Watsonx(Provider):
     def url(self, dialect: Dialect, model: str, stream: bool, fields: Mapping[str, Any]) -> str:
         path = "/ml/v1/text/chat"
         if model.startswith(DEPLOYMENT):
-            path = f"/ml/v1/deployments/{quote(model.removeprefix(DEPLOYMENT), safe='')}/text/chat"
+            path = f"/ml/v1/deployments/{segment(model.removeprefix(DEPLOYMENT))}/text/chat"
         return self.under_base(f"{path}{'_stream' if stream else ''}?version={self.settings.api_version}")
 
     def adjust(self, fields: dict[str, Any], dialect: Dialect, model: str) -> dict[str, Any]:

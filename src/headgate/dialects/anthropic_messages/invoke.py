@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
 
 import msgspec
 
@@ -27,7 +26,7 @@ from headgate.dialects.anthropic_messages.reading import StreamReader, WholeRead
 from headgate.dialects.anthropic_messages.relaying import StreamRelay, WholeRelay
 from headgate.dialects.anthropic_messages.words import DIALECT
 from headgate.dialects.anthropic_messages.writing import StreamWriter, WholeWriter
-from headgate.dialects.dialect import members, patch
+from headgate.dialects.dialect import members, patch, segment
 from headgate.dialects.event_stream import EVENT_STREAM, EventStream, Message, write_event
 from headgate.dialects.framing import JSON, frames, read_frame
 from headgate.dialects.signatures import holds_foreign
@@ -106,7 +105,7 @@ def read_url(template: str, model: str, query: Mapping[str, str]) -> dict[str, A
 
 
 def write_url(model: str, stream: bool, fields: Mapping[str, Any]) -> str:
-    return f"/model/{quote(model, safe='')}/invoke{'-with-response-stream' if stream else ''}"
+    return f"/model/{segment(model)}/invoke{'-with-response-stream' if stream else ''}"
 
 
 def read_request(fields: Mapping[str, Any]) -> ChatRequest:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Literal
-from urllib.parse import quote
 
 import msgspec
 
@@ -25,6 +24,7 @@ from headgate.dialects.bedrock_converse.requests import fill, merged, read_reque
 from headgate.dialects.bedrock_converse.words import DIALECT
 from headgate.dialects.bedrock_converse.writing import StreamWriter, WholeWriter
 from headgate.dialects.bedrock_errors import read_error, write_error
+from headgate.dialects.dialect import segment
 from headgate.dialects.event_stream import EVENT_STREAM
 from headgate.dialects.framing import JSON
 from headgate.dialects.signatures import holds_foreign
@@ -77,7 +77,7 @@ def read_url(template: str, model: str, query: Mapping[str, str]) -> dict[str, A
 
 
 def write_url(model: str, stream: bool, fields: Mapping[str, Any]) -> str:
-    return f"/model/{quote(model, safe='')}/converse{'-stream' if stream else ''}"
+    return f"/model/{segment(model)}/converse{'-stream' if stream else ''}"
 
 
 def write_request(request: ChatRequest, lost: list[Loss]) -> bytes:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 
@@ -20,6 +19,7 @@ from headgate.dialects import whole
 from headgate.dialects.bedrock_converse import requests
 from headgate.dialects.bedrock_converse.crossing import Crossing
 from headgate.dialects.bedrock_errors import read_error, write_error
+from headgate.dialects.dialect import segment
 from headgate.dialects.fields import object_, others, string, wrong
 from headgate.dialects.signatures import holds_foreign
 from headgate.dialects.whole import content_type, stream_types, takes, wanted
@@ -76,7 +76,7 @@ def read_url(template: str, model: str, query: Mapping[str, str]) -> dict[str, A
 
 
 def write_url(model: str, stream: bool, fields: Mapping[str, Any]) -> str:
-    return f"/model/{quote(model, safe='')}/count-tokens"
+    return f"/model/{segment(model)}/count-tokens"
 
 
 def read_request(fields: Mapping[str, Any]) -> CountRequest:

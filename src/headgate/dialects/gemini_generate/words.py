@@ -6,12 +6,12 @@ import base64
 import binascii
 import re
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 
 from headgate.core.events import StopReason
 from headgate.core.usage import Usage
+from headgate.dialects.dialect import segment
 from headgate.dialects.signatures import UNSIGNED, unwrap, wrap
 
 DIALECT = "gemini_generate"
@@ -114,8 +114,8 @@ def model_path(model: str) -> str:
     """Where Google AI has a model; a tuned one stands in a place of its own."""
     kind, slash, rest = model.partition("/")
     if slash and kind in ("models", "tunedModels"):
-        return f"/v1beta/{kind}/{quote(rest, safe='')}"
-    return f"/v1beta/models/{quote(model, safe='')}"
+        return f"/v1beta/{kind}/{segment(rest)}"
+    return f"/v1beta/models/{segment(model)}"
 
 
 def version_of(model: str) -> tuple[int, int]:
