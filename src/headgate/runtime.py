@@ -268,10 +268,13 @@ def _address(hop: bytes) -> str | None:
 
 
 def _shared(path: bytes, other: bytes) -> int:
-    """How many path segments two paths begin with in common."""
-    count = 0
-    for ours, theirs in zip(path.split(b"/"), other.split(b"/"), strict=False):
-        if ours != theirs:
-            break
-        count += 1
-    return count
+    """How many path segments two paths have in common from the beginning, and from the end."""
+    ours, theirs = path.split(b"/"), other.split(b"/")
+    return _alike(ours, theirs) + _alike(ours[::-1], theirs[::-1])
+
+
+def _alike(ours: list[bytes], theirs: list[bytes]) -> int:
+    for count, (one, another) in enumerate(zip(ours, theirs, strict=False)):
+        if one != another:
+            return count
+    return min(len(ours), len(theirs))

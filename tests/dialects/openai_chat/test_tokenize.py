@@ -36,7 +36,9 @@ def test_it_stands_beside_the_chat():
     assert tokenize.operation == "count_tokens"
     host = VLLM("vllm", ProviderSettings(base_url="http://127.0.0.1:8000/v1"))
     assert host.url(tokenize, "m", False, {}) == "http://127.0.0.1:8000/tokenize"
-    assert host.dialect_for(tokenize, "m") is host.dialect_for(claude, "m") is tokenize
+    assert host.dialect_for(tokenize, "m") is tokenize
+    assert host.dialect_for(claude, "m") is claude, "it counts in Anthropic's words, too"
+    assert host.dialect_for(gemini, "m") is tokenize
 
 
 @pytest.mark.parametrize("key", ["prompt", "input"])
