@@ -32,6 +32,7 @@ OPENAI = BY_NAME["openai_embeddings"]
 COHERE = BY_NAME["cohere_embed"]
 GOOGLE, OLLAMA, OLDER = BY_NAME["gemini_embed"], BY_NAME["ollama_embed"], BY_NAME["ollama_embeddings"]
 TITAN = BY_NAME["titan_embed"]
+VERTEX = BY_NAME["vertex_predict"]
 COHERE_V1 = BY_NAME["cohere_embed_v1"]
 EMBEDDING = [dialect for dialect in DIALECTS if dialect.operation == "embeddings"]
 TEXTS = ["The food was delicious.", "Grüße, 你好 🌍"]
@@ -302,6 +303,78 @@ class TestGoogles:
         with pytest.raises(InvalidRequest) as caught:
             GOOGLE.read_request(self.batch({"content": {"parts": parts}}))
         assert caught.value.param.startswith("requests[0].content.parts")
+
+    def test_settings_of_vertex_in_a_batch(self):
+        config = {"taskType": "CLUSTERING", "outputDimensionality": 8, "autoTruncate": False, "documentOcr": True}
+        entries = [{"content": {"parts": [{"text": text}]}, "embedContentConfig": config} for text in TEXTS]
+        there, lost = said(COHERE, GOOGLE, self.batch(*entries))
+        assert (there["texts"], there["input_type"], there["output_dimension"]) == (TEXTS, "clustering", 8)
+        assert lost == ["requests[].embedContentConfig.documentOcr"]
+        request = GOOGLE.read_request(self.batch(*entries))
+        assert json.loads(GOOGLE.write_request(request, []))["requests"][0]["embedContentConfig"] == config
+        assert request.called("purpose") == "requests[].embedContentConfig.taskType"
+
+    def test_a_request_as_vertex_has_it(self):
+        content = {"parts": [{"text": "a"}]}
+        batch = self.batch(
+            {"model": "models/m", "content": content, "task_type": "CLUSTERING", "outputDimensionality": 8},
+            {"content": content, "taskType": "CLUSTERING", "embedContentConfig": {"taskType": "FACT_VERIFICATION"}},
+            "odd",
+        )
+        assert json.loads(GOOGLE.with_config(json.dumps({"requests": batch["requests"]}).encode())) == {
+            "requests": [
+                {"content": content, "embedContentConfig": {"taskType": "CLUSTERING", "outputDimensionality": 8}},
+                {"content": content, "embedContentConfig": {"taskType": "FACT_VERIFICATION"}},
+                "odd",
+            ]
+        }
+        one = json.dumps({"content": content, "title": "T"}).encode()
+        assert json.loads(GOOGLE.with_config(one)) == {"content": content, "embedContentConfig": {"title": "T"}}
+        assert json.loads(GOOGLE.with_config(json.dumps({"content": content}).encode())) == {"content": content}
+        assert GOOGLE.single(b'{"requests":[{"content":1}]}') == b'{"content":1}'
+        assert GOOGLE.single(b'{"requests":[1,2]}') is GOOGLE.single(one) is None
+
+
+class TestVertexs:
+    def test_texts_are_instances(self):
+        there, lost = said(VERTEX, OPENAI, ask(dimensions=64, task="retrieval.query", truncate="none", user="u"))
+        instances = [{"content": text, "task_type": "RETRIEVAL_QUERY"} for text in TEXTS]
+        assert there == {"instances": instances, "parameters": {"autoTruncate": False, "outputDimensionality": 64}}
+        assert lost == ["user"]
+        assert said(VERTEX, OPENAI, ask(truncate="START")) == (
+            {"instances": [{"content": text} for text in TEXTS], "parameters": {"autoTruncate": True}}, ["truncate"],
+        )  # fmt: skip
+        assert said(VERTEX, OPENAI, ask())[0] == {"instances": [{"content": text} for text in TEXTS]}
+
+    def test_settings_are_understood(self):
+        instance = {"content": "a", "task_type": "CLUSTERING", "mimeType": "text/plain"}
+        asked = {
+            "model": "m", "instances": [instance], "labels": {},
+            "parameters": {"outputDimensionality": 8, "autoTruncate": False, "x": 1},
+        }  # fmt: skip
+        there, lost = said(COHERE, VERTEX, asked)
+        assert (there["texts"], there["input_type"], there["output_dimension"]) == (["a"], "clustering", 8)
+        assert there["truncate"] == "NONE"
+        assert lost == ["instances[].mimeType", "parameters.x", "labels"]
+        with pytest.raises(Unsupported, match="send them apart") as caught:
+            said(OPENAI, VERTEX, {**asked, "instances": [instance, {"content": "b"}]})
+        assert caught.value.param == "instances"
+
+    @pytest.mark.parametrize(
+        "instances", [None, [], {}, ["a"], [{"prompt": "a"}], [{"content": 1}], [{"content": "a", "title": 1}]]
+    )
+    def test_what_is_no_text_is_the_clients_fault(self, instances):
+        with pytest.raises(InvalidRequest) as caught:
+            VERTEX.read_request({"model": "m", "instances": instances})
+        assert caught.value.param.startswith("instances")
+
+    def test_tokens_of_all_inputs_are_summed(self):
+        made = [{"embeddings": {"values": [0.5], "statistics": {"token_count": n, "truncated": n > 2}}} for n in (2, 3)]
+        events = read(VERTEX, json.dumps({"predictions": made, "metadata": {"billableCharacterCount": 9}}).encode())
+        assert usage_of(events) == Usage(input=5, reported={"billableCharacterCount": 9})
+        assert write(OPENAI, events, {})[1][0].path == "reply.truncated"
+        reply = answered(VERTEX, {}, vectors={"float": [[0.5]]}, usage=Usage(input=7))
+        assert reply == {"predictions": [{"embeddings": {"values": [0.5], "statistics": {"token_count": 7}}}]}
 
 
 class TestTitans:

@@ -39,6 +39,8 @@ MODELS = {
     ("vertex", "anthropic_messages"): "claude-sonnet-5",
     ("vertex", "anthropic_count_tokens"): "claude-sonnet-5",
     ("vertex", "openai_chat"): "meta/llama-4",
+    ("vertex", "gemini_embed"): "gemini-embedding-001",
+    ("vertex", "openai_embeddings"): "intfloat/multilingual-e5-large-instruct-maas",
     ("bedrock", "cohere_embed"): "cohere.embed-v4:0",
     ("bedrock", "anthropic_count_tokens"): "us.anthropic.claude-sonnet-5",
 }

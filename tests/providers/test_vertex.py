@@ -11,10 +11,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from gateways import KEY, running
 from headgate.core.errors import NoCredentials, ProviderRefused, Unsupported
-from headgate.dialects import anthropic_messages, cohere_chat, gemini_generate, openai_chat
+from headgate.dialects import anthropic_messages, cohere_chat, gemini_generate, openai_chat, openai_embeddings
 from headgate.dialects.anthropic_messages import count_tokens as count_for_claude
 from headgate.dialects.anthropic_messages import invoke
 from headgate.dialects.gemini_generate import count_tokens as count_for_gemini
+from headgate.dialects.gemini_generate import embed, predict
 from headgate.providers.vertex import Vertex, VertexSettings
 from headgate.upstream.client import Client
 from providers.test_contract import exchange
@@ -69,6 +70,20 @@ def made(**settings):
         (count_for_gemini, "gemini-2.5-pro", False, "v1beta1{}/publishers/google/models/gemini-2.5-pro:countTokens"),
         (count_for_claude, "gemini-2.5-pro", False, "v1beta1{}/publishers/google/models/gemini-2.5-pro:countTokens"),
         (count_for_gemini, "claude-opus-5", False, "v1{}/publishers/anthropic/models/count-tokens:rawPredict"),
+        (
+            openai_embeddings,
+            "text-embedding-005",
+            False,
+            "v1beta1{}/publishers/google/models/text-embedding-005:predict",
+        ),
+        (embed, "4567890", False, "v1beta1{}/endpoints/4567890:predict"),
+        (
+            predict,
+            "google/gemini-embedding-2",
+            False,
+            "v1beta1{}/publishers/google/models/gemini-embedding-2:batchEmbedContents",
+        ),
+        (embed, "intfloat/multilingual-e5-large-instruct-maas", False, "v1{}/endpoints/openapi/embeddings"),
         (gemini_generate, "claude/x?y", False, "v1{}/publishers/anthropic/models/claude%2Fx%3Fy:rawPredict"),
     ],
 )
@@ -81,6 +96,35 @@ def test_where_a_model_is_asked(client, model, stream, expected):
 def test_tokens_of_open_models_are_not_counted_there():
     with pytest.raises(Unsupported, match="count tokens"):
         made().dialect_for(count_for_claude, "meta/llama-4-maverick-17b-128e-instruct-maas")
+
+
+def test_embeddings_of_pictures_have_instances_of_their_own():
+    with pytest.raises(Unsupported, match="embeddings"):
+        made().dialect_for(openai_embeddings, "multimodalembedding@001")
+    asked_in = made(speaks=["vertex_predict"])
+    assert asked_in.dialect_for(openai_embeddings, "multimodalembedding@001") is predict
+
+
+def test_one_content_goes_by_itself():
+    entry = {"model": "models/smart", "content": {"parts": [{"text": "a"}]}, "taskType": "CLUSTERING"}
+    there = {"content": entry["content"], "embedContentConfig": {"taskType": "CLUSTERING"}}
+    provider = made()
+    for client, entries, path, body in (
+        (
+            openai_embeddings,
+            [entry],
+            f"/v1beta1{PLACE}/publishers/google/models/gemini-embedding-2:embedContent",
+            there,
+        ),
+        (openai_embeddings, [entry] * 2, None, {"requests": [there] * 2}),
+        (embed, [entry], None, {"requests": [there]}),
+    ):
+        asked = exchange(provider, embed)
+        asked.dialect, asked.target = client, provider.target("gemini-embedding-2")
+        asked.outgoing = json.dumps({"requests": entries}).encode()
+        assert provider.pack(asked, embed, []) == []
+        assert getattr(asked.outgoing, "path", None) == path
+        assert json.loads(getattr(asked.outgoing, "data", asked.outgoing)) == body
 
 
 @pytest.mark.parametrize(

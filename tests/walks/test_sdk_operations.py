@@ -96,6 +96,10 @@ class TestSimulated:
         assert [len(one.values) for one in found.embeddings] == [16, 16]
         assert found.embeddings[0].values != found.embeddings[1].values
         assert found.usage_metadata.prompt_token_count == 6
+        vertex = genai.Client(vertexai=True, api_key=KEY, http_options=options)
+        assert vertex.models.embed_content(model="sim", contents=TEXTS, config=config).embeddings[1].values == (
+            found.embeddings[1].values
+        )
         asked = {"content": {"parts": [{"text": TEXTS[0]}]}, "outputDimensionality": 16}
         status, _, body = simulated.post(asked, "/v1beta/models/sim:embedContent")
         assert (status, body["embedding"]["values"]) == (200, found.embeddings[0].values)
@@ -146,7 +150,12 @@ def config(upstream):
         "  simulator: {}\n",
         f"  simulator: {{}}\n  cohere: {{api_key: co-upstream-secret, base_url: '{upstream.url}'}}\n"
         f"  google: {{api_key: goog-upstream-secret, base_url: '{upstream.url}'}}\n"
-        f"  bedrock: {{api_key: aws-upstream-secret, base_url: '{upstream.url}'}}\n",
+        f"  bedrock: {{api_key: aws-upstream-secret, base_url: '{upstream.url}'}}\n"
+        f"  vertex: {{api_key: vx-upstream-secret, base_url: '{upstream.url}'}}\n",
+    ).replace(
+        "  sim: simulator/sim\n",
+        "  sim: simulator/sim\n  older: vertex/text-embedding-005\n"
+        "  gemini-embedding-001: vertex/gemini-embedding-001\n",
     )  # fmt: skip
 
 
@@ -261,6 +270,42 @@ class TestProviders:
         assert request.path == "/v1beta/models/gemini-embedding-001:batchEmbedContents"
         [entry] = json.loads(request.body)["requests"]
         assert entry["model"] == "models/gemini-embedding-001"
+
+    async def test_before_vertex(self, behind, authorities):
+        """OpenAI's SDK, and Google's as it asks Vertex AI: for predictions, for one content, for a batch."""
+        made = {"values": NUMBERS, "statistics": {"token_count": 3, "truncated": False}}
+        predicted = {"predictions": [{"embeddings": made}] * 2, "metadata": {"billableCharacterCount": 9}}
+        usage = {"promptTokenCount": 3, "totalTokenCount": 3}
+        one, batch = (
+            {"embedding": {"values": NUMBERS}, "usageMetadata": usage},
+            {"embeddings": [{"values": NUMBERS}] * 2},
+        )
+        replies = (predicted, one, predicted, one, batch)
+        upstream, gateway = behind(*(json_reply(json.dumps(reply).encode()) for reply in replies))
+        with openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=KEY, max_retries=0) as client:
+            found = client.embeddings.create(model="older", input=TEXTS, dimensions=3)
+            assert ([each.embedding for each in found.data], found.usage.prompt_tokens) == ([NUMBERS] * 2, 6)
+            found = client.embeddings.create(model="gemini-embedding-001", input="a", dimensions=3)
+            assert (found.data[0].embedding, found.usage.prompt_tokens) == (NUMBERS, 3)
+        options = genai.types.HttpOptions(base_url=gateway.url, client_args={"verify": authorities})
+        google = genai.Client(vertexai=True, api_key=KEY, http_options=options)
+        config = {"output_dimensionality": 3, "task_type": "RETRIEVAL_QUERY", "auto_truncate": False}
+        for model, texts in (("older", TEXTS), ("gemini-embedding-001", TEXTS[:1]), ("gemini-embedding-001", TEXTS)):
+            found = google.models.embed_content(model=model, contents=texts, config=config)
+            assert [each.values for each in found.embeddings] == [NUMBERS] * len(texts)
+        older, gemini = "text-embedding-005:predict", "gemini-embedding-001:embedContent"
+        assert [request.path.removeprefix("/v1beta1/publishers/google/models/") for request in upstream.requests] == [
+            older, gemini, older, gemini, "gemini-embedding-001:batchEmbedContents",
+        ]  # fmt: skip
+        assert {request.headers["x-goog-api-key"] for request in upstream.requests} == {"vx-upstream-secret"}
+        first, second, third, _, last = (json.loads(request.body) for request in upstream.requests)
+        assert first == {
+            "instances": [{"content": text} for text in TEXTS], "parameters": {"outputDimensionality": 3},
+        }  # fmt: skip
+        assert second == {"content": {"parts": [{"text": "a"}]}, "embedContentConfig": {"outputDimensionality": 3}}
+        assert third["instances"][0] == {"content": TEXTS[0], "task_type": "RETRIEVAL_QUERY"}
+        assert [entry["embedContentConfig"]["autoTruncate"] for entry in last["requests"]] == [False, False]
+        assert [counted(record) for record in gateway.records(5)[:3]] == [{"input": 6}, {"input": 3}, {"input": 6}]
 
     async def test_openais_sdk_before_titan_one_input_after_another(self, behind):
         upstream, gateway = behind(

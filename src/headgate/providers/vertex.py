@@ -7,14 +7,17 @@ from typing import Any, ClassVar, cast
 
 import pydantic
 
+from headgate.core.body import Said
 from headgate.core.dialect import Dialect, UrlDialect
 from headgate.core.exchange import Exchange
 from headgate.core.ports import Upstream
 from headgate.core.target import Endpoint
-from headgate.dialects import anthropic_messages, gemini_generate, openai_chat
+from headgate.dialects import anthropic_messages, gemini_generate, openai_chat, openai_embeddings
 from headgate.dialects.anthropic_messages import count_tokens as count_for_claude
 from headgate.dialects.dialect import members, patch, segment
+from headgate.dialects.framing import JSON
 from headgate.dialects.gemini_generate import count_tokens as count_for_gemini
+from headgate.dialects.gemini_generate import embed, predict
 from headgate.providers.auth.auth import Renewed
 from headgate.providers.auth.google import Google, Wanted
 from headgate.providers.provider import Header, Provider, ProviderSettings
@@ -64,6 +67,9 @@ class Vertex(Provider):
         openai_chat,
         count_for_gemini,
         count_for_claude,
+        embed,
+        predict,
+        openai_embeddings,
     )
     by_model = True
     settings: VertexSettings
@@ -90,6 +96,8 @@ class Vertex(Provider):
 
     def dialect_for(self, client: Dialect, model: str) -> Dialect:
         """Each family of models is asked in its own words: Claude, Gemini, and `publisher/model` in OpenAI's."""
+        if client.operation == "embeddings" and not self.settings.speaks:
+            return self._embedding(client, model)
         claude, gemini = next((pair for pair in BY_FAMILY if pair[0].operation == client.operation), (None, None))
         if self.settings.speaks or claude is None or gemini is None:
             return super().dialect_for(client, model)
@@ -101,18 +109,32 @@ class Vertex(Provider):
             raise self.unserved(client)
         return openai_chat
 
+    def _embedding(self, client: Dialect, model: str) -> Dialect:
+        """Gemini's models are asked to embed a content, the older ones for predictions, as Google's own SDKs do.
+        `multimodalembedding` has instances of its own."""
+        if not is_googles(model):
+            return openai_embeddings
+        if "gemini" in model:
+            return embed
+        if "multimodal" in model:
+            raise self.unserved(client)
+        return predict
+
     def url(self, dialect: Dialect, model: str, stream: bool, fields: Mapping[str, Any]) -> str:
-        if dialect is openai_chat:
+        return self.under_base(self._path(dialect, model, stream, fields))
+
+    def _path(self, dialect: Dialect, model: str, stream: bool, fields: Mapping[str, Any]) -> str:
+        if dialect in (openai_chat, openai_embeddings):
             # https://cloud.google.com/vertex-ai/generative-ai/docs/maas/call-open-model-apis
-            return self.under_base(f"/v1{self._place}/endpoints/openapi/chat/completions")
+            return f"/v1{self._place}/endpoints/openapi{dialect.upstream_path}"
         if dialect is count_for_claude:
-            return self.under_base(f"/v1{self._place}/publishers/anthropic/models/count-tokens:rawPredict")
+            return f"/v1{self._place}/publishers/anthropic/models/count-tokens:rawPredict"
         if dialect is anthropic_messages:
             verb = "streamRawPredict" if stream else "rawPredict"
-            return self.under_base(f"/v1{self._place}/publishers/anthropic/models/{segment(bare(model), '@')}:{verb}")
+            return f"/v1{self._place}/publishers/anthropic/models/{segment(bare(model), '@')}:{verb}"
         path = cast(UrlDialect, dialect).write_url(bare(model), stream, fields)
         holder = "/endpoints/" if model.isdecimal() else "/publishers/google/models/"  # the first is a tuned model's
-        return self.under_base(f"/v1beta1{self._place}{holder}{path.rpartition('/models/')[2]}")
+        return f"/v1beta1{self._place}{holder}{path.rpartition('/models/')[2]}"
 
     def auth(self, dialect: Dialect) -> dict[str, str]:
         return {"x-goog-api-key": self.key} if self.key else {}
@@ -121,8 +143,11 @@ class Vertex(Provider):
         return await self.bearer(self._token, upstream)
 
     def pack(self, exchange: Exchange, dialect: Dialect, headers: list[Header]) -> list[Header]:
-        """For Claude the model stands in the address, and `anthropic_version` in the body."""
+        """For Claude the model stands in the address, and `anthropic_version` in the body; for Gemini's embeddings all
+        settings stand in an object of their own."""
         headers = super().pack(exchange, dialect, headers)
+        if dialect is embed and isinstance(exchange.outgoing, bytes):
+            self._pack_embedding(exchange, exchange.outgoing)
         if dialect not in (anthropic_messages, count_for_claude):
             return headers
         body = exchange.outgoing
@@ -135,6 +160,14 @@ class Vertex(Provider):
             changes["anthropic_version"] = VERSION
         exchange.outgoing = patch(body, changes, there)
         return headers
+
+    def _pack_embedding(self, exchange: Exchange, body: bytes) -> None:
+        """One content goes by itself, but for clients who make a batch of it and want one back."""
+        exchange.outgoing = embed.with_config(body)
+        alone = embed.single(exchange.outgoing) if exchange.dialect is not embed else None
+        if alone is not None:
+            model = exchange.target.model if exchange.target else exchange.model
+            exchange.outgoing = Said(alone, JSON, self._path(embed, model, False, {"method": "embedContent"}))
 
 
 def is_googles(model: str) -> bool:

@@ -2,7 +2,7 @@
 
 Requests are read and written in `requests`, those of other dialects in `crossing` (which says what becomes of what
 they say otherwise), replies are passed on in `relaying`, read in `reading` and written in `writing`. The counting of
-tokens is a dialect of its own in `count_tokens`, that of embeddings in `embed`.
+tokens is a dialect of its own in `count_tokens`, so are those of embeddings in `embed` and `predict`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 from headgate.core.chat import ChatRequest, Loss, fold
 from headgate.core.dialect import Reader, Relay, Writer
 from headgate.core.request import Operation
-from headgate.dialects.gemini_generate import count_tokens, embed
+from headgate.dialects.gemini_generate import count_tokens, embed, predict
 from headgate.dialects.gemini_generate.crossing import Crossing
 from headgate.dialects.gemini_generate.errors import read_error, write_error
 from headgate.dialects.gemini_generate.reading import Reader as ReplyReader
@@ -58,7 +58,7 @@ takes: Literal["json"] = "json"
 stream_types = (b"text/event-stream", b"application/json")
 request_headers = REQUEST_HEADERS
 reply_headers = REPLY_HEADERS
-more = (count_tokens, embed)
+more = (count_tokens, embed, predict)
 
 _encode = msgspec.json.Encoder().encode
 _SEALED = b'"%b' % SEALED.encode()

@@ -18,6 +18,7 @@ from headgate.core.embeddings import Embeddings, EmbeddingsRequest, Input, Mixed
 from headgate.core.errors import InvalidRequest, Unsupported
 from headgate.core.request import Operation
 from headgate.dialects import vectors, whole
+from headgate.dialects.dialect import decode
 from headgate.dialects.fields import array, object_, optional, others, string, wrong
 from headgate.dialects.gemini_generate.errors import read_error, refused, write_error
 from headgate.dialects.gemini_generate.words import (
@@ -156,24 +157,11 @@ def read_request(fields: Mapping[str, Any]) -> EmbeddingsRequest:
 
 
 def _read_one(request: OwnRequest, entry: Fields) -> None:
-    """The request of `embedContent`; Vertex AI has the settings in an object of their own."""
+    """The request of `embedContent`."""
     entry = {key: value for key, value in entry.items() if value is not None}
     request.names["inputs"] = "content"
     _read_entry(request, entry, "")
-    config = entry.pop("embedContentConfig", None)
-    if config is None:
-        _read_settings(request, entry, "")
-        return
-    settings = camel(object_(config, "embedContentConfig"))
-    place = "embedContentConfig."
-    _read_settings(request, settings, place)
-    request.native = {}
-    request.names |= {key: place + word for key, word in {**_NAMES, "truncate": "autoTruncate"}.items()}
-    cut = optional(settings, "autoTruncate", bool, place)
-    request.truncate = None if cut is None else "end" if cut else "none"
-    request.aliased, request.rest = {"embedContentConfig": config}, entry
-    _tell(request, (place + key for key in settings if key not in _ENTRY and key != "autoTruncate"))
-    _tell(request, entry)
+    _read_settings(request, entry, "")
 
 
 def _tell(request: OwnRequest, names: Iterable[str]) -> None:
@@ -191,7 +179,24 @@ def _read_entry(request: OwnRequest, entry: Fields, path: str) -> None:
 
 
 def _read_settings(request: OwnRequest, entry: Fields, path: str) -> None:
-    """What all inputs have in common."""
+    """What all inputs have in common; Vertex AI has it in an object of its own."""
+    config = entry.get("embedContentConfig")
+    if config is None:
+        _read_common(request, entry, path)
+        return
+    settings, place = camel(object_(config, f"{path}embedContentConfig")), f"{path}embedContentConfig."
+    _read_common(request, settings, place)
+    request.native = {}
+    place = place.replace("[0]", "[]")
+    request.names |= {key: place + word for key, word in {**_NAMES, "truncate": "autoTruncate"}.items()}
+    cut = optional(settings, "autoTruncate", bool, place)
+    request.truncate = None if cut is None else "end" if cut else "none"
+    request.aliased = entry
+    _tell(request, (place + key for key in settings if key not in _ENTRY and key != "autoTruncate"))
+    _tell(request, (key for key in entry if key != "embedContentConfig"))
+
+
+def _read_common(request: OwnRequest, entry: Fields, path: str) -> None:
     kind = optional(entry, "taskType", str, path)
     request.purpose = PURPOSES.get(kind or "")
     request.title = optional(entry, "title", str, path)
@@ -258,6 +263,34 @@ def write_request(request: EmbeddingsRequest, lost: list[Loss]) -> bytes:
 def _entry(model: str, content: Fields, settings: Fields) -> Fields:
     kind, slash, _ = model.partition("/")
     return {"model": model if slash and kind == "tunedModels" else f"models/{model}", "content": content, **settings}
+
+
+def with_config(body: bytes) -> bytes:
+    """A request as Vertex AI has it: the model in the URL alone, and all settings in an `embedContentConfig`.
+
+    https://cloud.google.com/vertex-ai/generative-ai/docs/reference/rest/v1/projects.locations.publishers.models/embedContent
+    """
+    fields = camel(decode(body))
+    entries = fields.get("requests")
+    if not isinstance(entries, list):
+        return whole.encode(_configured(fields))
+    return whole.encode({**fields, "requests": [_configured(one) if isinstance(one, dict) else one for one in entries]})
+
+
+def _configured(entry: Fields) -> Fields:
+    entry = camel(entry)
+    settings = {key: entry[key] for key in _NAMES.values() if entry.get(key) is not None}
+    kept = {key: value for key, value in entry.items() if key not in settings and key != "model"}
+    config = kept.get("embedContentConfig")
+    if not settings or not isinstance(config, dict | None):
+        return kept
+    return {**kept, "embedContentConfig": {**settings, **(config or {})}}
+
+
+def single(body: bytes) -> bytes | None:
+    """The one request of a batch by itself; None where there are more."""
+    entries = decode(body).get("requests")
+    return whole.encode(entries[0]) if isinstance(entries, list) and len(entries) == 1 else None
 
 
 def _own_settings(request: EmbeddingsRequest) -> Fields:
