@@ -109,11 +109,6 @@ MARKED = {
         {"role": "user", "content": [{"type": "text", "text": QUESTION, "cache_control": {"type": "ephemeral"}}]}
     ]
 }
-FILMED = {
-    "contents": [
-        {"role": "user", "parts": [{"text": QUESTION}, {"inlineData": {"mimeType": "video/mp4", "data": FILM}}]}
-    ]
-}
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "place", "strict": True, "schema": CITY}}
 
 
@@ -323,11 +318,10 @@ FEATURES = [
     Feature(
         "video",
         "Media and reasoning",
-        FILMED,
-        client="gemini_generate",
+        asked({"type": "video_url", "video_url": {"url": f"data:video/mp4;base64,{FILM}"}}),
         reached=holds(FILM, chat.Video),
         needles=(FILM,),
-        needs="asked in Gemini's words; OpenAI's have none",
+        needs="in OpenRouter's and vLLM's word (`video_url`); OpenAI itself has none, and takes none",
     ),
     Feature("reasoning effort", "Media and reasoning", asked(reasoning_effort="high"), reached=thinks),
     Feature(

@@ -209,7 +209,7 @@ def test_data_and_addresses():
     assert lost == ["messages[0].content[3].title"]
 
 
-def test_what_no_client_of_ours_says_yet():
+def test_videos_of_clients_of_chat_completions_and_what_none_says_yet():
     parts = [Video(source=Address(url="https://a.b/c")), Document(source=PlainText(text="d")), Text(text="e")]
     request = ChatRequest(dialect="else", model="gemini-3-pro", messages=[Message(role="user", parts=parts)])
     written = json.loads(dialect.write_request(request, []))

@@ -24,6 +24,7 @@ from headgate.core.chat import (
     ToolCall,
     ToolChoice,
     ToolResult,
+    Video,
 )
 from headgate.core.errors import Unsupported
 from headgate.dialects import openai_chat
@@ -200,6 +201,41 @@ def test_images_documents_and_audio():
         "messages[0].content[2].citations",
         "messages[0].content[2].title",
     ]
+
+
+def test_videos():
+    body, lost = cross(
+        user(
+            Video(source=Link(url="https://example.com/a.mp4"), native={"videoMetadata": {"fps": 2}}),
+            Video(source=Bytes(base64="AA", media_type="video/webm")),
+            Video(source=Bytes(base64="AA")),
+        )
+    )
+    assert [part["video_url"]["url"] for part in body["messages"][0]["content"]] == [
+        "https://example.com/a.mp4", "data:video/webm;base64,AA", "data:video/mp4;base64,AA",
+    ]  # fmt: skip
+    assert lost == ["messages[0].content[0].videoMetadata"]
+    with pytest.raises(Unsupported):
+        cross(user(Video(source=Stored(file_id="f"))))
+
+
+@pytest.mark.parametrize(
+    ("part", "source", "native"),
+    [
+        ({"video_url": {"url": "https://a.example/v"}}, Link(url="https://a.example/v"), {}),
+        ({"video_url": {"url": "data:video/mp4;base64,AA", "x": 1}, "fps": 2},
+         Bytes(base64="AA", media_type="video/mp4"), {"fps": 2, "video_url": {"x": 1}}),
+        ({"video_url": "https://a.example/v"}, Link(url="https://a.example/v"), {}),
+        ({"video_url": None, "uuid": "u"}, None, None),
+        ({"video_url": {"file_id": "f"}}, None, None),
+    ],
+)  # fmt: skip
+def test_videos_are_read_and_written_as_they_came(part, source, native):
+    entry = {"type": "video_url", **part}
+    request = openai_chat.read_request({"model": "m", "messages": [{"role": "user", "content": [entry]}]})
+    [found] = request.messages[0].parts
+    assert (getattr(found, "source", None), found.native if source else None) == (source, native)
+    assert json.loads(openai_chat.write_request(request, []))["messages"][0]["content"] == [entry]
 
 
 def test_what_is_left_out_is_named():

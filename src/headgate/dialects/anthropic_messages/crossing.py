@@ -88,7 +88,9 @@ _WHY = {
     **dict.fromkeys(("container", "context_management", "mcp_servers", "output_config", "stop_sequences"), _ITS_OWN),
 }
 """Why a field is lost, where it is not for want of a field of this name."""
-_HOLDERS = frozenset({"file", "function", "image_url", "input_audio", "json_schema", "options", "stream_options"})
+_HOLDERS = frozenset(
+    {"file", "function", "image_url", "input_audio", "json_schema", "options", "stream_options", "video_url"}
+)
 """Objects that are carried but for the fields named as native."""
 
 

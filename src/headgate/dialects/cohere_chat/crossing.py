@@ -67,7 +67,7 @@ NO_MARKS = "Cohere's chat has no cache marks: it caches by itself"
 EMPTY: tuple[Any, ...] = (None, [], {})
 _HOLDERS = frozenset(
     {"file", "function", "image_url", "input_audio", "json_schema", "metadata", "options", "output_config"}
-    | {"output_format", "source", "stream_options", "thinking"}
+    | {"output_format", "source", "stream_options", "thinking", "video_url"}
 )
 """Objects that are carried but for the fields named as native."""
 

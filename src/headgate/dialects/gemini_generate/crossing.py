@@ -75,7 +75,7 @@ _MEANINGFUL = frozenset({
 """Fields of other dialects without which a request would mean something else."""
 _HOLDERS = frozenset({
     "file", "function", "image_url", "input_audio", "json_schema", "metadata", "output_config", "source",
-    "stream_options", "thinking",
+    "stream_options", "thinking", "video_url",
 })  # fmt: skip
 """Objects that are carried but for the fields named as native."""
 _AUDIO = {"mp3": "audio/mp3", "wav": "audio/wav", "mpeg": "audio/mp3"}

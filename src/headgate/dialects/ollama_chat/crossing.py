@@ -49,7 +49,7 @@ NO_MARKS = "Ollama has no cache marks: it keeps the last prompt by itself"
 EMPTY: tuple[Any, ...] = (None, [], {})
 _HOLDERS = frozenset(
     {"file", "function", "image_url", "input_audio", "json_schema", "metadata", "output_config", "output_format"}
-    | {"source", "stream_options", "thinking"}
+    | {"source", "stream_options", "thinking", "video_url"}
 )
 """Objects that are carried but for the fields named as native."""
 

@@ -46,6 +46,7 @@ from headgate.core.chat import (
     ToolCall,
     ToolChoice,
     ToolResult,
+    Video,
     fold,
 )
 from headgate.core.errors import Unsupported
@@ -60,6 +61,7 @@ from headgate.dialects.openai_chat.requests import (
     MessageRefusal,
     OwnRequest,
     PlainImage,
+    PlainVideo,
     Proof,
     Reasoned,
     ThinkChunk,
@@ -187,6 +189,14 @@ def _image(image: Image) -> dict[str, Any]:
     return {"type": "image_url", "image_url": inner}
 
 
+def _video(video: Video) -> dict[str, Any]:
+    source = video.source
+    if isinstance(source, Bytes) and source.media_type is None:
+        source = Bytes(base64=source.base64, media_type="video/mp4")
+    url = _url(source)
+    return {"type": "video_url", "video_url": url if isinstance(video, PlainVideo) else {"url": url}}
+
+
 class _Own:
     """Parts and messages that came in this dialect, as they came."""
 
@@ -262,6 +272,8 @@ class _Own:
                 entry = {"type": "input_audio", "input_audio": {"data": part.source.base64}}
                 if part.format is not None:
                     entry["input_audio"]["format"] = part.format
+            case Video():
+                entry = _video(part)
             case Document():
                 entry = {"type": "file", "file": _file(part)}
             case _:
@@ -506,6 +518,8 @@ class _Crossing:
                 return {"type": "text", "text": part.text}
             case Image(source=Bytes() | Link()):
                 return _image(part)
+            case Video(source=Bytes() | Link()):
+                return _video(part)
             case Document():
                 return self._document(part, path)
             case Audio(source=Bytes(base64=data, media_type=media)):

@@ -34,6 +34,7 @@ from headgate.core.chat import (
     ToolCall,
     ToolChoice,
     ToolResult,
+    Video,
 )
 from headgate.core.errors import InvalidRequest
 from headgate.dialects.fields import array, object_, optional, others, string, wrong
@@ -62,6 +63,10 @@ class Breakpoint(CacheMark, frozen=True):
 
 class PlainImage(Image):
     """An image whose `image_url` is a bare string (Mistral)."""
+
+
+class PlainVideo(Video):
+    """A video whose `video_url` is a bare string (Perplexity)."""
 
 
 class Reasoned(Thinking):
@@ -448,6 +453,8 @@ def _part(entry: dict[str, Any], path: str) -> Part:
         part = _image(entry.get("image_url"), path + ".image_url")
     elif kind == "input_audio" and not isinstance(entry.get("input_audio"), str):  # Mistral has it as a string too
         part = _audio(object_(entry.get("input_audio"), path + ".input_audio"), path + ".input_audio")
+    elif kind == "video_url" and (video := _video(entry.get("video_url"))) is not None:
+        part = video
     elif kind == "file":
         part = _file(object_(entry.get("file"), path + ".file"), path + ".file")
     elif kind == "thinking" and isinstance(entry.get("thinking"), list | str):
@@ -492,6 +499,19 @@ def _image(given: Any, path: str) -> Image:
         detail=optional(given, "detail", str, path + "."),
         native={"image_url": rest} if rest else {},
     )
+
+
+def _video(given: Any) -> Video | None:
+    """OpenRouter's, vLLM's and Qwen's, not OpenAI's: https://openrouter.ai/docs/guides/overview/multimodal/videos.
+
+    None for a host's form of its own (vLLM's null beside a `uuid`).
+    """
+    if isinstance(given, str):
+        return PlainVideo(source=source(given))
+    if not isinstance(given, dict) or not isinstance(given.get("url"), str):
+        return None
+    rest = others(given, frozenset({"url"}))
+    return Video(source=source(given["url"]), native={"video_url": rest} if rest else {})
 
 
 def _audio(given: dict[str, Any], path: str) -> Audio:
