@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.core.errors import InvalidRequest
-from headgate.core.form import File, Form
+from headgate.core.form import File, Form, Written
 from headgate.dialects.multipart import Parser
 
 
@@ -120,3 +120,15 @@ async def test_a_file_is_a_body_of_its_own():
     assert (await sent(elsewhere), elsewhere.path, elsewhere.content_type) == (
         b"x" * 150_000, "/v1/listen?model=m", b"audio/wav",
     )  # fmt: skip
+
+
+async def test_a_form_of_our_own_says_otherwise_what_is_wanted():
+    made, _ = form(part("file", b"sound", "a.wav"))
+    file = made.fields()["file"]
+    own = Written([("model", "m"), ("g", ["a", "b"]), ("key", "1"), ("key", "2"), ("file", file)], "/v1/listen")
+    assert own.fields() == {"model": "m", "g": ["a", "b"], "key": "1"}
+    changed = own.patched({"g": ["c"], "key": None, "file": None, "new": True})
+    assert (changed.path, changed.fields()) == ("/v1/listen", {"model": "m", "g": ["c"], "new": True})
+    assert b"sound" not in await sent(changed)
+    assert b"sound" in await sent(own.patched({"model": "n"}))
+    assert await sent(own) == await sent(own)

@@ -33,6 +33,15 @@ providers:
   assemblyai: {{api_key: {KEYS["assemblyai"]}, base_url: '{first.url}', poll: 0.05}}
 models:
   listen: {{targets: [openai/gpt-4o-transcribe, deepgram/nova-3, assemblyai/universal-2, elevenlabs/scribe_v2]}}
+  shaped:
+    targets:
+      - {{model: openai/gpt-4o-transcribe, set: {{temperature: 0.2}}, drop: [prompt]}}
+      - model: deepgram/nova-3
+        set: {{smart_format: false, keyterm: [a b, c]}}
+        defaults: {{language: de}}
+        drop: [detect_language]
+      - {{model: assemblyai/universal-2, set: {{punctuate: false}}, drop: [language_detection]}}
+      - {{model: elevenlabs/scribe_v2, set: {{diarize: true}}, defaults: {{num_speakers: 2}}, drop: [tag_audio_events]}}
 keys:
   - {{name: test, key: {KEY}}}
 """
@@ -125,6 +134,23 @@ async def test_the_same_file_goes_from_host_to_host(openai_client, upstream):
         "/openai/v1/audio/transcriptions", "/v1/listen", "/v2/upload", "/v2/transcript", "/v1/speech-to-text",
     ]  # fmt: skip
     assert [WAV in request.body for request in upstream.requests] == [True, True, True, False, True]
+
+
+async def test_what_targets_say_otherwise_stands_in_forms_orders_and_queries(openai_client, upstream):
+    busy = json_reply({"error": "busy"}, status=503)
+    upstream.script = [busy, busy, json_reply({"upload_url": "u"}), busy, json_reply(ELEVENLABS)]
+    await listen(openai_client, "shaped", prompt="A talk")
+    own, query, _, order, form = upstream.requests
+    assert b'name="temperature"\r\n\r\n0.2\r\n' in own.body
+    assert b'name="prompt"' not in own.body
+    assert query.path == "/v1/listen?model=nova-3&smart_format=false&language=de&keyterm=a+b&keyterm=c"
+    assert query.body == WAV
+    assert json.loads(order.body) == {"audio_url": "u", "speech_models": ["universal-2"], "punctuate": False}
+    for name, value in (("diarize", "true"), ("num_speakers", "2"), ("model_id", "scribe_v2")):
+        assert f'name="{name}"\r\n\r\n{value}\r\n'.encode() in form.body
+    assert b"tag_audio_events" not in form.body
+    assert WAV in own.body
+    assert WAV in form.body
 
 
 async def test_an_error_says_what_the_host_said(openai_client, upstream):

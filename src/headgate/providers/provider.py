@@ -85,14 +85,14 @@ class ProviderSettings(pydantic.BaseModel, extra="forbid"):
     )
     set: dict[str, Any] = pydantic.Field(
         default_factory=dict,
-        description="Fields set in every request's body, in the host's own words, whatever the client said; a mapping "
-        "is merged into the client's.",
+        description="Fields set in every request, in the host's own words, whatever the client said; a mapping is "
+        "merged into the client's. Like `defaults` and `drop` also in forms; not in what is forwarded unread.",
     )
     defaults: dict[str, Any] = pydantic.Field(
         default_factory=dict, description="Fields set where the client did not say them."
     )
     drop: list[str] = pydantic.Field(
-        default_factory=list, description="Fields left out of every request's body (`logit_bias`, `options.seed`)."
+        default_factory=list, description="Fields left out of every request (`logit_bias`, `options.seed`)."
     )
     inline_links: bool = pydantic.Field(
         False,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
@@ -10,7 +12,8 @@ from headgate.core.body import Body, Said
 from headgate.core.chat import ChatRequest, Loss, Message, Part, Reasoning, Text
 from headgate.core.dialect import Dialect
 from headgate.core.exchange import Exchange
-from headgate.core.form import Form, Written
+from headgate.core.form import File, Form, Written
+from headgate.core.form import said as written
 from headgate.core.reply import Reply
 from headgate.core.target import Shape, Target
 from headgate.dialects.dialect import crossed, decode, patch
@@ -67,7 +70,7 @@ class Translate:
         return outgoing
 
     def _shaped(self, said: bytes | Body, target: Target, spoken: Dialect) -> bytes | Body:
-        """With what the host wants otherwise; only what is neither JSON nor a form (a file alone) has no fields."""
+        """With what the host wants otherwise, in JSON, in a form, or, of a file alone, in the query."""
         if isinstance(said, bytes):
             fields = decode(said)
             return patch(said, self._changes(fields, target, spoken), fields)
@@ -76,6 +79,10 @@ class Translate:
             return said.saying(patch(said.data, self._changes(fields, target, spoken), fields))
         if isinstance(said, Written):
             return said.patched(self._changes(said.fields(), target, spoken))
+        if isinstance(said, File) and said.path is not None:
+            place, _, query = said.path.partition("?")
+            fields = _queried(query)
+            return said.at(f"{place}?{_query({**fields, **self._changes(fields, target, spoken)})}")
         return said
 
     def _changes(self, fields: dict[str, Any], target: Target, spoken: Dialect) -> dict[str, Any]:
@@ -87,6 +94,20 @@ class Translate:
         if target.shape is not None:
             changes.update(target.shape.changes({**fields, **changes}))
         return changes
+
+
+def _queried(query: str) -> dict[str, Any]:
+    """What a query says by name; lists of what stands more than once."""
+    listed: dict[str, list[str]] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        listed.setdefault(name, []).append(value)
+    return {name: values if len(values) > 1 else values[0] for name, values in listed.items()}
+
+
+def _query(fields: Mapping[str, Any]) -> str:
+    """Without those that are taken out (None)."""
+    pairs = ((name, value if isinstance(value, list) else [value]) for name, value in fields.items())
+    return urlencode([(name, written(each)) for name, values in pairs for each in values if each is not None])
 
 
 def _reshaped(exchange: Exchange, target: Target) -> bool:
