@@ -44,6 +44,7 @@ FREE_STANDING = {
         "openai_errors",
         "openai_usage",
         "pictures",
+        "plain_crossing",
         "ranking",
         "signatures",
         "transcripts",

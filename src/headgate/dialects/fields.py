@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Mapping
 from typing import Any
 
@@ -73,3 +75,11 @@ def reworded(
 def _role(message: Any) -> str:
     role = message.get("role") if isinstance(message, dict) else None
     return role if isinstance(role, str) else ""
+
+
+def text_of(data: str, place: str) -> str:
+    """The text of a document in base64. Raises InvalidRequest."""
+    try:
+        return base64.b64decode(data, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise InvalidRequest("the data must be base64 of UTF-8 text", param=place) from None

@@ -20,8 +20,6 @@ How requests of other dialects are said here, beyond the obvious:
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Any
 
 import msgspec
@@ -47,7 +45,7 @@ from headgate.core.chat import (
     ToolResult,
     Video,
 )
-from headgate.core.errors import InvalidRequest, Unsupported
+from headgate.core.errors import Unsupported
 from headgate.dialects.anthropic_messages.requests import (
     Fields,
     answers_unsigned,
@@ -58,6 +56,7 @@ from headgate.dialects.anthropic_messages.requests import (
 )
 from headgate.dialects.anthropic_messages.words import DIALECT, arguments_of
 from headgate.dialects.claude import BUDGETS, Claude
+from headgate.dialects.fields import text_of
 from headgate.dialects.narrow_schemas import narrowed, narrowed_tool
 
 DEFAULT_MAX_TOKENS = 4096
@@ -323,7 +322,7 @@ class Crossing:
             if media_type in ("", "application/pdf"):
                 return Bytes(base64=source.base64, media_type="application/pdf")
             if media_type.startswith("text/"):
-                return PlainText(text=_text_of(source.base64, place))
+                return PlainText(text=text_of(source.base64, place))
             raise Unsupported(f"documents may be PDF or text, not {media_type}", param=place)
         if not media_type:
             raise Unsupported("the image's media type is missing; send a data: URL with one", param=place)
@@ -407,10 +406,3 @@ class Crossing:
             return "standard_only"
         self.lose("service_tier", "the Messages API knows auto and standard only")
         return None
-
-
-def _text_of(data: str, place: str) -> str:
-    try:
-        return base64.b64decode(data, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        raise InvalidRequest("the data must be base64 of UTF-8 text", param=place) from None

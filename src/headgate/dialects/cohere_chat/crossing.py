@@ -18,8 +18,6 @@ How requests of other dialects are said here, beyond the obvious:
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Any
 
 from headgate.core.chat import (
@@ -30,8 +28,6 @@ from headgate.core.chat import (
     Link,
     Loss,
     Message,
-    Native,
-    NativePart,
     Part,
     PlainText,
     Reasoning,
@@ -43,7 +39,7 @@ from headgate.core.chat import (
     ToolChoice,
     ToolResult,
 )
-from headgate.core.errors import InvalidRequest, Unsupported
+from headgate.core.errors import Unsupported
 from headgate.dialects.cohere_chat.requests import (
     Fields,
     document_data,
@@ -53,6 +49,8 @@ from headgate.dialects.cohere_chat.requests import (
     write_part,
     write_tool,
 )
+from headgate.dialects.fields import text_of
+from headgate.dialects.plain_crossing import PlainCrossing
 
 BUDGETS = {"minimal": 512, "low": 2048, "medium": 8192}
 """Tokens of thinking for an effort; above medium the model decides."""
@@ -60,31 +58,27 @@ BOUNDS = {"p": (0.01, 0.99), "k": (0, 500), "frequency_penalty": (0.0, 1.0), "pr
 """https://docs.cohere.com/reference/chat"""
 NAMES = {"p": "top_p", "k": "top_k"}
 MOST_STOPS = 5
-MEANINGFUL = frozenset({"mcp_servers", "container", "audio", "web_search_options", "functions", "function_call"})
-"""Fields of other dialects without which a request would mean something else."""
-NO_FIELD = "Cohere's chat has no such field"
-NO_MARKS = "Cohere's chat has no cache marks: it caches by itself"
-EMPTY: tuple[Any, ...] = (None, [], {})
-_HOLDERS = frozenset(
-    {"file", "function", "image_url", "input_audio", "json_schema", "metadata", "options", "output_config"}
-    | {"output_format", "source", "stream_options", "thinking", "video_url"}
-)
-"""Objects that are carried but for the fields named as native."""
 
 
-class Crossing:
-    """Another dialect's request, said in this one. Places are named as `messages[2].content[0]`."""
+class Crossing(PlainCrossing):
+    """Another dialect's request, said in this one."""
+
+    vendor = "Cohere"
+    api = "Cohere's chat"
+    caches = "caches by itself"
 
     def __init__(self, request: ChatRequest, lost: list[Loss]) -> None:
-        self.request = request
-        self.lost = lost
-        self.entries: list[Fields] = []
+        super().__init__(request, lost)
         self.documents: list[Fields] = []
 
     def fields(self) -> Fields:
         request = self.request
-        self._refuse()
-        self._lose_fields()
+        self.refuse_fields()
+        if len(request.stop) > MOST_STOPS:
+            raise Unsupported(f"Cohere takes up to 5 stop sequences, not {len(request.stop)}", param="stop")
+        self.lose_fields()
+        if request.top_logprobs:
+            self.lose("top_logprobs", "Cohere tells of the tokens it chose only")
         for i, message in enumerate(request.messages):
             self._message(message, f"messages[{i}]")
         plain = same_fields(request)
@@ -103,49 +97,6 @@ class Crossing:
         fields.update((key, value) for key, value in optional.items() if value is not None)
         return fields
 
-    def lose(self, path: str, why: str = NO_FIELD) -> None:
-        self.lost.append(Loss(path, why))
-
-    def lose_native(self, native: Native, path: str) -> None:
-        """What only the other dialect knows; of an object that is carried, each of the fields that are not."""
-        for key, value in native.items():
-            where = f"{path}.{key}" if path else key
-            if key in _HOLDERS and isinstance(value, dict):
-                self.lose_native(value, where)
-            elif value not in EMPTY:
-                self.lose(where, NO_MARKS if key == "cache_control" else NO_FIELD)
-
-    # the whole request
-
-    def _refuse(self) -> None:
-        request = self.request
-        if request.n is not None and request.n > 1:
-            raise Unsupported("Cohere gives one answer per request; send n requests instead", param="n")
-        if len(request.stop) > MOST_STOPS:
-            raise Unsupported(f"Cohere takes up to 5 stop sequences, not {len(request.stop)}", param="stop")
-        for key, value in request.native.items():
-            if key in MEANINGFUL and value not in EMPTY:
-                raise Unsupported(
-                    f"Cohere's chat has no `{key}`; leave it out, or use a model of a provider that has", param=key
-                )
-            if key == "modalities" and isinstance(value, list) and value != ["text"]:
-                raise Unsupported("Cohere answers in text; ask for text only", param=key)
-
-    def _lose_fields(self) -> None:
-        request = self.request
-        native = {key: value for key, value in request.native.items() if key != "modalities"}
-        self.lose_native(native, "")
-        if request.top_logprobs:
-            self.lose("top_logprobs", "Cohere tells of the tokens it chose only")
-        if request.user is not None:
-            self.lose("user")
-        if request.metadata:
-            self.lose("metadata")
-        if request.service_tier is not None:
-            self.lose("service_tier")
-        if request.cache is not None:
-            self.lose("cache_control", NO_MARKS)
-
     def _bound(self, fields: Fields) -> None:
         for name, (low, high) in BOUNDS.items():
             value = fields.get(name)
@@ -157,21 +108,14 @@ class Crossing:
         form = self.request.format
         if form is None or form.kind == "text":
             return None
-        for key in ("name", "description"):
-            if getattr(form, key) is not None:
-                self.lose(f"response_format.json_schema.{key}", "Cohere names no schemas")
-        if form.kind == "schema" and form.strict is False:
-            self.lose("response_format.json_schema.strict", "Cohere keeps to every schema strictly")
-        self.lose_native(form.native, "response_format")
+        self.lose_of_format(form)
         form = type(form)(kind=form.kind, schema=form.schema)
         return write_format(form)
 
     def _thinking(self, reasoning: Reasoning | None) -> Fields | None:
         if reasoning is None:
             return None
-        self.lose_native(reasoning.native, "")
-        if reasoning.display is not None:
-            self.lose("thinking.display")
+        self.lose_of_reasoning(reasoning)
         effort, budget = reasoning.effort, reasoning.budget
         if effort == "none" or reasoning.mode == "disabled":
             return {"type": "disabled"}
@@ -191,22 +135,9 @@ class Crossing:
         choice = request.tool_choice or ToolChoice(kind="auto")
         if choice.custom:
             raise Unsupported("Cohere has no free-form tools; use a function", param="tool_choice")
-        only = {choice.name} if choice.kind == "tool" else set(choice.names) if choice.kind == "allowed" else None
+        only = {choice.name or ""} if choice.kind == "tool" else set(choice.names) if choice.kind == "allowed" else None
         tools = []
-        for i, tool in enumerate(request.tools):
-            path = f"tools[{i}]"
-            if tool.builtin is not None or "custom" in tool.native:
-                raise Unsupported(
-                    f"the tool {tool.name!r} is not a function: only the provider of {request.dialect} has it; "
-                    "leave it out, or use a model of that provider",
-                    param=path,
-                )
-            if only is not None and tool.name not in only:
-                self.lose(path, "left out: not one of those that may be called")
-                continue
-            if tool.cache is not None:
-                self.lose(f"{path}.cache_control", NO_MARKS)
-            self.lose_native(tool.native, path)
+        for _, tool in self.functions(only):
             schema = {"type": "object", "properties": {}} if tool.schema is None else tool.schema
             tools.append(Tool(name=tool.name, description=tool.description, schema=schema, strict=tool.strict))
         self.lose_native({key: value for key, value in choice.native.items() if key != "type"}, "tool_choice")
@@ -235,39 +166,16 @@ class Crossing:
     # messages
 
     def _message(self, message: Message, path: str) -> None:
-        if message.name is not None:
-            self.lose(f"{path}.name", "Cohere's chat has no names of participants")
-        if message.native.get("audio") is not None:
-            raise Unsupported("Cohere takes no audio; send the text", param=f"{path}.audio")
-        self.lose_native(message.native, path)
+        self.lose_of_message(message, path)
         if message.role == "assistant":
             self._assistant(message, path)
         else:
             self._turn(message, path)
 
     def _assistant(self, message: Message, path: str) -> None:
-        thoughts: list[Fields] = []
-        texts: list[str] = []
-        calls: list[Fields] = []
-        for i, part in enumerate(message.parts):
-            where = f"{path}.content[{i}]"
-            self._lose_marks(part, where)
-            match part:
-                case Text(text=text) | Refusal(text=text):
-                    if isinstance(part, Refusal):
-                        self.lose(f"{where}.refusal", "written as text: Cohere's chat has no refusals")
-                    texts += [text] if text else []
-                case Thinking(redacted=None, signature=None | ""):
-                    thoughts.append({"type": "thinking", "thinking": part.text})
-                case Thinking():
-                    self.lose(where, "thinking that another vendor signed")
-                case ToolCall():
-                    calls.append(self._call(part, where))
-                case NativePart():
-                    self.lose(where, f"only {part.dialect} knows it")
-                case _:
-                    raise Unsupported(f"Cohere's assistant speaks text only, not {type(part).__name__}", param=where)
-        self._said(thoughts, texts, calls)
+        thoughts, texts, calls = self.spoken(message, path)
+        said: list[Fields] = [{"type": "thinking", "thinking": text} for text in thoughts]
+        self._said(said, texts, [self._call(call) for _, call in calls])
 
     def _said(self, thoughts: list[Fields], texts: list[str], calls: list[Fields]) -> None:
         """The assistant's message of these, if there are any."""
@@ -285,9 +193,7 @@ class Crossing:
         if len(entry) > 1:
             self.entries.append(entry)
 
-    def _call(self, call: ToolCall, path: str) -> Fields:
-        if call.custom:
-            raise Unsupported("Cohere has no free-form tools; use a function", param=path)
+    def _call(self, call: ToolCall) -> Fields:
         return write_call(ToolCall(id=call.id, name=call.name, arguments=call.arguments or "{}"))
 
     def _turn(self, message: Message, path: str) -> None:
@@ -311,12 +217,12 @@ class Crossing:
             self.entries.append({"role": role, "content": content})
 
     def _result(self, result: ToolResult, path: str, moved: list[Fields]) -> Fields:
-        self._lose_marks(result, path)
+        self.lose_marks(result, path)
         said: list[Fields] = []
         for i, part in enumerate(result.parts):
             where = f"{path}.content[{i}]"
             if isinstance(part, Document):
-                self._lose_marks(part, where)
+                self.lose_marks(part, where)
                 said.append(write_part(self._plain(part, where)))
                 continue
             entry = self._part(part, where)
@@ -336,16 +242,9 @@ class Crossing:
             content = said[0]["text"]
         return {"role": "tool", "tool_call_id": result.id, "content": content or ""}
 
-    def _lose_marks(self, part: Part, path: str) -> None:
-        if part.cache is not None:
-            self.lose(f"{path}.cache_control", NO_MARKS)
-        if isinstance(part, Text) and part.citations:
-            self.lose(f"{path}.citations", "citations of another vendor")
-        self.lose_native(part.native, path)
-
     def _part(self, part: Part, path: str) -> Fields | None:
         """A part of a user's or system message or of a tool's result; None where it stands elsewhere."""
-        self._lose_marks(part, path)
+        self.lose_marks(part, path)
         match part:
             case Text(text=text) | Refusal(text=text) | Thinking(text=text):
                 return {"type": "text", "text": text} if text else None
@@ -355,10 +254,8 @@ class Crossing:
                 raise Unsupported("Cohere cannot open another vendor's file; send its data", param=path)
             case Document():
                 return self._document(self._plain(part, path), path)
-            case NativePart(dialect=dialect, value=value):
-                raise Unsupported(f"{value.get('type', 'this')!r} is known to {dialect} only; leave it out", param=path)
             case _:
-                raise Unsupported(f"Cohere takes no {type(part).__name__.lower()}; send the text", param=path)
+                raise self.refused(part, path)
 
     def _document(self, part: Document, path: str) -> Fields | None:
         assert isinstance(part.source, PlainText)
@@ -377,14 +274,7 @@ class Crossing:
         media = (part.source.media_type or "") if isinstance(part.source, Bytes) else ""
         source = part.source
         if isinstance(source, Bytes) and media.startswith("text/"):
-            source = PlainText(text=_text_of(source.base64, path))
+            source = PlainText(text=text_of(source.base64, path))
         if not isinstance(source, PlainText):
             raise Unsupported("Cohere takes documents as text only; send the file's text", param=path)
         return Document(source=source, title=part.title, citations=part.citations)
-
-
-def _text_of(data: str, place: str) -> str:
-    try:
-        return base64.b64decode(data, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        raise InvalidRequest("the data must be base64 of UTF-8 text", param=place) from None
