@@ -28,10 +28,14 @@ as they were sent.
 Crossing dialects, each feature of a request is
 
 - **carried**: said in the provider's dialect (*as* names the fields, where they are others), or
-- **lost**: left out or changed, and the request goes on without it. The paths, those of the client's own request, are
-  in the reply's header `x-headgate-lost`, and with the reasons in the record; or
+- **lost**: left out or changed, and the request goes on without it. The paths are in the reply's header
+  `x-headgate-lost`, and with the reasons in the record; or
 - **refused** with an error (status 400, code `unsupported_field`) that names the field, because leaving it out would
   change what was asked for. No provider is asked.
+
+Paths name what several APIs have as OpenAI's Chat Completions do (`n` also where the client wrote `candidateCount`;
+`messages[0]` is a system prompt, wherever it stood, and the turns follow it), and what only the client's API has as
+the client did.
 
 What a reply cannot carry is named in the record, under paths that begin with `reply.`.
 

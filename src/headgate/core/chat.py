@@ -20,7 +20,11 @@ Role = Literal["system", "developer", "user", "assistant", "tool"]
 
 
 class Loss(msgspec.Struct, frozen=True):
-    """Something a crossing did not carry: `path` in the client's own terms (`messages[2].name`), and why."""
+    """Something a crossing did not carry, and why.
+
+    `path` names what this module names as OpenAI's Chat Completions do (`messages[2].name`; a system prompt comes
+    first), and what only the client's API has as the client did.
+    """
 
     path: str
     why: str
