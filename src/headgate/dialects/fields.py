@@ -15,10 +15,11 @@ _WANTED = {**_KINDS, bool: "true or false", int: "an integer"}
 
 
 def wrong(path: str, wanted: str, value: Any) -> InvalidRequest:
-    """The error for a field of the wrong type."""
+    """The error for a field of the wrong type, or with a word that is not `wanted`: "one of …"."""
     if value is None:
         return InvalidRequest(f"`{path}` is missing: it must be {wanted}.", param=path)
-    got = _KINDS.get(type(value), type(value).__name__)
+    a_word = isinstance(value, str) and wanted.startswith("one of ")
+    got = repr(value[:40]) if a_word else _KINDS.get(type(value), type(value).__name__)
     return InvalidRequest(f"`{path}` must be {wanted}, not {got}.", param=path)
 
 

@@ -178,3 +178,8 @@ def test_wrong_types_are_named(change, param):
     assert caught.value.param == param
     assert f"`{param}`" in caught.value.message
     assert caught.value.status == 400
+
+
+def test_a_role_that_is_none_is_told_as_it_was_written():
+    with pytest.raises(InvalidRequest, match=r"must be one of assistant, .* not 'robot'\."):
+        read({"role": "robot", "content": "x"})
