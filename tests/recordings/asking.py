@@ -16,6 +16,7 @@ PLAIN = {
     },
     "gemini_generate": {"contents": [{"role": "user", "parts": [{"text": "Hello."}]}]},
     "gemini_count_tokens": {"contents": [{"role": "user", "parts": [{"text": "Hello."}]}]},
+    "vertex_predict": {"instances": [{"content": "Hello."}]},
     "bedrock_converse": {"messages": [{"role": "user", "content": [{"text": "Hello."}]}]},
     "cohere_chat": {"messages": [{"role": "user", "content": "Hello."}]},
     "cohere_embed": {"texts": ["Hello."], "input_type": "search_query", "embedding_types": ["float"]},

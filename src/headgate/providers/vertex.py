@@ -30,6 +30,9 @@ SHARED = {"global": "https://aiplatform.googleapis.com"} | {
 """Where the locations are that are no regions: https://cloud.google.com/vertex-ai/generative-ai/docs/learn/locations."""
 OWN = ("publishers/google/models/", "models/", "google/")
 """How the name of a model of Google's may begin."""
+PREDICTING = ("gemini-embedding-001", "gemini-embedding-exp")
+"""Gemini's models that embed by prediction, too:
+https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/text-embeddings-api."""
 BY_FAMILY: tuple[tuple[Dialect, Dialect], ...] = (
     (anthropic_messages, gemini_generate),
     (count_for_claude, count_for_gemini),
@@ -110,12 +113,12 @@ class Vertex(Provider):
         return openai_chat
 
     def _embedding(self, client: Dialect, model: str) -> Dialect:
-        """Gemini's models are asked to embed a content, the older ones for predictions, as Google's own SDKs do.
-        `multimodalembedding` has instances of its own."""
+        """Gemini's models are asked to embed a content, the older ones for predictions, as Google's own SDKs do; the
+        first of Gemini's can do both. `multimodalembedding` has instances of its own."""
         if not is_googles(model):
             return openai_embeddings
         if "gemini" in model:
-            return embed
+            return predict if client is predict and bare(model).startswith(PREDICTING) else embed
         if "multimodal" in model:
             raise self.unserved(client)
         return predict
