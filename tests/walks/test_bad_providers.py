@@ -120,11 +120,16 @@ retry: {{attempts: 1}}
 providers:
   openai: {{api_key: sk-upstream-secret, base_url: '{first.url}/v1', {waits}}}
   anthropic: {{api_key: sk-ant-upstream-secret, base_url: '{first.url}', {waits}}}
+  openai_streaming: {{kind: openai, api_key: sk-upstream-secret, base_url: '{first.url}/v1', streams: always, {waits}}}
+  anthropic_streaming:
+    {{kind: anthropic, api_key: sk-ant-upstream-secret, base_url: '{first.url}', streams: always, {waits}}}
   openai_second: {{kind: openai, api_key: sk-second-secret, base_url: '{second.url}/v1'}}
   anthropic_second: {{kind: anthropic, api_key: sk-second-secret, base_url: '{second.url}'}}
 models:
   openai: openai/m
   anthropic: anthropic/m
+  openai-streams: openai_streaming/m
+  anthropic-streams: anthropic_streaming/m
   openai-spare: [openai/m, openai_second/m]
   anthropic-spare: [anthropic/m, anthropic_second/m]
 keys:
@@ -494,6 +499,33 @@ def test_an_event_without_end_is_not_taken(gateway, upstream):
         upstream.script = script
         check_failed(gateway, face, call(gateway, face, spoken, stream=True), statuses=[502, 504])
     assert gateway.memory("VmHWM") - before < 6 * EVENT
+
+
+def test_what_is_held_of_a_stream_is_bounded(gateway, upstream):
+    """One that only says that it is alive, and one that goes on where the client wants it in one piece."""
+
+    def endless(beginning, of):
+        async def script(asked):
+            await asked.send(chunked_head() + as_chunk(b"".join(beginning(asked))))
+            while True:
+                await asked.send(as_chunk(of(asked) * 1000))
+
+        return script
+
+    def spoken(asked):
+        return "anthropic" if asked.request.path == "/v1/messages" else "openai"
+
+    alive = endless(lambda asked: [b": ok\n\n"], lambda asked: b": " + b"still here " * 20 + b"\n\n")
+    talking = endless(
+        lambda asked: EVENTS[spoken(asked)][:2],
+        lambda asked: chunk({"content": "and so on"}) if spoken(asked) == "openai" else text_delta("and so on"),
+    )
+    for face, provider in WAYS:
+        for script, model, stream in ((alive, provider, True), (talking, f"{provider}-streams", False)):
+            upstream.script = script
+            answer = call(gateway, face, model, stream=stream)
+            check_failed(gateway, face, answer, statuses=[502], code="provider_bad_reply")
+            assert f"{LARGEST} bytes" in answer.json()["error"]["message"]
 
 
 # Streams that are right but odd

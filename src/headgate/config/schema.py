@@ -114,7 +114,9 @@ class Server(Section):
     )
     max_header_bytes: int = Field(65536, ge=1024, description="Largest request head, in bytes.")
     max_headers: int = Field(128, ge=8, description="Most header lines of a request.")
-    max_reply_bytes: int = Field(256 << 20, ge=1024, description="Largest whole reply taken from a provider, in bytes.")
+    max_reply_bytes: int = Field(
+        256 << 20, ge=1024, description="Largest reply taken from a provider that is held as a whole, in bytes."
+    )
     max_connections: Count = Field(20_000, description="Most open client connections of a worker; more are refused.")
     max_requests: Count = Field(
         2000, description="Most requests a worker serves at the same time; above it, 503 with `retry-after` at once."

@@ -94,6 +94,8 @@ class Reply:
     account: Relay | Tally = field(default_factory=Tally)
     secrecy: Secrecy | None = None
     """Takes the provider's secrets out of its errors."""
+    limit: int = 256 << 20
+    """Bytes that are read of a stream while nothing of it goes on to the client."""
     _relay: Relay | None = None
     _reader: Reader | None = None
     _first: bytes = b""
@@ -128,11 +130,13 @@ class Reply:
         After `PATIENCE` those pass too, because to a client they say that the request is alive.
         """
         held = []
+        size = 0
         until = time.monotonic() + PATIENCE
         while not self._begun(until):
             chunk = await response.chunk()
             if not chunk:
                 raise ProviderCut("the provider's stream ended before its first event")
+            size = self._more(size, chunk)
             held.append(chunk)
             self._take(chunk)
         self.body = b"".join(held)
@@ -142,8 +146,10 @@ class Reply:
         tally = self.account = Tally()
         reader = self._reader
         assert reader is not None
+        size = 0
         while not tally.complete:
             chunk = await response.chunk()
+            size = self._more(size, chunk)
             events = self._identified(reader.feed(chunk) if chunk else reader.end())
             tally.hear(events)
             self._events += events
@@ -152,6 +158,13 @@ class Reply:
             if not chunk and not tally.complete:
                 raise cut_off()
         response.finish()
+
+    def _more(self, size: int, chunk: bytes) -> int:
+        """What has been read, with this piece. Raises ProviderNonsense above the limit."""
+        size += len(chunk)
+        if size > self.limit:
+            raise ProviderNonsense(f"the provider's reply is larger than the {self.limit} bytes that are held of one")
+        return size
 
     def _begun(self, until: float) -> bool:
         if self._relay is None:

@@ -379,6 +379,7 @@ class Provider:
             if unpacker is not None:
                 response = Unpacked(response, unpacker)
             reply = Reply(dialect, stream=True, body=b"", response=response, headers=headers, secrecy=self.secrecy)
+            reply.limit = self.max_reply_bytes
         else:
             response.close()
             shown = printable(kind[:80].decode("latin-1"))
