@@ -182,6 +182,24 @@ class TestRoute:
                 await self.ask(model, caller)
             assert caught.value.status == 403
 
+    @pytest.mark.parametrize(
+        ("models", "families", "told"),
+        [
+            ({"a/one"}, (), "'a/one'"),
+            ({"smart", "b/two", "a/one"}, ("b/", "a/org/"), "'smart', 'a/one', 'b/two', 'b/*', 'a/org/*'"),
+            (set(), (), "none"),
+        ],
+    )
+    async def test_a_key_is_told_what_it_may_use(self, models, families, told):
+        with pytest.raises(Forbidden) as caught:
+            await self.ask("chat", Caller("k", frozenset(models), families))
+        assert caught.value.message.endswith(f"it may use {told}")
+
+    async def test_advice_names_models_that_only_the_key_lists(self):
+        with pytest.raises(UnknownModel) as caught:
+            await self.ask("aa/one", Caller("k", frozenset({"a/one"})))
+        assert "did you mean 'a/one'" in caught.value.message
+
     async def test_advice_does_not_tell_of_models_a_key_may_not_use(self):
         with pytest.raises(UnknownModel) as caught:
             await self.ask("chatt", Caller("k", frozenset({"smart"})))

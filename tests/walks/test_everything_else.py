@@ -35,7 +35,7 @@ providers:
   simulator: {{}}
 keys:
   - {{name: test, key: {KEY}}}
-  - {{name: limited, key: {OTHER_KEY}, models: ['anthropic/*', openai/gpt-4o-mini]}}
+  - {{name: limited, key: {OTHER_KEY}, models: ['anthropic/*', openai/gpt-4o-mini, 'google/models/*']}}
 """
     with running(tmp_path_factory.mktemp("gateway"), config) as started:
         yield started
@@ -265,6 +265,15 @@ def test_who_may_not_is_told(gateway, upstream, path, key, status, code):
     assert (got, headers["x-headgate-error-code"]) == (status, code)
     assert upstream.requests == []
     assert json.loads(body)["error"]
+
+
+def test_a_key_with_models_of_a_provider_is_told_what_it_would_take(gateway, upstream):
+    _, _, body = ask(gateway, "GET", "/openai/v1/files", key=OTHER_KEY)
+    assert json.loads(body)["error"]["message"] == (
+        "the key 'limited' may not use what is forwarded unread, which takes 'openai/*' among its models; "
+        "it may use 'openai/gpt-4o-mini', 'anthropic/*', 'google/models/*'"
+    )
+    assert ask(gateway, "GET", "/google/v1beta/files", key=OTHER_KEY)[0] == 403, "some of its models are not all of it"
 
 
 def test_a_key_with_the_providers_family_may(gateway, upstream):

@@ -50,10 +50,11 @@ class Route:
         if caller is not None and not caller.may_use(model):
             if alias is None and targets is None:
                 raise self._unknown(model, caller)
+            what = f"the model {_short(model)}"
+            if exchange.dialect.operation == "opaque":
+                what = f"what is forwarded unread, which takes {model!r} among its models"
             raise Forbidden(
-                f"the key {caller.key!r} may not use the model {_short(model)}; "
-                f"it may use {_listed(self.names(caller))}",
-                param="model",
+                f"the key {caller.key!r} may not use {what}; it may use {_listed(self.allowed(caller))}", param="model"
             )
         if alias is not None:
             exchange.targets = [*alias.policy.rank(exchange, alias.targets), *alias.fallbacks]
@@ -67,9 +68,12 @@ class Route:
             raise InternalError(f"the policy of {_short(model)} left no target")
         return await proceed(exchange)
 
-    def names(self, caller: Caller) -> list[str]:
-        """What a caller may ask for by name."""
-        return [name for name in self.aliases if caller.may_use(name)]
+    def allowed(self, caller: Caller) -> list[str]:
+        """What stands in the list of a caller's key: aliases in the configuration's order, then models of providers
+        asked for directly, and whole providers (`openai/*`)."""
+        named = sorted(name for name in caller.models or () if name not in self.aliases)
+        aliases = [name for name in self.aliases if caller.may_use(name)]
+        return [*aliases, *named, *(f"{family}*" for family in caller.families)]
 
     def offers(self, model: str, caller: Caller) -> bool:
         """Whether the caller may ask for this name, be it an alias or provider/model."""
@@ -89,12 +93,13 @@ class Route:
         return known
 
     def _unknown(self, model: str, caller: Caller | None) -> UnknownModel:
-        names = list(self.aliases) if caller is None else self.names(caller)
+        names = list(self.aliases) if caller is None else self.allowed(caller)
+        names = [name for name in names if not name.endswith("/*")]
         provider, slash, rest = model[:200].partition("/")
         near = difflib.get_close_matches(model[:200], names, n=3, cutoff=0.5)
         if slash and rest:
             near += [f"{name}/{rest}" for name in difflib.get_close_matches(provider, list(self.providers), n=1)]
-        near = [name for name in near if caller is None or caller.may_use(name)]
+        near = [name for name in dict.fromkeys(near) if caller is None or caller.may_use(name)]
         if near:
             hint = f"did you mean {_listed(near)}?"
         elif slash and provider not in self.providers and caller is not None and caller.models is None:
