@@ -52,7 +52,7 @@ FREE_STANDING = {
         "vectors",
         "whole",
     },
-    "providers": {"provider"},
+    "providers": {"provider", "settings"},
     "providers.auth": {"auth"},
     "providers.jobs": {"job"},
     "stages": {"stage"},

@@ -2,7 +2,7 @@
 
 from headgate.dialects import anthropic_messages, openai_chat
 from headgate.providers.anthropic import Anthropic
-from headgate.providers.provider import ProviderSettings
+from headgate.providers.settings import ProviderSettings
 from providers.test_contract import Recorded, exchange
 
 

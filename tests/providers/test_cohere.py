@@ -2,7 +2,7 @@
 
 from headgate.dialects import anthropic_messages, cohere_chat, openai_chat
 from headgate.providers.cohere import Cohere
-from headgate.providers.provider import ProviderSettings
+from headgate.providers.settings import ProviderSettings
 
 
 def test_every_client_reaches_it_in_its_own_chat():

@@ -17,7 +17,8 @@ from headgate.core.record import Record
 from headgate.core.target import Target
 from headgate.dialects import openai_chat
 from headgate.dialects.dialect import decode, dialects, patch
-from headgate.providers.provider import ROOTED, Provider, ProviderSettings, retry_after
+from headgate.providers.provider import ROOTED, Provider, retry_after
+from headgate.providers.settings import ProviderSettings
 
 NAMES = plugin.names("providers")
 KEY = "sk-contract-0123456789abcdef"

@@ -3,7 +3,7 @@
 from dialects.listening import DATA, listened, sent
 from headgate.dialects import deepgram_listen
 from headgate.providers.deepgram import Deepgram
-from headgate.providers.provider import ProviderSettings
+from headgate.providers.settings import ProviderSettings
 from providers.test_contract import Recorded, exchange
 
 

@@ -6,7 +6,7 @@ from headgate.core.errors import InvalidRequest
 from headgate.dialects import anthropic_messages, gemini_generate, openai_chat
 from headgate.dialects.gemini_generate import count_tokens
 from headgate.providers.google import Google
-from headgate.providers.provider import ProviderSettings
+from headgate.providers.settings import ProviderSettings
 
 KEY = "AI-0123456789"
 

@@ -2,7 +2,7 @@
 
 from headgate.dialects import anthropic_messages, openai_chat
 from headgate.providers.groq import Groq
-from headgate.providers.provider import ProviderSettings
+from headgate.providers.settings import ProviderSettings
 
 
 def test_where_it_is_asked():

@@ -8,7 +8,7 @@ import pytest
 from headgate.dialects import openai_chat
 from headgate.dialects.dialect import decode, patch
 from headgate.providers.mistral import Mistral
-from headgate.providers.provider import ProviderSettings
+from headgate.providers.settings import ProviderSettings
 
 RECORDED = Path(__file__).parents[3] / "shared" / "recorded" / "exchanges" / "mistral"
 ASK = {"role": "user", "content": "hi"}

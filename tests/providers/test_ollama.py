@@ -9,7 +9,7 @@ from headgate.dialects import anthropic_messages, ollama_chat, openai_chat
 from headgate.dialects.dialect import decode, patch
 from headgate.dialects.ollama_chat import generate
 from headgate.providers.ollama import Ollama
-from headgate.providers.provider import ProviderSettings
+from headgate.providers.settings import ProviderSettings
 from traffic import answering
 from upstreams import ScriptedUpstream, json_reply
 

@@ -4,7 +4,8 @@ import pytest
 
 from headgate.core.errors import Unsupported
 from headgate.dialects import anthropic_messages, openai_chat
-from headgate.providers.provider import Provider, ProviderSettings
+from headgate.providers.provider import Provider
+from headgate.providers.settings import ProviderSettings
 
 
 class ByModel(Provider):

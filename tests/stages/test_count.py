@@ -18,7 +18,8 @@ from headgate.dialects.gemini_generate import count_tokens as gemini
 from headgate.dialects.openai_chat import tokenize
 from headgate.providers.anthropic import Anthropic
 from headgate.providers.google import Google
-from headgate.providers.provider import Provider, ProviderSettings
+from headgate.providers.provider import Provider
+from headgate.providers.settings import ProviderSettings
 from headgate.stages.count import Count
 
 SHELF = Shelf("x", [layer(b'{"":{},"small":{"ops":"chat","context":4096}}')])

@@ -7,7 +7,8 @@ import pytest
 from gateways import KEY, running
 from headgate.core import events as ev
 from headgate.core import plugin
-from headgate.providers.provider import Provider, ProviderSettings
+from headgate.providers.provider import Provider
+from headgate.providers.settings import ProviderSettings
 from upstreams import Close, ScriptedUpstream, as_chunk, chunked_head, json_reply
 from walks.vendors import WEATHER, Said, error_body, events_of, stream, whole
 

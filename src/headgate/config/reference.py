@@ -17,7 +17,8 @@ from pydantic_core import PydanticUndefined
 from headgate.config.discover import kinds
 from headgate.config.explain import bare
 from headgate.config.schema import Config, Key, Model, ProviderEntry, Stage, Target
-from headgate.providers.provider import Provider, ProviderSettings
+from headgate.providers.provider import Provider
+from headgate.providers.settings import ProviderSettings
 
 SHORT_FORMS: dict[type, str] = {Target: "`provider/model`", Model: "`provider/model`, a list of them"}
 WORDS = {

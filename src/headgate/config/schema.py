@@ -22,7 +22,8 @@ from pydantic_core import PydanticCustomError
 
 from headgate.catalog.refreshed import CLASS
 from headgate.config.secrets import hash_key
-from headgate.providers.provider import Provider, ProviderSettings
+from headgate.providers.provider import Provider
+from headgate.providers.settings import ProviderSettings
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86400 * 7, allow_inf_nan=False)]

@@ -45,7 +45,8 @@ def names(folder: str) -> list[str]:
     A plug-in is a module, or a package where it is too long for one file; a package with a contract file of its own
     is a folder of other plug-ins.
 
-    The contract file has the folder's name in the singular: providers/provider.py, policies/policy.py.
+    The contract file has the folder's name in the singular: providers/provider.py, policies/policy.py; the settings
+    that all of them share may have a file of their own beside it, settings.py.
     Nothing but the package itself is imported.
     """
     return list(_names(folder))
@@ -54,9 +55,9 @@ def names(folder: str) -> list[str]:
 @functools.cache  # each plug-in is looked for in this list, which takes longer to make than to import one of them
 def _names(folder: str) -> tuple[str, ...]:
     package = importlib.import_module(f"{PACKAGE}.{folder}")
-    contract = _singular(folder.rpartition(".")[2])
+    contract = (_singular(folder.rpartition(".")[2]), "settings")
     found = (info.name for info in pkgutil.iter_modules(package.__path__) if not info.ispkg or not _holds_plugins(info))
-    return tuple(sorted(name for name in found if name != contract and not name.startswith("_")))
+    return tuple(sorted(name for name in found if name not in contract and not name.startswith("_")))
 
 
 def _holds_plugins(info: pkgutil.ModuleInfo) -> bool:

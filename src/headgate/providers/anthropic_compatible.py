@@ -6,7 +6,8 @@ import pydantic
 
 from headgate.core.dialect import Dialect
 from headgate.dialects import anthropic_messages
-from headgate.providers.provider import Provider, ProviderSettings
+from headgate.providers.provider import Provider
+from headgate.providers.settings import ProviderSettings
 
 
 class AnthropicCompatibleSettings(ProviderSettings):

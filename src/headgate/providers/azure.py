@@ -20,7 +20,8 @@ from headgate.dialects.fields import reworded
 from headgate.dialects.openai_images import edits
 from headgate.providers.auth.auth import Renewed
 from headgate.providers.auth.entra import Entra, EntraSettings
-from headgate.providers.provider import Provider, ProviderSettings
+from headgate.providers.provider import Provider
+from headgate.providers.settings import ProviderSettings
 
 SCOPE = "https://cognitiveservices.azure.com/.default"
 UNDATED = (None, "v1", "preview", "latest")

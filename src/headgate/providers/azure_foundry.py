@@ -15,7 +15,8 @@ from headgate.dialects import anthropic_messages, openai_chat, openai_embeddings
 from headgate.dialects.anthropic_messages import count_tokens
 from headgate.providers.auth.auth import Renewed
 from headgate.providers.auth.entra import Entra, EntraSettings
-from headgate.providers.provider import Provider, ProviderSettings
+from headgate.providers.provider import Provider
+from headgate.providers.settings import ProviderSettings
 
 SCOPE = "https://ai.azure.com/.default"
 ENDINGS = ("/openai/v1", "/openai", "/models", "/anthropic")

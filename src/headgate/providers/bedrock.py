@@ -40,7 +40,8 @@ from headgate.providers.auth.aws.chain import Chain, Wanted
 from headgate.providers.auth.aws.profiles import Profiles
 from headgate.providers.auth.aws.roles import SESSION, Role, suffix
 from headgate.providers.auth.aws.signing import Keys, Signer
-from headgate.providers.provider import Header, Provider, ProviderSettings
+from headgate.providers.provider import Header, Provider
+from headgate.providers.settings import ProviderSettings
 from headgate.upstream.unpacked import Unpacker
 
 REGION = "us-east-1"

@@ -10,7 +10,8 @@ from headgate.core.dialect import Dialect
 from headgate.core.exchange import Exchange
 from headgate.dialects import elevenlabs_speech, elevenlabs_transcripts
 from headgate.dialects.elevenlabs_speech import Spoken
-from headgate.providers.provider import Header, Provider, ProviderSettings
+from headgate.providers.provider import Header, Provider
+from headgate.providers.settings import ProviderSettings
 
 
 class ElevenLabsSettings(ProviderSettings):

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from headgate.core.dialect import Dialect
 from headgate.dialects import openai_audio, openai_chat, openai_embeddings, openai_moderations
-from headgate.providers.provider import Provider, ProviderSettings
+from headgate.providers.provider import Provider
+from headgate.providers.settings import ProviderSettings
 
 NAMES = {"max_completion_tokens": "max_tokens", "seed": "random_seed"}
 """What Mistral calls by other names than OpenAI."""

@@ -17,7 +17,8 @@ from headgate.dialects import (
 )
 from headgate.dialects.fields import reworded
 from headgate.dialects.openai_images import edits
-from headgate.providers.provider import Provider, ProviderSettings
+from headgate.providers.provider import Provider
+from headgate.providers.settings import ProviderSettings
 
 COMPLETES = re.compile("instruct|davinci|babbage")
 """Models of the Completions API: https://platform.openai.com/docs/models/gpt-3.5-turbo-instruct and its neighbours."""

@@ -14,7 +14,8 @@ from headgate.dialects import (
     openai_images,
     openai_moderations,
 )
-from headgate.providers.provider import Provider, ProviderSettings
+from headgate.providers.provider import Provider
+from headgate.providers.settings import ProviderSettings
 
 
 class OpenAICompatibleSettings(ProviderSettings):

@@ -20,7 +20,8 @@ from headgate.dialects.gemini_generate import count_tokens as count_for_gemini
 from headgate.dialects.gemini_generate import embed, predict
 from headgate.providers.auth.auth import Renewed
 from headgate.providers.auth.google import Google, Wanted
-from headgate.providers.provider import Header, Provider, ProviderSettings
+from headgate.providers.provider import Header, Provider
+from headgate.providers.settings import ProviderSettings
 
 VERSION = "vertex-2023-10-16"
 """https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai"""

@@ -14,7 +14,8 @@ from headgate.core.ports import Upstream
 from headgate.core.target import Endpoint
 from headgate.dialects.dialect import segment
 from headgate.providers.auth.auth import Grant, Renewed, request_token
-from headgate.providers.provider import Provider, ProviderSettings
+from headgate.providers.provider import Provider
+from headgate.providers.settings import ProviderSettings
 
 IAM = "https://iam.cloud.ibm.com/identity/token"
 DEPLOYMENT = "deployment/"

@@ -13,7 +13,7 @@ from headgate.dialects.anthropic_messages import count_tokens as claude
 from headgate.dialects.dialect import crossed
 from headgate.dialects.gemini_generate import count_tokens as gemini
 from headgate.dialects.openai_chat import tokenize
-from headgate.providers.provider import ProviderSettings
+from headgate.providers.settings import ProviderSettings
 from headgate.providers.vllm import VLLM
 
 HI = [{"role": "user", "content": "Hi"}]

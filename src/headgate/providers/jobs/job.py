@@ -17,7 +17,8 @@ from headgate.core.errors import ProviderError, ProviderNonsense, ProviderTimeou
 from headgate.core.ports import Upstream
 from headgate.core.reply import Reply
 from headgate.core.target import Endpoint, Origin
-from headgate.providers.provider import ANSWERED, Header, Provider, ProviderSettings
+from headgate.providers.provider import ANSWERED, Header, Provider
+from headgate.providers.settings import ProviderSettings
 
 FIRST_WAIT, GROWTH = 0.5, 1.5
 ACCEPTED = 202

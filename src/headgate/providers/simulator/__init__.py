@@ -25,7 +25,8 @@ from headgate.core.ports import Upstream
 from headgate.core.reply import Reply
 from headgate.core.request import Operation
 from headgate.core.usage import Usage
-from headgate.providers.provider import Provider, ProviderSettings
+from headgate.providers.provider import Provider
+from headgate.providers.settings import ProviderSettings
 from headgate.providers.simulator import operations, sounds
 from headgate.providers.simulator.operations import OPERATIONS
 

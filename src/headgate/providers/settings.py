@@ -1,0 +1,91 @@
+"""What every provider can be told in the configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pydantic
+from pydantic_core import PydanticCustomError
+
+from headgate.core import plugin
+from headgate.core.target import Streaming
+from headgate.dialects.dialect import dialects
+
+
+class TimeoutSettings(pydantic.BaseModel, extra="forbid"):
+    """How long to wait for a provider, in seconds."""
+
+    connect: float = pydantic.Field(5.0, gt=0, description="To connect: name, TCP, TLS and proxy together.")
+    first_byte: float = pydantic.Field(300.0, gt=0, description="From the request's last byte to the reply's head.")
+    idle: float = pydantic.Field(120.0, gt=0, description="Between two pieces of a reply.")
+    total: float = pydantic.Field(900.0, gt=0, description="For the whole exchange.")
+
+
+class ProviderSettings(pydantic.BaseModel, extra="forbid"):
+    """What every provider can be told."""
+
+    api_key: pydantic.SecretStr | None = pydantic.Field(
+        None, description="The provider's key. `none` where the host wants none."
+    )
+    base_url: str | None = pydantic.Field(
+        None, description="Where the API is, as the vendor's own SDK means it. Without it, the vendor's address."
+    )
+    timeouts: TimeoutSettings = pydantic.Field(
+        default_factory=TimeoutSettings, description="How long to wait for this provider."
+    )
+    headers: dict[str, str] = pydantic.Field(
+        default_factory=dict, description="Headers added to every request to this provider."
+    )
+    catalogue: str | None = pydantic.Field(
+        None,
+        description="Whose models it serves, by the name of a provider in the catalogue (`openai` for a proxy in front "
+        "of OpenAI). Left out: those of its kind.",
+    )
+    ask_for_usage: bool = pydantic.Field(
+        True,
+        description="Ask for token counts in streams where the client did not, so that records are complete; "
+        "the client does not see the difference. Turn it off for a host that refuses `stream_options`.",
+    )
+    models: dict[str, str] = pydantic.Field(
+        default_factory=dict,
+        description="Names of its models that clients may use, and what the host calls each (a deployment, an ARN).",
+    )
+    set: dict[str, Any] = pydantic.Field(
+        default_factory=dict,
+        description="Fields set in every request, in the host's own words, whatever the client said; a mapping is "
+        "merged into the client's. Like `defaults` and `drop` also in forms; not in what is forwarded unread.",
+    )
+    defaults: dict[str, Any] = pydantic.Field(
+        default_factory=dict, description="Fields set where the client did not say them."
+    )
+    drop: list[str] = pydantic.Field(
+        default_factory=list, description="Fields left out of every request (`logit_bias`, `options.seed`)."
+    )
+    inline_links: bool = pydantic.Field(
+        False,
+        description="This host cannot fetch what a URL names (a model server without a network): the gateway fetches "
+        "it and sends the data, if `fetch` is on.",
+    )
+    streams: Streaming = pydantic.Field(
+        "both",
+        description="`never` for a host that only answers in one piece, `always` for one that only streams: clients "
+        "get what they ask for all the same.",
+    )
+    speaks: list[str] | None = pydantic.Field(
+        None,
+        min_length=1,
+        description="The dialects this host speaks, by name, of each operation the best first. Left out: those of its "
+        "kind, as the [table](providers.md) says.",
+    )
+
+    @pydantic.field_validator("speaks")
+    @classmethod
+    def _known(cls, names: list[str] | None) -> list[str] | None:
+        known = [dialect.name for dialect in dialects()] if names else []
+        for name in names or ():
+            if name not in known and plugin.BARE.match(name):
+                hint = plugin.suggestion(name, known, limit=100)
+                raise PydanticCustomError(
+                    "dialect", "there is no dialect `{name}`; {hint}", {"name": name, "hint": hint}
+                )
+        return names
