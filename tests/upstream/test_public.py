@@ -2,13 +2,13 @@
 
 import asyncio
 import ipaddress
-import socket
+import threading
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.upstream.public import NotPublicError, Public, is_public
+from headgate.upstream.public import NameLookups, NotPublicError, Public, is_public
 
 INSIDE = [
     "127.0.0.1", "127.1.2.3", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.100.100.200",
@@ -43,13 +43,42 @@ async def test_names_and_numbers_that_mean_this_machine(host):
         await Public()(host, 80)
 
 
-async def test_a_name_that_means_both_is_refused(monkeypatch):
-    async def both(host, port, **kinds):
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in ("8.8.8.8", "127.0.0.1")]
-
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", both)
+async def test_a_name_that_means_both_is_refused():
     with pytest.raises(NotPublicError):
-        await Public()("rebinding.example", 80)
+        await Public(find=lambda host, port: ["8.8.8.8", "127.0.0.1"])("rebinding.example", 80)
+
+
+async def test_a_name_whose_server_does_not_answer_keeps_no_provider_waiting():
+    """Those who wait for it may leave; the event loop's own look-ups go on, and so do as many others as may."""
+    answers = threading.Event()
+    asked = []
+
+    def find(host, port):
+        asked.append(host)
+        assert threading.current_thread() is not threading.main_thread()
+        if host != "quick":
+            answers.wait(10)
+        return [host]
+
+    lookups = NameLookups(3, find)
+    slow = [asyncio.create_task(lookups(name, 80)) for name in ("slow", "slower", "slowest")]
+    await asyncio.sleep(0)
+    slow[1].cancel()
+    quick = asyncio.create_task(lookups("quick", 80))
+    assert await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80)
+    await asyncio.sleep(0.02)
+    assert not quick.done(), "a look-up that nobody waits for any more runs on, and counts"
+    answers.set()
+    assert await quick == ["quick"]
+    assert (await slow[0], await slow[2]) == (["slow"], ["slowest"])
+    assert slow[1].cancelled()
+    assert sorted(asked) == ["quick", "slow", "slower", "slowest"]
+
+
+@pytest.mark.parametrize("host", ["no-such-name.invalid", "a..b", "x" * 70 + ".example"])
+async def test_what_is_no_name(host):
+    with pytest.raises((OSError, UnicodeError)):
+        await Public()(host, 80)
 
 
 async def test_networks_of_the_operators_own_are_allowed():

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import socket
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str, int], Awaitable[str]]
 """Host and port → the address to connect to, as a number. Raises OSError where there is none."""
+Find = Callable[[str, int], Sequence[str]]
+"""Host and port → all its addresses; may take long. Raises OSError, or UnicodeError for what is no name."""
+LOOKUPS = 32
+"""Names that are looked up at the same time."""
 
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 WIRE_SERVER = ipaddress.IPv4Address("168.63.129.16")
@@ -24,6 +30,55 @@ class NotPublicError(OSError):
     """The host is, or may turn out to be, one that only the gateway's own network reaches."""
 
 
+class NameLookups:
+    """Looks names up in threads of its own.
+
+    Those of the event loop are for the providers: of libuv's four no more than two look names up at a time, so that
+    two names whose servers do not answer, which a client can choose, would keep every other name waiting for as long.
+    """
+
+    def __init__(self, most: int = LOOKUPS, find: Find | None = None) -> None:
+        self._free = asyncio.Semaphore(most)
+        self._find = find or _addresses
+
+    async def __call__(self, host: str, port: int) -> Sequence[str]:
+        """Raises OSError or UnicodeError. Given up, it keeps its place until its thread has an answer."""
+        await self._free.acquire()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Sequence[str]] = loop.create_future()
+        thread = threading.Thread(target=self._look, args=(loop, answer, host, port), daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # the system has no more threads
+            self._free.release()
+            raise OSError(str(error)) from error
+        return await answer
+
+    def _look(
+        self, loop: asyncio.AbstractEventLoop, answer: asyncio.Future[Sequence[str]], host: str, port: int
+    ) -> None:
+        found: Sequence[str] | OSError | UnicodeError
+        try:
+            found = self._find(host, port)
+        except (OSError, UnicodeError) as error:
+            found = error
+        with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
+            loop.call_soon_threadsafe(self._tell, answer, found)
+
+    def _tell(self, answer: asyncio.Future[Sequence[str]], found: Sequence[str] | OSError | UnicodeError) -> None:
+        self._free.release()
+        if answer.done():
+            return
+        if isinstance(found, OSError | UnicodeError):
+            answer.set_exception(found)
+        else:
+            answer.set_result(found)
+
+
+def _addresses(host: str, port: int) -> Sequence[str]:
+    return [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
 class Public:
     """Resolves names to public addresses, and to those of `networks` of the operator's own.
 
@@ -31,13 +86,13 @@ class Public:
     nothing. A name of which any address is not public is refused altogether.
     """
 
-    def __init__(self, networks: Sequence[Network] = ()) -> None:
+    def __init__(self, networks: Sequence[Network] = (), find: Find | None = None) -> None:
         self.networks = networks
+        self._lookups = NameLookups(find=find)
 
     async def __call__(self, host: str, port: int) -> str:
         """Raises NotPublicError, or OSError where the name cannot be resolved."""
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        addresses = [str(entry[4][0]) for entry in found]
+        addresses = await self._lookups(host, port)
         if not addresses or not all(self.allows(address) for address in addresses):
             raise NotPublicError("its address is not a public one")
         return addresses[0]
