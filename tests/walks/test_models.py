@@ -142,7 +142,13 @@ def test_googles_sdk_lists_them_with_its_own_limits(gateway):
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1beta/models?pageSize=0", "/v1beta/models?pageToken=gone", "/v1beta/models?pageSize=x"]
+    "path",
+    [
+        "/v1beta/models?pageSize=0",
+        "/v1beta/models?pageToken=gone",
+        "/v1beta/models?pageSize=x",
+        "/v1beta/models?pageSize=" + "1" * 5000,
+    ],
 )
 def test_a_page_of_the_wrong_size_is_refused(gateway, path):
     status, headers, _ = gateway.get(path, {"x-goog-api-key": KEY})

@@ -141,6 +141,6 @@ def _shape(path: bytes, sent: Set[bytes]) -> model_shapes.Shape:
 
 def _size(asked: dict[str, str], name: str, usual: int) -> int:
     text = asked.get(name, str(usual))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1000):
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= 1000):
         raise InvalidRequest(f"`{name}` must be a whole number from 1 to 1000", param=name)
     return int(text)

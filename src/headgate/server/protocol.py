@@ -2,7 +2,8 @@
 
 A client that closes its connection, or only its sending side, is gone: its request is cancelled at once. (Telling a
 half-closed client from a vanished one would cost every disconnect the time until the next byte of the answer.)
-While a body is held back because the application does not read it, a client's leaving goes unnoticed.
+While a body is held back because the application does not read it, a client's leaving goes unnoticed: TCP delivers the
+end only after the bytes before it. What ends the wait then is the provider's `timeouts.idle`.
 """
 
 from __future__ import annotations
