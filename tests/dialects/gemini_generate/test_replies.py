@@ -283,6 +283,11 @@ def test_arguments_that_come_in_pieces(name, given):
     assert json.loads(text) == given
 
 
+def test_an_argument_at_a_place_that_no_list_has():
+    data = stream("arguments_in_pieces.sse").replace(b"$.ops[1]['a b']", b"$.ops[%b]['a b']" % (b"9" * 5000))
+    assert [event.json for event in read(data, True) if isinstance(event, ev.ToolInput)]
+
+
 def test_sources_of_a_search():
     [source] = [event.value for event in read(stream("grounding.sse"), True) if isinstance(event, ev.Citation)]
     assert source == {"uri": "https://example.com/sky", "title": "Sky", "grounding": True}

@@ -12,6 +12,7 @@ from headgate.core.chat import Audio, Bytes, Document, Image, Link, NativePart, 
 from headgate.core.errors import InvalidRequest
 from headgate.dialects import gemini_generate as dialect
 from headgate.dialects import signatures
+from headgate.dialects.gemini_generate.schemas import to_json_schema
 from headgate.dialects.gemini_generate.words import UNSIGNED_CALL, close_signature
 
 HI = {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]}
@@ -119,6 +120,12 @@ def test_an_openapi_schema_as_json_schema():
     kind, anything = schema["items"]["properties"].values()
     assert kind == {"type": ["string", "null"], "enum": ["a", "b", None]}
     assert anything == {"anyOf": [{"type": "string"}, {"type": "number"}]}
+
+
+@pytest.mark.parametrize("said", ["12", "9" * 5000])
+def test_a_count_in_a_schema_is_a_number_if_it_is_one_of_64_bits(said):
+    made = to_json_schema({"type": "STRING", "maxLength": said})
+    assert made == {"type": "string", "maxLength": 12 if said == "12" else said}
 
 
 @pytest.mark.parametrize(

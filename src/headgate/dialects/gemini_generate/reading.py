@@ -52,7 +52,7 @@ _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 _CANDIDATE = frozenset({"content", "index", "finishReason", "logprobsResult", "citationMetadata"})
 _TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)")
-_STEP = re.compile(r"""\.([^.\[\]]+)|\[(\d+)\]|\[['"]([^'"]*)['"]\]""")
+_STEP = re.compile(r"""\.([^.\[\]]+)|\[(\d{1,9})\]|\[['"]([^'"]*)['"]\]""")
 
 
 def nonsense(data: bytes, why: str) -> ProviderNonsense:

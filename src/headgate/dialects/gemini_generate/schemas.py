@@ -41,7 +41,7 @@ def to_json_schema(schema: Any) -> Any:
             found[key] = to_json_schema(value)
         elif key == "anyOf" and isinstance(value, list):
             found["anyOf"] = [to_json_schema(inner) for inner in value]
-        elif key in _COUNTS and isinstance(value, str) and value.isascii() and value.isdigit():
+        elif key in _COUNTS and isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
             found[key] = int(value)  # an int64, which Google's JSON has as a string
         elif key == "example":
             found["examples"] = [value]
