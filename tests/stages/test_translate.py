@@ -6,13 +6,16 @@ import msgspec
 import pytest
 
 from headgate.core.chat import Message, Text
+from headgate.core.errors import InvalidJSON
 from headgate.core.exchange import Exchange
 from headgate.core.record import Record
 from headgate.core.reply import Reply
 from headgate.core.target import Target
-from headgate.dialects import anthropic_messages, openai_chat
+from headgate.dialects import anthropic_messages, gemini_generate, openai_chat
 from headgate.dialects.dialect import decode
+from headgate.providers.google import Google
 from headgate.providers.openai import OpenAI, OpenAISettings
+from headgate.providers.provider import ProviderSettings
 from headgate.stages.translate import Translate
 
 WHOLE = msgspec.json.encode(
@@ -66,3 +69,21 @@ async def test_what_the_client_asked_for_stays():
     options = {"include_usage": True, "novel": 1}
     sent = await asked(openai_chat, {"stream": True, "stream_options": options}, ask_for_usage=False)
     assert sent["stream_options"] == options
+
+
+@pytest.mark.parametrize("client", [openai_chat, gemini_generate])
+async def test_json_that_is_too_deep_to_be_said_in_other_words_is_refused(client):
+    """A parser takes what is as deep as its own stack is; reading and writing it may need more of that."""
+    schema = {"type": "string"}
+    for _ in range(2000):
+        schema = {"anyOf": [schema]}
+    said = {"name": "f", "parameters": schema}
+    messages = {"messages": [{"role": "user", "content": "Hi"}], "tools": [{"type": "function", "function": said}]}
+    contents = {"contents": [{"parts": [{"text": "Hi"}]}], "tools": [{"functionDeclarations": [said]}]}
+    record = Record(id="req_1", time=time.time())
+    exchange = Exchange("req_1", client, "/", [], None, time.perf_counter(), record)
+    exchange.fields = {"model": "chat", **(contents if client is gemini_generate else messages)}
+    exchange.target = Target(Google("google", ProviderSettings(api_key="k")), "m")
+    exchange.edited = True
+    with pytest.raises(InvalidJSON, match="too deeply"):
+        await Translate()(exchange, None)

@@ -71,6 +71,11 @@ class InvalidJSON(InvalidRequest):
     code = "invalid_json"
 
 
+def too_deep() -> InvalidJSON:
+    """For JSON that a parser still took, and whose depth is too much for what is made of it."""
+    return InvalidJSON("the JSON is nested too deeply")
+
+
 class Unsupported(InvalidRequest):
     """The provider's dialect cannot say what the request asks, and leaving it out would change its meaning."""
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 from headgate.core.body import Body
 from headgate.core.chat import Loss
 from headgate.core.dialect import Dialect
-from headgate.core.errors import GatewayError
+from headgate.core.errors import GatewayError, too_deep
 from headgate.core.form import Form
 from headgate.core.ports import Incoming
 from headgate.core.record import Attempt, Record
@@ -136,5 +136,8 @@ class Exchange:
         """The typed reading, made on first use: a `core.request.Request` of the operation's kind, a ChatRequest for
         "chat"."""
         if self._request is None:
-            self._request = self.dialect.read_request(self.fields)
+            try:
+                self._request = self.dialect.read_request(self.fields)
+            except RecursionError:
+                raise too_deep() from None
         return self._request

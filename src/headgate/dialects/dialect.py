@@ -14,7 +14,7 @@ from headgate.core import plugin
 from headgate.core.body import Body
 from headgate.core.chat import Loss
 from headgate.core.dialect import Dialect
-from headgate.core.errors import GatewayError, InvalidJSON, InvalidRequest, ProviderRefused, Unsupported
+from headgate.core.errors import GatewayError, InvalidJSON, InvalidRequest, ProviderRefused, Unsupported, too_deep
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -46,7 +46,7 @@ def decode(body: bytes) -> dict[str, Any]:
         fields = _decode(body)
         canonical = _encode(fields) == body
     except RecursionError:
-        raise InvalidJSON("the JSON is nested too deeply") from None
+        raise too_deep() from None
     except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
         raise InvalidJSON(_why(body, error)) from None
     if not isinstance(fields, dict):
@@ -170,7 +170,7 @@ def _refuse_duplicates(body: bytes) -> None:
     try:
         json.loads(body, object_pairs_hook=_unique)
     except RecursionError:
-        raise InvalidJSON("the JSON is nested too deeply") from None
+        raise too_deep() from None
     except InvalidJSON:
         raise
     except ValueError as error:

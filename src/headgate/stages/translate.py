@@ -11,6 +11,7 @@ import msgspec
 from headgate.core.body import Body, Said
 from headgate.core.chat import ChatRequest, Loss, Message, Part, Reasoning, Text
 from headgate.core.dialect import Dialect
+from headgate.core.errors import too_deep
 from headgate.core.exchange import Exchange
 from headgate.core.form import File, Form, Written
 from headgate.core.form import said as written
@@ -38,10 +39,12 @@ class Translate:
             return await proceed(exchange)
         alike = spoken is exchange.dialect and exchange.streamed is stream
         shaped = _reshaped(exchange, target)
-        if alike and not exchange.edited and not shaped and not spoken.foreign(exchange.body):
-            exchange.outgoing = self._patched(exchange, target)
-        else:
-            exchange.outgoing = self._written(exchange, target, spoken)
+        patched = alike and not exchange.edited and not shaped and not spoken.foreign(exchange.body)
+        try:
+            outgoing = self._patched(exchange, target) if patched else self._written(exchange, target, spoken)
+        except RecursionError:
+            raise too_deep() from None
+        exchange.outgoing = outgoing
         reply = await proceed(exchange)
         reply.id, reply.model, reply.time = exchange.id, target.model, int(exchange.record.time)
         await reply.begin(exchange.dialect, exchange.fields, exchange.stream)
