@@ -77,6 +77,16 @@ def test_an_event_of_a_mebibyte_in_small_pieces():
     assert found == [(None, data[6:-2])]
 
 
+@given(st.lists(st.sampled_from([b"\n", b"\r", b"\r\n", b"data: x", b": still here"])).map(b"".join), st.data())
+def test_whatever_is_cut_off_is_all_there_frame_by_frame(data, drawn):
+    cutter = Cutter()
+    while data:
+        size = drawn.draw(st.integers(1, len(data)))
+        whole = cutter.feed(data[:size])
+        assert b"".join(frames(whole)) == whole
+        data = data[size:]
+
+
 @pytest.mark.parametrize("make", [EventStream, Cutter])
 @pytest.mark.parametrize("size", [20, 1000])
 def test_a_frame_above_the_limit_is_refused(make, size):

@@ -77,7 +77,12 @@ def made(**settings):
             "v1beta1{}/publishers/google/models/text-embedding-005:predict",
         ),
         (predict, "gemini-embedding-001", False, "v1beta1{}/publishers/google/models/gemini-embedding-001:predict"),
-        (predict, "gemini-embedding-2", False, "v1beta1{}/publishers/google/models/gemini-embedding-2:embedContent"),
+        (
+            predict,
+            "gemini-embedding-2",
+            False,
+            "v1beta1{}/publishers/google/models/gemini-embedding-2:batchEmbedContents",
+        ),
         (embed, "4567890", False, "v1beta1{}/endpoints/4567890:predict"),
         (
             predict,

@@ -181,9 +181,12 @@ def _last_blank(data: bytes) -> int:
 
 
 def frames(data: bytes) -> list[bytes]:
-    """Whole frames (as a Cutter gives them) one by one, each with the blank line that ends it."""
+    """Whole frames (as a Cutter gives them) one by one, each with the blank line that ends it; together they are all
+    of the data, also where there are blank lines between frames."""
     if b"\r" not in data:
-        return [block + b"\n\n" for block in data.split(b"\n\n")[:-1]]
+        *blocks, rest = data.split(b"\n\n")
+        whole = [block + b"\n\n" for block in blocks]
+        return [*whole, rest] if rest else whole
     found = []
     start = 0
     for match in _BLANK.finditer(data):
