@@ -68,3 +68,69 @@ def test_a_provider_does_not_stand_in_the_gateways_way(name, told):
     assert path == f"providers.{name}"
     assert f"`/{name}/…` is a path of the gateway's own" in words
     assert told(f"providers: {{my{name}: {{kind: simulator}}}}") == []
+
+
+WITH = "models: {m: {targets: [{model: openai/x, with: {%s}}]}}"
+MODELS = "catalogue: {models: {openai/x: {%s}}}"
+
+
+@pytest.mark.parametrize(
+    ("said", "path", "words"),
+    [
+        ("speaks: [nowhere_at.all]", "speaks[0]", "there is no module `nowhere_at`"),
+        ("speaks: [openai_chat, os.path]", "speaks[1]", "`os.path` is not a dialect; it has no content_type, foreign"),
+        ("catalogue: opnai", "catalogue", "the catalogue has no provider `opnai`; did you mean `openai`?"),
+        ("set: {a: [{b: .nan}]}", "set.a[0].b", "JSON has no such number; write a finite one"),
+        ("defaults: {a: .inf}", "defaults.a", "JSON has no such number"),
+        (r'organization: "a\r\nb: c"', "organization", "not of the right form"),
+        ("project: é", "project", "not of the right form"),
+    ],
+)
+def test_a_provider_that_could_not_be_made_or_asked(told, said, path, words):
+    """Also as a target has it otherwise."""
+    [(place, found)] = told(f"providers: {{openai: {{api_key: sk-0123456789, {said}}}}}")
+    assert (place, words in found) == (f"providers.openai.{path}", True), found
+    plain = "providers: {openai: {api_key: sk-0123456789}}\n"
+    [(place, found)] = told(plain + WITH % said)
+    assert (place, words in found) == (f"models.m.targets[0].with.{path}", True), found
+
+
+def test_a_target_sets_what_json_can_say(told):
+    plain = "providers: {openai: {api_key: sk-0123456789}}\nmodels: {m: {targets: [{model: openai/x, set: {a: %s}}]}}"
+    [(place, words)] = told(plain % ".nan")
+    assert place == "models.m.targets[0].set.a"
+    assert "JSON has no such number" in words
+    assert told(plain % "[1, 2.5, null, x, {b: true}]") == []
+
+
+def test_a_provider_of_a_catalogue_of_ones_own(told):
+    text = "providers: {work: {kind: simulator, catalogue: ours}}\n"
+    assert told(text)[0][0] == "providers.work.catalogue"
+    assert told(text + "catalogue: {models: {ours/x: {context: 5}}}") == []
+    assert told(text + "catalogue: {refresh: {url: 'https://host.example/catalogue.json'}}") == []
+
+
+@pytest.mark.parametrize("host", ["http://example.com", "example.com:443", "example.com/x", "", "[::1]", "a b"])
+def test_hosts_to_fetch_from_are_no_urls(told, host):
+    [(path, words)] = told(f"fetch: {{hosts: [good.example, '{host}']}}")
+    assert path == "fetch.hosts[1]"
+    assert "not a host: write `example.com` or `*.example.com`" in words
+
+
+@pytest.mark.parametrize("host", ["example.com", "*.example.com", "10.0.0.1", "::1", "2001:db8::*", "*", "host_1"])
+def test_hosts_to_fetch_from(told, host):
+    assert told(f"fetch: {{hosts: ['{host}']}}") == []
+
+
+@pytest.mark.parametrize(
+    ("fact", "words"),
+    [
+        ("operations: [chta]", "expected 'chat', 'embeddings'"),
+        ("retires: soon", "expected a date (2027-01-31), found the text"),
+        ("retires: 5", "expected a date (2027-01-31), found the number 5"),
+    ],
+)
+def test_what_is_known_of_a_model_is_said_in_words_that_count(told, fact, words):
+    [(path, found)] = told(f"providers: {{openai: {{api_key: sk-0123456789}}}}\n{MODELS % fact}")
+    assert path.startswith("catalogue.models.openai/x.")
+    assert words in found

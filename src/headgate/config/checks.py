@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import ipaddress
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -19,6 +20,7 @@ from headgate.core.dialect import Dialect
 from headgate.core.plugin import PluginNotFound, load, module, suggestion
 from headgate.dialects.dialect import dialects
 from headgate.providers.provider import Provider
+from headgate.providers.settings import ProviderSettings
 from headgate.stages.policies.policy import Policy
 from headgate.stages.stage import Stage
 
@@ -53,7 +55,7 @@ def check(config: Config, root: Node, tell: Tell, kept: Mapping[str, Sequence[in
     for index, stage in zip(kept.get("stages", ()), config.stages, strict=True):
         checks.stage(index, stage.use, stage.settings)
     for index, path in zip(kept.get("dialects", ()), config.dialects, strict=True):
-        checks.dialect(index, path)
+        checks.dialect(("dialects", index), path)
     checks.catalogue()
     checks.listeners()
 
@@ -103,7 +105,29 @@ class _Checks:
                 self.tell(("providers", name), message, "choose another name and say what it is with `kind`")
         for name, entry in self.config.providers.items():
             self.address(("providers", name), entry)
-            self.headers(("providers", name, "headers"), entry.settings.headers)
+            self.settings(("providers", name), entry.settings)
+
+    def settings(self, path: Path, settings: ProviderSettings) -> None:
+        """Of a provider, or of it as one target has it."""
+        self.headers((*path, "headers"), settings.headers)
+        for index, name in enumerate(settings.speaks or ()):
+            if "." in name:
+                self.dialect((*path, "speaks", index), name)
+        for key, fields in (("set", settings.set), ("defaults", settings.defaults)):
+            self.sayable((*path, key), fields)
+        own = settings.catalogue
+        known = [*bundled_kinds(), *(name.partition("/")[0] for name in self.config.catalogue.models)]
+        if own and own not in known and self.config.catalogue.refresh is None:
+            place = (*path, "catalogue")
+            self.tell(place, f"the catalogue has no provider `{self.shown(place, own)}`", suggestion(own, known))
+
+    def sayable(self, path: Path, value: Any) -> None:
+        """What is put into requests can be said in JSON."""
+        if isinstance(value, float) and not math.isfinite(value):
+            self.tell(path, "JSON has no such number", "write a finite one, or `null`")
+        inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        for key, each in inner:
+            self.sayable((*path, key), each)
 
     def address(self, path: Path, entry: ProviderEntry) -> None:
         settings = entry.settings
@@ -171,9 +195,11 @@ class _Checks:
                 place = (*path, section, index)
                 node = self.root.at(self.root.located(place))
                 self.target((*place, "model") if node and isinstance(node.value, dict) else place, target.model)
+                self.sayable((*place, "set"), target.set)
+                self.sayable((*place, "defaults"), target.defaults)
                 if target.provider is not None:
                     self.address((*place, "with"), target.provider)
-                    self.headers((*place, "with", "headers"), target.provider.settings.headers)
+                    self.settings((*place, "with"), target.provider.settings)
         try:
             load("stages.policies", model.policy, Policy)  # type: ignore[type-abstract]  # python/mypy#4717
         except PluginNotFound as error:
@@ -271,8 +297,8 @@ class _Checks:
         except ValueError:
             return  # a class without a signature, written in C: it will say itself what is wrong
 
-    def dialect(self, index: int, path: str) -> None:
-        place, name = ("dialects", index), self.shown(("dialects", index), path)
+    def dialect(self, place: Path, path: str) -> None:
+        name = self.shown(place, path)
         if "." not in path:
             self.tell(place, f"`{name}` is not the path of a module", "write `package.module`")
             return

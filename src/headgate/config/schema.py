@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -41,6 +42,17 @@ def _network(value: str) -> str:
 Network = Annotated[str, AfterValidator(_network)]
 
 
+def _host(value: str) -> str:
+    if HOST.fullmatch(value) is None:
+        raise PydanticCustomError("host", "not a host: write `example.com` or `*.example.com`, and nothing around it")
+    return value
+
+
+HOST = re.compile(r"[\w.*?-]+|[0-9A-Fa-f:.*?]*(:[0-9A-Fa-f.*?]*){2,}", re.ASCII)
+"""A name or an address, or a pattern of some."""
+Host = Annotated[str, AfterValidator(_host)]
+
+
 def _price(value: Any) -> str:
     """An exact decimal: what was written, be it a number or a text."""
     try:
@@ -61,6 +73,10 @@ def _price_class(value: str) -> str:
 PRICE = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?$"}]}
 Price = Annotated[str, BeforeValidator(_price), WithJsonSchema(PRICE)]
 PriceClass = Annotated[str, AfterValidator(_price_class)]
+Served = Literal[
+    "chat", "embeddings", "images", "speech", "transcription", "moderation", "rerank", "realtime", "video", "ocr",
+    "search",
+]  # fmt: skip
 Modality = Literal["text", "image", "audio", "video", "document"]
 Ability = Literal[
     "tools", "parallel_tools", "schema", "reasoning", "adaptive_thinking", "caching", "web_search", "computer_use"
@@ -328,7 +344,7 @@ class Fetch(Section):
         False,
         description="Fetch them. Left off, a URL is left to the provider, and refused where its API takes none.",
     )
-    hosts: list[str] = Field(
+    hosts: list[Host] = Field(
         default_factory=list, description="Hosts that may be fetched from (`*.example.com`). Left out: any public one."
     )
     ports: list[Port] = Field(default_factory=lambda: [80, 443], description="Ports that may be fetched from.")
@@ -375,7 +391,7 @@ class CatalogueModel(Section):
         description="The model it is otherwise like (deployments, fine-tuned models): one of the same provider, or "
         "`provider/model` of any in the catalogue.",
     )
-    operations: list[str] | None = Field(None, description="What it serves: `chat`, `embeddings`, `images` …")
+    operations: list[Served] | None = Field(None, description="What it serves: `chat`, `embeddings`, `images` …")
     context: int | None = Field(None, ge=1, description="Tokens of prompt and answer together.")
     max_input: int | None = Field(None, ge=1, description="Most tokens of a prompt, where that is less.")
     max_output: int | None = Field(None, ge=1, description="Most tokens of an answer.")

@@ -13,7 +13,7 @@ from headgate.providers.settings import ProviderSettings
 class DatabricksSettings(ProviderSettings):
     host: str | None = pydantic.Field(
         None,
-        pattern=r"^https?://[^/?#]+/?$",
+        pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/?$",
         description="The workspace: `https://adb-1234567890.1.azuredatabricks.net` (`DATABRICKS_HOST`).",
     )
 

@@ -27,8 +27,12 @@ REASONS = re.compile(r"(ft:)?(o\d|gpt-[5-9])")
 
 
 class OpenAISettings(ProviderSettings):
-    organization: str | None = pydantic.Field(None, description="Whose usage it is (`OpenAI-Organization`).")
-    project: str | None = pydantic.Field(None, description="Which project's usage it is (`OpenAI-Project`).")
+    organization: str | None = pydantic.Field(
+        None, pattern=r"^[!-~]+$", description="Whose usage it is (`OpenAI-Organization`)."
+    )
+    project: str | None = pydantic.Field(
+        None, pattern=r"^[!-~]+$", description="Which project's usage it is (`OpenAI-Project`)."
+    )
 
 
 class OpenAI(Provider):
