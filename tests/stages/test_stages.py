@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headgate.core import named
 from headgate.core.errors import (
     Forbidden,
     GatewayError,
@@ -43,6 +44,12 @@ class Host:
 
     def target(self, model):
         return Target(self, model)
+
+    def further(self, fields):
+        return named.named(fields, named.KNOWN)
+
+    def known_as(self, model):
+        return [model]
 
 
 def exchange(body=b"{}", headers=(), model="", caller=None):

@@ -273,7 +273,8 @@ class Key(Section):
     )
     models: list[str] | None = Field(
         None,
-        description="Models the key may ask for: names of `models`, `provider/model`, or `provider/*`. Left out: all.",
+        description="Models the key may ask for: names of `models`, `provider/model`, or `provider/*`. Left out: all. "
+        "Holds for every model that a request names (fallbacks, advisers).",
     )
 
     @property

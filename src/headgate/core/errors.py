@@ -96,7 +96,7 @@ class Unauthenticated(RequestError):
 
 
 class Forbidden(RequestError):
-    """The key is known but may not do this."""
+    """The key is known but may not use this model, or another that the request names."""
 
     status = 403
     code = "model_not_allowed"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:
     from headgate.core.dialect import Dialect
     from headgate.core.exchange import Exchange
+    from headgate.core.named import Named
     from headgate.core.ports import Upstream
     from headgate.core.reply import Reply
 
@@ -132,6 +133,12 @@ class Provider(Protocol):
     @property
     def adjusts(self) -> bool:
         """`adjust` does something for this host."""
+
+    def further(self, fields: Mapping[str, Any]) -> Sequence[Named]:
+        """The models a request names besides `model`, as this host calls them, and where. Raises InvalidRequest."""
+
+    def known_as(self, model: str) -> Sequence[str]:
+        """The names by which clients ask for what this host calls so."""
 
     def dialect_for(self, client: Dialect, model: str) -> Dialect:
         """The client's own dialect if this host speaks it, else the host's best for the same operation.

@@ -12,6 +12,7 @@ import pydantic
 
 from headgate.core.dialect import Dialect
 from headgate.core.exchange import Exchange
+from headgate.core.named import EACH, KNOWN, Path
 from headgate.core.ports import Upstream
 from headgate.core.target import Endpoint
 from headgate.dialects import openai_audio, openai_chat, openai_embeddings, openai_images, openai_responses
@@ -58,6 +59,11 @@ class Azure(Provider):
         *openai_audio.more,
     )
     by_model = True
+    # https://learn.microsoft.com/en-us/azure/ai-services/openai/references/on-your-data
+    also_names: ClassVar[tuple[Path, ...]] = (
+        *KNOWN,
+        ("data_sources", EACH, "parameters", "embedding_dependency", "deployment_name"),
+    )
     settings: AzureSettings
 
     def __init__(self, name: str, settings: AzureSettings, *, max_reply_bytes: int = 256 << 20) -> None:

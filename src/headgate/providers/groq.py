@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from headgate.core.dialect import Dialect
+from headgate.core.named import KNOWN, Path
 from headgate.dialects import openai_audio, openai_chat, openai_responses
 from headgate.providers.provider import Provider
 
@@ -14,6 +15,12 @@ class Groq(Provider):
     # https://console.groq.com/docs/speech-to-text, https://console.groq.com/docs/text-to-speech
     # https://console.groq.com/docs/responses-api
     dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_responses, openai_audio, *openai_audio.more)
+    # https://console.groq.com/docs/api-reference
+    also_names: ClassVar[tuple[Path, ...]] = (
+        *KNOWN,
+        ("compound_custom", "models", "reasoning_model"),
+        ("compound_custom", "models", "answering_model"),
+    )
 
     def adjust(self, fields: dict[str, Any], dialect: Dialect, model: str) -> dict[str, Any]:
         """`reasoning_content` of earlier turns is left out: Groq answers 400 to it."""

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import pydantic
 
-from headgate.core import plugin
+from headgate.core import named, plugin
 from headgate.core.dialect import Dialect, UrlDialect
 from headgate.core.errors import ProviderError, ProviderNonsense, ProviderRefused, Unsupported
 from headgate.core.exchange import Exchange, Place
@@ -82,6 +82,8 @@ class Provider:
     """`url` depends on the model also where the dialect does not."""
     defaults: ClassVar[tuple[tuple[bytes, bytes], ...]] = ()
     """Headers a request gets where the client did not send its own of that name."""
+    also_names: ClassVar[tuple[named.Path, ...]] = named.KNOWN
+    """Fields of requests that name models besides `model`: a key limited to models may name only those."""
 
     def __init__(self, name: str, settings: ProviderSettings, *, max_reply_bytes: int = 256 << 20) -> None:
         self.name = name
@@ -166,6 +168,15 @@ class Provider:
         """A model of this provider, by the name clients know it by; `shape` is the target's own."""
         shape = shape.over(self.shape) if shape is not None else self.shape
         return Target(self, self.settings.models.get(model, model), shape)
+
+    def further(self, fields: Mapping[str, Any]) -> list[named.Named]:
+        """The models a request names besides `model`, as this host calls them, and where. Raises InvalidRequest."""
+        return named.named(fields, self.also_names)
+
+    def known_as(self, model: str) -> list[str]:
+        """The names by which clients ask for what this host calls so."""
+        names = self.settings.models
+        return [name for name in {*names, model} if names.get(name, name) == model]
 
     def dialect_for(self, client: Dialect, model: str) -> Dialect:
         """The client's own dialect if this host speaks it, else the host's best for the same operation.

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from headgate.core.dialect import Dialect
+from headgate.core.named import KNOWN, Path
 from headgate.dialects import anthropic_messages, openai_chat, openai_completions, openai_embeddings
 from headgate.providers.provider import Provider
 
@@ -13,3 +14,5 @@ class SGLang(Provider):
     dialects: ClassVar[tuple[Dialect, ...]] = (openai_chat, openai_completions, anthropic_messages, openai_embeddings)
     # most models' templates leave out what a `developer` says: https://github.com/sgl-project/sglang/issues/40082
     roles = {"developer": "system"}
+    # https://docs.sglang.io/docs/advanced_features/lora
+    also_names: ClassVar[tuple[Path, ...]] = (*KNOWN, ("lora_path",))

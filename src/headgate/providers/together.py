@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from headgate.core.dialect import Dialect
+from headgate.core.named import KNOWN, Path
 from headgate.dialects import (
     jina_rerank,
     openai_audio,
@@ -31,5 +32,6 @@ class Together(Provider):
         *openai_audio.more,
     )
     # https://docs.together.ai/reference/chat-completions-1
+    also_names: ClassVar[tuple[Path, ...]] = (*KNOWN, ("safety_model",))
     renames = {"max_completion_tokens": "max_tokens"}
     roles = {"developer": "system"}

@@ -10,6 +10,7 @@ import pydantic
 from headgate.core.body import Said
 from headgate.core.dialect import Dialect, UrlDialect
 from headgate.core.exchange import Exchange
+from headgate.core.named import EACH, KNOWN, Path
 from headgate.core.ports import Upstream
 from headgate.core.target import Endpoint
 from headgate.dialects import anthropic_messages, gemini_generate, openai_chat, openai_embeddings
@@ -65,6 +66,23 @@ class Vertex(Provider):
     base_url = "https://{location}-aiplatform.googleapis.com"
     usual = {"project": "GOOGLE_CLOUD_PROJECT", "location": "GOOGLE_CLOUD_LOCATION"}
     sample_model: ClassVar[str | None] = "gemini-2.5-flash"
+    # https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference (routingConfig.manualMode) and
+    # https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/rag-api (vertexRagStore.ragRetrievalConfig
+    # .ranking.llmRanker); Google takes either spelling: https://protobuf.dev/programming-guides/json/
+    also_names: ClassVar[tuple[Path, ...]] = (
+        *KNOWN,
+        *(
+            path
+            for name in ("modelName", "model_name")
+            for path in (
+                ("generationConfig", "routingConfig", EACH, name),
+                ("generationConfig", "routing_config", EACH, name),
+                ("generation_config", "routingConfig", EACH, name),
+                ("generation_config", "routing_config", EACH, name),
+                ("tools", EACH, "retrieval", EACH, EACH, EACH, EACH, name),
+            )
+        ),
+    )
     dialects: ClassVar[tuple[Dialect, ...]] = (
         gemini_generate,
         anthropic_messages,

@@ -10,6 +10,7 @@ import pydantic
 
 from headgate.core.dialect import Dialect
 from headgate.core.exchange import Exchange
+from headgate.core.named import KNOWN, Path
 from headgate.core.ports import Upstream
 from headgate.core.target import Endpoint
 from headgate.dialects.dialect import segment
@@ -36,6 +37,7 @@ class Watsonx(Provider):
     sample_model: ClassVar[str | None] = "ibm/granite-4-h-small"
     usual = {"base_url": "WATSONX_URL", "project_id": "WATSONX_PROJECT_ID", "space_id": "WATSONX_SPACE_ID"}
     by_model = True
+    also_names: ClassVar[tuple[Path, ...]] = (*KNOWN, ("model_id",))
     settings: WatsonxSettings
 
     def __init__(self, name: str, settings: WatsonxSettings, *, max_reply_bytes: int = 256 << 20) -> None:

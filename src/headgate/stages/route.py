@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from headgate.core.errors import Forbidden, InternalError, UnknownModel
 from headgate.core.exchange import Caller, Exchange
+from headgate.core.named import ANY, parts
+from headgate.core.printable import printable
 from headgate.core.reply import Reply
 from headgate.core.target import Provider, Target
 from headgate.stages.policies.policy import Policy
@@ -66,7 +68,32 @@ class Route:
             raise self._unknown(model, caller)
         if not exchange.targets:
             raise InternalError(f"the policy of {_short(model)} left no target")
+        if caller is not None and caller.models is not None:
+            self._permit(exchange, caller, model)
         return await proceed(exchange)
+
+    def _permit(self, exchange: Exchange, caller: Caller, model: str) -> None:
+        """Raises Forbidden where a provider would ask a model besides `model` that the key may not use."""
+        for target in exchange.targets:
+            provider, fields = target.provider, exchange.fields
+            if target.shape is not None and target.shape.drop:
+                fields = {name: value for name, value in fields.items() if name not in target.shape.drop}
+            for field, name in provider.further(fields):
+                if name != target.model and not _permitted(caller, provider, name):
+                    raise self._beyond(caller, provider, field, name)
+            # a name that the configuration gives, or that of an alias, stands for what the configuration says
+            if target.name == model and model not in self.aliases and not _permitted(caller, provider, target.model):
+                raise self._beyond(caller, provider, "model", target.model)
+
+    def _beyond(self, caller: Caller, provider: Provider, field: str, name: str) -> Forbidden:
+        field, model = printable(field), f"{provider.name}/{name}"
+        who = f"the key {caller.key!r} may not use"
+        if name == ANY:
+            what = f"whichever model {provider.name} chooses for `{field}`; name there one that it may use"
+        else:
+            what = f"the model {_short(model)}, which `{field}` names; leave it out there"
+        message = f"{who} {what}, or have {_short(model)} added to its models"
+        return Forbidden(f"{message}; it may use {_listed(self.allowed(caller))}", param=field)
 
     def allowed(self, caller: Caller) -> list[str]:
         """What stands in the list of a caller's key: aliases in the configuration's order, then models of providers
@@ -107,6 +134,16 @@ class Route:
         else:
             hint = "GET /v1/models lists what there is, or ask for provider/model"
         return UnknownModel(f"there is no model {_short(model)}; {hint}", param="model")
+
+
+def _permitted(caller: Caller, provider: Provider, name: str) -> bool:
+    """Whether a key may use all that a name stands for, be it because its list holds the very name."""
+    listed = caller.models or ()
+    if any(f"{provider.name}/{known}" in listed for known in provider.known_as(name)):
+        return True
+    return all(
+        any(caller.may_use(f"{provider.name}/{known}") for known in provider.known_as(part)) for part in parts(name)
+    )
 
 
 def _short(model: str) -> str:
