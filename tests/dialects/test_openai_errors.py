@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.core.errors import InvalidRequest, Overloaded, ProviderCut, ProviderRefused, Unauthenticated
-from headgate.dialects import openai_chat
+from headgate.dialects import openai_chat, openai_completions
 
 OPENAI = b'{"error":{"message":"Too long","type":"invalid_request_error","param":"messages","code":"context_length"}}'
 
@@ -121,3 +121,15 @@ def test_errors_are_written_as_openai_does(error, kind, code):
     message = f"x (`{error.param}`)" if error.param else "x"
     assert json.loads(body) == {"error": {"message": message, "type": kind, "param": error.param, "code": code}}
     assert openai_chat.write_error(error, "req-1", streaming=True) == b"data: " + body + b"\n\n"
+
+
+@pytest.mark.parametrize("dialect", [openai_chat, openai_completions])
+@pytest.mark.parametrize("cut", [0, 80, 99])
+def test_an_error_in_place_of_a_stream_that_ends_properly_is_that_error(dialect, cut):
+    """vLLM says [DONE] after it, too."""
+    data = b'data: {"error":{"message":"slow down","type":"rate_limit_error","code":429}}\n\ndata: [DONE]\n\n'
+    relay, reader = dialect.relay(True, {}), dialect.reader(True)
+    assert relay.feed(data[:cut]) + relay.feed(data[cut:]) == data
+    [heard] = reader.feed(data[:cut]) + reader.feed(data[cut:]) + reader.end()
+    for error in (relay.failed, heard.error):
+        assert (type(error), error.message, error.status) == (ProviderRefused, "slow down", 429)

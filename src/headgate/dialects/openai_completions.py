@@ -647,7 +647,7 @@ class _StreamRelay(_Account):
             return frame
         payload = event[1]
         if payload[:6] == b"[DONE]":
-            if not self._seen:
+            if not self._seen and self.failed is None:
                 raise _nonsense(payload, "no choices")
             self.complete = True
             return frame

@@ -162,7 +162,7 @@ class StreamRelay:
             return frame
         payload = event[1]
         if payload[:6] == b"[DONE]":
-            if not self._seen:
+            if not self._seen and self.failed is None:
                 raise nonsense(payload, "no choices")
             self.complete = True
             return frame
