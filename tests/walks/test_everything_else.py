@@ -1,5 +1,6 @@
 """What is forwarded unread below /{provider}/…: with the vendors' SDKs, and with bytes of no API at all."""
 
+import asyncio
 import http.client
 import io
 import json
@@ -203,6 +204,26 @@ def test_a_providers_status_passes_once_and_as_it_came(gateway, upstream, status
         found = recorded(gateway, headers)
         assert (found["status"], found["ending"], found["origin"]) == (status, "failed", "provider")
         assert OPENAI_KEY not in json.dumps(found)
+
+
+@pytest.mark.parametrize("length", [True, False])
+def test_a_host_that_repeats_what_it_was_sent_does_not_give_the_key_away(gateway, upstream, length):
+    async def repeat(asked):
+        said = asked.request.raw_head * 3
+        assert OPENAI_KEY.encode() in said
+        cut = said.index(OPENAI_KEY.encode()) + 9
+        await asked.send(reply(b"", length=len(said)) if length else chunked_head(content_type="text/plain"))
+        for part in (said[:cut], said[cut:]):
+            await asked.send(part if length else as_chunk(part))
+            await asyncio.sleep(0.05)
+        if not length:
+            await asked.send(LAST_CHUNK)
+
+    upstream.script = repeat
+    status, _, body = ask(gateway, "GET", "/openai/v1/debug")
+    hidden = b"authorization: Bearer " + b"*" * len(OPENAI_KEY)
+    assert (status, body.count(hidden), OPENAI_KEY.encode() in body) == (200, 3, False)
+    assert body == upstream.requests[-1].raw_head.replace(OPENAI_KEY.encode(), b"*" * len(OPENAI_KEY)) * 3
 
 
 def test_events_pass_as_they_come(gateway, upstream):

@@ -333,6 +333,7 @@ class Unread(Reply):
             account.complete = True
             yield b""
             return
+        veil = self.secrecy.veil() if self.secrecy is not None else None
         while not account.complete:
             piece = await response.chunk()
             account.started = True
@@ -340,6 +341,8 @@ class Unread(Reply):
                 left -= len(piece)
             # The last bytes are held until the record is written: where the length is known they are the end
             account.complete = not piece or left == 0
+            if veil is not None:
+                piece = veil.feed(piece) + (veil.end() if account.complete else b"")
             yield piece
         response.finish()
 

@@ -9,6 +9,8 @@ from headgate.core.errors import GatewayError, ProviderRefused
 HIDDEN = b"[redacted]"
 SHORTEST = 4
 """Bytes: what is shorter would be found everywhere."""
+LONG = 16
+"""Bytes: what is shorter may stand by chance in a file that passes."""
 
 
 class Secrecy:
@@ -29,6 +31,10 @@ class Secrecy:
             text = text.replace(secret, HIDDEN)
         return text
 
+    def veil(self) -> Veil:
+        """For bytes of any kind on their way."""
+        return Veil([secret for secret in (*self._lasting, *self._passing) if len(secret) >= LONG])
+
     def clean(self, error: GatewayError) -> None:
         """`scrub` for all an error says."""
         error.message = self._scrubbed(error.message)
@@ -41,3 +47,37 @@ class Secrecy:
 
     def _scrubbed(self, text: str) -> str:
         return self.scrub(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+
+
+class Veil:
+    """Bytes split anywhere → as many bytes, with asterisks where a secret stood."""
+
+    __slots__ = ("_held", "_secrets")
+
+    def __init__(self, secrets: Sequence[bytes]) -> None:
+        self._secrets = secrets
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """What can be given of it: all but an end that may be the beginning of a secret."""
+        if self._held:
+            data = self._held + data
+        begun = 0
+        for secret in self._secrets:
+            if secret in data:
+                data = data.replace(secret, b"*" * len(secret))
+            begun = max(begun, _begun(data, secret))
+        self._held = data[len(data) - begun :]
+        return data[: len(data) - begun]
+
+    def end(self) -> bytes:
+        held, self._held = self._held, b""
+        return held
+
+
+def _begun(data: bytes, secret: bytes) -> int:
+    """How much of a secret the data ends in."""
+    at = data.find(secret[:1], max(0, len(data) - len(secret) + 1))
+    while at >= 0 and not secret.startswith(data[at:]):
+        at = data.find(secret[:1], at + 1)
+    return len(data) - at if at >= 0 else 0
