@@ -104,6 +104,8 @@ def test_each_build_is_a_snapshot_of_its_own(made):
         (b"/v1/chat/completion", ((b"anthropic-version", b"2023-06-01"),), anthropic_messages),
         (b"/v1/models", ((b"openai-beta", b"x"),), openai_chat),
         (b"", (), openai_chat),
+        (b"/v1/messages/" + b"a/" * 4000, (), anthropic_messages),
+        (b"/a" * 4000 + b"/v1/messages", (), anthropic_messages),
     ],
 )
 def test_an_error_is_in_the_likeliest_dialect(made, path, headers, face):

@@ -682,6 +682,16 @@ def test_a_request_without_a_key_costs_little(gateway, face):
     assert gateway.memory() - memory < 4 << 20
 
 
+def test_a_long_path_without_a_key_costs_little(gateway):
+    request = http_request("/a" * 4000, b"{}", key=None)
+    with Wire(gateway.port) as wire:
+        used = gateway.processor_seconds()
+        for _ in range(60):
+            wire.send(request)
+            assert wire.answer().status == 404
+    assert (gateway.processor_seconds() - used) / 60 < 2e-3
+
+
 def test_bytes_and_processor_time_stay_in_proportion(gateway, face):
     """R14: what is dear to refuse costs at most a few times what is dear to serve."""
     size = 1 << 20
