@@ -23,7 +23,7 @@ from dialects.whole_laws import (
     write,
 )
 from headgate.core import chat
-from headgate.core.embeddings import Embeddings, Mixed, Tokens
+from headgate.core.embeddings import Embeddings, Tokens
 from headgate.core.errors import InvalidRequest, ProviderNonsense, ProviderRefused, Unsupported
 from headgate.core.usage import Usage
 from headgate.dialects import vectors, whole
@@ -202,7 +202,6 @@ class TestRequests:
         assert vectors.source("https://example.com/a") == chat.Link("https://example.com/a")
         assert vectors.link(chat.Bytes("AA==", "image/gif")) == "data:image/gif;base64,AA=="
         assert vectors.link(chat.Stored("file-1")) is None
-        assert isinstance(vectors.as_input([chat.Image(source=chat.Link("https://e"))]), Mixed)
 
 
 def simple(own):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from headgate.core import chat
 from headgate.core.chat import Bytes, Link, Loss, Source
-from headgate.core.embeddings import Embeddings, EmbeddingsRequest, Input, Mixed, Tokens, Vector
+from headgate.core.embeddings import Embeddings, EmbeddingsRequest, Mixed, Tokens, Vector
 from headgate.core.errors import ProviderNonsense, Unsupported
 
 PLAIN = frozenset({"float", "base64"})
@@ -170,11 +170,3 @@ def link(source: Source) -> str | None:
         case Bytes(base64=data, media_type=kind):
             return f"data:{kind or 'image/png'};base64,{data}"
     return None
-
-
-def as_input(parts: list[chat.Part]) -> Input:
-    """One text as itself, everything else as pieces."""
-    match parts:
-        case [chat.Text(text=text, native={})]:
-            return text
-    return Mixed(parts=parts)
