@@ -84,6 +84,8 @@ MODELS = "catalogue: {models: {openai/x: {%s}}}"
         ("defaults: {a: .inf}", "defaults.a", "JSON has no such number"),
         (r'organization: "a\r\nb: c"', "organization", "not of the right form"),
         ("project: é", "project", "not of the right form"),
+        ("timeouts: {total: .inf}", "timeouts.total", "expected a finite number"),
+        ("timeouts: {connect: 1e9}", "timeouts.connect", "must be at most 604800"),
     ],
 )
 def test_a_provider_that_could_not_be_made_or_asked(told, said, path, words):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import pydantic
 from pydantic_core import PydanticCustomError
@@ -11,14 +11,16 @@ from headgate.core import plugin
 from headgate.core.target import Streaming
 from headgate.dialects.dialect import dialects
 
+Seconds = Annotated[float, pydantic.Field(gt=0, le=86400 * 7, allow_inf_nan=False)]
+
 
 class TimeoutSettings(pydantic.BaseModel, extra="forbid"):
     """How long to wait for a provider, in seconds."""
 
-    connect: float = pydantic.Field(5.0, gt=0, description="To connect: name, TCP, TLS and proxy together.")
-    first_byte: float = pydantic.Field(300.0, gt=0, description="From the request's last byte to the reply's head.")
-    idle: float = pydantic.Field(120.0, gt=0, description="Between two pieces of a reply.")
-    total: float = pydantic.Field(900.0, gt=0, description="For the whole exchange.")
+    connect: Seconds = pydantic.Field(5.0, description="To connect: name, TCP, TLS and proxy together.")
+    first_byte: Seconds = pydantic.Field(300.0, description="From the request's last byte to the reply's head.")
+    idle: Seconds = pydantic.Field(120.0, description="Between two pieces of a reply.")
+    total: Seconds = pydantic.Field(900.0, description="For the whole exchange.")
 
 
 class ProviderSettings(pydantic.BaseModel, extra="forbid"):
