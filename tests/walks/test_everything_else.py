@@ -288,6 +288,18 @@ def test_who_may_not_is_told(gateway, upstream, path, key, status, code):
     assert json.loads(body)["error"]
 
 
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/v1/files", "what only a provider has is at /PROVIDER/v1/files, by the provider's name"),
+        ("/v1/responses/resp_1", "what only a provider has is at /PROVIDER/v1/responses/resp_1, by"),
+        ("/nobody/v1/files", "no provider is named 'nobody' in the configuration; there are "),
+    ],
+)
+def test_where_it_is_instead_is_told(gateway, path, told):
+    assert told in json.loads(ask(gateway, "GET", path)[2])["error"]["message"]
+
+
 def test_a_key_with_models_of_a_provider_is_told_what_it_would_take(gateway, upstream):
     _, _, body = ask(gateway, "GET", "/openai/v1/files", key=OTHER_KEY)
     assert json.loads(body)["error"]["message"] == (

@@ -142,9 +142,18 @@ def _astray(scope: Scope, gateway: Gateway, face: Dialect, served: bool) -> Gate
         return MethodNotAllowed(f"{path} takes {takes}, not {scope['method']}")
     faces = sorted([*(face.decode() for face in gateway.faces), *gateway.templates])
     near = next((face for face in faces if path.endswith(face.rpartition("/")[2])), None)
-    hint = (
-        f"did you mean {near}? the base URL of OpenAI's SDKs ends in /v1 here, that of Anthropic's does not"
-        if near
-        else f"there are {', '.join(faces)}, /v1/models, /livez and /readyz"
-    )
+    if near:
+        hint = f"did you mean {near}? the base URL of OpenAI's SDKs ends in /v1 here, that of Anthropic's does not"
+    else:
+        hint = f"{_elsewhere(path, faces)}there are {', '.join(faces)}, /v1/models, /livez and /readyz"
     return UnknownPath(f"nothing is served at {path!r}; {hint}")
+
+
+def _elsewhere(path: str, faces: list[str]) -> str:
+    """Where it may be instead: of a path like a vendor's (`/v1/files`), or below a name (`/acme/v1/files`)."""
+    first, slash, _ = path[1:].partition("/")
+    if not slash:
+        return ""
+    if any(face.startswith(f"/{first}/") for face in faces):
+        return f"what only a provider has is at /PROVIDER{path}, by the provider's name in the configuration; "
+    return f"no provider is named {first!r} in the configuration; "
