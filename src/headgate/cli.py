@@ -143,6 +143,25 @@ def check(config: Path | None, as_json: bool) -> int:
     return 0
 
 
+@cli.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def export(config: Path | None, as_json: bool) -> None:
+    """Print the configuration as plain YAML that another instance reads, without a secret.
+
+    What has to be there besides (variables, files) is said on standard error.
+    """
+    from headgate.config.export import export as exported
+
+    found = exported(_load(config, {}), os.environ)
+    click.echo(found.json() if as_json else found.yaml(), nl=False)
+    for name in found.variables:
+        why = " (a secret that stands in the configuration itself)" if name in found.named else ""
+        click.echo(f"set there: {name}{why}", err=True)
+    for name in found.files:
+        click.echo(f"take along: {name}", err=True)
+
+
 def _check_json(config: Path | None) -> int:
     import json
 
