@@ -6,9 +6,12 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import anthropic
+import cohere
+import ollama
 import openai
 import pytest
 from google import genai
+from mistralai.client import Mistral
 
 from gateways import ADMIN_KEY, KEY, OTHER_KEY, free_port, running
 from upstreams import ScriptedUpstream, json_reply
@@ -125,6 +128,35 @@ def test_anthropics_sdk_lists_them_with_its_own_capability_fields(gateway):
     assert not new.capabilities.thinking.supported
     assert not models["old"].capabilities.image_input.supported
     assert models["anything"].capabilities is None
+
+
+def test_coheres_sdk_lists_them(gateway):
+    with cohere.ClientV2(api_key=KEY, base_url=gateway.url) as client:
+        models = {model.name: model for model in client.models.list().models}
+        assert list(models) == ["old", "new", "both", "anything"]
+        assert (models["new"].endpoints, models["new"].context_length) == (["chat"], 128000)
+        assert client.models.get("new") == models["new"]
+        assert client.models.list(endpoint="rerank").models == []
+
+
+def test_mistrals_sdk_lists_them(gateway):
+    with Mistral(api_key=KEY, server_url=gateway.url) as client:
+        models = {model.id: model for model in client.models.list().data}
+        assert list(models) == ["old", "new", "both", "anything"]
+        assert models["new"].max_context_length == 128000
+        assert models["new"].capabilities.function_calling
+        assert models["new"].capabilities.vision
+        assert not models["old"].capabilities.vision
+        assert client.models.retrieve(model_id="new").id == "new"
+
+
+def test_ollamas_sdk_lists_them(gateway):
+    with contextlib.closing(ollama.Client(host=gateway.url, headers={"x-api-key": OTHER_KEY})) as client:
+        assert [model.model for model in client.list().models] == ["old", "openai/gpt-4o-mini"]
+    with contextlib.closing(ollama.Client(host=gateway.url)) as client:
+        with pytest.raises(ollama.ResponseError) as refused:
+            client.list()
+        assert refused.value.status_code == 401
 
 
 def test_googles_sdk_lists_them_with_its_own_limits(gateway):

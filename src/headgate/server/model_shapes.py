@@ -1,7 +1,8 @@
 """One model as each vendor's list of models says it.
 
 https://platform.openai.com/docs/api-reference/models, https://docs.claude.com/en/api/models-list,
-https://ai.google.dev/api/models
+https://ai.google.dev/api/models, https://docs.cohere.com/reference/list-models,
+https://docs.mistral.ai/api/#tag/models, https://github.com/ollama/ollama/blob/main/docs/api.md#list-local-models
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ Shape = Callable[[str, Entry | None, int], dict[str, Any]]
 """Says a model: its name, what the catalogue knows of it, and when the gateway started (seconds since 1970)."""
 METHODS = {"chat": ("generateContent", "countTokens"), "embeddings": ("embedContent",), "images": ("predict",)}
 """Google's words for operations."""
+ENDPOINTS = {"chat": "chat", "embeddings": "embed", "rerank": "rerank"}
+"""Cohere's."""
 
 
 def openai(name: str, entry: Entry | None, started: int) -> dict[str, Any]:
@@ -81,6 +84,63 @@ def gemini(name: str, entry: Entry | None, started: int) -> dict[str, Any]:
         "thinking": entry.known_to("reasoning"),
     }
     return {key: value for key, value in facts.items() if value is not None}
+
+
+def cohere(name: str, entry: Entry | None, started: int) -> dict[str, Any]:
+    """Cohere's model."""
+    entry = entry or Entry(ops="chat")
+    return {
+        "name": name,
+        "is_deprecated": entry.lifecycle(datetime.now(UTC).date()) != "active",
+        "endpoints": [ENDPOINTS[operation] for operation in entry.ops.split() if operation in ENDPOINTS],
+        "finetuned": False,
+        "context_length": entry.prompt_limit,
+        "tokenizer_url": None,
+        "default_endpoints": [],
+        "features": entry.can.split() or None,
+    }
+
+
+def mistral(name: str, entry: Entry | None, started: int) -> dict[str, Any]:
+    """OpenAI's with what Mistral's SDK cannot do without: a type, and its own names of what the model can."""
+    shown = openai(name, entry, started)
+    entry = entry or Entry(ops="chat")
+    serves = entry.ops.split()
+    shown["type"] = "base"
+    shown["max_context_length"] = entry.context or entry.prompt_limit
+    shown["capabilities"] = {
+        "completion_chat": "chat" in serves,
+        "completion_fim": False,
+        "function_calling": entry.known_to("tools") is True,
+        "reasoning": entry.known_to("reasoning") is True,
+        "vision": entry.known_to("image") is True,
+        "audio": entry.known_to("audio") is True,
+        "audio_transcription": "transcription" in serves,
+        "audio_speech": "speech" in serves,
+        "moderation": "moderation" in serves,
+        "classification": False,
+        "fine_tuning": False,
+    }
+    return {key: value for key, value in shown.items() if value is not None}
+
+
+def ollama(name: str, entry: Entry | None, started: int) -> dict[str, Any]:
+    """An entry of Ollama's `/api/tags`; nothing here has a size on disk."""
+    return {
+        "name": name,
+        "model": name,
+        "modified_at": _time(_created(entry, started)),
+        "size": 0,
+        "digest": "",
+        "details": {
+            "parent_model": "",
+            "format": "",
+            "family": "",
+            "families": None,
+            "parameter_size": "",
+            "quantization_level": "",
+        },
+    }
 
 
 def _created(entry: Entry | None, started: int) -> int:

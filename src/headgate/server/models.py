@@ -1,8 +1,8 @@
-"""GET /v1/models and /v1beta/models: what the caller may ask for and what it can do, as the vendors' SDKs read it."""
+"""GET /v1/models, /v1beta/models, /api/tags: what a caller may ask for and what it can, as vendors' SDKs read it."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -19,11 +19,15 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PATH = b"/v1/models"
 GEMINI_PATH = b"/v1beta/models"
-PATHS = (PATH, GEMINI_PATH)
+OLLAMA_PATH = b"/api/tags"
+PATHS = (PATH, GEMINI_PATH, OLLAMA_PATH)
 NEAR: dict[model_shapes.Shape, bytes] = {
     model_shapes.openai: b"/v1/chat/completions",
     model_shapes.anthropic: b"/v1/messages",
     model_shapes.gemini: GEMINI_PATH,
+    model_shapes.cohere: b"/v2/chat",
+    model_shapes.mistral: b"/v1/chat/completions",
+    model_shapes.ollama: b"/api/chat",
 }
 """The path whose dialect an error is told in: that of the shape, whatever else begins like the list's own path."""
 
@@ -31,8 +35,9 @@ NEAR: dict[model_shapes.Shape, bytes] = {
 class Models:
     """Both the list and one model (`/v1/models/NAME`); the key decides what is seen.
 
-    Google's shape is that of its path, and of requests with its header (its SDK asks at /v1/models, too); Anthropic's
-    that of requests with its header. All others get OpenAI's.
+    Google's and Ollama's shapes are those of their paths, Google's also that of requests with its header (its SDK asks
+    at /v1/models, too); Anthropic's that of requests with its header, Cohere's and Mistral's those of requests of their
+    SDKs, which say so. All others get OpenAI's.
     """
 
     def __init__(self, gateways: Any, started: float) -> None:
@@ -44,7 +49,7 @@ class Models:
         gateway: Gateway = self.gateways.gateway
         id = self.next_id()
         headers = scope["headers"]
-        shape = _shape(scope["raw_path"], {name for name, _ in headers})
+        shape = _shape(scope["raw_path"], dict(headers))
         face = gateway.face_like(NEAR[shape], headers)
         status = 200
         more: list[tuple[bytes, bytes]] = []
@@ -80,7 +85,7 @@ class Models:
         self, gateway: Gateway, caller: Caller, scope: MutableMapping[str, Any], shape: model_shapes.Shape
     ) -> dict[str, Any]:
         path: bytes = scope["raw_path"]
-        start = GEMINI_PATH if path.startswith(GEMINI_PATH) else PATH
+        start = next(known for known in PATHS if path.startswith(known))
 
         def show(name: str) -> dict[str, Any]:
             return shape(name, gateway.menu.known(name), self.started)
@@ -96,6 +101,12 @@ class Models:
             return self._gemini_page(names, asked, show)
         if shape is model_shapes.anthropic:
             return self._anthropic_page(names, asked, show)
+        if shape is model_shapes.ollama:
+            return {"models": [show(name) for name in names]}
+        if shape is model_shapes.cohere:
+            shown = [show(name) for name in names]
+            wanted = asked.get("endpoint")
+            return {"models": [one for one in shown if wanted is None or wanted in one["endpoints"]]}
         return {"object": "list", "data": [show(name) for name in names]}
 
     def _anthropic_page(
@@ -133,10 +144,16 @@ class Models:
         return page
 
 
-def _shape(path: bytes, sent: Set[bytes]) -> model_shapes.Shape:
+def _shape(path: bytes, sent: Mapping[bytes, bytes]) -> model_shapes.Shape:
+    if path.startswith(OLLAMA_PATH):
+        return model_shapes.ollama
     if path.startswith(GEMINI_PATH) or b"x-goog-api-key" in sent:
         return model_shapes.gemini
-    return model_shapes.anthropic if b"anthropic-version" in sent else model_shapes.openai
+    if b"anthropic-version" in sent:
+        return model_shapes.anthropic
+    if sent.get(b"x-fern-sdk-name", b"").startswith(b"cohere"):
+        return model_shapes.cohere
+    return model_shapes.mistral if b"mistral" in sent.get(b"user-agent", b"") else model_shapes.openai
 
 
 def _size(asked: dict[str, str], name: str, usual: int) -> int:
