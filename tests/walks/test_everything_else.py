@@ -26,7 +26,7 @@ def first():
 @pytest.fixture(scope="module")
 def gateway(first, tmp_path_factory):
     config = f"""
-server: {{host: 127.0.0.1, port: {{PORT}}, max_body_bytes: 67108864}}
+server: {{host: 127.0.0.1, port: {{PORT}}, max_body_bytes: 33554432}}
 data_dir: {{DATA}}
 providers:
   openai: {{api_key: {OPENAI_KEY}, base_url: '{first.url}/v1', timeouts: {{first_byte: 2, idle: 2}}}}
@@ -344,8 +344,8 @@ def test_keys_in_a_query_stay_here(gateway, upstream):
     assert upstream.requests[0].path == "/v1beta/files?pageSize=1"
 
 
-def test_fifty_megabytes_pass_in_little_memory(gateway, upstream):
-    size = 50 << 20
+def test_thirty_megabytes_pass_in_little_memory(gateway, upstream):
+    size = 30 << 20
     piece = bytes(1 << 16)
 
     async def echo(asked):
@@ -377,6 +377,6 @@ def test_fifty_megabytes_pass_in_little_memory(gateway, upstream):
 
 
 def test_the_limit_of_bodies_holds(gateway, upstream):
-    status, headers, _ = ask(gateway, "POST", "/openai/v1/files", iter([b"x" * (1 << 20)] * 65))
+    status, headers, _ = ask(gateway, "POST", "/openai/v1/files", iter([b"x" * (1 << 20)] * 33))
     assert (status, headers["x-headgate-error-code"]) == (413, "request_too_large")
     assert upstream.requests == []

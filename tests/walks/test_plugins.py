@@ -164,7 +164,7 @@ class TestHowTo:
 
     def test_the_policy(self, tmp_path, upstream):
         yaml = install(tmp_path, "Shuffle")
-        entry = yaml.replace("models:\n", "").replace("groq/llama-3.3-70b-versatile", "second/m")
+        entry = yaml.partition("models:\n")[2].replace("groq/llama-3.3-70b-versatile", "second/m")
         config = config_for(upstream.url).replace("  chat: openai/gpt-4o-mini\n", entry)
         config = config.replace(
             "providers:\n", f"providers:\n  second: {{kind: openai, api_key: none, base_url: '{upstream.url}/v1'}}\n"
