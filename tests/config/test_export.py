@@ -54,6 +54,35 @@ def test_no_secret_is_in_it_and_all_that_is_needed_is_named(loaded):
     assert found.files == ["client.key"]
 
 
+def test_a_secret_is_found_however_it_is_written(tmp_path):
+    path = tmp_path / "headgate.yaml"
+    path.write_text("""
+providers:
+  a-b: {kind: openai, api_key: "sk-one$$two-0123456789"}
+  a_b: {kind: openai, api_key: "s2", headers: {authorization: "Bearer ${TOKEN}", x-auth: "${AUTH:-fallback}"}}
+  a.b: {kind: openai, api_key: "${OWN:-sk-default-0123456789}"}
+keys:
+  - {name: dollar, key: "hg-one$$two-0123456789"}
+  - {name: default, key: "${CLIENT:-hg-default-0123456789}"}
+""")
+    environ = {"TOKEN": "t-0123456789", "PROVIDERS_A_B_API_KEY": "x"}
+    loaded = load(path, environ)
+    found = export(loaded, environ)
+    document = found.document
+    for secret in ("two", "s2", "default-", "fallback"):
+        assert secret not in found.json()
+    assert [document["providers"][name]["api_key"] for name in ("a-b", "a_b", "a.b")] == [
+        "${PROVIDERS_A_B_API_KEY}",
+        "${PROVIDERS_A_B_API_KEY_2}",
+        "${OWN}",
+    ]
+    assert document["providers"]["a_b"]["headers"] == {"authorization": "Bearer ${TOKEN}", "x-auth": "${AUTH}"}
+    assert document["keys"][0]["key_hash"] == f"sha256:{loaded.config.keys[0].digest}"
+    assert document["keys"][1]["key"] == "${CLIENT}"
+    assert found.named == ["PROVIDERS_A_B_API_KEY", "PROVIDERS_A_B_API_KEY_2"]
+    assert found.variables == [*found.named, "TOKEN", "AUTH", "OWN", "CLIENT"]
+
+
 def test_another_instance_reads_the_same(loaded, tmp_path):
     found = export(loaded, SECRETS)
     assert yaml.safe_load(found.json()) == found.document

@@ -11,7 +11,7 @@ import openai
 import pytest
 
 from gateways import KEY, free_port, running
-from upstreams import LAST_CHUNK, Close, ScriptedUpstream, Sleep, as_chunk, chunked_head, json_reply, reply, sse_event
+from upstreams import LAST_CHUNK, Close, Sleep, as_chunk, chunked_head, json_reply, reply, sse_event
 from walks.conftest import each, opened, settle
 
 WAV = b"RIFF\x24\0\0\0WAVEfmt " + bytes(range(256)) * 40
@@ -23,12 +23,6 @@ DELTAS = [
         "input_token_details": {"text_tokens": 5, "audio_tokens": 21},
     }},
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def first():
-    with ScriptedUpstream() as upstream:
-        yield upstream
 
 
 @pytest.fixture(scope="module")

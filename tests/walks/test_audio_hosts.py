@@ -7,17 +7,11 @@ import pytest
 
 from dialects.test_listening import ASSEMBLYAI, DEEPGRAM, ELEVENLABS
 from gateways import KEY, running
-from upstreams import LAST_CHUNK, Close, ScriptedUpstream, Sleep, as_chunk, chunked_head, json_reply
+from upstreams import LAST_CHUNK, Close, Sleep, as_chunk, chunked_head, json_reply
 from walks.conftest import each, opened, settle
 
 WAV = b"RIFF\x24\0\0\0WAVEfmt " + bytes(range(256)) * 6000
 KEYS = {"elevenlabs": "el-upstream-secret", "deepgram": "dg-upstream-secret", "assemblyai": "aai-upstream-secret"}
-
-
-@pytest.fixture(scope="module")
-def first():
-    with ScriptedUpstream() as upstream:
-        yield upstream
 
 
 @pytest.fixture(scope="module")

@@ -92,12 +92,6 @@ EVENTS = {
 
 
 @pytest.fixture(scope="module")
-def first():
-    with ScriptedUpstream() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
 def second():
     async def well(asked):
         spoken = "anthropic" if asked.request.path == "/v1/messages" else "openai"

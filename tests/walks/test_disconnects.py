@@ -14,7 +14,7 @@ import time
 import pytest
 
 from gateways import KEY, Wire, config_for, http_request, running
-from upstreams import Drip, ScriptedUpstream, Sleep, Stall, as_chunk, chunked_head, json_reply, reply, sse_event
+from upstreams import Drip, Sleep, Stall, as_chunk, chunked_head, json_reply, reply, sse_event
 
 SOAK = os.environ.get("HEADGATE_SOAK") == "1"
 TIMES = 200 if SOAK else 2
@@ -55,12 +55,6 @@ ENDED = {
                  "usage": {"output_tokens": 7}}, "message_delta") + sse_event({"type": "message_stop"}, "message_stop"),
 }  # fmt: skip
 MORE = {"openai": chunk, "anthropic": delta}
-
-
-@pytest.fixture(scope="module")
-def first():
-    with ScriptedUpstream() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -12,15 +12,9 @@ import pytest
 from google import genai
 
 from gateways import KEY, OTHER_KEY, running
-from upstreams import LAST_CHUNK, Reset, ScriptedUpstream, Sleep, as_chunk, chunked_head, json_reply, reply, sse_event
+from upstreams import LAST_CHUNK, Reset, Sleep, as_chunk, chunked_head, json_reply, reply, sse_event
 
 OPENAI_KEY, ANTHROPIC_KEY, GOOGLE_KEY = "sk-upstream-openai-key", "sk-ant-upstream-key", "AIza-upstream-key"
-
-
-@pytest.fixture(scope="module")
-def first():
-    with ScriptedUpstream() as upstream:
-        yield upstream
 
 
 @pytest.fixture(scope="module")

@@ -7,17 +7,11 @@ import openai
 import pytest
 
 from gateways import KEY, running
-from upstreams import LAST_CHUNK, ScriptedUpstream, as_chunk, chunked_head, json_reply, sse_event
+from upstreams import LAST_CHUNK, as_chunk, chunked_head, json_reply, sse_event
 from walks.conftest import each, settle
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20
 DONE = {"created": 1, "data": [{"b64_json": "aGk="}]}
-
-
-@pytest.fixture(scope="module")
-def first():
-    with ScriptedUpstream() as upstream:
-        yield upstream
 
 
 @pytest.fixture(scope="module")

@@ -9,17 +9,11 @@ import pytest
 
 from dialects.test_pictures import BFL, REPLICATE, STABILITY
 from gateways import KEY, running
-from upstreams import ScriptedUpstream, Sleep, json_reply, reply
+from upstreams import Sleep, json_reply, reply
 from walks.conftest import each, settle
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20
 KEYS = {"stability": "st-upstream-secret", "bfl": "bfl-upstream-secret", "replicate": "r8-upstream-secret"}
-
-
-@pytest.fixture(scope="module")
-def first():
-    with ScriptedUpstream() as upstream:
-        yield upstream
 
 
 @pytest.fixture(scope="module")

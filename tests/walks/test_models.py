@@ -14,7 +14,7 @@ from google import genai
 from mistralai.client import Mistral
 
 from gateways import ADMIN_KEY, KEY, OTHER_KEY, free_port, running
-from upstreams import ScriptedUpstream, json_reply
+from upstreams import json_reply
 
 WIDE_KEY = "hg-test-key-wide-0123456789ab"
 PNG = "data:image/png;base64,iVBORw0KGgo="
@@ -44,12 +44,6 @@ keys:
   - {{name: limited, key: {OTHER_KEY}, models: [old, openai/gpt-4o-mini]}}
   - {{name: wide, key: {WIDE_KEY}, models: [new, openai/*]}}
 {extra}"""
-
-
-@pytest.fixture(scope="module")
-def first():
-    with ScriptedUpstream() as upstream:
-        yield upstream
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gateways import KEY, OTHER_KEY, running
-from upstreams import ScriptedUpstream, json_reply
+from upstreams import json_reply
 
 ANSWER = {
     "id": "chatcmpl-1",
@@ -19,13 +19,6 @@ HELLO = [{"role": "user", "content": "Hello"}]
 CHAT, MESSAGES, RESPONSES = "/v1/chat/completions", "/v1/messages", "/v1/responses"
 SAID = {CHAT: {"messages": HELLO}, MESSAGES: {"messages": HELLO, "max_tokens": 9}, RESPONSES: {"input": "Hello"}}
 FUNCTION = {"name": "f", "parameters": {"type": "object", "properties": {"model": {"type": "string"}}}}
-
-
-@pytest.fixture(scope="module")
-def first():
-    with ScriptedUpstream() as upstream:
-        upstream.script = json_reply(ANSWER)
-        yield upstream
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +72,7 @@ keys:
 @pytest.fixture
 def ask(gateway, first):
     """(status, error's code, error's message, what reached the provider)."""
+    first.script = json_reply(ANSWER)
 
     def ask(path, key=OTHER_KEY, **fields):
         first.requests.clear()

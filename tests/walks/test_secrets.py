@@ -20,7 +20,6 @@ from upstreams import (
     LAST_CHUNK,
     Close,
     Reset,
-    ScriptedUpstream,
     Sleep,
     as_chunk,
     chunked_head,
@@ -59,12 +58,6 @@ ALL_FORMS = {form for secret in SECRETS for form in forms(secret)}
 def found_in(data):
     lower = data.lower()
     return sorted(form.decode() for form in ALL_FORMS if form.lower() in lower)
-
-
-@pytest.fixture(scope="module")
-def first():
-    with ScriptedUpstream() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

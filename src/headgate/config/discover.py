@@ -28,6 +28,8 @@ class Discovered:
     document: dict[str, Any]
     reasons: list[str]
     """Sentences for the start message."""
+    variables: list[str]
+    """Those that it rests on."""
     sample: str | None
     """A model to try: an alias, or `provider/model`."""
 
@@ -43,6 +45,7 @@ def discover(environ: Mapping[str, str]) -> Discovered:
     """Look around; asks nothing of any host but a local Ollama (or the one of $OLLAMA_HOST)."""
     providers: dict[str, Any] = {}
     reasons: list[str] = []
+    variables: list[str] = []
     samples: list[str] = []
     known = kinds()
     for name, loaded in known.items():
@@ -50,6 +53,7 @@ def discover(environ: Mapping[str, str]) -> Discovered:
         if found is not None:
             providers[name], variable = found
             reasons.append(f"{name}: {variable} is set.")
+            variables.append(variable)
             samples += _sample(name, loaded)
     if "ollama" in known:
         _ollama(environ, providers, reasons, samples)
@@ -61,7 +65,7 @@ def discover(environ: Mapping[str, str]) -> Discovered:
     if samples:
         document["models"] = {ALIAS: samples[0]}
         reasons.append(f"`{ALIAS}` stands for {samples[0]}; every other model is asked for as provider/model.")
-    return Discovered(document, reasons, ALIAS if samples else None)
+    return Discovered(document, reasons, variables, ALIAS if samples else None)
 
 
 def kinds() -> dict[str, type[Provider]]:

@@ -19,13 +19,17 @@ from headgate.config.schema import Config
 from headgate.config.secrets import SECRET_NAME, hash_key, is_reference
 
 _SIGNS = re.compile(r"[^A-Z0-9]+")
+_UNSET = "\0"
+"""For a variable without a default."""
 
 
 class Secrets(NamedTuple):
-    anywhere: frozenset[str]
-    """Long enough to be looked for in every text."""
+    """How a secret is known."""
+
+    values: frozenset[str]
+    """Those that are long enough to be looked for in every text."""
     settings: frozenset[str]
-    """All that providers are told, however short."""
+    """What providers are told them as (`api_key`), however short they are."""
 
 
 @dataclass(slots=True)
@@ -37,6 +41,11 @@ class Exported:
     variables: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     named: list[str] = field(default_factory=list)
+    taken: set[str] = field(init=False)
+    """Names that would be mistaken for another variable."""
+
+    def __post_init__(self) -> None:
+        self.taken = set(_variables(json.dumps(self.document)))
 
     def yaml(self) -> str:
         """As YAML that reads the same; as JSON, which is YAML, where YAML's own words would be taken otherwise."""
@@ -53,27 +62,23 @@ def export(loaded: Loaded, environ: Mapping[str, str]) -> Exported:
     A provider's secret that stands in it becomes a variable, a client's key its hash: the same clients get in.
     """
     if loaded.path is None:
-        document = discover.discover(environ).document
-        exported = Exported(document)
-        exported.variables += [reason.split()[1] for reason in loaded.reasons if reason.endswith(" is set.")]
+        found = discover.discover(environ)
+        exported = Exported(found.document, found.variables)
     else:
-        document = parse(loaded.path.read_bytes(), str(loaded.path)).plain() or {}
-        exported = Exported(document)
-    for entry in document.get("keys") or []:
+        exported = Exported(parse(loaded.path.read_bytes(), str(loaded.path)).plain() or {})
+    for entry in exported.document.get("keys") or []:
         key = entry.get("key")
-        if isinstance(key, str) and not (MARK.search(key) or is_reference(key)):
-            entry["key_hash"] = f"sha256:{hash_key(entry.pop('key'))}"
-    exported.document = _plain(document, (), Secrets(loaded.secrets, _told(loaded.config)), exported)
+        if isinstance(key, str) and not is_reference(key) and not _variables(key):
+            entry["key_hash"] = f"sha256:{hash_key(_literal(entry.pop('key')))}"
+    secrets = Secrets(loaded.secrets, _told(loaded.config))
+    exported.document = _plain(exported.document, (), secrets, exported)
     return exported
 
 
 def _told(config: Config) -> frozenset[str]:
     varied = [target.provider for model in config.models.values() for target in (*model.targets, *model.fallbacks)]
     entries = [*config.providers.values(), *(entry for entry in varied if entry is not None)]
-    said = {
-        value.get_secret_value() for entry in entries for _, value in entry.settings if isinstance(value, SecretStr)
-    }
-    return frozenset(value for value in said if value.lower() not in ("", NO_KEY))
+    return frozenset(name for entry in entries for name, value in entry.settings if isinstance(value, SecretStr))
 
 
 def _plain(value: Any, path: tuple[str, ...], secrets: Secrets, exported: Exported) -> Any:
@@ -86,26 +91,54 @@ def _plain(value: Any, path: tuple[str, ...], secrets: Secrets, exported: Export
     if is_reference(value):
         _note(exported.files if value.startswith("file:") else exported.variables, value.partition(":")[2])
         return value
+    variables = _variables(value)
     if _is_secret(value, path, secrets):
-        name = _SIGNS.sub("_", "_".join(path).upper()).strip("_")
+        name = variables[0] if len(variables) == 1 and not _literal(value, "") else _named(path, exported)
         _note(exported.variables, name)
-        _note(exported.named, name)
         return f"${{{name}}}"
-    for mark in MARK.finditer(value):
-        if mark["name"]:
-            _note(exported.variables, mark["name"])
+    for name in variables:
+        _note(exported.variables, name)
     return value
 
 
 def _is_secret(value: str, path: tuple[str, ...], secrets: Secrets) -> bool:
-    """Whether a secret stands in the text itself, and not a variable for one."""
-    literal = MARK.sub(lambda mark: mark["default"] or "", value)
-    if any(secret in literal for secret in secrets.anywhere):
+    """Whether a secret stands in the text itself, be it as a variable's default, and not a variable for one."""
+    literal = _literal(value)
+    if any(secret in literal for secret in secrets.values):
         return True
+    if _UNSET in literal or literal.lower() in ("", NO_KEY):
+        return False
+    if path[0] == "keys":
+        return path[-1] == "key"
     if path[0] != "providers" and "with" not in path:
         return False
-    in_header = "headers" in path and SECRET_NAME.search(path[-1]) is not None and literal == value
-    return in_header or literal in secrets.settings
+    return path[-1] in secrets.settings or (path[-2] == "headers" and SECRET_NAME.search(path[-1]) is not None)
+
+
+def _literal(value: str, default: str | None = None) -> str:
+    """The text without its variables, but with their defaults (or `default` for each); `$$` as the sign it stands
+    for."""
+
+    def said(mark: re.Match[str]) -> str:
+        return "$" if mark["name"] is None else (mark["default"] or _UNSET) if default is None else default
+
+    return MARK.sub(said, value)
+
+
+def _variables(value: str) -> list[str]:
+    return [mark["name"] for mark in MARK.finditer(value) if mark["name"]]
+
+
+def _named(path: tuple[str, ...], exported: Exported) -> str:
+    """A variable for the secret at a place, that no other has."""
+    name = usual = _SIGNS.sub("_", "_".join(path).upper()).strip("_")
+    count = 1
+    while name in exported.taken:
+        count += 1
+        name = f"{usual}_{count}"
+    exported.taken.add(name)
+    exported.named.append(name)
+    return name
 
 
 def _note(names: list[str], name: str) -> None:

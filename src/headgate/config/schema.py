@@ -24,10 +24,9 @@ from pydantic_core import PydanticCustomError
 from headgate.catalog.refreshed import CLASS
 from headgate.config.secrets import hash_key
 from headgate.providers.provider import Provider
-from headgate.providers.settings import ProviderSettings
+from headgate.providers.settings import ProviderSettings, Seconds
 
 Port = Annotated[int, Field(ge=0, le=65535)]
-Seconds = Annotated[float, Field(gt=0, le=86400 * 7, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 
 

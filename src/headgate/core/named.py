@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from headgate.core.errors import InvalidRequest
+from headgate.core.errors import InvalidRequest, too_deep
 from headgate.core.printable import printable
 
 Path = tuple[str, ...]
@@ -103,7 +103,7 @@ def named(fields: Mapping[str, Any], paths: Sequence[Path]) -> list[Named]:
             if path[0] in fields:
                 _follow(fields[path[0]], path[1:], path[0], found)
     except RecursionError:
-        raise InvalidRequest("the JSON is nested too deeply") from None
+        raise too_deep() from None
     preset = fields.get("preset")
     if preset is not None:
         _collect(preset, "preset", found, PRESET)

@@ -136,7 +136,7 @@ class Reply:
             chunk = await response.chunk()
             if not chunk:
                 raise ProviderCut("the provider's stream ended before its first event")
-            size = self._more(size, chunk)
+            size = self._counted(size, chunk)
             held.append(chunk)
             self._take(chunk)
         self.body = b"".join(held)
@@ -149,7 +149,7 @@ class Reply:
         size = 0
         while not tally.complete:
             chunk = await response.chunk()
-            size = self._more(size, chunk)
+            size = self._counted(size, chunk)
             events = self._identified(reader.feed(chunk) if chunk else reader.end())
             tally.hear(events)
             self._events += events
@@ -159,8 +159,8 @@ class Reply:
                 raise cut_off()
         response.finish()
 
-    def _more(self, size: int, chunk: bytes) -> int:
-        """What has been read, with this piece. Raises ProviderNonsense above the limit."""
+    def _counted(self, size: int, chunk: bytes) -> int:
+        """How much has been read with this piece. Raises ProviderNonsense above the limit."""
         size += len(chunk)
         if size > self.limit:
             raise ProviderNonsense(f"the provider's reply is larger than the {self.limit} bytes that are held of one")

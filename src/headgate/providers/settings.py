@@ -12,6 +12,7 @@ from headgate.core.target import Streaming
 from headgate.dialects.dialect import dialects
 
 Seconds = Annotated[float, pydantic.Field(gt=0, le=86400 * 7, allow_inf_nan=False)]
+"""Of any setting: a week at the most."""
 
 
 class TimeoutSettings(pydantic.BaseModel, extra="forbid"):
