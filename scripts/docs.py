@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import features
 import fidelity
+import openapi
 import pages
 
 from headgate.cli import cli
@@ -74,6 +75,7 @@ def _cell(text: str) -> str:
 PAGES: list[tuple[str, Callable[[], str]]] = [
     ("docs/reference/configuration.md", reference.page),
     ("docs/reference/headgate.schema.json", reference.json_schema),
+    ("docs/reference/openapi.json", openapi.page),
     ("docs/reference/cli.md", cli_page),
     ("docs/reference/providers.md", pages.providers_page),
     ("docs/reference/stages.md", pages.stages_page),

@@ -112,7 +112,7 @@ def reader(stream: bool) -> Reader:
 
 
 def writer(stream: bool, request: Mapping[str, Any], lost: list[Loss]) -> Writer:
-    return StreamWriter(name, _PREFIX, lost) if stream else whole.Writer(name, write, request, lost)
+    return StreamWriter(name, _PREFIX, request, lost) if stream else whole.Writer(name, write, request, lost)
 
 
 def relay(stream: bool, request: Mapping[str, Any]) -> Relay:

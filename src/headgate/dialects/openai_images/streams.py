@@ -34,6 +34,8 @@ _COMPLETED = ".completed"
 _LIMIT = 64 * 1024 * 1024
 """Bytes one event may have: a picture in base64."""
 _WHAT = "a stream of pictures"
+LIKE = {"background": "auto", "output_format": "png", "quality": "auto", "size": "auto"}
+"""What a picture's event says of it, and what it is where nothing was asked for."""
 _event = msgspec.json.Decoder(dict[str, Any])
 
 
@@ -181,11 +183,13 @@ class StreamReader:
 
 
 class StreamWriter:
-    """Events as a stream. Pictures are written at the end, when what they cost is known."""
+    """Events as a stream. Pictures are written at the end, when what they cost is known; what they are like, of which
+    every such event speaks, is told as it was asked for."""
 
-    __slots__ = ("_created", "_lost", "_name", "_native", "_pictures", "_prefix", "_usage")
+    __slots__ = ("_asked", "_created", "_lost", "_name", "_native", "_pictures", "_prefix", "_usage")
 
-    def __init__(self, name: str, prefix: str, lost: list[Loss]) -> None:
+    def __init__(self, name: str, prefix: str, request: Mapping[str, Any], lost: list[Loss]) -> None:
+        self._asked = {field: request.get(field) or usual for field, usual in LIKE.items()}
         self._name = name
         self._prefix = prefix
         self._lost = lost
@@ -226,7 +230,7 @@ class StreamWriter:
         found = []
         for number, one in enumerate(self._pictures, 1):
             kind = self._prefix + _COMPLETED
-            fields = {"type": kind, "created_at": self._created, **self._native, **item(one)}
+            fields = {"type": kind, "created_at": self._created, **self._asked, **self._native, **item(one)}
             usage = write_usage(self._usage) if number == len(self._pictures) else None
             found.append(_frame(kind, whole.set_fields(fields, usage=usage)))
         return found
