@@ -168,7 +168,8 @@ class ScriptedUpstream:
         return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     def wait_for_close(self, number: int = 1, seconds: float = 5.0) -> float:
-        """The moment at which the client closed its `number`th connection."""
+        """The moment at which the client closed its `number`th connection, counted from 1."""
+        assert number >= 1
         end = time.monotonic() + seconds
         while len(self.closed_by_client) < number:
             assert time.monotonic() < end, "the client did not close"

@@ -375,6 +375,7 @@ async def test_nobody_listens(client_of, gateway, second, vendor):
 @crossings
 async def test_no_first_byte_in_time(client_of, gateway, upstream, face, vendor, streamed):
     upstream.script = (Stall(),)
+    closed = len(upstream.closed_by_client)
     kind = openai.InternalServerError if face == "openai" else anthropic.GatewayTimeoutError
     if face == "anthropic":
         kind = (anthropic.InternalServerError, anthropic.DeadlineExceededError, anthropic.GatewayTimeoutError)
@@ -384,7 +385,7 @@ async def test_no_first_byte_in_time(client_of, gateway, upstream, face, vendor,
     assert caught.value.response.headers["x-headgate-error-code"] == "provider_timeout"
     record = gateway.records()[-1]
     assert (record["ending"], record["error"]) == ("failed", "provider_timeout")
-    upstream.wait_for_close(len(upstream.closed_by_client))
+    upstream.wait_for_close(closed + 1)
 
 
 @crossings
