@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from headgate.core import errors, plugin
 from headgate.dialects.dialect import dialects
 from headgate.providers.provider import Provider
+from headgate.stages.filters.filter import Filter
 from headgate.stages.policies.policy import Policy
 from headgate.stages.stage import Stage
 
@@ -59,17 +60,20 @@ def stages_page() -> str:
     lines = [
         "# Stages and policies\n\n",
         HEAD,
-        "The chain, outermost first: record, authenticate, receive, your own stages, route, qualify, retry, count, "
+        "The chain, outermost first: record, authenticate, receive, your own stages, route, retry, count, "
         "fetch, translate, send. A stage or policy of your own is named by its dotted path: "
         "[how](../how-to/write-a-plugin.md).\n\n",
         "## Stages\n\n",
         *(f"- `{name}`: {_sentence(plugin.module('stages', name))}\n" for name in plugin.names("stages")),
     ]
+    lines.append("\n## Filters\n\nWhat `route` leaves out before a policy ranks the rest.\n\n")
+    filters = plugin.names("stages.filters")
+    lines += [f"- `{name}`: {_sentence(plugin.module('stages.filters', name))}\n" for name in filters]
     lines.append("\n## Policies\n\n")
     for name in plugin.names("stages.policies"):
         plugin.load("stages.policies", name, Policy)  # type: ignore[type-abstract]
         lines.append(f"- `{name}`: {_sentence(plugin.module('stages.policies', name))}\n")
-    return "".join(lines) + f"\nThe contracts: `{Stage.__module__}`, `{Policy.__module__}`.\n"
+    return "".join(lines) + f"\nThe contracts: `{Stage.__module__}`, `{Filter.__module__}`, `{Policy.__module__}`.\n"
 
 
 def dialects_page() -> str:

@@ -56,12 +56,14 @@ FREE_STANDING = {
     "providers.auth": {"auth"},
     "providers.jobs": {"job"},
     "stages": {"stage"},
+    "stages.filters": {"filter"},
     "stages.policies": {"policy"},
 }
 PLUGINS = {
     "dialects": "dialects.md",
     "providers": "providers.md",
     "stages": "stages.md",
+    "stages.filters": "stages.md",
     "stages.policies": "stages.md",
 }
 

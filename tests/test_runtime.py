@@ -194,6 +194,6 @@ class TestPlugins:
     def test_one_that_is_not_there_is_named(self, made):
         gateway = made()
         changed = gateway.config.model_copy(deep=True)
-        changed.models["chat"].policy = "nowhere"
+        changed.models["chat"].policy.use = "nowhere"
         with pytest.raises(PluginNotFound, match="there is no policy `nowhere`"):
             build(changed, Ports(Nothing(), Nothing(), Nothing()), ADMIN_DIGEST)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
@@ -21,15 +21,17 @@ from headgate.core.exchange import Caller, Exchange, Place
 from headgate.core.ports import Fetch as FetchPort
 from headgate.core.ports import Journal, Meter, Upstream
 from headgate.core.reply import Reply
-from headgate.core.target import Shape, Target
+from headgate.core.standing import Board
+from headgate.core.target import Shape, Target, Terms
 from headgate.dialects.dialect import dialects
 from headgate.dialects.opaque import Opaque
 from headgate.providers.provider import Provider
 from headgate.stages.authenticate import Authenticate
 from headgate.stages.count import Count
 from headgate.stages.fetch import Fetch
+from headgate.stages.filters.capability import Capability
+from headgate.stages.filters.filter import Filter
 from headgate.stages.policies.policy import Policy
-from headgate.stages.qualify import Qualify
 from headgate.stages.receive import Receive
 from headgate.stages.record import Record
 from headgate.stages.retry import Retries, Retry
@@ -59,6 +61,7 @@ class Ports:
     upstream: Upstream
     fetch: FetchPort | None = None
     """None: nothing that a client names is fetched."""
+    board: Board = field(default_factory=Board)
 
 
 @dataclass(slots=True, frozen=True)
@@ -153,12 +156,12 @@ class Gateway:
 def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed | None = None) -> Gateway:
     """The Gateway of a configuration. Raises PluginNotFound, or ValueError when a plug-in cannot be made."""
     providers = {name: _provider(name, entry, config) for name, entry in config.providers.items()}
-    aliases = {name: _alias(name, model, providers, config) for name, model in config.models.items()}
+    aliases = {name: _alias(name, model, providers, config, ports.board) for name, model in config.models.items()}
     record = Record(ports.journal, ports.meter)
     authenticate = Authenticate(_callers(config, admin_digest))
-    route = Route(aliases, providers)
     menu = Menu(catalogue(config, refreshed), {alias.name: alias.all for alias in aliases.values()})
-    qualify: list[Stage] = [Qualify(menu)] if config.catalogue.enforce else []
+    filters: list[Filter] = [Capability(menu)] if config.catalogue.enforce else []
+    route = Route(aliases, providers, filters, ports.board)
     fetch: list[Stage] = [Fetch(ports.fetch)] if ports.fetch is not None else []
     retry = Retry(Retries(config.retry.attempts, config.retry.backoff, config.retry.max_backoff))
     faces, templates = _faces(config.dialects)
@@ -169,7 +172,6 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         Receive(config.data_dir),
         *own,
         route,
-        *qualify,
         retry,
         Count(menu),
         *fetch,
@@ -200,16 +202,21 @@ def _provider(name: str, entry: ProviderEntry, config: Config) -> Provider:
     return _made(what, entry.type, name, entry.settings, max_reply_bytes=config.server.max_reply_bytes)
 
 
-def _alias(name: str, model: Model, providers: Mapping[str, Provider], config: Config) -> Alias:
+def _alias(name: str, model: Model, providers: Mapping[str, Provider], config: Config, board: Board) -> Alias:
     def target(entry: ConfiguredTarget) -> Target:
-        name, _, rest = entry.model.partition("/")
-        provider = _provider(name, entry.provider, config) if entry.provider else providers[name]
+        host, _, rest = entry.model.partition("/")
+        provider = _provider(host, entry.provider, config) if entry.provider else providers[host]
         shape = Shape(entry.set, entry.defaults, entry.drop, entry.system, entry.effort)
-        return provider.target(rest, shape if shape != Shape() else None)
+        made = provider.target(rest, shape if shape != Shape() else None)
+        # one with settings of its own may be another host altogether
+        standing = board.standing(f"{name}: {made.name}" if entry.provider else made.name)
+        return replace(made, terms=Terms(entry.weight, entry.quality), standing=standing)
 
-    kind = plugin.load("stages.policies", model.policy, Policy)  # type: ignore[type-abstract]
-    policy = _made(f"the policy {model.policy}", kind)
-    return Alias(name, policy, [target(entry) for entry in model.targets], [target(entry) for entry in model.fallbacks])
+    use = model.policy.use
+    kind = plugin.load("stages.policies", use, Policy)  # type: ignore[type-abstract]
+    policy = _made(f"the policy {use}", kind, **model.policy.settings)
+    targets, fallbacks = ([target(entry) for entry in entries] for entries in (model.targets, model.fallbacks))
+    return Alias(name, use, policy, targets, fallbacks)
 
 
 def _callers(config: Config, admin_digest: str) -> dict[bytes, Caller]:

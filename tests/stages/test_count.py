@@ -61,7 +61,7 @@ async def test_it_answers_in_the_clients_words(dialect, fields, field):
     body, headers = await answered(made)
     assert body[field] == 9  # 3 around the message, 1 of the role, 2 of the text, 3 before the answer
     assert headers == {b"x-headgate-counted-by": b"estimate"}
-    assert made.record.decision.endswith("counted here: estimate")
+    assert made.decision.said == ["counted here: estimate"]
     assert made.lost == []
 
 

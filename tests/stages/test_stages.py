@@ -155,8 +155,8 @@ class TestRoute:
     a, b = Host("a"), Host("b")
     stage = Route(
         {
-            "chat": Alias("chat", Ordered(), [Target(a, "x/y")], [Target(b, "z")]),
-            "smart": Alias("smart", Ordered(), [Target(b, "z")]),
+            "chat": Alias("chat", "ordered", Ordered(), [Target(a, "x/y")], [Target(b, "z")]),
+            "smart": Alias("smart", "ordered", Ordered(), [Target(b, "z")]),
         },
         {"a": a, "b": b},
     )

@@ -256,7 +256,7 @@ def test_of_several_targets_the_incapable_are_left_out(gateway, upstream):
     assert (status, headers["x-headgate-model"]) == (200, "openai/gpt-4o")
     assert [json.loads(request.body)["model"] for request in upstream.requests] == ["gpt-4o"]
     record = gateway.record_of(headers["x-request-id"])
-    assert record["decision"] == "alias both: ordered; left out: openai/gpt-3.5-turbo takes no image"
+    assert record["decision"]["why"] == "alias both; left out: openai/gpt-3.5-turbo (takes no image)"
     assert gateway.post(asked("both"))[1]["x-headgate-model"] == "openai/gpt-3.5-turbo"
 
 

@@ -172,7 +172,7 @@ class TestHowTo:
         with running(tmp_path, config) as gateway:
             went = {gateway.post(QUESTION)[1]["x-headgate-model"] for _ in range(40)}
             assert went == {"openai/gpt-4o-mini", "second/m"}
-        assert "shuffle" in gateway.records()[0]["decision"]
+        assert "shuffle" in gateway.records()[0]["decision"]["policy"]
 
     def test_the_provider(self, tmp_path, upstream):
         entry = install(tmp_path, "Acme").replace("providers:\n", "")

@@ -318,7 +318,7 @@ async def test_tokens_are_counted(client, gateway, upstream, vendor):
         reply = await settle(client.count_tokens(model=vendor, contents=ASK))
         assert 8 < reply.total_tokens < 20
         assert upstream.requests == []
-        assert gateway.records()[-1]["decision"].startswith("alias openai: ordered; counted here: ")
+        assert gateway.records()[-1]["decision"]["why"].startswith("alias openai; counted here: ")
         return
     counts = {"gemini": {"totalTokens": 31, "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 31}]}}
     upstream.script = json_reply(counts.get(vendor, {"input_tokens": 31}))

@@ -201,9 +201,11 @@ class _Checks:
                     self.address((*place, "with"), target.provider)
                     self.settings((*place, "with"), target.provider.settings)
         try:
-            load("stages.policies", model.policy, Policy)  # type: ignore[type-abstract]  # python/mypy#4717
+            load("stages.policies", model.policy.use, Policy)  # type: ignore[type-abstract]  # python/mypy#4717
         except PluginNotFound as error:
-            self.plugin((*path, "policy"), model.policy, error)
+            node = self.root.at(self.root.located((*path, "policy")))
+            inside = ("use",) if node and isinstance(node.value, dict) else ()
+            self.plugin((*path, "policy", *inside), model.policy.use, error)
 
     def target(self, path: Path, target: str) -> None:
         provider, slash, model = target.partition("/")

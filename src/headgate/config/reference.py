@@ -222,6 +222,7 @@ def _short_forms(definitions: dict[str, Any]) -> None:
         field["anyOf"] = [text, kept]
     definitions["Model"] = {"anyOf": [text, listed, model]}
     definitions["Target"] = {"anyOf": [text, definitions["Target"]]}
+    definitions["Policy"] = {"anyOf": [{"type": "string", "minLength": 1}, definitions["Policy"]]}
 
 
 def _kind() -> dict[str, Any]:

@@ -208,6 +208,10 @@ class Target(Section):
     effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = Field(
         None, description="Effort of reasoning where the client asks for none."
     )
+    weight: float = Field(1.0, ge=0, le=1e6, description="Its share among the targets, for policies that weigh.")
+    quality: float | None = Field(
+        None, description="How good its answers are, on a scale of yours; more is better. For policies that ask for it."
+    )
     settings: dict[str, Any] = Field(
         default_factory=dict,
         alias="with",
@@ -227,12 +231,26 @@ class Target(Section):
         return {"model": value} if isinstance(value, str) else value
 
 
+class Policy(Section):
+    """In which order targets are tried; a text in place of the mapping is its `use`."""
+
+    use: str = Field(
+        "ordered", min_length=1, description="A built-in [policy](stages.md#policies), or the dotted path of a class."
+    )
+    settings: dict[str, Any] = Field(
+        default_factory=dict, alias="with", description="Its settings, given to the class as keyword arguments."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"use": value} if isinstance(value, str) else value
+
+
 class Model(Section):
     """What a name that clients ask for stands for; a text or a list in place of the mapping is its `targets`."""
 
-    policy: str = Field(
-        "ordered", description="In which order the targets are tried: a built-in policy, or the dotted path of a class."
-    )
+    policy: Policy = Field(default_factory=Policy, description="In which order the targets are tried.")
     targets: list[Target] = Field(
         min_length=1,
         description="The targets: `provider/model`, or `{model: provider/model}`; a single one needs no list.",

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 
 from headgate.core.body import Body
 from headgate.core.chat import Loss
+from headgate.core.decision import Decision
 from headgate.core.dialect import Dialect
 from headgate.core.errors import GatewayError, too_deep
 from headgate.core.form import Form
@@ -109,9 +110,10 @@ class Exchange:
     fields: dict[str, Any] = field(default_factory=dict)  # receive: the decoded body, and what the URL says; read only
     model: str = ""  # receive
     stream: bool = False  # receive: the client wants a stream
-    targets: Sequence[Target] = ()  # route
+    targets: Sequence[Target] = ()  # route: in the order to try them
+    decision: Decision = field(default_factory=Decision)  # route and its filters, policies and rules
     effort: str | None = None  # route: of reasoning, as the model's name asks for it
-    ceilings: Mapping[Target, Ceiling] | None = None  # qualify: of targets that write less than asked for
+    ceilings: Mapping[Target, Ceiling] | None = None  # route: of targets that write less than asked for
     target: Target | None = None  # retry
     spoken: Dialect | None = None  # translate: the dialect `outgoing` is in
     outgoing: bytes | Body | None = b""  # translate

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from headgate.core.chat import Loss
+from headgate.core.decision import Decided
 from headgate.core.usage import Usage
 
 Ending = Literal[
@@ -61,6 +62,6 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     bytes_in: int = 0
     bytes_out: int = 0
     lost: list[Loss] = []
-    decision: str | None = None
-    """In plain words, why this target."""
+    decision: Decided | None = None
+    """Why this target."""
     worker: int = 0

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from headgate.core.standing import Standing
+
 if TYPE_CHECKING:
     from headgate.core.dialect import Dialect
     from headgate.core.exchange import Exchange
@@ -156,6 +158,19 @@ class Provider(Protocol):
         """Ask `exchange.target` with `exchange.outgoing`. Raises ProviderError."""
 
 
+@dataclass(slots=True, frozen=True)
+class Terms:
+    """What an operator says of a target, for policies and filters to go by."""
+
+    weight: float = 1.0
+    """Its share among the targets of its alias."""
+    quality: float | None = None
+    """How good its answers are, on any scale, more being better."""
+
+
+PLAIN_TERMS = Terms()
+
+
 @dataclass(slots=True, frozen=True, eq=False)
 class Target:
     """One model at one provider."""
@@ -163,6 +178,9 @@ class Target:
     provider: Provider
     model: str
     shape: Shape | None = None
+    terms: Terms = PLAIN_TERMS
+    standing: Standing = field(default_factory=lambda: Standing(""))
+    """Shared by all targets of this name and these settings."""
 
     @property
     def name(self) -> str:

@@ -21,6 +21,7 @@ from headgate.core.errors import GatewayError, RequestError
 from headgate.core.ids import Ids
 from headgate.core.plugin import PluginNotFound
 from headgate.core.record import Record
+from headgate.core.standing import Board
 from headgate.journal.journal import Journal
 from headgate.runtime import Gateway, Ports, build
 from headgate.server import finished
@@ -89,6 +90,7 @@ class Parts:
         self.refresh = Refresh(config, self.upstream)
         self.refreshed = self.refresh.load()
         self.refreshing: asyncio.Task[None] | None = None
+        self.board = Board()
         self.metrics = Metrics(worker=lifecycle.worker, pid=os.getpid(), models=config.models)
         self.gateway = self._build(loaded, self.refreshed)
 
@@ -117,9 +119,8 @@ class Parts:
         """Raises ValueError when a part of the configuration cannot be made."""
         digest = admin_key.read(loaded.config.data_dir, os.environ)
         try:
-            gateway = build(
-                loaded.config, Ports(self.journal, self.metrics, self.upstream, self.fetcher), digest, refreshed
-            )
+            ports = Ports(self.journal, self.metrics, self.upstream, self.fetcher, self.board)
+            gateway = build(loaded.config, ports, digest, refreshed)
         except PluginNotFound as error:
             raise ValueError(str(error)) from error
         for missing in gateway.menu.catalogue.missing:
@@ -194,7 +195,7 @@ class Parts:
         config = self.loaded.config
         return [
             *(stage.use for stage in config.stages),
-            *(model.policy for model in config.models.values()),
+            *(model.policy.use for model in config.models.values()),
             *(provider.kind for provider in config.providers.values()),
             *config.dialects,
         ]

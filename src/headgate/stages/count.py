@@ -45,7 +45,7 @@ class Count:
         # a vocabulary takes half a second to load, a long prompt as long to count
         count = await asyncio.to_thread(prompts.count, exchange.request, target.model, lost)
         count.limit = self._limit(target)
-        exchange.record.decision = f"{exchange.record.decision}; counted here: {count.by}"
+        exchange.decision.said.append(f"counted here: {count.by}")
         exchange.spoken = client
         writer = client.writer(False, exchange.fields, lost)
         start = Start(id=exchange.id, model=target.model, created=int(exchange.record.time))

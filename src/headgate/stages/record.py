@@ -37,6 +37,7 @@ class Record:
             record.key = exchange.caller.key
         if exchange.target is not None:
             record.target = exchange.target.name
+        record.decision = exchange.decision.told(exchange.target, len(exchange.attempts))
         if exchange.reply is not None:
             account = exchange.reply.account
             record.usage = account.usage or exchange.reckoned

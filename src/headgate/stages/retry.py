@@ -22,6 +22,8 @@ from headgate.core.target import Target
 from headgate.stages.stage import Proceed
 
 NEVER = float("inf")
+KEYS = (401, 402, 403)
+"""What a provider answers that does not take its key, or has not been paid."""
 ONCE = (ProviderTimeout, ProviderNonsense)
 """What a target is not asked again after: it may be at work on the first question, or says the same thing always."""
 
@@ -61,7 +63,9 @@ class Retry:
             exchange.target = target
             attempt = Attempt(target.name)
             exchange.attempts.append(attempt)
-            started = time.perf_counter()
+            started = time.monotonic()
+            target.standing.begun()
+            reply = None
             try:
                 reply = await proceed(exchange)
             except Unsupported as error:
@@ -73,6 +77,9 @@ class Retry:
                 attempt.status = error.status if isinstance(error, ProviderRefused) else None
                 attempt.error = error.code
                 attempt.message = error.message[:500]
+                if isinstance(error, ProviderError) and (error.retryable or error.status in KEYS):
+                    waited = time.monotonic() - started if isinstance(error, ProviderTimeout) else None
+                    target.standing.failed(time.monotonic(), waited)
                 if not (isinstance(error, ProviderError) and error.retryable) or exchange.spent:
                     raise
                 # Its traceback holds this frame, and with it both bodies: a cycle that only the collector would end
@@ -80,9 +87,13 @@ class Retry:
                 again[target] = NEVER if isinstance(error, ONCE) else error.retry_after or 0.0
             else:
                 attempt.status = reply.status
+                target.standing.answered(time.monotonic(), time.monotonic() - started, reply.stream)
+                exchange.ending.callback(_over, exchange, target, started)
                 return reply
             finally:
-                attempt.seconds = round(time.perf_counter() - started, 6)
+                attempt.seconds = round(time.monotonic() - started, 6)
+                if reply is None:
+                    target.standing.ended(time.monotonic(), None)
         assert failure is not None
         exchange.target = failed or exchange.target
         try:
@@ -96,3 +107,11 @@ class Retry:
             return None
         ceiling = min(self.retries.backoff * 2.0 ** (turn - 1), self.retries.max_backoff)
         return max(asked, random.uniform(0, ceiling))  # noqa: S311  # jitter, not a secret
+
+
+def _over(exchange: Exchange, target: Target, started: float) -> None:
+    """The reply has come to its end, or not."""
+    record, now = exchange.record, time.monotonic()
+    if record.ending == "cut" and record.origin == "provider":
+        target.standing.failed(now)
+    target.standing.ended(now, now - started if record.ending == "complete" else None)

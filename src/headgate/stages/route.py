@@ -1,17 +1,19 @@
-"""Find the targets of the model that is asked for."""
+"""Find the targets of the model that is asked for, and put them in order."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from headgate.core.errors import Forbidden, InternalError, UnknownModel
 from headgate.core.exchange import Caller, Exchange
 from headgate.core.named import ANY, parts
 from headgate.core.printable import printable
 from headgate.core.reply import Reply
+from headgate.core.standing import Board
 from headgate.core.target import Provider, Target
+from headgate.stages.filters.filter import Filter
 from headgate.stages.policies.policy import Policy
 from headgate.stages.stage import Proceed
 
@@ -25,21 +27,35 @@ class Alias:
     """A name of the configuration: targets in the policy's order, then the fallbacks in their own."""
 
     name: str
+    use: str
+    """The policy as the configuration names it."""
     policy: Policy
     targets: Sequence[Target]
     fallbacks: Sequence[Target] = ()
+    all: Sequence[Target] = field(init=False)
+    spare: frozenset[Target] = field(init=False)
+    """The fallbacks."""
 
-    @property
-    def all(self) -> Sequence[Target]:
-        return [*self.targets, *self.fallbacks]
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "all", (*self.targets, *self.fallbacks))
+        object.__setattr__(self, "spare", frozenset(self.fallbacks))
 
 
 class Route:
-    """An alias of the configuration, or `provider/model` asked for directly."""
+    """An alias of the configuration, or `provider/model` asked for directly: filters leave out the targets that may
+    not be asked, the alias's policy says in which order the others are."""
 
-    def __init__(self, aliases: Mapping[str, Alias], providers: Mapping[str, Provider]) -> None:
+    def __init__(
+        self,
+        aliases: Mapping[str, Alias],
+        providers: Mapping[str, Provider],
+        filters: Sequence[Filter] = (),
+        board: Board | None = None,
+    ) -> None:
         self.aliases = aliases
         self.providers = providers
+        self.filters = filters
+        self.board = board or Board()
         self._direct: dict[str, tuple[Target, ...]] = {}
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
@@ -59,15 +75,12 @@ class Route:
                 f"the key {caller.key!r} may not use {what}; it may use {_listed(self.allowed(caller))}", param="model"
             )
         if alias is not None:
-            exchange.targets = [*alias.policy.rank(exchange, alias.targets), *alias.fallbacks]
-            exchange.record.decision = f"alias {model}: {type(alias.policy).__name__.lower()}"
+            exchange.targets = self._ranked(exchange, alias)
         elif targets is not None:
-            exchange.targets = targets
-            exchange.record.decision = "asked for directly"
+            exchange.targets = self._left(exchange, targets)
         else:
             raise self._unknown(model, caller)
-        if not exchange.targets:
-            raise InternalError(f"the policy of {_short(model)} left no target")
+        exchange.decision.ranked = exchange.targets
         if caller is not None and caller.models is not None:
             self._permit(exchange, caller, model)
         return await proceed(exchange)
@@ -78,22 +91,43 @@ class Route:
             provider, fields = target.provider, exchange.fields
             if target.shape is not None and target.shape.drop:
                 fields = {name: value for name, value in fields.items() if name not in target.shape.drop}
-            for field, name in provider.further(fields):
+            for place, name in provider.further(fields):
                 if name != target.model and not _permitted(caller, provider, name):
-                    raise self._beyond(caller, provider, field, name)
+                    raise self._beyond(caller, provider, place, name)
             # a name that the configuration gives, or that of an alias, stands for what the configuration says
             if target.name == model and model not in self.aliases and not _permitted(caller, provider, target.model):
                 raise self._beyond(caller, provider, "model", target.model)
 
-    def _beyond(self, caller: Caller, provider: Provider, field: str, name: str) -> Forbidden:
-        field, model = printable(field), f"{provider.name}/{name}"
+    def _beyond(self, caller: Caller, provider: Provider, place: str, name: str) -> Forbidden:
+        place, model = printable(place), f"{provider.name}/{name}"
         who = f"the key {caller.key!r} may not use"
         if name == ANY:
-            what = f"whichever model {provider.name} chooses for `{field}`; name there one that it may use"
+            what = f"whichever model {provider.name} chooses for `{place}`; name there one that it may use"
         else:
-            what = f"the model {_short(model)}, which `{field}` names; leave it out there"
+            what = f"the model {_short(model)}, which `{place}` names; leave it out there"
         message = f"{who} {what}, or have {_short(model)} added to its models"
-        return Forbidden(f"{message}; it may use {_listed(self.allowed(caller))}", param=field)
+        return Forbidden(f"{message}; it may use {_listed(self.allowed(caller))}", param=place)
+
+    def _left(self, exchange: Exchange, targets: Sequence[Target]) -> Sequence[Target]:
+        for leave in self.filters:
+            targets = leave(exchange, targets)
+        return targets
+
+    def _ranked(self, exchange: Exchange, alias: Alias) -> Sequence[Target]:
+        """Targets as the policy has them, then fallbacks; those that answer less than was asked for come last."""
+        decision = exchange.decision
+        decision.alias, decision.policy = alias.name, alias.use
+        left = self._left(exchange, alias.all)
+        spare = alias.spare
+        targets = [target for target in left if target not in spare] if spare else left
+        if targets:
+            ranked = alias.policy.rank(exchange, targets)
+            if not ranked and len(targets) == len(left):
+                raise InternalError(f"the policy of {_short(alias.name)} left no target")
+            targets = ranked
+        if spare:
+            targets = [*targets, *(target for target in left if target in spare)]
+        return sorted(targets, key=exchange.ceilings.__contains__) if exchange.ceilings else targets
 
     def allowed(self, caller: Caller) -> list[str]:
         """What stands in the list of a caller's key: aliases in the configuration's order, then models of providers
@@ -116,7 +150,8 @@ class Route:
             return None
         if len(self._direct) >= REMEMBERED:
             self._direct.clear()
-        known = self._direct[model] = (provider.target(rest),)
+        target = provider.target(rest)
+        known = self._direct[model] = (replace(target, standing=self.board.standing(target.name)),)
         return known
 
     def _unknown(self, model: str, caller: Caller | None) -> UnknownModel:

@@ -1,8 +1,8 @@
 """Leave out the targets whose model is known not to serve what is asked; refuse where none is left.
 
-A limit on the answer is no reason to refuse where the request is said anew in another dialect: such a target comes
-after those that can, and is asked for as much as its model gives. Clients (Claude Code) ask for as much as a Claude
-gives whatever the model, and need little of it.
+A limit on the answer is no reason to refuse where the request is said anew in another dialect: such a target is noted
+in `exchange.ceilings`, tried after those that can, and asked for as much as its model gives. Clients (Claude Code) ask
+for as much as a Claude gives whatever the model, and need little of it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ from headgate.catalog.menu import Menu
 from headgate.core import chat
 from headgate.core.errors import Incapable, Unsupported
 from headgate.core.exchange import Caller, Ceiling, Exchange
-from headgate.core.reply import Reply
 from headgate.core.target import Target
-from headgate.stages.stage import Proceed
 
 REMEMBERED = 10_000
 OPERATIONS = ("chat", "embeddings", "images", "speech", "transcription", "moderation", "rerank")
@@ -55,34 +53,39 @@ class Doubt:
     """Tokens of answer to ask for instead."""
 
 
-class Qualify:
-    """After `route`, before `retry`. A model of which nothing bad is known costs a dictionary hit."""
+class Capability:
+    """A model of which nothing bad is known costs a dictionary hit."""
 
     def __init__(self, menu: Menu) -> None:
         self.menu = menu
         self._doubts: dict[str, dict[Target, tuple[Doubt, ...]]] = {operation: {} for operation in OPERATIONS}
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
+    def __call__(self, exchange: Exchange, targets: Sequence[Target]) -> Sequence[Target]:
         known = self._doubts.get(exchange.dialect.operation)
         if known is not None:
             words: str | None = None
-            for target in exchange.targets:
+            for target in targets:
                 doubts = known.get(target)
                 if doubts is None:
                     doubts = self._look_up(target, known, exchange.dialect.operation)
                 if doubts:
                     words = beside_text(exchange.fields) if words is None else words
                     if _first(doubts, exchange, words) is not None:
-                        self._choose(exchange, known, words)
-                        break
-        return await proceed(exchange)
+                        return self._able(exchange, targets, known, words)
+        return targets
 
-    def _choose(self, exchange: Exchange, known: dict[Target, tuple[Doubt, ...]], words: str) -> None:
-        """Keep the targets that can. Raises Incapable."""
+    def _able(
+        self,
+        exchange: Exchange,
+        targets: Sequence[Target],
+        known: dict[Target, tuple[Doubt, ...]],
+        words: str,
+    ) -> Sequence[Target]:
+        """The targets that can. Raises Incapable."""
         refused: list[tuple[Target, Doubt]] = []
         left: list[Target] = []
         ceilings: dict[Target, Ceiling] = {}
-        for target in exchange.targets:
+        for target in targets:
             doubts = known.get(target)
             if doubts is None:
                 doubts = self._look_up(target, known, exchange.dialect.operation)
@@ -94,13 +97,11 @@ class Qualify:
                 left.append(target)
             else:
                 refused.append((target, doubt))
+                exchange.decision.out.append((target, "capability", doubt.cannot))
         if not left:
             raise self._refusal(exchange, *refused[0])
-        exchange.targets = sorted(left, key=ceilings.__contains__)
         exchange.ceilings = ceilings
-        if refused:
-            out = ", ".join(f"{target.name} {doubt.cannot}" for target, doubt in refused)
-            exchange.record.decision = f"{exchange.record.decision}; left out: {out}"
+        return left
 
     def _refusal(self, exchange: Exchange, target: Target, doubt: Doubt) -> Incapable:
         field = _field_of(doubt, exchange.fields)

@@ -16,9 +16,9 @@ from headgate.core.exchange import Exchange
 from headgate.core.plugin import names
 from headgate.core.record import Record
 from headgate.core.target import Target
-from headgate.stages.qualify import Qualify
+from headgate.stages.filters.capability import Capability
 
-RECORDED = Path(__file__).parents[3] / "shared" / "recorded" / "exchanges"
+RECORDED = Path(__file__).parents[4] / "shared" / "recorded" / "exchanges"
 pytestmark = pytest.mark.skipif(
     not RECORDED.is_dir(), reason="no recorded traffic beside the checkout (../shared/recorded)"
 )
@@ -59,20 +59,16 @@ def exchange(found, dialect, kind):
     async def receive():
         return b""
 
-    record = Record(id="req_1", time=time.time(), decision="")
+    record = Record(id="req_1", time=time.time())
     made = Exchange("req_1", dialect, "/", [], receive, time.perf_counter(), record)
     made.body, made.fields, made.model = json.dumps(body).encode(), body, body["model"]
     made.targets = [Target(Host(kind), body["model"])]
     return made
 
 
-async def passed(exchange):
-    return exchange
-
-
-async def test_what_a_host_answered_is_never_refused():
+def test_what_a_host_answered_is_never_refused():
     kinds = sorted({KINDS.get(path.name, path.name) for path in RECORDED.iterdir() if path.is_dir()})
-    qualify = Qualify(Menu(assemble({kind: kind for kind in kinds}, {}), {}))
+    capability = Capability(Menu(assemble({kind: kind for kind in kinds}, {}), {}))
     there = set(names("dialects"))
     wrong, count, known = [], 0, 0
     for found in recordings():
@@ -82,9 +78,9 @@ async def test_what_a_host_answered_is_never_refused():
         kind = KINDS.get(found["provider"], found["provider"])
         made = exchange(found, importlib.import_module(f"headgate.dialects.{name}"), kind)
         count += 1
-        known += qualify.menu.catalogue.find(kind, made.model) is not None
+        known += capability.menu.catalogue.find(kind, made.model) is not None
         try:
-            await qualify(made, passed)
+            capability(made, made.targets)
         except Incapable as refused:
             wrong.append(f"{found['id']}: {refused.message}")
         except GatewayError:

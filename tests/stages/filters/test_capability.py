@@ -14,7 +14,7 @@ from headgate.core.exchange import Caller, Exchange
 from headgate.core.record import Record
 from headgate.core.target import Target
 from headgate.dialects import anthropic_messages, openai_chat
-from headgate.stages.qualify import Qualify, at_least, beside_text
+from headgate.stages.filters.capability import Capability, at_least, beside_text
 
 DATA = layer(
     b"""{
@@ -46,7 +46,7 @@ HOST, OTHER = Host("x"), Host("loose")
 
 
 def stage(aliases=()):
-    return Qualify(Menu(Catalogue({"x": Shelf("x", [DATA]), "loose": Shelf("loose", [LOOSE])}), dict(aliases)))
+    return Capability(Menu(Catalogue({"x": Shelf("x", [DATA]), "loose": Shelf("loose", [LOOSE])}), dict(aliases)))
 
 
 def exchange(*models, dialect=openai_chat, provider=HOST, content="hello", **fields):
@@ -55,47 +55,46 @@ def exchange(*models, dialect=openai_chat, provider=HOST, content="hello", **fie
     async def receive():
         return b""
 
-    record = Record(id="req_1", time=time.time(), decision="because")
+    record = Record(id="req_1", time=time.time())
     made = Exchange("req_1", dialect, "/", [], receive, time.perf_counter(), record)
     made.body, made.fields, made.model = msgspec.json.encode(body), body, "alias"
     made.targets = [Target(provider, model) for model in models]
     return made
 
 
-async def left(made, qualify=None):
-    async def proceed(exchange):
-        return [target.model for target in exchange.targets]
-
-    return await (qualify or stage())(made, proceed)
+def left(made, filtering=None):
+    return [target.model for target in (filtering or stage())(made, made.targets)]
 
 
-async def test_nothing_is_read_of_a_plain_request():
+def test_nothing_is_read_of_a_plain_request():
     made = exchange("blind", "deaf", max_tokens=50, temperature=1)
-    assert await left(made) == ["blind", "deaf"]
+    assert left(made) == ["blind", "deaf"]
     assert made._request is None
-    assert made.record.decision == "because"
+    assert made.decision.out == []
 
 
-async def test_nothing_is_read_for_a_model_that_can_all_of_it():
+def test_nothing_is_read_for_a_model_that_can_all_of_it():
     made = exchange("seeing", content=[IMAGE], tools=[], response_format={"type": "json_object"}, max_tokens=500)
-    assert await left(made) == ["seeing"]
+    assert left(made) == ["seeing"]
     assert made._request is None
 
 
-async def test_incapable_targets_are_left_out_and_the_record_says_why():
+def test_incapable_targets_are_left_out_and_the_record_says_why():
     made = exchange("blind", "seeing", "deaf", content=[IMAGE])
-    assert await left(made) == ["seeing", "deaf"]
-    assert made.record.decision == "because; left out: x/blind takes no image"
+    assert left(made) == ["seeing", "deaf"]
+    assert [(target.name, by, why) for target, by, why in made.decision.out] == [
+        ("x/blind", "capability", "takes no image")
+    ]
 
 
-async def test_what_nobody_knows_is_never_left_out():
+def test_what_nobody_knows_is_never_left_out():
     made = exchange("unheard-of", "guessed", content=[IMAGE])
-    assert await left(made) == ["unheard-of", "guessed"]
-    assert await left(exchange("anything", provider=Host("unknown"), content=[IMAGE], n=5)) == ["anything"]
+    assert left(made) == ["unheard-of", "guessed"]
+    assert left(exchange("anything", provider=Host("unknown"), content=[IMAGE], n=5)) == ["anything"]
 
 
-async def test_limits_of_data_that_is_not_sure_refuse_nothing():
-    assert await left(exchange("m", provider=OTHER, content="word " * 100, max_tokens=100)) == ["m"]
+def test_limits_of_data_that_is_not_sure_refuse_nothing():
+    assert left(exchange("m", provider=OTHER, content="word " * 100, max_tokens=100)) == ["m"]
 
 
 @pytest.mark.parametrize(
@@ -117,44 +116,44 @@ async def test_limits_of_data_that_is_not_sure_refuse_nothing():
         ),
     ],
 )
-async def test_where_none_is_left_the_request_is_refused(model, more, param, says):
+def test_where_none_is_left_the_request_is_refused(model, more, param, says):
     with pytest.raises(Incapable) as refused:
-        await left(exchange(model, **more))
+        left(exchange(model, **more))
     assert (refused.value.status, refused.value.code, refused.value.param) == (400, "model_cannot", param)
     assert says in refused.value.message
 
 
-async def test_more_tokens_than_a_model_writes_are_cut_down_where_the_request_is_said_anew():
+def test_more_tokens_than_a_model_writes_are_cut_down_where_the_request_is_said_anew():
     across, alike = Host("x", anthropic_messages), Host("x", openai_chat)
     made = exchange("blind", "seeing", provider=across, max_completion_tokens=400)
-    assert await left(made) == ["seeing", "blind"], "those that can come first"
-    blind, seeing = made.targets[1], made.targets[0]
+    assert left(made) == ["blind", "seeing"]
+    blind, seeing = made.targets
     assert (seeing in made.ceilings, made.ceilings[blind]) == (False, (50, "max_completion_tokens"))
-    assert made.record.decision == "because"
+    assert made.decision.out == []
     made = exchange("blind", provider=across, max_tokens=400, content=[IMAGE])
     with pytest.raises(Incapable, match="takes no image"):
-        await left(made)
+        left(made)
     with pytest.raises(Incapable, match="writes 50 at most"):
-        await left(exchange("blind", provider=alike, max_tokens=51))
+        left(exchange("blind", provider=alike, max_tokens=51))
 
 
-async def test_words_alone_are_no_picture():
+def test_words_alone_are_no_picture():
     text = {"type": "text", "text": "an image, audio, a pdf file, a document"}
-    assert await left(exchange("blind", content=[text])) == ["blind"]
+    assert left(exchange("blind", content=[text])) == ["blind"]
     text = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
     made = exchange(
         "blind", dialect=anthropic_messages, content="no picture", system=[text["source"]["data"]], max_tokens=9
     )
-    assert await left(made) == ["blind"]
+    assert left(made) == ["blind"]
 
 
-async def test_a_document_of_plain_text_is_text():
+def test_a_document_of_plain_text_is_text():
     document = {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "hello"}}
     made = exchange("blind", dialect=anthropic_messages, content=[document], max_tokens=9)
-    assert await left(made) == ["blind"]
+    assert left(made) == ["blind"]
 
 
-async def test_an_edited_request_is_taken_at_its_word():
+def test_an_edited_request_is_taken_at_its_word():
     made = exchange("blind", "seeing")
     made._request = chat.ChatRequest(
         dialect="openai_chat",
@@ -162,27 +161,27 @@ async def test_an_edited_request_is_taken_at_its_word():
         messages=[chat.Message(role="user", parts=[chat.Image(source=chat.Link("https://a.example/b.png"))])],
     )
     made.edited = True
-    assert await left(made) == ["seeing"]
+    assert left(made) == ["seeing"]
 
 
-async def test_others_are_named_the_callers_own_first_and_only_what_it_may_use():
+def test_others_are_named_the_callers_own_first_and_only_what_it_may_use():
     aliases = {"eyes": [Target(HOST, "seeing")], "none": [Target(HOST, "blind")]}
-    qualify = stage(aliases)
+    filtering = stage(aliases)
     made = exchange("blind", content=[IMAGE])
     made.caller = Caller("k", frozenset(["none", "eyes"]), ("x/",))
     with pytest.raises(Incapable, match=r"models that can: eyes, x/deaf, x/seeing$"):
-        await left(made, qualify)
+        left(made, filtering)
     made = exchange("blind", content=[IMAGE])
     made.caller = Caller("k", frozenset(["none"]))
     with pytest.raises(Incapable, match=r"takes no image$"):
-        await left(made, qualify)
+        left(made, filtering)
 
 
-async def test_targets_without_end_do_not_fill_the_memory():
-    qualify = stage()
+def test_targets_without_end_do_not_fill_the_memory():
+    filtering = stage()
     for number in range(10_010):
-        await left(exchange(f"m{number}"), qualify)
-    assert len(qualify._doubts["chat"]) <= 10_000
+        left(exchange(f"m{number}"), filtering)
+    assert len(filtering._doubts["chat"]) <= 10_000
 
 
 @pytest.mark.parametrize(

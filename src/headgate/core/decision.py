@@ -1,0 +1,97 @@
+"""Why a request went where it went: kept cheaply while it is decided, put in words for the record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from headgate.core.target import Target
+
+
+class Candidate(msgspec.Struct, omit_defaults=True):
+    """A target that might have been asked."""
+
+    target: str
+    out: str | None = None
+    """Why it was left out; None: it was not."""
+    by: str | None = None
+    """The filter that left it out."""
+    score: float | None = None
+    """What the policy went by; its unit is the decision's."""
+
+
+class Decided(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """A decision as the record has it."""
+
+    why: str
+    """In plain words."""
+    alias: str | None = None
+    """None where `provider/model` was asked for directly."""
+    rule: str | None = None
+    """The rule that chose the alias, the targets or the policy."""
+    policy: str | None = None
+    unit: str | None = None
+    """What the scores are, less being better."""
+    candidates: list[Candidate] = []
+    """In the order they were to be tried, then those left out."""
+
+
+@dataclass(slots=True)
+class Decision:
+    """What stages, filters, policies and rules say of it; nothing is put together before the record is written."""
+
+    alias: str | None = None
+    rule: str | None = None
+    policy: str | None = None
+    ranked: Sequence[Target] = ()
+    out: list[tuple[Target, str, str]] = field(default_factory=list)
+    """Target, which filter left it out, why ("takes no image")."""
+    scores: Mapping[Target, float] | None = None
+    unit: str = ""
+    """Of the scores: "seconds", "US dollars"; less is better."""
+    said: list[str] = field(default_factory=list)
+    """What else is to be known, in plain words."""
+
+    def told(self, chosen: Target | None, tried: int) -> Decided | None:
+        """For the record; None where the request did not get as far as to be routed. `chosen` was asked last, after
+        `tried` attempts."""
+        if not self.ranked and not self.out:
+            return None
+        scores = self.scores or {}
+        candidates = [
+            *(Candidate(target.name, score=_rounded(scores.get(target))) for target in self.ranked),
+            *(
+                Candidate(target.name, out=why, by=by, score=_rounded(scores.get(target)))
+                for target, by, why in self.out
+            ),
+        ]
+        return Decided(
+            why=self._why(chosen, tried),
+            alias=self.alias,
+            rule=self.rule,
+            policy=self.policy,
+            unit=self.unit or None,
+            candidates=candidates if len(candidates) > 1 or self.out else [],
+        )
+
+    def _why(self, chosen: Target | None, tried: int) -> str:
+        words = [f"alias {self.alias}" if self.alias is not None else "asked for directly"]
+        if self.rule is not None:
+            words.append(f"by the rule {self.rule}")
+        if self.policy is not None and len(self.ranked) > 1:
+            words.append(f"policy {self.policy}")
+        if chosen is not None and self.scores and chosen in self.scores:
+            words.append(f"{chosen.name} has {self.scores[chosen]:.4g} {self.unit}")
+        if chosen is not None and tried > 1:
+            words.append(f"{chosen.name} was asked in attempt {tried}")
+        if self.out:
+            words.append("left out: " + ", ".join(f"{target.name} ({why})" for target, _, why in self.out[:20]))
+        return "; ".join([*words, *self.said])
+
+
+def _rounded(score: float | None) -> float | None:
+    return None if score is None else float(f"{score:.6g}")

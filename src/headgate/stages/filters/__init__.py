@@ -1,0 +1,1 @@
+"""Which targets may be asked: one filter per file, before a policy ranks what is left."""
