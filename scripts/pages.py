@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Iterator
 
+from headgate.config.reference import policy_settings
 from headgate.core import errors, plugin
 from headgate.dialects.dialect import dialects
 from headgate.providers.provider import Provider
@@ -71,9 +72,10 @@ def stages_page() -> str:
     lines += [f"- `{name}`: {_sentence(plugin.module('stages.filters', name))}\n" for name in filters]
     lines.append("\n## Policies\n\n")
     for name in plugin.names("stages.policies"):
-        plugin.load("stages.policies", name, Policy)  # type: ignore[type-abstract]
-        lines.append(f"- `{name}`: {_sentence(plugin.module('stages.policies', name))}\n")
-    return "".join(lines) + f"\nThe contracts: `{Stage.__module__}`, `{Filter.__module__}`, `{Policy.__module__}`.\n"
+        loaded = plugin.load("stages.policies", name, Policy)  # type: ignore[type-abstract]
+        about = [_sentence(plugin.module("stages.policies", name)), inspect.getdoc(loaded), policy_settings(name)]
+        lines.append(f"### `{name}`\n\n" + "\n\n".join(text.strip() for text in about if text) + "\n\n")
+    return "".join(lines) + f"The contracts: `{Stage.__module__}`, `{Filter.__module__}`, `{Policy.__module__}`.\n"
 
 
 def dialects_page() -> str:

@@ -13,6 +13,7 @@ from headgate.catalog.catalogue import Catalogue, assemble
 from headgate.catalog.menu import Menu
 from headgate.catalog.refreshed import Refreshed
 from headgate.config.schema import Config, Model, ProviderEntry
+from headgate.config.schema import Policy as ConfiguredPolicy
 from headgate.config.schema import Target as ConfiguredTarget
 from headgate.core import plugin
 from headgate.core.dialect import Dialect
@@ -31,7 +32,7 @@ from headgate.stages.count import Count
 from headgate.stages.fetch import Fetch
 from headgate.stages.filters.capability import Capability
 from headgate.stages.filters.filter import Filter
-from headgate.stages.policies.policy import Policy
+from headgate.stages.policies.policy import Policy, arguments
 from headgate.stages.receive import Receive
 from headgate.stages.record import Record
 from headgate.stages.retry import Retries, Retry
@@ -212,11 +213,13 @@ def _alias(name: str, model: Model, providers: Mapping[str, Provider], config: C
         standing = board.standing(f"{name}: {made.name}" if entry.provider else made.name)
         return replace(made, terms=Terms(entry.weight, entry.quality), standing=standing)
 
-    use = model.policy.use
-    kind = plugin.load("stages.policies", use, Policy)  # type: ignore[type-abstract]
-    policy = _made(f"the policy {use}", kind, **model.policy.settings)
     targets, fallbacks = ([target(entry) for entry in entries] for entries in (model.targets, model.fallbacks))
-    return Alias(name, use, policy, targets, fallbacks)
+    return Alias(name, model.policy.use, _policy(model.policy), targets, fallbacks)
+
+
+def _policy(configured: ConfiguredPolicy) -> Policy:
+    kind = plugin.load("stages.policies", configured.use, Policy)  # type: ignore[type-abstract]
+    return _made(f"the policy {configured.use}", kind, **arguments(kind, configured.settings))
 
 
 def _callers(config: Config, admin_digest: str) -> dict[bytes, Caller]:

@@ -136,3 +136,30 @@ def test_what_is_known_of_a_model_is_said_in_words_that_count(told, fact, words)
     [(path, found)] = told(f"providers: {{openai: {{api_key: sk-0123456789}}}}\n{MODELS % fact}")
     assert path.startswith("catalogue.models.openai/x.")
     assert words in found
+
+
+POLICY = "providers: {openai: {api_key: none}}\nmodels: {m: {policy: %s, targets: [%s]}}"
+ONE, NEVER = "openai/x", "{model: openai/y, weight: 0}"
+
+
+@pytest.mark.parametrize(
+    ("policy", "targets", "path", "words"),
+    [
+        ("wieghted", ONE, "models.m.policy", "there is no policy `wieghted`; did you mean `weighted`?"),
+        ("{use: weighted, with: {wieght: 3}}", ONE, "models.m.policy.with.wieght", "unknown key `wieght`"),
+        ("{use: round_robin, with: {a: 3}}", ONE, "models.m.policy.with", "does not take these settings"),
+        ("{use: 'own_policy:Own', with: {by: 3}}", ONE, "models.m.policy.with", "it takes (much=1)"),
+        ("weighted", NEVER, "models.m.policy", "the policy weighted makes no sense here: every target has the weight"),
+        ("least_busy", NEVER, "models.m.policy", "makes no sense here: every target has the weight 0"),
+    ],
+)
+def test_a_policy_and_its_settings(told, tmp_path, policy, targets, path, words):
+    own = "class Own:\n    def __init__(self, much=1): pass\n    def rank(self, exchange, targets): return targets\n"
+    (tmp_path / "own_policy.py").write_text(own)
+    ((place, said),) = told(POLICY % (policy, targets))
+    assert place == path
+    assert words in said
+
+
+def test_a_policy_in_order(told):
+    assert told(POLICY % ("weighted", f"{ONE}, {NEVER}")) == []

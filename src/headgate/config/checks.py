@@ -15,13 +15,14 @@ from headgate.catalog.shelf import kinds as bundled_kinds
 from headgate.config.document import Node, Path
 from headgate.config.redaction import shown
 from headgate.config.schema import CatalogueRefresh, Config, Key, Model, ProviderEntry, is_loopback
+from headgate.config.schema import Policy as ConfiguredPolicy
 from headgate.config.secrets import SHORT_KEY, well_known, well_known_hash
 from headgate.core.dialect import Dialect
 from headgate.core.plugin import PluginNotFound, load, module, suggestion
 from headgate.dialects.dialect import dialects
 from headgate.providers.provider import Provider
 from headgate.providers.settings import ProviderSettings
-from headgate.stages.policies.policy import Policy
+from headgate.stages.policies.policy import Policy, settings_of
 from headgate.stages.stage import Stage
 
 Tell = Callable[..., None]
@@ -200,12 +201,18 @@ class _Checks:
                 if target.provider is not None:
                     self.address((*place, "with"), target.provider)
                     self.settings((*place, "with"), target.provider.settings)
+        self.policy((*path, "policy"), model.policy)
+
+    def policy(self, path: Path, policy: ConfiguredPolicy) -> None:
+        node = self.root.at(self.root.located(path))
+        place = (*path, "use") if node and isinstance(node.value, dict) else path
         try:
-            load("stages.policies", model.policy.use, Policy)  # type: ignore[type-abstract]  # python/mypy#4717
+            loaded = load("stages.policies", policy.use, Policy)  # type: ignore[type-abstract]  # python/mypy#4717
         except PluginNotFound as error:
-            node = self.root.at(self.root.located((*path, "policy")))
-            inside = ("use",) if node and isinstance(node.value, dict) else ()
-            self.plugin((*path, "policy", *inside), model.policy.use, error)
+            self.plugin(place, policy.use, error)
+            return
+        if settings_of(loaded) is None:  # else they have been read by load.py
+            self.takes((*path, "with"), self.shown(place, policy.use), loaded, policy.settings)
 
     def target(self, path: Path, target: str) -> None:
         provider, slash, model = target.partition("/")
@@ -291,11 +298,15 @@ class _Checks:
         except PluginNotFound as error:
             self.plugin(place, use, error)
             return
+        self.takes((*path, "with"), name, loaded, settings)
+
+    def takes(self, path: Path, name: str, loaded: type, settings: Mapping[str, Any]) -> None:
+        """A class takes these settings as keyword arguments."""
         try:
             inspect.signature(loaded).bind(**settings)
         except TypeError as error:
             takes = f"it takes {inspect.signature(loaded)}"
-            self.tell((*path, "with"), f"{name} does not take these settings: {error}", takes)
+            self.tell(path, f"{name} does not take these settings: {error}", takes)
         except ValueError:
             return  # a class without a signature, written in C: it will say itself what is wrong
 

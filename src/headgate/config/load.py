@@ -22,8 +22,9 @@ from headgate.config.schema import Config, Key, Model, ProviderEntry, Stage, in_
 from headgate.config.secrets import SECRET_NAME, SecretError, follow, is_reference
 from headgate.core.plugin import BARE, PACKAGE, PluginNotFound, names, suggestion
 from headgate.core.plugin import load as load_plugin
-from headgate.core.target import merged
+from headgate.core.target import Terms, merged
 from headgate.providers.provider import Provider
+from headgate.stages.policies.policy import Policy, settings_of
 
 T = TypeVar("T", bound=pydantic.BaseModel)
 
@@ -250,6 +251,7 @@ class _Reading:
                     parts[name] = part
         config = Config.model_construct(**parts)
         self.targets(config)
+        self.policies(config)
         config.data_dir = self.absolute(config.data_dir, ("data_dir",))
         self.readable(config.upstream, "ca_file", ("upstream",))
         if config.catalogue.refresh is not None:
@@ -406,6 +408,20 @@ class _Reading:
         given = merged(entry.settings.model_dump(exclude_unset=True, by_alias=True), settings)
         found = self.validate(type(entry.settings), given, place)
         return entry if found is None else entry.model_copy(update={"settings": found})
+
+    def policies(self, config: Config) -> None:
+        """The settings of policies that have a class for them; what else may be wrong is told by the checks."""
+        for name, model in config.models.items():
+            path = ("models", name, "policy")
+            try:
+                own = settings_of(load_plugin("stages.policies", model.policy.use, Policy))  # type: ignore[type-abstract]
+            except PluginNotFound:
+                continue
+            settings = self.validate(own, model.policy.settings, (*path, "with")) if own is not None else None
+            if settings is not None:
+                wrong = settings.objection([Terms(target.weight, target.quality) for target in model.targets])
+                if wrong:
+                    self.problem(path, f"the policy {model.policy.use} makes no sense here: {wrong}")
 
     def unknown_kind(self, path: tuple[str, str], kind: str | None, error: PluginNotFound) -> None:
         name = kind or path[1]

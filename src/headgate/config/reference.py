@@ -17,8 +17,10 @@ from pydantic_core import PydanticUndefined
 from headgate.config.discover import kinds
 from headgate.config.explain import bare
 from headgate.config.schema import Config, Key, Model, ProviderEntry, Stage, Target
+from headgate.core.plugin import load, names
 from headgate.providers.provider import Provider
 from headgate.providers.settings import ProviderSettings
+from headgate.stages.policies.policy import Policy, settings_of
 
 SHORT_FORMS: dict[type, str] = {Target: "`provider/model`", Model: "`provider/model`, a list of them"}
 WORDS = {
@@ -79,6 +81,13 @@ def page() -> str:
             path = {"models": "models.<name>", "keys": "keys[]", "stages": "stages[]"}.get(name, name)
             parts += f"\n## {name}\n\n{(inner.__doc__ or '').strip()}\n\n", _table(list(_rows(inner, path)))
     return "".join(parts)
+
+
+def policy_settings(name: str) -> str:
+    """The settings of a built-in policy as a table; "" where it has none."""
+    kind = settings_of(load("stages.policies", name, Policy))  # type: ignore[type-abstract]
+    rows = list(_rows(kind, "")) if kind is not None else []
+    return _table(rows) if rows else ""
 
 
 def _providers() -> str:
@@ -207,9 +216,21 @@ def json_schema() -> str:
         "properties": named,
         "additionalProperties": {"$ref": "#/$defs/provider"},
     }
+    _policies(definitions)
     _short_forms(definitions)
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Headgate"}
     return json.dumps(_variables(schema), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _policies(definitions: dict[str, Any]) -> None:
+    """The settings of each built-in policy."""
+    cases = []
+    for name in names("stages.policies"):
+        kind = settings_of(load("stages.policies", name, Policy))  # type: ignore[type-abstract]
+        settings = kind.model_json_schema(by_alias=True) if kind is not None else {"type": "object", "maxProperties": 0}
+        is_it = {"properties": {"use": {"const": name}}, "required": ["use"]}
+        cases.append({"if": is_it, "then": {"properties": {"with": settings}}})
+    definitions["Policy"]["allOf"] = cases
 
 
 def _short_forms(definitions: dict[str, Any]) -> None:

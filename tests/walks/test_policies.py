@@ -1,0 +1,99 @@
+"""Who is asked, by policy, seen from outside: one gateway, three providers whose speed is set by each test."""
+
+import asyncio
+import json
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from gateways import KEY, running
+from traffic import whole
+from upstreams import ScriptedUpstream
+
+CONFIG = """
+server: {{host: 127.0.0.1, port: {{PORT}}}}
+data_dir: {{DATA}}
+providers:
+  a: {{kind: openai, api_key: none, base_url: '{a}/v1'}}
+  b: {{kind: openai, api_key: none, base_url: '{b}/v1'}}
+  c: {{kind: openai, api_key: none, base_url: '{c}/v1'}}
+models:
+  shared: {{policy: weighted, targets: [{{model: a/m, weight: 70}}, {{model: b/m, weight: 30}}]}}
+  turns: {{policy: round_robin, targets: [a/m, b/m, c/m]}}
+  idle: {{policy: least_busy, targets: [a/m, b/m, c/m]}}
+keys:
+  - {{name: test, key: {KEY}}}
+"""
+
+
+class Provider(ScriptedUpstream):
+    """Answers after `wait` seconds."""
+
+    wait = 0.0
+
+    async def answer(self, asked):
+        await asyncio.sleep(self.wait)
+        await asked.send(whole(json.loads(asked.request.body)["messages"][0]["content"]))
+
+
+@pytest.fixture(scope="module")
+def providers():
+    with Provider() as a, Provider() as b, Provider() as c:
+        for each in (a, b, c):
+            each.script = each.answer
+        yield {"a": a, "b": b, "c": c}
+
+
+@pytest.fixture(scope="module")
+def gateway(providers, tmp_path_factory):
+    urls = {name: provider.url for name, provider in providers.items()}
+    with running(tmp_path_factory.mktemp("gateway"), CONFIG.format(KEY=KEY, **urls)) as started:
+        yield started
+        assert "Traceback" not in started.output()
+
+
+@pytest.fixture(autouse=True)
+def _as_before(providers):
+    for provider in providers.values():
+        provider.requests.clear()
+        provider.wait = 0.0
+
+
+def ask(gateway, model, **more):
+    """(who answered, the request's id)."""
+    body = {"model": model, "messages": [{"role": "user", "content": "Hello"}], **more}
+    status, headers, answer = gateway.post(body)
+    assert status == 200, answer
+    return headers["x-headgate-model"].partition("/")[0], headers["x-request-id"]
+
+
+def shares(gateway, model, count, at_once=4, **more):
+    with ThreadPoolExecutor(at_once) as pool:
+        return Counter(who for who, _ in pool.map(lambda _: ask(gateway, model, **more), range(count)))
+
+
+def test_weights_are_shares(gateway):
+    assert shares(gateway, "shared", 100) == {"a": 70, "b": 30}
+
+
+def test_turns_are_even_also_at_once(gateway):
+    assert shares(gateway, "turns", 60, at_once=10) == {"a": 20, "b": 20, "c": 20}
+
+
+def test_who_is_busy_is_spared(gateway, providers):
+    providers["a"].wait = providers["b"].wait = 0.6
+    slow = [threading.Thread(target=ask, args=(gateway, "idle")) for _ in range(3)]
+    for each in slow:
+        each.start()
+    while sum(len(provider.requests) for provider in providers.values()) < 3:
+        pass
+    assert {name: len(provider.requests) for name, provider in providers.items()} == {"a": 1, "b": 1, "c": 1}
+    slow_ones = [ask(gateway, "idle") for _ in range(5)]
+    assert {who for who, _ in slow_ones} == {"c"}
+    for each in slow:
+        each.join()
+    decision = gateway.record_of(slow_ones[-1][1])["decision"]
+    assert decision["policy"] == "least_busy"
+    assert {each["target"]: each["score"] for each in decision["candidates"]} == {"a/m": 2, "b/m": 2, "c/m": 1}
