@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import re
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -23,6 +25,7 @@ models:
   shared: {{policy: weighted, targets: [{{model: a/m, weight: 70}}, {{model: b/m, weight: 30}}]}}
   turns: {{policy: round_robin, targets: [a/m, b/m, c/m]}}
   idle: {{policy: least_busy, targets: [a/m, b/m, c/m]}}
+  quick: {{policy: fastest, targets: [a/quick, b/quick]}}
 keys:
   - {{name: test, key: {KEY}}}
 """
@@ -83,17 +86,30 @@ def test_turns_are_even_also_at_once(gateway):
 
 
 def test_who_is_busy_is_spared(gateway, providers):
-    providers["a"].wait = providers["b"].wait = 0.6
+    providers["a"].wait = providers["b"].wait = 0.7
+    providers["c"].wait = 0.2
     slow = [threading.Thread(target=ask, args=(gateway, "idle")) for _ in range(3)]
     for each in slow:
         each.start()
-    while sum(len(provider.requests) for provider in providers.values()) < 3:
-        pass
+    while all(each.is_alive() for each in slow):
+        time.sleep(0.01)
     assert {name: len(provider.requests) for name, provider in providers.items()} == {"a": 1, "b": 1, "c": 1}
-    slow_ones = [ask(gateway, "idle") for _ in range(5)]
-    assert {who for who, _ in slow_ones} == {"c"}
+    providers["c"].wait = 0.0
+    quick = [ask(gateway, "idle") for _ in range(5)]
+    assert {who for who, _ in quick} == {"c"}
     for each in slow:
         each.join()
-    decision = gateway.record_of(slow_ones[-1][1])["decision"]
+    decision = gateway.record_of(quick[-1][1])["decision"]
     assert decision["policy"] == "least_busy"
     assert {each["target"]: each["score"] for each in decision["candidates"]} == {"a/m": 2, "b/m": 2, "c/m": 1}
+
+
+def test_the_faster_is_asked_and_after_it_slows_down_the_other(gateway, providers):
+    providers["b"].wait = 0.15
+    shares(gateway, "quick", 4)
+    assert shares(gateway, "quick", 40, at_once=8)["a"] > 36
+    providers["a"].wait = 0.6
+    shares(gateway, "quick", 5)
+    assert shares(gateway, "quick", 40, at_once=8)["b"] > 36
+    _, asked = ask(gateway, "quick")
+    assert re.search(r"policy fastest; ./quick has 0\.\d+ seconds", gateway.record_of(asked)["decision"]["why"])

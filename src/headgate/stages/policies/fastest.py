@@ -1,0 +1,62 @@
+"""Try the target first that has answered fastest of late."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Sequence
+
+import pydantic
+
+from headgate.core.exchange import Exchange
+from headgate.core.target import Target
+from headgate.stages.policies.policy import PolicySettings
+
+
+class FastestSettings(PolicySettings):
+    choices: int = pydantic.Field(
+        2, ge=0, description="Targets drawn by lot for each request, of which the fastest is asked; 0: all."
+    )
+    explore: float = pydantic.Field(
+        0.02, ge=0, le=1, description="Share of requests that go to any target, so that one that got faster is found."
+    )
+
+
+class Fastest:
+    """What counts is the time to a stream's first piece, and to the end of an answer in one piece, as an average that
+    believes bad news at once and good news within seconds. Of two targets the faster is asked; of more, two are drawn
+    by lot for each request and the faster of these is asked, so that not all requests run to the same one. A target
+    of which nothing is known is tried, by one request at a time."""
+
+    Settings = FastestSettings
+
+    def __init__(self, settings: FastestSettings, clock: Callable[[], float] = time.monotonic) -> None:
+        self._choices = settings.choices or math.inf
+        self._explore = settings.explore
+        self._clock = clock
+
+    def rank(self, exchange: Exchange, targets: Sequence[Target]) -> Sequence[Target]:
+        now, stream, count = self._clock(), exchange.stream, len(targets)
+        # by lot also where all are taken: equals are not to stand in the same order always
+        drawn = random.sample(targets, int(min(self._choices, count)))
+        seconds = {target: _seconds(target, now, stream) for target in drawn}
+        drawn.sort(key=seconds.__getitem__)
+        decision = exchange.decision
+        decision.scores = {target: known for target, known in seconds.items() if 0.0 < known < math.inf}
+        decision.unit = "seconds"
+        if count > len(drawn):
+            drawn += [target for target in targets if target not in seconds]
+        if self._explore and count > 1 and random.random() < self._explore:  # noqa: S311  # luck, not a secret
+            tried = random.randrange(count)  # noqa: S311
+            drawn.insert(0, drawn.pop(tried))
+            decision.said.append("one of the few that go to any target, to see how fast it is")
+        return drawn
+
+
+def _seconds(target: Target, now: float, stream: bool) -> float:
+    """How long it takes; 0.0 where it is to be found out."""
+    standing = target.standing
+    known = (standing.first if stream else standing.total).read(now)
+    # while one request finds it out, or after a failure, others keep to what is known
+    return known or (math.inf if standing.running or standing.window.counts(now)[1] else 0.0)
