@@ -157,10 +157,13 @@ class Gateway:
 def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed | None = None) -> Gateway:
     """The Gateway of a configuration. Raises PluginNotFound, or ValueError when a plug-in cannot be made."""
     providers = {name: _provider(name, entry, config) for name, entry in config.providers.items()}
-    aliases = {name: _alias(name, model, providers, config, ports.board) for name, model in config.models.items()}
+    known = catalogue(config, refreshed)
+    aliases = {
+        name: _alias(name, model, providers, config, ports.board, known) for name, model in config.models.items()
+    }
     record = Record(ports.journal, ports.meter)
     authenticate = Authenticate(_callers(config, admin_digest))
-    menu = Menu(catalogue(config, refreshed), {alias.name: alias.all for alias in aliases.values()})
+    menu = Menu(known, {alias.name: alias.all for alias in aliases.values()})
     filters: list[Filter] = [Capability(menu)] if config.catalogue.enforce else []
     route = Route(aliases, providers, filters, ports.board)
     fetch: list[Stage] = [Fetch(ports.fetch)] if ports.fetch is not None else []
@@ -203,7 +206,9 @@ def _provider(name: str, entry: ProviderEntry, config: Config) -> Provider:
     return _made(what, entry.type, name, entry.settings, max_reply_bytes=config.server.max_reply_bytes)
 
 
-def _alias(name: str, model: Model, providers: Mapping[str, Provider], config: Config, board: Board) -> Alias:
+def _alias(
+    name: str, model: Model, providers: Mapping[str, Provider], config: Config, board: Board, known: Catalogue
+) -> Alias:
     def target(entry: ConfiguredTarget) -> Target:
         host, _, rest = entry.model.partition("/")
         provider = _provider(host, entry.provider, config) if entry.provider else providers[host]
@@ -211,7 +216,9 @@ def _alias(name: str, model: Model, providers: Mapping[str, Provider], config: C
         made = provider.target(rest, shape if shape != Shape() else None)
         # one with settings of its own may be another host altogether
         standing = board.standing(f"{name}: {made.name}" if entry.provider else made.name)
-        return replace(made, terms=Terms(entry.weight, entry.quality), standing=standing)
+        found = known.find(host, rest)
+        terms = Terms(entry.weight, entry.quality, found.prices if found is not None else ())
+        return replace(made, terms=terms, standing=standing)
 
     targets, fallbacks = ([target(entry) for entry in entries] for entries in (model.targets, model.fallbacks))
     return Alias(name, model.policy.use, _policy(model.policy), targets, fallbacks)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import signal
 import threading
 import time
 from collections import Counter
@@ -26,6 +27,15 @@ models:
   turns: {{policy: round_robin, targets: [a/m, b/m, c/m]}}
   idle: {{policy: least_busy, targets: [a/m, b/m, c/m]}}
   quick: {{policy: fastest, targets: [a/quick, b/quick]}}
+  bounded:
+    policy: {{use: cheapest, with: {{max_latency: 0.3, min_quality: 5}}}}
+    targets: [{{model: a/slow, quality: 7}}, {{model: b/fair, quality: 6}}, {{model: c/dear, quality: 9}}, b/poor]
+catalogue:
+  models:
+    a/slow: {{prices: {{input: 0.1, output: 0.2}}}}
+    b/fair: {{prices: {{input: 0.5, output: 1}}}}
+    c/dear: {{prices: {{input: 3, output: 15}}}}
+    b/poor: {{prices: {{input: 0.01, output: 0.02}}}}
 keys:
   - {{name: test, key: {KEY}}}
 """
@@ -50,9 +60,13 @@ def providers():
 
 
 @pytest.fixture(scope="module")
-def gateway(providers, tmp_path_factory):
-    urls = {name: provider.url for name, provider in providers.items()}
-    with running(tmp_path_factory.mktemp("gateway"), CONFIG.format(KEY=KEY, **urls)) as started:
+def config(providers):
+    return CONFIG.format(KEY=KEY, **{name: provider.url for name, provider in providers.items()})
+
+
+@pytest.fixture(scope="module")
+def gateway(config, tmp_path_factory):
+    with running(tmp_path_factory.mktemp("gateway"), config) as started:
         yield started
         assert "Traceback" not in started.output()
 
@@ -113,3 +127,23 @@ def test_the_faster_is_asked_and_after_it_slows_down_the_other(gateway, provider
     assert shares(gateway, "quick", 40, at_once=8)["b"] > 36
     _, asked = ask(gateway, "quick")
     assert re.search(r"policy fastest; ./quick has 0\.\d+ seconds", gateway.record_of(asked)["decision"]["why"])
+
+
+def test_the_cheapest_within_bounds_is_asked_also_after_its_price_changed(gateway, providers, config):
+    providers["a"].wait = 0.4
+    assert shares(gateway, "bounded", 4) == {"a": 4}, "it is cheapest, and not known to be slow"
+    time.sleep(1)
+    assert shares(gateway, "bounded", 8) == {"b": 8}
+    _, asked = ask(gateway, "bounded", max_tokens=10)
+    decision = gateway.record_of(asked)["decision"]
+    assert decision["unit"] == "US dollars"
+    assert [each["target"] for each in decision["candidates"]] == ["b/fair", "c/dear", "b/poor", "a/slow"]
+    assert decision["candidates"][0]["score"] == pytest.approx(0.5e-6 * 25 + 1e-6 * 2, rel=0.2)
+    assert "b/poor has less than the quality 5; a/slow was slower than 0.3 s 4 times of 4" in decision["why"]
+
+    gateway.write(
+        config.replace("c/dear: {prices: {input: 3, output: 15}}", "c/dear: {prices: {input: 0.2, output: 1}}")
+    )
+    gateway.signal(signal.SIGHUP)
+    gateway.says("the configuration was reloaded")
+    assert shares(gateway, "bounded", 8) == {"c": 8}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Literal
@@ -76,17 +76,22 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def rates(self, moment: datetime) -> Mapping[str, str]:
         """What counts at a moment, by class, as it stands in the data."""
-        utc = moment.astimezone(UTC)
-        day, clock = utc.date().isoformat(), f"{utc:%H:%M}"
-        for period in reversed(self.prices):
-            if period.get("from", "") <= day and _within(period.get("daily"), clock):
-                return {name: rate for name, rate in period.items() if name not in PERIOD}
-        return {}
+        return in_force(self.prices, moment)
 
     def rate(self, name: str, moment: datetime) -> Decimal | None:
         """One rate; None where there is none."""
         found = self.rates(moment).get(name)
         return Decimal(found) if found is not None else None
+
+
+def in_force(prices: Sequence[Mapping[str, str]], moment: datetime) -> Mapping[str, str]:
+    """The rates of the period that counts at a moment, by class."""
+    utc = moment.astimezone(UTC)
+    day, clock = utc.date().isoformat(), f"{utc:%H:%M}"
+    for period in reversed(prices):
+        if period.get("from", "") <= day and _within(period.get("daily"), clock):
+            return {name: rate for name, rate in period.items() if name not in PERIOD}
+    return {}
 
 
 def _within(hours: str | None, clock: str) -> bool:

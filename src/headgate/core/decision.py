@@ -53,6 +53,8 @@ class Decision:
     scores: Mapping[Target, float] | None = None
     unit: str = ""
     """Of the scores: "seconds", "US dollars"; less is better."""
+    scale: float = 1.0
+    """How many of the unit a score of 1 is."""
     said: list[str] = field(default_factory=list)
     """What else is to be known, in plain words."""
 
@@ -61,13 +63,10 @@ class Decision:
         `tried` attempts."""
         if not self.ranked and not self.out:
             return None
-        scores = self.scores or {}
+        scores = {target: _rounded(score * self.scale) for target, score in (self.scores or {}).items()}
         candidates = [
-            *(Candidate(target.name, score=_rounded(scores.get(target))) for target in self.ranked),
-            *(
-                Candidate(target.name, out=why, by=by, score=_rounded(scores.get(target)))
-                for target, by, why in self.out
-            ),
+            *(Candidate(target.name, score=scores.get(target)) for target in self.ranked),
+            *(Candidate(target.name, out=why, by=by, score=scores.get(target)) for target, by, why in self.out),
         ]
         return Decided(
             why=self._why(chosen, tried),
@@ -85,7 +84,7 @@ class Decision:
         if self.policy is not None and len(self.ranked) > 1:
             words.append(f"policy {self.policy}")
         if chosen is not None and self.scores and chosen in self.scores:
-            words.append(f"{chosen.name} has {self.scores[chosen]:.4g} {self.unit}")
+            words.append(f"{chosen.name} has {self.scores[chosen] * self.scale:.4g} {self.unit}")
         if chosen is not None and tried > 1:
             words.append(f"{chosen.name} was asked in attempt {tried}")
         if self.out:
@@ -93,5 +92,5 @@ class Decision:
         return "; ".join([*words, *self.said])
 
 
-def _rounded(score: float | None) -> float | None:
-    return None if score is None else float(f"{score:.6g}")
+def _rounded(score: float) -> float:
+    return float(f"{score:.6g}")

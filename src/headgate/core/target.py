@@ -166,6 +166,8 @@ class Terms:
     """Its share among the targets of its alias."""
     quality: float | None = None
     """How good its answers are, on any scale, more being better."""
+    prices: Sequence[Mapping[str, str]] = ()
+    """Of its model, as the catalogue has them (`catalog.entry`); empty where they are not known."""
 
 
 PLAIN_TERMS = Terms()

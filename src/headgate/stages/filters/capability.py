@@ -15,6 +15,7 @@ from headgate.catalog.entry import CONFIGURATION, Entry
 from headgate.catalog.menu import Menu
 from headgate.core import chat
 from headgate.core.errors import Incapable, Unsupported
+from headgate.core.estimate import LENGTH, OPTIONS, inside, numbers
 from headgate.core.exchange import Caller, Ceiling, Exchange
 from headgate.core.target import Target
 
@@ -26,9 +27,6 @@ CONVERSATION = ("messages", "contents", "input")
 TOOLS = ("tools", "toolConfig", "functions")
 FORMAT = ("response_format", "text", "output_config", "output_format", "generationConfig", "format", "outputConfig")
 CHOICES = ("n", "candidateCount")
-LENGTH = ("max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens", "maxTokens", "num_predict")
-OPTIONS = ("generationConfig", "inferenceConfig", "options")
-"""Fields that hold others."""
 PLAIN = frozenset({"text", "input_text", "output_text", "tool_use", "thinking", "redacted_thinking", "refusal"})
 """Types of parts that hold no picture, sound or file."""
 SHORT = 40
@@ -155,7 +153,7 @@ def _crosses(exchange: Exchange, target: Target) -> bool:
 
 def _field_of(doubt: Doubt, fields: Mapping[str, Any]) -> str:
     """Where the request says it, as a path."""
-    inner = {name: place for place in OPTIONS for name in _inside(fields, place)}
+    inner = {name: place for place in OPTIONS for name in inside(fields, place)}
     field = next((name for name in doubt.fields if name in fields or name in inner), doubt.fields[0])
     return field if field in fields or field not in inner else f"{inner[field]}.{field}"
 
@@ -196,22 +194,6 @@ def _collect(value: Any, found: list[str], depth: int = 6) -> None:
         for name, inner in value.items():
             found.append(name)
             _collect(inner, found, depth - 1)
-
-
-def _inside(fields: Mapping[str, Any], place: str) -> Mapping[str, Any]:
-    inner = fields.get(place)
-    return inner if isinstance(inner, dict) else {}
-
-
-def _numbers(fields: Mapping[str, Any], names: Sequence[str]) -> Iterator[int]:
-    """What stands in these fields, or in them inside `OPTIONS`."""
-    for name in names:
-        if type(fields.get(name)) is int:
-            yield fields[name]
-    for place in OPTIONS:
-        if place in fields:
-            inner = _inside(fields, place)
-            yield from (inner[name] for name in names if type(inner.get(name)) is int)
 
 
 def at_least(request: chat.ChatRequest) -> int:
@@ -259,7 +241,7 @@ def _field(names: Sequence[str]) -> Callable[[Exchange, str], bool]:
 
 
 def _above(names: Sequence[str], limit: int) -> Callable[[Exchange, str], bool]:
-    return lambda exchange, words: any(number > limit for number in _numbers(exchange.fields, names))
+    return lambda exchange, words: any(number > limit for number in numbers(exchange.fields, names))
 
 
 def _chats(word: str) -> Callable[[Entry], bool]:
