@@ -58,6 +58,7 @@ FREE_STANDING = {
     "stages": {"stage"},
     "stages.filters": {"filter"},
     "stages.policies": {"policy"},
+    "stages.rules": {"expression", "rule", "subject"},
 }
 PLUGINS = {
     "dialects": "dialects.md",

@@ -6,8 +6,11 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import unquote
+from zoneinfo import ZoneInfo
 
 from headgate.catalog.catalogue import Catalogue, assemble
 from headgate.catalog.menu import Menu
@@ -37,6 +40,9 @@ from headgate.stages.receive import Receive
 from headgate.stages.record import Record
 from headgate.stages.retry import Retries, Retry
 from headgate.stages.route import Alias, Route
+from headgate.stages.rules.expression import Compiler
+from headgate.stages.rules.rule import Rule, Rules
+from headgate.stages.rules.subject import Settings, variables
 from headgate.stages.send import Send
 from headgate.stages.stage import Checked, Proceed, Stage, chain
 from headgate.stages.translate import Translate
@@ -158,14 +164,14 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
     """The Gateway of a configuration. Raises PluginNotFound, or ValueError when a plug-in cannot be made."""
     providers = {name: _provider(name, entry, config) for name, entry in config.providers.items()}
     known = catalogue(config, refreshed)
-    aliases = {
-        name: _alias(name, model, providers, config, ports.board, known) for name, model in config.models.items()
-    }
     record = Record(ports.journal, ports.meter)
     authenticate = Authenticate(_callers(config, admin_digest))
-    menu = Menu(known, {alias.name: alias.all for alias in aliases.values()})
+    make = partial(_alias, providers=providers, config=config, board=ports.board, known=known)
+    aliases = {name: make(name, model) for name, model in config.models.items()}
+    rules = _rules(config, aliases, make)
+    menu = Menu(known, _offered(aliases, rules, providers))
     filters: list[Filter] = [Capability(menu)] if config.catalogue.enforce else []
-    route = Route(aliases, providers, filters, ports.board)
+    route = Route(aliases, providers, filters, ports.board, rules)
     fetch: list[Stage] = [Fetch(ports.fetch)] if ports.fetch is not None else []
     retry = Retry(Retries(config.retry.attempts, config.retry.backoff, config.retry.max_backoff))
     faces, templates = _faces(config.dialects)
@@ -222,6 +228,40 @@ def _alias(
 
     targets, fallbacks = ([target(entry) for entry in entries] for entries in (model.targets, model.fallbacks))
     return Alias(name, model.policy.use, _policy(model.policy), targets, fallbacks)
+
+
+def _rules(config: Config, aliases: Mapping[str, Alias], make: Callable[[str, Model], Alias]) -> Rules | None:
+    """What is compiled here has been checked with the configuration."""
+    if not config.rules:
+        return None
+    zone = UTC if config.matching.time_zone == "UTC" else ZoneInfo(config.matching.time_zone)
+    settings = Settings(zone, config.matching.lists)
+    compiler: Compiler | None = None
+    rules = []
+    for rule in config.rules:
+        gives = {}
+        for name in rule.models:
+            given = config.given(rule, name)
+            if rule.use is not None and rule.use in aliases and rule.policy is None:
+                gives[name] = aliases[rule.use]
+            elif given is not None:
+                gives[name] = make(rule.use or name, given)
+        if rule.when is not None and compiler is None:
+            compiler = Compiler({name: each.kind for name, each in variables().items()}, settings.lists)
+        when = compiler.compile(rule.when) if compiler is not None and rule.when is not None else None
+        rules.append(Rule(rule.name, gives, when, rule.use))
+    return Rules(rules, settings)
+
+
+def _offered(
+    aliases: Mapping[str, Alias], rules: Rules | None, providers: Mapping[str, Provider]
+) -> dict[str, Sequence[Target]]:
+    """The names to ask for, with all that may be behind each."""
+    offered = {alias.name: alias.all for alias in aliases.values()}
+    for name, about in rules.names.items() if rules is not None else ():
+        if name not in offered and name.partition("/")[0] not in providers:
+            offered[name] = list(dict.fromkeys(target for rule in about for target in rule.gives[name].all))
+    return offered
 
 
 def _policy(configured: ConfiguredPolicy) -> Policy:

@@ -27,7 +27,7 @@ def test_all_of_it():
     decision.said.append("counted here: estimate")
     told = decision.told(TWO, 2)
     assert told.why == (
-        "alias smart; by the rule night; policy cheapest; b/m has 0.5 US dollars; b/m was asked in attempt 2; "
+        "smart by the rule night; policy cheapest; b/m has 0.5 US dollars; b/m was asked in attempt 2; "
         "left out: c/blind (takes no image); counted here: estimate"
     )
     assert told.candidates == [

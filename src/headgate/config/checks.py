@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 
 from headgate.catalog.catalogue import assemble
 from headgate.catalog.shelf import kinds as bundled_kinds
+from headgate.config.catalogue_settings import CatalogueRefresh
 from headgate.config.document import Node, Path
 from headgate.config.redaction import shown
-from headgate.config.schema import CatalogueRefresh, Config, Key, Model, ProviderEntry, is_loopback
+from headgate.config.schema import Config, Key, Model, ProviderEntry, Rule, Target, is_loopback
 from headgate.config.schema import Policy as ConfiguredPolicy
 from headgate.config.secrets import SHORT_KEY, well_known, well_known_hash
 from headgate.core.dialect import Dialect
@@ -23,6 +24,8 @@ from headgate.dialects.dialect import dialects
 from headgate.providers.provider import Provider
 from headgate.providers.settings import ProviderSettings
 from headgate.stages.policies.policy import Policy, settings_of
+from headgate.stages.rules.expression import PACKAGE, Compiler, Wrong, installed
+from headgate.stages.rules.subject import variables
 from headgate.stages.stage import Stage
 
 Tell = Callable[..., None]
@@ -52,6 +55,7 @@ def check(config: Config, root: Node, tell: Tell, kept: Mapping[str, Sequence[in
     checks = _Checks(config, root, tell, kept)
     checks.providers_()
     checks.models_()
+    checks.rules_()
     checks.keys_()
     for index, stage in zip(kept.get("stages", ()), config.stages, strict=True):
         checks.stage(index, stage.use, stage.settings)
@@ -89,6 +93,7 @@ class _Checks:
         self.kept = kept
         self.providers = _names(root, "providers")
         self.aliases = _names(root, "models")
+        self.ruled = {name for rule in config.rules for name in rule.models}
 
     def shown(self, path: Path, value: str) -> str:
         return shown(self.root.written(path, value))
@@ -192,16 +197,19 @@ class _Checks:
 
     def model(self, path: Path, model: Model) -> None:
         for section in ("targets", "fallbacks"):
-            for index, target in enumerate(getattr(model, section)):
-                place = (*path, section, index)
-                node = self.root.at(self.root.located(place))
-                self.target((*place, "model") if node and isinstance(node.value, dict) else place, target.model)
-                self.sayable((*place, "set"), target.set)
-                self.sayable((*place, "defaults"), target.defaults)
-                if target.provider is not None:
-                    self.address((*place, "with"), target.provider)
-                    self.settings((*place, "with"), target.provider.settings)
+            self.targets((*path, section), getattr(model, section))
         self.policy((*path, "policy"), model.policy)
+
+    def targets(self, path: Path, targets: Sequence[Target]) -> None:
+        for index, target in enumerate(targets):
+            place = (*path, index)
+            node = self.root.at(self.root.located(place))
+            self.target((*place, "model") if node and isinstance(node.value, dict) else place, target.model)
+            self.sayable((*place, "set"), target.set)
+            self.sayable((*place, "defaults"), target.defaults)
+            if target.provider is not None:
+                self.address((*place, "with"), target.provider)
+                self.settings((*place, "with"), target.provider.settings)
 
     def policy(self, path: Path, policy: ConfiguredPolicy) -> None:
         node = self.root.at(self.root.located(path))
@@ -231,6 +239,55 @@ class _Checks:
         name = shown(provider if written == target else written)
         self.tell(path, f"there is no provider `{name}` in `providers`", suggestion(provider, self.providers))
 
+    def rules_(self) -> None:
+        taken: set[str] = set()
+        compiler = self.compiler()
+        for index, rule in zip(self.kept.get("rules", ()), self.config.rules, strict=True):
+            path: Path = ("rules", index)
+            if not rule.name.isprintable() or rule.name != rule.name.strip():
+                self.tell((*path, "name"), "not a rule's name", "use printable characters")
+            elif rule.name in taken:
+                name = self.shown((*path, "name"), rule.name)
+                self.tell((*path, "name"), f"the name `{name}` is taken by another rule", "names must differ")
+            taken.add(rule.name)
+            self.given(path, rule)
+            if rule.when is not None and compiler is not None:
+                try:
+                    compiler.compile(rule.when)
+                except Wrong as wrong:
+                    self.tell((*path, "when"), wrong.message, wrong.hint)
+
+    def compiler(self) -> Compiler | None:
+        """What expressions are checked by; None where there are none, or no package for them, which is told."""
+        with_expressions = [rule for rule in self.config.rules if rule.when is not None]
+        if with_expressions and not installed():
+            hint = "install headgate[rules]"
+            self.tell(("rules",), f"`when` needs the package {PACKAGE.replace('_', '-')}, which is not there", hint)
+        elif with_expressions:
+            return Compiler({name: each.kind for name, each in variables().items()}, self.config.matching.lists)
+        return None
+
+    def given(self, path: Path, rule: Rule) -> None:
+        """What a rule gives."""
+        for position, name in enumerate(rule.models):
+            place = (*path, "models", position)
+            if not name or name != name.strip() or not name.isprintable() or len(name) > 200:
+                self.tell(place, "not a model's name", "use up to 200 printable characters")
+            elif rule.use is None and rule.targets is None and rule.policy is not None and name not in self.aliases:
+                said = f"`{self.shown(place, name)}` is no name of `models`, so it has no targets"
+                self.tell(place, said, "set `use` or `targets`, too")
+        if rule.use is not None and rule.targets is not None:
+            self.tell(path, "a rule gives `use` or `targets`, one of them", "leave the other out")
+        elif rule.use is None and rule.targets is None and rule.policy is None:
+            self.tell(path, "the rule gives nothing", "set `use` to a name of `models`, or `targets`, or `policy`")
+        elif rule.use is not None:
+            self.allowed((*path, "use"), rule.use)
+            if rule.policy is not None and rule.use not in self.aliases:
+                self.tell((*path, "policy"), "there is one target, and nothing to put in order", "leave it out")
+        self.targets((*path, "targets"), rule.targets or ())
+        if rule.policy is not None:
+            self.policy((*path, "policy"), rule.policy)
+
     def keys_(self) -> None:
         self.key_names()
         digests: dict[str, tuple[int, str]] = {}
@@ -248,7 +305,8 @@ class _Checks:
                 self.tell(path, same, "records could not tell them apart")
             self.strength(path, key)
             for position, model in enumerate(key.models or ()):
-                self.allowed((*path, "models", position), model)
+                if model not in self.ruled:
+                    self.allowed((*path, "models", position), model)
 
     def key_names(self) -> None:
         """Over the file's own list: a name is taken by an entry that is wrong in another way, too."""

@@ -76,7 +76,7 @@ def export(loaded: Loaded, environ: Mapping[str, str]) -> Exported:
 
 
 def _told(config: Config) -> frozenset[str]:
-    varied = [target.provider for model in config.models.values() for target in (*model.targets, *model.fallbacks)]
+    varied = [target.provider for target in config.targets()]
     entries = [*config.providers.values(), *(entry for entry in varied if entry is not None)]
     return frozenset(name for entry in entries for name, value in entry.settings if isinstance(value, SecretStr))
 

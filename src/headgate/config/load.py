@@ -18,7 +18,7 @@ from headgate.config.explain import explain, found
 from headgate.config.interpolate import fill
 from headgate.config.problems import ConfigError, Problem, dotted
 from headgate.config.redaction import Redaction, masked, shown
-from headgate.config.schema import Config, Key, Model, ProviderEntry, Stage, in_full
+from headgate.config.schema import Config, Key, Model, ProviderEntry, Rule, Stage, Target, in_full
 from headgate.config.secrets import SECRET_NAME, SecretError, follow, is_reference
 from headgate.core.plugin import BARE, PACKAGE, PluginNotFound, names, suggestion
 from headgate.core.plugin import load as load_plugin
@@ -273,6 +273,8 @@ class _Reading:
                 return self.sequence(node, name, Key)
             case "stages":
                 return self.sequence(node, name, Stage)
+            case "rules":
+                return self.sequence(node, name, Rule)
             case "data_dir":
                 if isinstance(node.value, str) and node.value and "\0" not in node.value:
                     return Path(node.value)
@@ -398,11 +400,15 @@ class _Reading:
         """Targets with settings of their own get a provider of their own."""
         for name, model in config.models.items():
             for section in ("targets", "fallbacks"):
-                for index, target in enumerate(getattr(model, section)):
-                    entry = config.providers.get(target.model.partition("/")[0])
-                    if target.settings and entry is not None:
-                        place = ("models", name, section, index, "with")
-                        target._provider = self.varied(entry, target.settings, place)
+                self.vary(config, ("models", name, section), getattr(model, section))
+        for index, rule in zip(self.kept.get("rules", ()), config.rules, strict=True):
+            self.vary(config, ("rules", index, "targets"), rule.targets or ())
+
+    def vary(self, config: Config, path: tuple[str | int, ...], targets: Sequence[Target]) -> None:
+        for index, target in enumerate(targets):
+            entry = config.providers.get(target.model.partition("/")[0])
+            if target.settings and entry is not None:
+                target._provider = self.varied(entry, target.settings, (*path, index, "with"))
 
     def varied(self, entry: ProviderEntry, settings: dict[str, Any], place: tuple[str | int, ...]) -> ProviderEntry:
         given = merged(entry.settings.model_dump(exclude_unset=True, by_alias=True), settings)
@@ -412,16 +418,22 @@ class _Reading:
     def policies(self, config: Config) -> None:
         """The settings of policies that have a class for them; what else may be wrong is told by the checks."""
         for name, model in config.models.items():
-            path = ("models", name, "policy")
-            try:
-                own = settings_of(load_plugin("stages.policies", model.policy.use, Policy))  # type: ignore[type-abstract]
-            except PluginNotFound:
-                continue
-            settings = self.validate(own, model.policy.settings, (*path, "with")) if own is not None else None
-            if settings is not None:
-                wrong = settings.objection([Terms(target.weight, target.quality) for target in model.targets])
-                if wrong:
-                    self.problem(path, f"the policy {model.policy.use} makes no sense here: {wrong}")
+            self.policy(("models", name, "policy"), model)
+        for index, rule in zip(self.kept.get("rules", ()), config.rules, strict=True):
+            given = config.given(rule, rule.models[0])
+            if rule.policy is not None and given is not None:
+                self.policy(("rules", index, "policy"), given)
+
+    def policy(self, path: tuple[str | int, ...], model: Model) -> None:
+        try:
+            own = settings_of(load_plugin("stages.policies", model.policy.use, Policy))  # type: ignore[type-abstract]
+        except PluginNotFound:
+            return
+        settings = self.validate(own, model.policy.settings, (*path, "with")) if own is not None else None
+        if settings is not None:
+            wrong = settings.objection([Terms(target.weight, target.quality) for target in model.targets])
+            if wrong:
+                self.problem(path, f"the policy {model.policy.use} makes no sense here: {wrong}")
 
     def unknown_kind(self, path: tuple[str, str], kind: str | None, error: PluginNotFound) -> None:
         name = kind or path[1]

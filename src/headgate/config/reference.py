@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import types
 import typing
@@ -16,11 +17,12 @@ from pydantic_core import PydanticUndefined
 
 from headgate.config.discover import kinds
 from headgate.config.explain import bare
-from headgate.config.schema import Config, Key, Model, ProviderEntry, Stage, Target
+from headgate.config.schema import Config, Key, Model, ProviderEntry, Rule, Stage, Target
 from headgate.core.plugin import load, names
 from headgate.providers.provider import Provider
 from headgate.providers.settings import ProviderSettings
 from headgate.stages.policies.policy import Policy, settings_of
+from headgate.stages.rules.subject import variables
 
 SHORT_FORMS: dict[type, str] = {Target: "`provider/model`", Model: "`provider/model`, a list of them"}
 WORDS = {
@@ -50,6 +52,15 @@ Every key of `headgate.yaml`. This page is made from the code (`make docs`); edi
 - A changed file (of the configuration or of a secret) is read again without dropping a request; one with a problem is
   refused and the old configuration stays.
 """
+PLACES = {"models": "models.<name>", "rules": "rules[]", "keys": "keys[]", "stages": "stages[]"}
+KINDS = {
+    str: "text", int: "whole number", float: "number", bool: "true or false", list[str]: "list of texts",
+    dict[str, str]: "texts by name",
+}  # fmt: skip
+VARIABLES_HEAD = """
+`when` is an expression in [CEL](https://cel.dev) about these variables, each worked out only where a rule asks for it:
+
+"""
 PROVIDER_HEAD = """
 ## Providers
 
@@ -74,13 +85,25 @@ def page() -> str:
     parts = [HEAD, "\n## Top level\n\n", _table(list(_rows(Config, "", deep=False)))]
     for name, field in Config.model_fields.items():
         kind = bare(field.annotation)
-        inner = {"models": Model, "keys": Key, "stages": Stage}.get(name, kind)
+        inner = {"models": Model, "rules": Rule, "keys": Key, "stages": Stage}.get(name, kind)
         if name == "providers":
             parts.append(_providers())
         elif isinstance(inner, type) and issubclass(inner, pydantic.BaseModel):
-            path = {"models": "models.<name>", "keys": "keys[]", "stages": "stages[]"}.get(name, name)
-            parts += f"\n## {name}\n\n{(inner.__doc__ or '').strip()}\n\n", _table(list(_rows(inner, path)))
+            path = PLACES.get(name, name)
+            about = inspect.cleandoc(inner.__doc__ or "")
+            parts += f"\n## {name}\n\n{about}\n\n", _table(list(_rows(inner, path)))
+            if name == "rules":
+                parts.append(_variables_of_rules())
     return "".join(parts)
+
+
+def _variables_of_rules() -> str:
+    """What there is to ask about in `when`."""
+    lines = [VARIABLES_HEAD, "| Variable | Type | What it is |\n|---|---|---|\n"]
+    for name, each in variables().items():
+        about = each.about.replace("\n", " ")
+        lines.append(f"| `{name}` | {KINDS[each.kind]} | {about} |\n")
+    return "".join(lines)
 
 
 def policy_settings(name: str) -> str:
@@ -242,6 +265,9 @@ def _short_forms(definitions: dict[str, Any]) -> None:
         kept = {key: field.pop(key) for key in ("type", "items", "minItems") if key in field}
         field["anyOf"] = [text, kept]
     definitions["Model"] = {"anyOf": [text, listed, model]}
+    rule = definitions["Rule"]["properties"]
+    rule["models"] = {"description": rule["models"].pop("description"), "anyOf": [{"type": "string"}, rule["models"]]}
+    rule["targets"]["anyOf"].insert(0, text)
     definitions["Target"] = {"anyOf": [text, definitions["Target"]]}
     definitions["Policy"] = {"anyOf": [{"type": "string", "minLength": 1}, definitions["Policy"]]}
 

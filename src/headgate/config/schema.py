@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from datetime import date
-from decimal import Decimal, InvalidOperation
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pydantic
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
     PrivateAttr,
     SecretStr,
@@ -21,8 +20,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from headgate.catalog.refreshed import CLASS
+from headgate.config.catalogue_settings import CatalogueSettings
 from headgate.config.secrets import hash_key
+from headgate.config.section import Section
 from headgate.providers.provider import Provider
 from headgate.providers.settings import ProviderSettings, Seconds
 
@@ -52,40 +52,17 @@ HOST = re.compile(r"[\w.*?-]+|[0-9A-Fa-f:.*?]*(:[0-9A-Fa-f.*?]*){2,}", re.ASCII)
 Host = Annotated[str, AfterValidator(_host)]
 
 
-def _price(value: Any) -> str:
-    """An exact decimal: what was written, be it a number or a text."""
+def _zone(value: str) -> str:
     try:
-        amount = Decimal(str(value)) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
-    except InvalidOperation:
-        amount = None
-    if amount is None or not amount.is_finite() or not 0 <= amount < 10**12:
-        raise PydanticCustomError("price", "not a price in US dollars: write a number, 0 or more")
-    return f"{amount:f}"
-
-
-def _price_class(value: str) -> str:
-    if not CLASS.fullmatch(value):
-        raise PydanticCustomError("price_class", "not a class of prices: `input`, `input>200000`, `batch.input` …")
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        if value != "UTC":
+            raise PydanticCustomError("zone", "not a time zone this machine knows: write `Europe/Vienna`") from None
     return value
 
 
-PRICE = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?$"}]}
-Price = Annotated[str, BeforeValidator(_price), WithJsonSchema(PRICE)]
-PriceClass = Annotated[str, AfterValidator(_price_class)]
-Served = Literal[
-    "chat", "embeddings", "images", "speech", "transcription", "moderation", "rerank", "realtime", "video", "ocr",
-    "search",
-]  # fmt: skip
-Modality = Literal["text", "image", "audio", "video", "document"]
-Ability = Literal[
-    "tools", "parallel_tools", "schema", "reasoning", "adaptive_thinking", "caching", "web_search", "computer_use"
-]
-
-
-class Section(pydantic.BaseModel):
-    """A mapping of the configuration file; a key it does not know is an error."""
-
-    model_config = pydantic.ConfigDict(extra="forbid", hide_input_in_errors=True, validate_by_name=True)
+Zone = Annotated[str, AfterValidator(_zone)]
+Words = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
 
 
 class Compression(Section):
@@ -278,6 +255,49 @@ def in_full(model: Any) -> Any:
     return model
 
 
+class Rule(Section):
+    """Where a request goes, by who asks for what and when. Rules are tried in their order, and the first that fits
+    decides: [how](../how-to/route-by-content.md)."""
+
+    name: str = Field(min_length=1, max_length=100, description="Its name in records.")
+    models: list[str] = Field(
+        default_factory=lambda: ["auto"],
+        min_length=1,
+        description="The names that clients ask for and that it is about, be they in `models` or only here; a single "
+        "one needs no list.",
+    )
+    when: str | None = Field(
+        None, description="An expression in CEL that is true or false of a request. Left out: it fits every request."
+    )
+    use: str | None = Field(
+        None, min_length=1, description="What the request gets: a name of `models`, or `provider/model`."
+    )
+    targets: list[Target] | None = Field(
+        None, min_length=1, description="Or targets of its own; a single one needs no list."
+    )
+    policy: Policy | None = Field(
+        None, description="In which order its targets are tried. Left out: as the name in `use` has it."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {**value, **{name: [value[name]] for name in ("models", "targets") if isinstance(value.get(name), str)}}
+
+
+class Matching(Section):
+    """What rules go by."""
+
+    time_zone: Zone = Field("UTC", description="The zone of `hour`, `minute` and `weekday`: `Europe/Vienna`.")
+    lists: dict[str, Words] = Field(
+        default_factory=dict,
+        description='Lists of words by a name of yours, for `mentions(prompt, "name")`; `indemnif*` is every word '
+        "that begins so.",
+    )
+
+
 class Key(Section):
     """A client's key."""
 
@@ -388,71 +408,6 @@ class Log(Section):
     )
 
 
-class CatalogueRefresh(Section):
-    """A newer catalogue, from a file or a URL: one JSON file, as `scripts/catalogue.py --bundle` writes it."""
-
-    url: str | None = Field(
-        None, description="Where it is fetched from, by GET: an https URL, or an http one with `sha256`."
-    )
-    file: Path | None = Field(None, description="A file instead of a URL; when it changes, it is read again.")
-    every: float = Field(86400.0, ge=60, le=86400 * 30, description="Seconds between two looks at the URL.")
-    sha256: str | None = Field(
-        None, pattern=r"^[0-9a-fA-F]{64}$", description="Take only the data with this SHA-256, hex."
-    )
-
-
-class CatalogueModel(Section):
-    """What you know of a model; what you leave out is as the catalogue has it."""
-
-    base_model: str | None = Field(
-        None,
-        description="The model it is otherwise like (deployments, fine-tuned models): one of the same provider, or "
-        "`provider/model` of any in the catalogue.",
-    )
-    operations: list[Served] | None = Field(None, description="What it serves: `chat`, `embeddings`, `images` …")
-    context: int | None = Field(None, ge=1, description="Tokens of prompt and answer together.")
-    max_input: int | None = Field(None, ge=1, description="Most tokens of a prompt, where that is less.")
-    max_output: int | None = Field(None, ge=1, description="Most tokens of an answer.")
-    dimensions: int | None = Field(None, ge=1, description="Of its embeddings.")
-    takes: list[Modality] | None = Field(None, description="What it reads, all of it.")
-    gives: list[Modality] | None = Field(None, description="What it answers in, all of it.")
-    can: list[Ability] | None = Field(None, description="What it can do, all of it.")
-    cannot: list[Modality | Ability | Literal["choices"]] | None = Field(
-        None, description="What requests are refused for; `choices` is more than one answer."
-    )
-    prices: dict[PriceClass, Price] | None = Field(
-        None,
-        description="US dollars per million tokens (`input`, `output`, `cache_read`, `batch.input`, `input>200000` …) "
-        "or per one (`images`, `seconds`, `requests` …). They replace all the catalogue has for the model.",
-    )
-    retires: date | None = Field(None, description="The day from which it is no longer served.")
-
-    def facts(self) -> dict[str, Any]:
-        """As the catalogue says them."""
-        said = self.model_dump(exclude_none=True, mode="json")
-        found = {{"operations": "ops"}.get(name, name): value for name, value in said.items()}
-        found |= {name: " ".join(value) for name, value in found.items() if isinstance(value, list)}
-        if "prices" in found:
-            found["prices"] = [found["prices"]]
-        return found
-
-
-class CatalogueSettings(Section):
-    """What is known of models: prices, limits, abilities."""
-
-    enforce: bool = Field(
-        True,
-        description="Refuse a request, before it is sent, that the model is known not to serve; skip such targets.",
-    )
-    refresh: CatalogueRefresh | None = Field(
-        None, description="A newer catalogue than the one that came along. Left out: none."
-    )
-    models: dict[str, CatalogueModel] = Field(
-        default_factory=dict,
-        description="What you know better, by `provider/model`; the provider by its name here, or by its kind.",
-    )
-
-
 class Config(Section):
     """The whole configuration."""
 
@@ -467,6 +422,13 @@ class Config(Section):
     )
     models: dict[str, Model] = Field(
         default_factory=dict, description="The names clients ask for, and what they stand for."
+    )
+    rules: list[Rule] = Field(
+        default_factory=list,
+        description="Where requests go by who asks for what and when: the first rule that fits decides.",
+    )
+    matching: Matching = Field(
+        default_factory=Matching, description="What rules go by: word lists of yours, the time zone."
     )
     keys: list[Key] = Field(
         default_factory=list,
@@ -489,6 +451,23 @@ class Config(Section):
     retry: Retry = Field(default_factory=Retry, description="What happens when a target fails before its first bytes.")
     journal: Journal = Field(default_factory=Journal, description="The records of requests on disk.")
     log: Log = Field(default_factory=Log, description="The gateway's own messages, on standard error.")
+
+    def given(self, rule: Rule, name: str) -> Model | None:
+        """What a request for `name` gets by a rule, as an entry of `models`; None where that is not there."""
+        own = {"policy": rule.policy} if rule.policy is not None else {}
+        if rule.targets is not None:
+            return Model(targets=rule.targets, **own)
+        known = self.models.get(rule.use or name)
+        if known is not None:
+            return known.model_copy(update=own)
+        return Model(targets=[Target(model=rule.use)]) if rule.use is not None else None
+
+    def targets(self) -> Iterator[Target]:
+        """Every target, of names and of rules."""
+        for model in self.models.values():
+            yield from (*model.targets, *model.fallbacks)
+        for rule in self.rules:
+            yield from rule.targets or ()
 
 
 def is_loopback(host: str) -> bool:

@@ -80,7 +80,7 @@ class Decision:
     def _why(self, chosen: Target | None, tried: int) -> str:
         words = [f"alias {self.alias}" if self.alias is not None else "asked for directly"]
         if self.rule is not None:
-            words.append(f"by the rule {self.rule}")
+            words = [f"{self.alias} by the rule {self.rule}"]
         if self.policy is not None and len(self.ranked) > 1:
             words.append(f"policy {self.policy}")
         if chosen is not None and self.scores and chosen in self.scores:

@@ -13,6 +13,7 @@ from headgate.core.decision import Decision
 from headgate.core.dialect import Dialect
 from headgate.core.errors import GatewayError, too_deep
 from headgate.core.form import Form
+from headgate.core.labels import Labels, Priority, read
 from headgate.core.ports import Incoming
 from headgate.core.record import Attempt, Record
 from headgate.core.target import Target
@@ -127,6 +128,22 @@ class Exchange:
     ending: Ending = field(default_factory=Ending)
     """Unwound when the reply is over, before its last byte leaves, however it ended."""
     _request: Any = None
+    _labels: Labels | None = None
+
+    @property
+    def labels(self) -> Labels:
+        """What the caller says beside the request; read on first use, which is after `receive`."""
+        if self._labels is None:
+            self._labels = read(self.headers, self.fields)
+        return self._labels
+
+    @property
+    def tags(self) -> list[str]:
+        return self.labels.tags
+
+    @property
+    def priority(self) -> Priority:
+        return self.labels.priority
 
     @property
     def spent(self) -> bool:

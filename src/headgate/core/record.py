@@ -44,6 +44,8 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     path: str = ""
     model: str | None = None
     """The model as the client asked for it."""
+    tags: list[str] = []
+    """The caller's own words for it."""
     target: str | None = None
     """provider/model that answered, or the last one tried."""
     attempts: list[Attempt] = []

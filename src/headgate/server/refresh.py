@@ -12,7 +12,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from headgate.catalog.refreshed import MAX_BYTES, BadCatalogue, Refreshed, parse
-from headgate.config.schema import CatalogueRefresh, Config
+from headgate.config.catalogue_settings import CatalogueRefresh
+from headgate.config.schema import Config
 from headgate.core.errors import GatewayError
 from headgate.core.ports import Upstream
 from headgate.core.target import Endpoint, Origin, Timeouts

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from headgate.core.errors import Forbidden, InternalError, UnknownModel
 from headgate.core.exchange import Caller, Exchange
@@ -41,6 +42,20 @@ class Alias:
         object.__setattr__(self, "spare", frozenset(self.fallbacks))
 
 
+class Rules(Protocol):
+    """What decides, by the request itself, for which alias a name stands this time."""
+
+    @property
+    def names(self) -> Collection[str]:
+        """The names that it decides about."""
+
+    async def choose(self, exchange: Exchange, model: str) -> Alias | None:
+        """The alias, or one made up for the occasion; None: the name stands for what it stands for without rules."""
+
+    def hint(self, model: str) -> str:
+        """What is said where none was chosen, and the name stands for nothing by itself."""
+
+
 class Route:
     """An alias of the configuration, or `provider/model` asked for directly: filters leave out the targets that may
     not be asked, the alias's policy says in which order the others are."""
@@ -51,8 +66,12 @@ class Route:
         providers: Mapping[str, Provider],
         filters: Sequence[Filter] = (),
         board: Board | None = None,
+        rules: Rules | None = None,
     ) -> None:
         self.aliases = aliases
+        self.rules = rules
+        self.ruled: Collection[str] = rules.names if rules is not None else ()
+        self.names = dict.fromkeys([*aliases, *self.ruled])
         self.providers = providers
         self.filters = filters
         self.board = board or Board()
@@ -62,11 +81,12 @@ class Route:
         model, caller = exchange.model, exchange.caller
         alias = self.aliases.get(model)
         if alias is None and model.rpartition(":")[2] in EFFORTS and exchange.dialect.operation == "chat":
-            model, _, exchange.effort = model.rpartition(":")
+            if model not in self.ruled:
+                model, _, exchange.effort = model.rpartition(":")
             alias = self.aliases.get(model)
         targets = None if alias else self._directly(model)
         if caller is not None and not caller.may_use(model):
-            if alias is None and targets is None:
+            if alias is None and targets is None and model not in self.ruled:
                 raise self._unknown(model, caller)
             what = f"the model {_short(model)}"
             if exchange.dialect.operation == "opaque":
@@ -74,6 +94,12 @@ class Route:
             raise Forbidden(
                 f"the key {caller.key!r} may not use {what}; it may use {_listed(self.allowed(caller))}", param="model"
             )
+        if self.rules is not None and model in self.ruled:
+            chosen = await self.rules.choose(exchange, model)
+            if chosen is not None:
+                alias, model = chosen, chosen.name
+            elif alias is None and targets is None:
+                raise UnknownModel("; ".join([self.rules.hint(model), *exchange.decision.said]), param="model")
         if alias is not None:
             exchange.targets = self._ranked(exchange, alias)
         elif targets is not None:
@@ -132,13 +158,13 @@ class Route:
     def allowed(self, caller: Caller) -> list[str]:
         """What stands in the list of a caller's key: aliases in the configuration's order, then models of providers
         asked for directly, and whole providers (`openai/*`)."""
-        named = sorted(name for name in caller.models or () if name not in self.aliases)
-        aliases = [name for name in self.aliases if caller.may_use(name)]
+        named = sorted(name for name in caller.models or () if name not in self.names)
+        aliases = [name for name in self.names if caller.may_use(name)]
         return [*aliases, *named, *(f"{family}*" for family in caller.families)]
 
     def offers(self, model: str, caller: Caller) -> bool:
         """Whether the caller may ask for this name, be it an alias or provider/model."""
-        return caller.may_use(model) and (model in self.aliases or self._directly(model) is not None)
+        return caller.may_use(model) and (model in self.names or self._directly(model) is not None)
 
     def _directly(self, model: str) -> tuple[Target, ...] | None:
         known = self._direct.get(model)
@@ -155,7 +181,7 @@ class Route:
         return known
 
     def _unknown(self, model: str, caller: Caller | None) -> UnknownModel:
-        names = list(self.aliases) if caller is None else self.allowed(caller)
+        names = list(self.names) if caller is None else self.allowed(caller)
         names = [name for name in names if not name.endswith("/*")]
         provider, slash, rest = model[:200].partition("/")
         near = difflib.get_close_matches(model[:200], names, n=3, cutoff=0.5)

@@ -1,0 +1,73 @@
+"""What a caller says of a request beside the request itself: metadata, tags, how urgent it is.
+
+It stands in headers of the gateway's own (`x-headgate-metadata: {"tier": "free"}`, `x-headgate-tags: batch, nightly`,
+`x-headgate-priority: low`) or in the body, where the vendors' APIs have a place for it. Headers count more. What makes
+no sense is passed over: it is no reason to refuse a request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+Priority = Literal["low", "normal", "high"]
+
+METADATA, TAGS, PRIORITY = b"x-headgate-metadata", b"x-headgate-tags", b"x-headgate-priority"
+HEADERS = frozenset({METADATA, TAGS, PRIORITY})
+PLACES = ("metadata", "labels", "requestMetadata")
+"""Where a body has it: most APIs, Google's, Bedrock's."""
+PRIORITIES: Mapping[str, Priority] = {"low": "low", "normal": "normal", "high": "high"}
+MOST = 64
+"""Entries of metadata, and tags, that are looked at."""
+LONGEST = 512
+"""Characters of each."""
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Labels(NamedTuple):
+    metadata: Mapping[str, str]
+    tags: list[str]
+    priority: Priority
+
+
+def read(headers: Sequence[tuple[bytes, bytes]], fields: Mapping[str, Any]) -> Labels:
+    """The labels of a request with these headers and this body."""
+    said = {name: value for name, value in headers if name in HEADERS}
+    found = [inner for inner in map(fields.get, PLACES) if type(inner) is dict] if fields else []
+    if not said and not found:
+        return Labels({}, [], "normal")
+    if METADATA in said:
+        found.append(_object(said[METADATA]))
+    merged: dict[str, Any] = {}
+    for inner in found:
+        merged.update(inner)
+    metadata = {key[:LONGEST]: _text(value) for key, value in list(merged.items())[:MOST]}
+    tags = [*_listed(said.get(TAGS, b"").decode("utf-8", "replace")), *_listed(merged.get("tags"))]
+    tags = list(dict.fromkeys(tags))[:MOST]
+    wanted = said.get(PRIORITY, b"").decode("latin-1").strip().lower()
+    tagged = next((tag[9:] for tag in tags if tag.startswith("priority:")), "")
+    words = (wanted, tagged, metadata.get("priority", ""))
+    return Labels(metadata, tags, next((PRIORITIES[word] for word in words if word in PRIORITIES), "normal"))
+
+
+def _object(value: bytes) -> dict[str, Any]:
+    try:
+        return _decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+
+
+def _listed(value: Any) -> list[str]:
+    """`"a, b"` or `["a", "b"]`."""
+    entries = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else ()
+    return [text for text in (_text(entry).strip() for entry in entries[: MOST * 2]) if text]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value[:LONGEST]
+    return _encode(value).decode()[:LONGEST]

@@ -1,0 +1,1 @@
+"""Rules: where a request goes, by who asks for what and when."""

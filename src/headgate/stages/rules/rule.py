@@ -1,0 +1,73 @@
+"""Rules in their order: the first that fits a request decides which targets it gets, and who ranks them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from headgate.core.exchange import Exchange
+from headgate.stages.route import Alias
+from headgate.stages.rules.expression import Expression, Undecided
+from headgate.stages.rules.subject import Settings, Subject
+
+log = logging.getLogger("headgate.stages.rules")
+
+
+@dataclass(slots=True, frozen=True)
+class Rule:
+    """`gives` says what a request gets instead of each name that the rule is about."""
+
+    name: str
+    gives: Mapping[str, Alias]
+    when: Expression | None = None
+    """None: always."""
+    needs: str | None = None
+    """What a key that is limited must be allowed; None: only the name that was asked for."""
+
+
+class Rules:
+    """Asked by the stage `route`, for the names in `names` alone."""
+
+    def __init__(self, rules: Sequence[Rule], settings: Settings) -> None:
+        self.names: Mapping[str, Sequence[Rule]] = {
+            name: [rule for rule in rules if name in rule.gives]
+            for name in dict.fromkeys(name for rule in rules for name in rule.gives)
+        }
+        self._settings = settings
+        self._told: set[str] = set()
+
+    async def choose(self, exchange: Exchange, model: str) -> Alias | None:
+        """What the first rule gives that fits; None where none does."""
+        subject = Subject(exchange, model, self._settings)
+        for rule in self.names[model]:
+            if self._fits(rule, exchange, subject) and self._may(rule, exchange):
+                exchange.decision.rule = rule.name
+                return rule.gives[model]
+        return None
+
+    def hint(self, model: str) -> str:
+        """What is said where none fits."""
+        tried = ", ".join(rule.name for rule in self.names[model][:20])
+        return f"no rule for {model!r} fits this request (tried {tried}); add a last one without `when` to `rules`"
+
+    def _fits(self, rule: Rule, exchange: Exchange, subject: Subject) -> bool:
+        if rule.when is None:
+            return True
+        try:
+            return rule.when.holds(subject)
+        except Undecided as undecided:
+            exchange.decision.said.append(f"the rule {rule.name} could not be decided: {undecided}")
+            if rule.name not in self._told:
+                self._told.add(rule.name)
+                log.warning(
+                    "the rule %s could not be decided for %s, and is passed over: %s", rule.name, exchange.id, undecided
+                )
+            return False
+
+    def _may(self, rule: Rule, exchange: Exchange) -> bool:
+        caller = exchange.caller
+        if caller is None or rule.needs is None or caller.may_use(rule.needs):
+            return True
+        exchange.decision.said.append(f"the rule {rule.name} fits, but the key {caller.key} may not use {rule.needs}")
+        return False

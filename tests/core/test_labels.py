@@ -1,0 +1,77 @@
+"""What a caller says beside a request: in headers, in the body, in both; nothing of it is an error."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headgate.core.labels import LONGEST, MOST, read
+
+
+def headers(**said):
+    return [(f"x-headgate-{name}".encode(), value.encode()) for name, value in said.items()]
+
+
+def test_a_request_that_says_nothing():
+    assert read([(b"accept", b"*/*")], {"model": "chat", "metadata": None}) == ({}, [], "normal")
+
+
+def test_headers():
+    found = read(headers(tags="batch, nightly,,batch", priority=" LOW ", metadata='{"tier": "free", "n": 3}'), {})
+    assert found == ({"tier": "free", "n": "3"}, ["batch", "nightly"], "low")
+
+
+@pytest.mark.parametrize("place", ["metadata", "labels", "requestMetadata"])
+def test_bodies_of_several_vendors(place):
+    found = read([], {place: {"tier": "premium", "tags": "a, b", "deep": {"x": [True]}}})
+    assert found.metadata["tier"] == "premium"
+    assert found.metadata["deep"] == '{"x":[true]}'
+    assert found.tags == ["a", "b"]
+
+
+def test_tags_in_a_list():
+    assert read([], {"metadata": {"tags": ["a", 3, None, "priority:low"]}}) == (
+        {"tags": '["a",3,null,"priority:low"]'},
+        ["a", "3", "null", "priority:low"],
+        "low",
+    )
+
+
+def test_headers_count_more_than_the_body():
+    body = {"metadata": {"tier": "free", "app": "shop", "priority": "low", "tags": ["body"]}}
+    found = read(headers(metadata='{"tier": "premium"}', priority="high", tags="head"), body)
+    assert found == ({**body["metadata"], "tier": "premium", "tags": '["body"]'}, ["head", "body"], "high")
+
+
+def test_priority_by_tag_then_by_metadata():
+    assert read(headers(tags="priority:high"), {"metadata": {"priority": "low"}}).priority == "high"
+    assert read([], {"metadata": {"priority": "low"}}).priority == "low"
+    assert read(headers(priority="urgent"), {"metadata": {"priority": "3"}}).priority == "normal"
+
+
+@pytest.mark.parametrize("value", ["", "[]", "{", '{"a": NaN}', "[" * 5000, "\\xff", '"text"'])
+def test_metadata_that_is_no_object_is_passed_over(value):
+    assert read(headers(metadata=value), {}) == ({}, [], "normal")
+
+
+def test_there_is_a_bound():
+    found = read(
+        headers(tags=",".join(f"t{n}" for n in range(1000))), {"metadata": {f"k{n}": "x" * 10_000 for n in range(1000)}}
+    )
+    assert len(found.metadata) == len(found.tags) == MOST
+    assert {len(value) for value in found.metadata.values()} == {LONGEST}
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(anything, anything, st.binary(max_size=20))
+def test_nothing_that_a_client_sends_is_an_error(inner, tags, raw):
+    fields = json.loads(json.dumps({"metadata": {"tags": tags, "x": inner}, "labels": inner}).replace("\\ud", "x"))
+    found = read([(b"x-headgate-metadata", raw), (b"x-headgate-tags", raw), (b"x-headgate-priority", raw)], fields)
+    assert all(isinstance(text, str) for text in [*found.tags, *found.metadata, *found.metadata.values()])
