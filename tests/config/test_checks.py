@@ -150,6 +150,7 @@ ONE, NEVER = "openai/x", "{model: openai/y, weight: 0}"
         ("{use: round_robin, with: {a: 3}}", ONE, "models.m.policy.with", "does not take these settings"),
         ("{use: 'own_policy:Own', with: {by: 3}}", ONE, "models.m.policy.with", "it takes (much=1)"),
         ("weighted", NEVER, "models.m.policy", "the policy weighted makes no sense here: every target has the weight"),
+        ("{use: sticky, with: {by: [key, usr]}}", ONE, "models.m.policy.with.by[1]", "write `session`, `user`"),
         ("{use: cheapest, with: {max_latency: soon}}", ONE, "models.m.policy.with.max_latency", "expected a number, f"),
         ("{use: cheapest, with: {min_quality: 3}}", ONE, "models.m.policy", "and no target has a `quality` of that"),
         ("least_busy", NEVER, "models.m.policy", "makes no sense here: every target has the weight 0"),

@@ -27,6 +27,7 @@ models:
   turns: {{policy: round_robin, targets: [a/m, b/m, c/m]}}
   idle: {{policy: least_busy, targets: [a/m, b/m, c/m]}}
   quick: {{policy: fastest, targets: [a/quick, b/quick]}}
+  kept: {{policy: {{use: sticky, with: {{by: [session, user]}}}}, targets: [a/m, b/m, c/m]}}
   bounded:
     policy: {{use: cheapest, with: {{max_latency: 0.3, min_quality: 5}}}}
     targets: [{{model: a/slow, quality: 7}}, {{model: b/fair, quality: 6}}, {{model: c/dear, quality: 9}}, b/poor]
@@ -127,6 +128,15 @@ def test_the_faster_is_asked_and_after_it_slows_down_the_other(gateway, provider
     assert shares(gateway, "quick", 40, at_once=8)["b"] > 36
     _, asked = ask(gateway, "quick")
     assert re.search(r"policy fastest; ./quick has 0\.\d+ seconds", gateway.record_of(asked)["decision"]["why"])
+
+
+def test_a_user_stays_where_he_is(gateway):
+    homes = {user: {ask(gateway, "kept", user=user)[0] for _ in range(3)} for user in map(str, range(15))}
+    assert all(len(home) == 1 for home in homes.values())
+    assert set.union(*homes.values()) == {"a", "b", "c"}
+    assert {ask(gateway, "kept", user=user)[0] for user in homes} == {"a", "b", "c"}
+    one = {ask(gateway, "kept", user=user, prompt_cache_key="one")[0] for user in homes}
+    assert len(one) == 1, "the session counts more"
 
 
 def test_the_cheapest_within_bounds_is_asked_also_after_its_price_changed(gateway, providers, config):
