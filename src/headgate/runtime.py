@@ -4,41 +4,52 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC
 from functools import partial
+from math import inf
 from typing import Any, TypeVar
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
+from pydantic import SecretStr
+
 from headgate.catalog.catalogue import Catalogue, assemble
 from headgate.catalog.menu import Menu
 from headgate.catalog.refreshed import Refreshed
-from headgate.config.schema import Config, Model, ProviderEntry
-from headgate.config.schema import Policy as ConfiguredPolicy
-from headgate.config.schema import Target as ConfiguredTarget
+from headgate.config.schema import Config
+from headgate.config.secrets import hash_key
+from headgate.config.targets import Model, ProviderEntry
+from headgate.config.targets import Policy as ConfiguredPolicy
+from headgate.config.targets import Target as ConfiguredTarget
 from headgate.core import plugin
+from headgate.core.breaker import NEVER, Trip
+from headgate.core.credential import Arm
 from headgate.core.dialect import Dialect
 from headgate.core.errors import GatewayError
 from headgate.core.exchange import Caller, Exchange, Place
+from headgate.core.plan import WAYS, Retries
 from headgate.core.ports import Fetch as FetchPort
 from headgate.core.ports import Journal, Meter, Upstream
 from headgate.core.reply import Reply
 from headgate.core.standing import Board
-from headgate.core.target import Shape, Target, Terms
+from headgate.core.target import Manner, Shape, Target, Terms
+from headgate.core.target import Provider as AnyProvider
 from headgate.dialects.dialect import dialects
 from headgate.dialects.opaque import Opaque
 from headgate.providers.provider import Provider
+from headgate.providers.settings import KeySettings
 from headgate.stages.authenticate import Authenticate
 from headgate.stages.count import Count
 from headgate.stages.fetch import Fetch
 from headgate.stages.filters.capability import Capability
 from headgate.stages.filters.filter import Filter
+from headgate.stages.filters.health import Health
 from headgate.stages.policies.policy import Policy, arguments
 from headgate.stages.receive import Receive
 from headgate.stages.record import Record
-from headgate.stages.retry import Retries, Retry
+from headgate.stages.retry import Retry
 from headgate.stages.route import Alias, Route
 from headgate.stages.rules.expression import Compiler
 from headgate.stages.rules.rule import Rule, Rules
@@ -162,7 +173,7 @@ class Gateway:
 
 def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed | None = None) -> Gateway:
     """The Gateway of a configuration. Raises PluginNotFound, or ValueError when a plug-in cannot be made."""
-    providers = {name: _provider(name, entry, config) for name, entry in config.providers.items()}
+    providers = {name: _provider(name, entry, config, ports.board) for name, entry in config.providers.items()}
     known = catalogue(config, refreshed)
     record = Record(ports.journal, ports.meter)
     authenticate = Authenticate(_callers(config, admin_digest))
@@ -171,9 +182,12 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
     rules = _rules(config, aliases, make)
     menu = Menu(known, _offered(aliases, rules, providers))
     filters: list[Filter] = [Capability(menu)] if config.catalogue.enforce else []
+    filters.append(Health())
     route = Route(aliases, providers, filters, ports.board, rules)
     fetch: list[Stage] = [Fetch(ports.fetch)] if ports.fetch is not None else []
-    retry = Retry(Retries(config.retry.attempts, config.retry.backoff, config.retry.max_backoff))
+    asked = config.retry
+    ways = {**WAYS, **asked.ways}
+    retry = Retry(Retries(asked.attempts, asked.backoff, asked.max_backoff, asked.budget, asked.least, ways))
     faces, templates = _faces(config.dialects)
     own = [_stage(stage.use, stage.settings) for stage in config.stages]
     stages: list[Stage] = [
@@ -187,6 +201,8 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         *fetch,
         Translate(),
     ]
+    own_hosts = [target.provider for alias in aliases.values() for target in alias.everyone]
+    _configure(ports.board, config, [*providers.values(), *own_hosts])
     return Gateway(
         config=config,
         chain=chain(stages, Send(ports.upstream)),
@@ -207,9 +223,29 @@ def catalogue(config: Config, refreshed: Refreshed | None = None) -> Catalogue:
     return assemble(kinds, {name: model.facts() for name, model in config.catalogue.models.items()}, refreshed)
 
 
-def _provider(name: str, entry: ProviderEntry, config: Config) -> Provider:
-    what = f"the provider {name}"
-    return _made(what, entry.type, name, entry.settings, max_reply_bytes=config.server.max_reply_bytes)
+def _configure(board: Board, config: Config, providers: Iterable[AnyProvider]) -> None:
+    set_to = config.breaker
+    trip = Trip(set_to.failures, set_to.error_rate, set_to.slow_rate, set_to.least, set_to.rest, set_to.most_rest)
+    board.configure(trip if set_to.enabled else NEVER, {arm.credential for each in providers for arm in each.arms})
+
+
+def _provider(name: str, entry: ProviderEntry, config: Config, board: Board) -> Provider:
+    """It is made once with each of its keys; the first stands for all."""
+    what, settings = f"the provider {name}", entry.settings
+    several = settings.api_keys or [KeySettings(api_key=settings.api_key or SecretStr(""), name="key")]
+    made: list[Provider] = []
+    arms: list[Arm] = []
+    for number, key in enumerate(several, 1):
+        own = settings.model_copy(update={"api_key": key.api_key}) if settings.api_keys else settings
+        one = _made(what, entry.type, name, own, max_reply_bytes=config.server.max_reply_bytes)
+        digest = hash_key(key.api_key.get_secret_value())
+        one.credential = board.credential(
+            name, key.name or f"key-{number}", digest, enabled=key.enabled, trusting=not config.breaker.enabled
+        )
+        one.arms = arms
+        made.append(one)
+        arms.append(Arm(one, one.credential, key.weight))
+    return made[0]
 
 
 def _alias(
@@ -217,17 +253,30 @@ def _alias(
 ) -> Alias:
     def target(entry: ConfiguredTarget) -> Target:
         host, _, rest = entry.model.partition("/")
-        provider = _provider(host, entry.provider, config) if entry.provider else providers[host]
+        provider = _provider(host, entry.provider, config, board) if entry.provider else providers[host]
         shape = Shape(entry.set, entry.defaults, entry.drop, entry.system, entry.effort)
         made = provider.target(rest, shape if shape != Shape() else None)
         # one with settings of its own may be another host altogether
         standing = board.standing(f"{name}: {made.name}" if entry.provider else made.name)
         found = known.find(host, rest)
-        terms = Terms(entry.weight, entry.quality, found.prices if found is not None else ())
+        requests, tokens = entry.requests_per_minute, entry.tokens_per_minute
+        standing.limit(entry.concurrency, requests=requests is not None, tokens=tokens is not None)
+        terms = Terms(
+            weight=entry.weight,
+            quality=entry.quality,
+            prices=found.prices if found is not None else (),
+            slow_after=entry.slow_after or inf,
+            requests_per_minute=requests or inf,
+            tokens_per_minute=tokens or inf,
+            queue=entry.queue,
+            queue_seconds=entry.queue_seconds,
+        )
         return replace(made, terms=terms, standing=standing)
 
     targets, fallbacks = ([target(entry) for entry in entries] for entries in (model.targets, model.fallbacks))
-    return Alias(name, model.policy.use, _policy(model.policy), targets, fallbacks)
+    special = {why: [target(entry) for entry in entries] for why, entries in model.fallbacks_on.each.items() if entries}
+    manner = Manner(model.first_token or inf, model.deadline or inf, special)
+    return Alias(name, model.policy.use, _policy(model.policy), targets, fallbacks, manner)
 
 
 def _rules(config: Config, aliases: Mapping[str, Alias], make: Callable[[str, Model], Alias]) -> Rules | None:

@@ -39,7 +39,7 @@ def test_a_sample_is_in_order(page, text, tmp_path, monkeypatch):
         made.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
         made.private_key_pem.write_to_path(tmp_path / "key.pem")
     (tmp_path / "headgate.yaml").write_text(text)
-    environ = dict.fromkeys(re.findall(r"\$\{(\w+)\}", text), "a-secret-of-good-length")
+    environ = {name: f"a-secret-of-good-length-{name}" for name in re.findall(r"\$\{(\w+)\}", text)}
     warnings = load(tmp_path / "headgate.yaml", environ).warnings
     assert [warning for warning in warnings if ALONE not in warning] == []
     assert any(ALONE in warning for warning in warnings) == text.startswith(PART)

@@ -4,8 +4,9 @@ import pydantic
 import pytest
 
 from headgate.config.explain import bare
-from headgate.config.schema import Config, Key, Model, Server, Stage, Target, is_loopback
+from headgate.config.schema import Config, Key, Server, Stage, is_loopback
 from headgate.config.secrets import hash_key
+from headgate.config.targets import Model, Target
 
 
 def fields(model, path=""):

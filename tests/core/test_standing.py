@@ -79,10 +79,10 @@ class TestWindow:
 
 def test_a_standing_counts_what_runs_and_learns_from_what_ended():
     standing = Standing("a/m")
-    standing.begun()
-    standing.begun()
+    standing.begun(0.0)
+    standing.begun(0.0)
     standing.answered(10, 0.5, stream=True)
-    standing.failed(10, 3.0)
+    standing.failed(10, "late", 3.0)
     assert standing.running == 2
     standing.ended(12, 2.0)
     standing.ended(12, None)

@@ -21,6 +21,7 @@ def configured(upstream, second, dead):
 server: {{host: 127.0.0.1, port: {{PORT}}, max_body_bytes: 8388608}}
 data_dir: {{DATA}}
 retry: {{attempts: 1}}
+breaker: {{enabled: false}}
 providers:
   openai: {{api_key: {UPSTREAM_KEYS["openai"]}, base_url: '{upstream}/v1'}}
   anthropic: {{api_key: {UPSTREAM_KEYS["anthropic"]}, base_url: '{upstream}'}}

@@ -31,6 +31,7 @@ def gateway(first, tmp_path_factory):
 server: {{host: 127.0.0.1, port: {{PORT}}, max_body_bytes: 67108864}}
 data_dir: {{DATA}}
 retry: {{attempts: 4, backoff: 0.01}}
+breaker: {{enabled: false}}
 providers:
   openai: {{api_key: sk-upstream-openai-key, base_url: '{first.url}/v1', timeouts: {{first_byte: 5, idle: 5}}}}
   dead: {{kind: openai, api_key: sk-dead-key-0123456, base_url: 'http://127.0.0.1:{free_port()}/v1'}}

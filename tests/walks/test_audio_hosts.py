@@ -20,6 +20,7 @@ def gateway(first, tmp_path_factory):
 server: {{host: 127.0.0.1, port: {{PORT}}}}
 data_dir: {{DATA}}
 retry: {{attempts: 1}}
+breaker: {{enabled: false}}
 providers:
   openai: {{api_key: sk-upstream-openai-key, base_url: '{first.url}/openai/v1'}}
   elevenlabs: {{api_key: {KEYS["elevenlabs"]}, base_url: '{first.url}', voices: {{alloy: rachel-id}}}}

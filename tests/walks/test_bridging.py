@@ -70,7 +70,13 @@ def upstream():
 
 @pytest.fixture(scope="module")
 def gateway(upstream, tmp_path_factory):
-    lines = ["server: {host: 127.0.0.1, port: {PORT}}", "data_dir: {DATA}", "retry: {attempts: 1}", "providers:"]
+    lines = [
+        "server: {host: 127.0.0.1, port: {PORT}}",
+        "data_dir: {DATA}",
+        "retry: {attempts: 1}",
+        "breaker: {enabled: false}",
+        "providers:",
+    ]
     for vendor in VENDORS:
         base = upstream.url + ("/v1" if vendor == "openai" else "")
         given = f"kind: {vendor}, api_key: sk-secret-{vendor}, base_url: '{base}'"

@@ -16,6 +16,7 @@ CONFIG = """
 server: {{host: 127.0.0.1, port: {{PORT}}}}
 data_dir: {{DATA}}
 retry: {{attempts: 1}}
+breaker: {{enabled: false}}
 providers:
   ollama: {{base_url: '{model}', speaks: [ollama_chat]}}
   cut_off: {{kind: openai_compatible, api_key: none, base_url: '{model}/v1', inline_links: true}}

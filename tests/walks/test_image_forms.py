@@ -20,6 +20,7 @@ def gateway(first, tmp_path_factory):
 server: {{host: 127.0.0.1, port: {{PORT}}}}
 data_dir: {{DATA}}
 retry: {{attempts: 2, backoff: 0.01}}
+breaker: {{enabled: false}}
 providers:
   openai: {{api_key: sk-upstream-openai-key, base_url: '{first.url}/v1'}}
   local: {{kind: openai_compatible, api_key: none, base_url: '{first.url}/local/v1'}}

@@ -22,6 +22,7 @@ def gateway(first, tmp_path_factory):
 server: {{host: 127.0.0.1, port: {{PORT}}}}
 data_dir: {{DATA}}
 retry: {{attempts: 1}}
+breaker: {{enabled: false}}
 providers:
   openai: {{api_key: sk-upstream-openai-key, base_url: '{first.url}/openai/v1'}}
   stability: {{api_key: {KEYS["stability"]}, base_url: '{first.url}', defaults: {{style_preset: comic-book}}}}

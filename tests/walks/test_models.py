@@ -30,6 +30,7 @@ def configured(upstream, extra=""):
 server: {{host: 127.0.0.1, port: {{PORT}}, max_body_bytes: 8388608}}
 data_dir: {{DATA}}
 retry: {{attempts: 1}}
+breaker: {{enabled: false}}
 providers:
   openai: {{api_key: sk-upstream-openai-secret, base_url: '{upstream}/v1'}}
   groq: {{api_key: gsk-upstream-secret, base_url: '{upstream}/v1'}}

@@ -497,6 +497,7 @@ class TestClock:
             "core/ids.py",  # names of requests; they rise all the same
             "journal/segments.py",  # names of files
             "providers/bedrock.py",  # the date in a signature
+            "providers/provider.py",  # the date until which a limit is used up, in Anthropic's headers
             "providers/simulator/__init__.py",  # `created` of an answer
             "server/app.py",  # a record's time
             "server/parts.py",  # a record's time, and when the server started

@@ -28,6 +28,7 @@ server: {{host: 127.0.0.1, port: {{PORT}}}}
 data_dir: {{DATA}}
 catalogue: {{enforce: false}}
 retry: {{attempts: 1}}
+breaker: {{enabled: false}}
 providers:
   openrouter:
     api_key: sk-or

@@ -68,6 +68,7 @@ server: {{host: 127.0.0.1, port: {{PORT}}}}
 data_dir: {{DATA}}
 log: {{level: debug}}
 retry: {{attempts: 1}}
+breaker: {{enabled: false}}
 providers:
   openai:
     {{api_key: "${{CANARY_OPENAI}}", base_url: '{first.url}/v1', {waits}, headers: {{x-extra-key: {EXTRA_HEADER}}}}}

@@ -15,6 +15,7 @@ CONFIG = """
 server: {{host: 127.0.0.1, port: {{PORT}}}}
 data_dir: {{DATA}}
 retry: {{attempts: 1}}
+breaker: {{enabled: false}}
 providers:
   openai:
     {{api_key: sk-of-the-provider, base_url: '{url}/v1', drop: [logit_bias], models: {{mini: gpt-4o-mini-2024-07-18}}}}

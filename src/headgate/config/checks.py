@@ -15,9 +15,11 @@ from headgate.catalog.shelf import kinds as bundled_kinds
 from headgate.config.catalogue_settings import CatalogueRefresh
 from headgate.config.document import Node, Path
 from headgate.config.redaction import shown
-from headgate.config.schema import Config, Key, Model, ProviderEntry, Rule, Target, is_loopback
-from headgate.config.schema import Policy as ConfiguredPolicy
+from headgate.config.rules import Rule
+from headgate.config.schema import Config, Key, is_loopback
 from headgate.config.secrets import SHORT_KEY, well_known, well_known_hash
+from headgate.config.targets import Model, ProviderEntry, Target
+from headgate.config.targets import Policy as ConfiguredPolicy
 from headgate.core.dialect import Dialect
 from headgate.core.plugin import PluginNotFound, load, module, suggestion
 from headgate.dialects.dialect import dialects
@@ -63,6 +65,10 @@ def check(config: Config, root: Node, tell: Tell, kept: Mapping[str, Sequence[in
         checks.dialect(("dialects", index), path)
     checks.catalogue()
     checks.listeners()
+
+
+def _has_key(settings: ProviderSettings) -> bool:
+    return settings.api_key is not None or bool(settings.api_keys)
 
 
 def warnings(config: Config) -> list[str]:
@@ -116,6 +122,7 @@ class _Checks:
     def settings(self, path: Path, settings: ProviderSettings) -> None:
         """Of a provider, or of it as one target has it."""
         self.headers((*path, "headers"), settings.headers)
+        self.several((*path, "api_keys"), settings)
         for index, name in enumerate(settings.speaks or ()):
             if "." in name:
                 self.dialect((*path, "speaks", index), name)
@@ -126,6 +133,22 @@ class _Checks:
         if own and own not in known and self.config.catalogue.refresh is None:
             place = (*path, "catalogue")
             self.tell(place, f"the catalogue has no provider `{self.shown(place, own)}`", suggestion(own, known))
+
+    def several(self, path: Path, settings: ProviderSettings) -> None:
+        """A provider's keys, where it has more than one."""
+        keys = settings.api_keys
+        if keys and settings.api_key is not None:
+            self.tell(path, "there are `api_key` and `api_keys`", "put all keys into `api_keys`")
+        if keys and not any(key.enabled and key.weight for key in keys):
+            self.tell(path, "none of the keys is used", "one needs `enabled: true` and a weight above 0")
+        names = [key.name or f"key-{number}" for number, key in enumerate(keys, 1)]
+        secrets = [key.api_key.get_secret_value() for key in keys]
+        for index, (name, secret) in enumerate(zip(names, secrets, strict=True)):
+            if name in names[:index] or secret in secrets[:index]:
+                what = "name" if name in names[:index] else "key"
+                self.tell(
+                    (*path, index), f"there is another with the same {what}", "give each a name and key of its own"
+                )
 
     def sayable(self, path: Path, value: Any) -> None:
         """What is put into requests can be said in JSON."""
@@ -145,7 +168,12 @@ class _Checks:
                 self.endpoint((*path, "base_url"), entry, settings.base_url)
         elif entry.type.send is Provider.send and self.missing(path, entry):
             return
-        elif settings.api_key is None and entry.type.env_key is not None and entry.type.prove is Provider.prove:
+        elif (
+            settings.api_key is None
+            and not settings.api_keys
+            and entry.type.env_key is not None
+            and entry.type.prove is Provider.prove
+        ):
             self.tell(
                 path,
                 "`api_key` is missing",
@@ -196,8 +224,11 @@ class _Checks:
             self.tell(("models", alias), f"this name means a model of the provider `{provider}`", hint)
 
     def model(self, path: Path, model: Model) -> None:
-        for section in ("targets", "fallbacks"):
-            self.targets((*path, section), getattr(model, section))
+        special = model.fallbacks_on.each
+        for section, targets in (("targets", model.targets), ("fallbacks", model.fallbacks)):
+            self.targets((*path, section), targets)
+        for cause, targets in special.items():
+            self.targets((*path, "fallbacks_on", cause), targets)
         self.policy((*path, "policy"), model.policy)
 
     def targets(self, path: Path, targets: Sequence[Target]) -> None:

@@ -18,8 +18,10 @@ from headgate.config.explain import explain, found
 from headgate.config.interpolate import fill
 from headgate.config.problems import ConfigError, Problem, dotted
 from headgate.config.redaction import Redaction, masked, shown
-from headgate.config.schema import Config, Key, Model, ProviderEntry, Rule, Stage, Target, in_full
+from headgate.config.rules import Rule
+from headgate.config.schema import Config, Key, Stage
 from headgate.config.secrets import SECRET_NAME, SecretError, follow, is_reference
+from headgate.config.targets import Model, ProviderEntry, Target, in_full
 from headgate.core.plugin import BARE, PACKAGE, PluginNotFound, names, suggestion
 from headgate.core.plugin import load as load_plugin
 from headgate.core.target import Terms, merged
@@ -339,6 +341,10 @@ class _Reading:
                 setattr(part, name, SecretStr(self.followed(value.get_secret_value(), place)))
             elif isinstance(value, pydantic.BaseModel):
                 self.follow(value, place)
+            elif isinstance(value, list):
+                for index, inner in enumerate(value):
+                    if isinstance(inner, pydantic.BaseModel):
+                        self.follow(inner, (*place, index))
             elif name == "headers" and isinstance(value, dict):
                 for header, text in value.items():
                     if SECRET_NAME.search(header):
@@ -391,7 +397,7 @@ class _Reading:
         if settings is None:
             return None
         key = next(filter(None, map(self.environ.get, loaded.env_keys())), None)
-        if settings.api_key is None and own and key:
+        if settings.api_key is None and not settings.api_keys and own and key:
             settings.api_key = SecretStr(key)
             self.follow(settings, path)
         return ProviderEntry(kind=kind or name, type=loaded, settings=settings)
@@ -401,6 +407,8 @@ class _Reading:
         for name, model in config.models.items():
             for section in ("targets", "fallbacks"):
                 self.vary(config, ("models", name, section), getattr(model, section))
+            for cause, targets in model.fallbacks_on.each.items():
+                self.vary(config, ("models", name, "fallbacks_on", cause), targets)
         for index, rule in zip(self.kept.get("rules", ()), config.rules, strict=True):
             self.vary(config, ("rules", index, "targets"), rule.targets or ())
 

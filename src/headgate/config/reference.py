@@ -17,7 +17,9 @@ from pydantic_core import PydanticUndefined
 
 from headgate.config.discover import kinds
 from headgate.config.explain import bare
-from headgate.config.schema import Config, Key, Model, ProviderEntry, Rule, Stage, Target
+from headgate.config.rules import Rule
+from headgate.config.schema import Config, Key, Stage
+from headgate.config.targets import Model, ProviderEntry, Target
 from headgate.core.plugin import load, names
 from headgate.providers.provider import Provider
 from headgate.providers.settings import ProviderSettings

@@ -7,24 +7,22 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import pydantic
 from pydantic import (
     AfterValidator,
     Field,
-    PrivateAttr,
     SecretStr,
     WithJsonSchema,
-    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
 from headgate.config.catalogue_settings import CatalogueSettings
+from headgate.config.resilience import Breaker, Retry
+from headgate.config.rules import Matching, Rule
 from headgate.config.secrets import hash_key
 from headgate.config.section import Section
-from headgate.providers.provider import Provider
-from headgate.providers.settings import ProviderSettings, Seconds
+from headgate.config.targets import Model, ProviderEntry, Target
+from headgate.providers.settings import Seconds
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
@@ -50,19 +48,6 @@ def _host(value: str) -> str:
 HOST = re.compile(r"[\w.*?-]+|[0-9A-Fa-f:.*?]*(:[0-9A-Fa-f.*?]*){2,}", re.ASCII)
 """A name or an address, or a pattern of some."""
 Host = Annotated[str, AfterValidator(_host)]
-
-
-def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        if value != "UTC":
-            raise PydanticCustomError("zone", "not a time zone this machine knows: write `Europe/Vienna`") from None
-    return value
-
-
-Zone = Annotated[str, AfterValidator(_zone)]
-Words = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
 
 
 class Compression(Section):
@@ -151,153 +136,6 @@ class Server(Section):
         return self.metrics or ("open" if self.loopback else "key")
 
 
-class ProviderEntry(pydantic.BaseModel):
-    """A provider of the configuration with its class found and its settings read."""
-
-    model_config = pydantic.ConfigDict(arbitrary_types_allowed=True)
-
-    kind: str
-    type: type[Provider]
-    settings: ProviderSettings
-
-    @property
-    def catalogue(self) -> str:
-        """Whose models it serves, by the name of a provider in the catalogue."""
-        return self.settings.catalogue or self.type.catalogue or self.kind
-
-
-class Target(Section):
-    """One model at one provider, and what requests to it get otherwise than their clients said."""
-
-    model: str = Field(
-        min_length=1, description="`provider/model`; what stands before the first slash is the provider."
-    )
-    set: dict[str, Any] = Field(
-        default_factory=dict,
-        description="Fields set in the request's body, in the provider's own words, whatever the client said; a "
-        "mapping is merged into the client's.",
-    )
-    defaults: dict[str, Any] = Field(default_factory=dict, description="Fields set where the client did not say them.")
-    drop: list[str] = Field(
-        default_factory=list, description="Fields left out of the request's body (`logit_bias`, `options.seed`)."
-    )
-    system: str | None = Field(None, description="A system prompt put before the client's own.")
-    effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = Field(
-        None, description="Effort of reasoning where the client asks for none."
-    )
-    weight: float = Field(1.0, ge=0, le=1e6, description="Its share among the targets, for policies that weigh.")
-    quality: float | None = Field(
-        None, description="How good its answers are, on a scale of yours; more is better. For policies that ask for it."
-    )
-    settings: dict[str, Any] = Field(
-        default_factory=dict,
-        alias="with",
-        description="Settings of the provider that are others for this target: `base_url`, `timeouts`, `headers`, "
-        "`api_key`, a region, an API version.",
-    )
-    _provider: ProviderEntry | None = PrivateAttr(None)
-
-    @property
-    def provider(self) -> ProviderEntry | None:
-        """The provider with `settings` put in; None where there are none."""
-        return self._provider
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short(cls, value: Any) -> Any:
-        return {"model": value} if isinstance(value, str) else value
-
-
-class Policy(Section):
-    """In which order targets are tried; a text in place of the mapping is its `use`."""
-
-    use: str = Field(
-        "ordered", min_length=1, description="A built-in [policy](stages.md#policies), or the dotted path of a class."
-    )
-    settings: dict[str, Any] = Field(
-        default_factory=dict, alias="with", description="Its settings, given to the class as keyword arguments."
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short(cls, value: Any) -> Any:
-        return {"use": value} if isinstance(value, str) else value
-
-
-class Model(Section):
-    """What a name that clients ask for stands for; a text or a list in place of the mapping is its `targets`."""
-
-    policy: Policy = Field(default_factory=Policy, description="In which order the targets are tried.")
-    targets: list[Target] = Field(
-        min_length=1,
-        description="The targets: `provider/model`, or `{model: provider/model}`; a single one needs no list.",
-    )
-    fallbacks: list[Target] = Field(
-        default_factory=list,
-        description="Targets tried after all others, in this order; a single one needs no list.",
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short(cls, value: Any) -> Any:
-        return in_full(value)
-
-
-def in_full(model: Any) -> Any:
-    """An entry of `models` without its short forms: a text or a list is its targets, a text as targets is one."""
-    if isinstance(model, str):
-        return {"targets": [model]}
-    if isinstance(model, list):
-        return {"targets": model}
-    if isinstance(model, dict):
-        lists = {name: [model[name]] for name in ("targets", "fallbacks") if isinstance(model.get(name), str)}
-        return {**model, **lists}
-    return model
-
-
-class Rule(Section):
-    """Where a request goes, by who asks for what and when. Rules are tried in their order, and the first that fits
-    decides: [how](../how-to/route-by-content.md)."""
-
-    name: str = Field(min_length=1, max_length=100, description="Its name in records.")
-    models: list[str] = Field(
-        default_factory=lambda: ["auto"],
-        min_length=1,
-        description="The names that clients ask for and that it is about, be they in `models` or only here; a single "
-        "one needs no list.",
-    )
-    when: str | None = Field(
-        None, description="An expression in CEL that is true or false of a request. Left out: it fits every request."
-    )
-    use: str | None = Field(
-        None, min_length=1, description="What the request gets: a name of `models`, or `provider/model`."
-    )
-    targets: list[Target] | None = Field(
-        None, min_length=1, description="Or targets of its own; a single one needs no list."
-    )
-    policy: Policy | None = Field(
-        None, description="In which order its targets are tried. Left out: as the name in `use` has it."
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short(cls, value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        return {**value, **{name: [value[name]] for name in ("models", "targets") if isinstance(value.get(name), str)}}
-
-
-class Matching(Section):
-    """What rules go by."""
-
-    time_zone: Zone = Field("UTC", description="The zone of `hour`, `minute` and `weekday`: `Europe/Vienna`.")
-    lists: dict[str, Words] = Field(
-        default_factory=dict,
-        description='Lists of words by a name of yours, for `mentions(prompt, "name")`; `indemnif*` is every word '
-        "that begins so.",
-    )
-
-
 class Key(Section):
     """A client's key."""
 
@@ -328,21 +166,6 @@ class Stage(Section):
     use: str = Field(min_length=1, description="Dotted path of the class: `package.module:Class`.")
     settings: dict[str, Any] = Field(
         default_factory=dict, alias="with", description="Its settings, given to the class as keyword arguments."
-    )
-
-
-class Retry(Section):
-    """What happens when a target fails before its first bytes."""
-
-    attempts: int = Field(3, ge=1, le=100, description="Most attempts of a request, over all its targets.")
-    backoff: float = Field(
-        0.2, ge=0, le=3600, description="Seconds waited, at most, before a target's second turn; doubles each time."
-    )
-    max_backoff: float = Field(
-        5.0,
-        ge=0,
-        le=3600,
-        description="Most seconds waited; a target that asks for more (`retry-after`) is not tried again.",
     )
 
 
@@ -448,6 +271,9 @@ class Config(Section):
         default_factory=Fetch,
         description="Pictures and files that requests name by URL, fetched for targets that take only the data itself.",
     )
+    breaker: Breaker = Field(
+        default_factory=Breaker, description="When a target that fails is left alone, and for how long."
+    )
     retry: Retry = Field(default_factory=Retry, description="What happens when a target fails before its first bytes.")
     journal: Journal = Field(default_factory=Journal, description="The records of requests on disk.")
     log: Log = Field(default_factory=Log, description="The gateway's own messages, on standard error.")
@@ -466,6 +292,8 @@ class Config(Section):
         """Every target, of names and of rules."""
         for model in self.models.values():
             yield from (*model.targets, *model.fallbacks)
+            for special in model.fallbacks_on.each.values():
+                yield from special
         for rule in self.rules:
             yield from rule.targets or ()
 

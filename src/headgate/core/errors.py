@@ -16,6 +16,7 @@
     │   ├── UnsupportedMedia        415  unsupported_media_type
     │   └── HeadersTooLarge         431  headers_too_large
     ├── Overloaded                  503  gateway_overloaded   (retry-after is set)
+    │   └── NoTarget                503  no_target            (all that could be asked are out of order)
     ├── InternalError               500  internal_error
     └── ProviderError               origin "provider"
         ├── ProviderRefused         the provider's own status and body
@@ -156,6 +157,12 @@ class Overloaded(GatewayError):
 
     status = 503
     code = "gateway_overloaded"
+
+
+class NoTarget(Overloaded):
+    """All targets that could be asked have failed so often that they are left alone for a while."""
+
+    code = "no_target"
 
 
 class InternalError(GatewayError):

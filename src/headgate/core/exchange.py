@@ -16,7 +16,7 @@ from headgate.core.form import Form
 from headgate.core.labels import Labels, Priority, read
 from headgate.core.ports import Incoming
 from headgate.core.record import Attempt, Record
-from headgate.core.target import Target
+from headgate.core.target import PLAIN, Manner, Provider, Target
 from headgate.core.usage import Usage
 
 if TYPE_CHECKING:
@@ -115,7 +115,9 @@ class Exchange:
     decision: Decision = field(default_factory=Decision)  # route and its filters, policies and rules
     effort: str | None = None  # route: of reasoning, as the model's name asks for it
     ceilings: Mapping[Target, Ceiling] | None = None  # route: of targets that write less than asked for
+    manner: Manner = PLAIN  # route
     target: Target | None = None  # retry
+    host: Provider | None = None  # retry: the target's provider with the key to use
     spoken: Dialect | None = None  # translate: the dialect `outgoing` is in
     outgoing: bytes | Body | None = b""  # translate
     streamed: bool = False  # translate: the provider is asked for a stream
@@ -144,6 +146,11 @@ class Exchange:
     @property
     def priority(self) -> Priority:
         return self.labels.priority
+
+    @property
+    def tokens(self) -> float:
+        """About how many it has: four bytes each."""
+        return len(self.body) / 4
 
     @property
     def spent(self) -> bool:

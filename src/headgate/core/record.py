@@ -29,6 +29,8 @@ class Attempt(msgspec.Struct, omit_defaults=True):
     error: str | None = None
     """The error's code, e.g. provider_timeout; None when it answered."""
     message: str | None = None
+    credential: str | None = None
+    """Which of the provider's keys, where it has several."""
 
 
 class Record(msgspec.Struct, omit_defaults=True, kw_only=True):

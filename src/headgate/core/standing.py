@@ -7,6 +7,12 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections.abc import Collection
+
+from headgate.core.breaker import Breaker, Trip
+from headgate.core.credential import Credential
+from headgate.core.gate import Gate
+from headgate.core.sliding import Sliding
 
 FADING = 10.0
 """Seconds after which an average has forgotten all but 1/e of what it knew."""
@@ -17,8 +23,8 @@ SLICES = 10
 """Outcomes are counted for the last thirty seconds, three at a time."""
 BOUNDS = tuple(0.001 * 1.25**step for step in range(64))
 """Of durations, in seconds: a millisecond to twenty minutes, a quarter more each time."""
-
-
+BUDGETED = 10.0
+"""Seconds that a retry budget looks back."""
 WIDTH = len(BOUNDS) + 3
 """Of a slice: how many were answered, how many failed, and of each duration."""
 
@@ -107,9 +113,11 @@ class Window:
 class Standing:
     """`running` counts attempts from their start to the end of the reply they led to."""
 
-    __slots__ = ("first", "running", "target", "total", "window")
+    __slots__ = (
+        "asked", "breaker", "first", "gate", "repeated", "requests", "running", "target", "tokens", "total", "window"
+    )  # fmt: skip
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, trip: Trip | None = None) -> None:
         self.target = target
         self.running = 0
         self.first = Average()
@@ -117,22 +125,65 @@ class Standing:
         self.total = Average()
         """Seconds to an answer's end."""
         self.window = Window()
+        self.breaker = Breaker(trip or Trip())
+        self.gate: Gate | None = None
+        """None: any number of requests at a time."""
+        self.asked = Sliding(BUDGETED)
+        self.repeated = Sliding(BUDGETED)
+        """What a retry budget goes by: requests of the last seconds, and how many of them were repetitions."""
+        self.requests: Sliding | None = None
+        self.tokens: Sliding | None = None
+        """Of the last minute, where the configuration limits them."""
 
-    def begun(self) -> None:
+    def begun(self, now: float, *, again: bool = False, tokens: float = 0.0) -> None:
+        """It is asked, about so many tokens; `again` where it has been for the same request."""
         self.running += 1
+        (self.repeated if again else self.asked).add(now)
+        if self.requests is not None:
+            self.requests.add(now)
+        if self.tokens is not None:
+            self.tokens.add(now, tokens)
 
-    def answered(self, now: float, seconds: float, stream: bool) -> None:
-        """The first piece is there: of a stream its first frame, else the whole of it."""
+    def limit(self, concurrency: int | None, *, requests: bool, tokens: bool) -> None:
+        """What the configuration limits from now on: requests at a time, and what is counted by the minute."""
+        if concurrency is None:
+            self.gate = None
+        elif self.gate is None:
+            self.gate = Gate(concurrency)
+        else:
+            self.gate.allow(concurrency)
+        self.requests = (self.requests or Sliding(60.0, 60)) if requests else None
+        self.tokens = (self.tokens or Sliding(60.0, 60)) if tokens else None
+
+    def may_repeat(self, now: float, share: float, least: int) -> bool:
+        """Whether the retry budget has room: a share of the requests of the last seconds, and a few anyway."""
+        return self.repeated.sum(now) < max(least, share * self.asked.sum(now))
+
+    def answered(
+        self, now: float, seconds: float, stream: bool, *, probe: bool = False, slow: float = math.inf
+    ) -> None:
+        """The first piece is there: of a stream its first frame, else the whole of it. `slow`: seconds above which
+        that was too late."""
         if stream:
             self.first.hear(seconds, now)
         self.window.hear(now, seconds, failed=False)
+        if seconds > slow:
+            heard, slower = self.window.slower(now, slow)
+            share = slower / heard if heard >= self.breaker.trip.least else None
+            self.breaker.slow(now, probe, f"{seconds:.3g} s where {slow:g} s are allowed", share)
+        elif (probe or self.breaker.row) and self.breaker.succeeded(probe):
+            self.window.forget()
 
-    def failed(self, now: float, seconds: float | None = None) -> None:
+    def failed(self, now: float, why: str, seconds: float | None = None, *, probe: bool = False) -> None:
         """It did not come; `seconds` where the target was waited for in vain, which counts as its time."""
         if seconds is not None:
             self.first.hear(seconds, now)
             self.total.hear(seconds, now)
         self.window.hear(now, seconds, failed=True)
+        answered, failed = self.window.counts(now)
+        heard = answered + failed
+        share = failed / heard if heard >= self.breaker.trip.least else None
+        self.breaker.failed(now, probe, why, share)
 
     def ended(self, now: float, seconds: float | None) -> None:
         """The attempt is over; `seconds` of a reply that came to its end."""
@@ -142,11 +193,13 @@ class Standing:
 
 
 class Board:
-    """The standings of all targets of a process, kept when the configuration changes."""
+    """The standings of all targets of a process and of the providers' keys, kept when the configuration changes."""
 
     def __init__(self, most: int = 50_000) -> None:
         self._most = most
         self._standings: dict[str, Standing] = {}
+        self._credentials: dict[tuple[str, str], Credential] = {}
+        self.trip = Trip()
 
     def standing(self, target: str) -> Standing:
         """Where there are too many, as clients may name any model of a provider, the oldest is forgotten."""
@@ -154,8 +207,26 @@ class Board:
         if found is None:
             if len(self._standings) >= self._most:
                 del self._standings[next(iter(self._standings))]
-            found = self._standings[target] = Standing(target)
+            found = self._standings[target] = Standing(target, self.trip)
         return found
+
+    def credential(self, provider: str, name: str, digest: str, *, enabled: bool, trusting: bool) -> Credential:
+        """That of a key, known by its digest: another key under the same name starts anew."""
+        found = self._credentials.get((provider, digest))
+        if found is None or found.name != name:
+            found = self._credentials[provider, digest] = Credential(provider, name)
+        found.configure(enabled=enabled, trusting=trusting)
+        return found
+
+    def configure(self, trip: Trip, used: Collection[Credential]) -> None:
+        """A configuration is applied: when breakers open, and which keys it has; others are forgotten."""
+        self.trip = trip
+        for standing in self._standings.values():
+            standing.breaker.trip = trip
+        self._credentials = {place: known for place, known in self._credentials.items() if known in used}
 
     def all(self) -> list[Standing]:
         return list(self._standings.values())
+
+    def credentials(self) -> list[Credential]:
+        return list(self._credentials.values())

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from headgate.core.cause import Cause
+from headgate.core.credential import Arm
 from headgate.core.standing import Standing
 
 if TYPE_CHECKING:
@@ -121,6 +124,10 @@ class Provider(Protocol):
     def name(self) -> str:
         """The provider's name in the configuration."""
 
+    @property
+    def arms(self) -> Sequence[Arm]:
+        """The provider with each of its keys."""
+
     def target(self, model: str, shape: Shape | None = None) -> Target:
         """A model of this provider, by the name clients know it by; `shape` is the target's own."""
 
@@ -168,6 +175,28 @@ class Terms:
     """How good its answers are, on any scale, more being better."""
     prices: Sequence[Mapping[str, str]] = ()
     """Of its model, as the catalogue has them (`catalog.entry`); empty where they are not known."""
+    slow_after: float = inf
+    """Seconds to the first piece of an answer, above which it is too slow."""
+    requests_per_minute: float = inf
+    tokens_per_minute: float = inf
+    queue: int = 100
+    """Requests that wait at most where it serves as many as it may at a time."""
+    queue_seconds: float = 30.0
+
+
+@dataclass(slots=True, frozen=True)
+class Manner:
+    """How the targets of an alias are asked. Seconds."""
+
+    first_token: float = inf
+    """That a target has for the first piece of its answer, before the next one is asked."""
+    deadline: float = inf
+    """That all attempts have together."""
+    instead: Mapping[Cause, Sequence[Target]] = field(default_factory=dict)
+    """Who is asked next where a target failed for this cause."""
+
+
+PLAIN = Manner()
 
 
 PLAIN_TERMS = Terms()

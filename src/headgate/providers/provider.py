@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, cast
@@ -12,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 import pydantic
 
 from headgate.core import named, plugin
+from headgate.core.credential import Arm, Credential
 from headgate.core.dialect import Dialect, UrlDialect
 from headgate.core.errors import ProviderError, ProviderNonsense, ProviderRefused, Unsupported
 from headgate.core.exchange import Exchange, Place
@@ -27,6 +29,7 @@ from headgate.dialects.dialect import dialects
 from headgate.dialects.fields import reworded
 from headgate.providers.auth.auth import Renewed
 from headgate.providers.settings import ProviderSettings
+from headgate.upstream.allowance import left
 from headgate.upstream.unpacked import Unpacked, Unpacker
 
 Header = tuple[bytes, bytes]
@@ -100,6 +103,10 @@ class Provider:
         self.timeouts = Timeouts(**settings.timeouts.model_dump())
         self.asks_for_usage = settings.ask_for_usage
         self.inline_links = settings.inline_links
+        self.arms: Sequence[Arm] = ()
+        """This provider with each of its keys; `runtime` puts them in."""
+        self.credential: Credential | None = None
+        """The standing of the key that `send` uses."""
         self.speaks = _dialects(settings.speaks) if settings.speaks else self.dialects
         self.adjusts = type(self).adjust is not Provider.adjust or bool(self.renames or self.roles)
         self.proves = type(self).prove is not Provider.prove
@@ -291,9 +298,21 @@ class Provider:
             passed += await self.prove(exchange, endpoint, upstream)
         response = await upstream.post(endpoint, outgoing, passed)
         exchange.ending.callback(response.close)
+        if self.credential is not None:
+            self._note(self.credential, model, response)
         if response.status not in ANSWERED:
             raise await self._refusal(dialect, response, model)
         return await self._answered(exchange, dialect, response)
+
+    def _note(self, credential: Credential, model: str, response: Response) -> None:
+        """What the provider says is left of the key's limits."""
+        rest = left(response.headers, time.time())
+        if rest is not None:
+            now = time.monotonic()
+            if rest.requests == 0:
+                credential.limited(model, now, rest.requests_reset)
+            if rest.tokens is not None:
+                credential.told(model, now, rest.tokens, rest.tokens_reset)
 
     async def _answered(self, exchange: Exchange, dialect: Dialect, response: Response) -> Reply:
         headers = self._shown(response, dialect.reply_headers)

@@ -24,11 +24,31 @@ class TimeoutSettings(pydantic.BaseModel, extra="forbid"):
     total: Seconds = pydantic.Field(900.0, description="For the whole exchange.")
 
 
+class KeySettings(pydantic.BaseModel, extra="forbid"):
+    """One of several keys of a provider; a text in place of the mapping is its `api_key`."""
+
+    api_key: pydantic.SecretStr = pydantic.Field(description="The key.")
+    name: str | None = pydantic.Field(
+        None, min_length=1, max_length=100, description="Its name in records and metrics. Left out: `key-1`, `key-2` …"
+    )
+    weight: float = pydantic.Field(1.0, ge=0, le=1e6, description="Its share of the requests.")
+    enabled: bool = pydantic.Field(True, description="Whether it is used.")
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"api_key": value} if isinstance(value, str) else value
+
+
 class ProviderSettings(pydantic.BaseModel, extra="forbid"):
     """What every provider can be told."""
 
     api_key: pydantic.SecretStr | None = pydantic.Field(
         None, description="The provider's key. `none` where the host wants none."
+    )
+    api_keys: list[KeySettings] = pydantic.Field(
+        default_factory=list,
+        description="Several keys instead of `api_key`: requests are shared among those that work.",
     )
     base_url: str | None = pydantic.Field(
         None, description="Where the API is, as the vendor's own SDK means it. Without it, the vendor's address."

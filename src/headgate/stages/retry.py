@@ -3,115 +3,161 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
-from dataclasses import dataclass
+from math import inf
 
+from headgate.core.cause import REFUSED, cause
 from headgate.core.errors import (
     GatewayError,
     ProviderError,
-    ProviderNonsense,
     ProviderRefused,
     ProviderTimeout,
     Unsupported,
 )
 from headgate.core.exchange import Exchange
+from headgate.core.plan import Plan, Retries, Turn
 from headgate.core.record import Attempt
 from headgate.core.reply import Reply
-from headgate.core.target import Target
 from headgate.stages.stage import Proceed
-
-NEVER = float("inf")
-KEYS = (401, 402, 403)
-"""What a provider answers that does not take its key, or has not been paid."""
-ONCE = (ProviderTimeout, ProviderNonsense)
-"""What a target is not asked again after: it may be at work on the first question, or says the same thing always."""
-
-
-@dataclass(slots=True, frozen=True)
-class Retries:
-    """`attempts` over all targets; waits in seconds."""
-
-    attempts: int = 3
-    backoff: float = 0.2
-    max_backoff: float = 5.0
 
 
 class Retry:
-    """The next target at once; the same one again after a wait with full jitter, or as long as it asks for.
+    """As core.plan says: the next target at once; the same one again after a wait with full jitter, or as long as it
+    asks for, and as often as the retry budget allows.
 
     A target that asks (`retry-after`) for more than `max_backoff` is not waited for: its error goes to the client,
-    whose own SDK knows how to wait. What `ONCE` names is not tried again on the same target.
+    whose own SDK knows how to wait.
     """
 
     def __init__(self, retries: Retries) -> None:
         self.retries = retries
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
-        targets = exchange.targets
-        count = max(self.retries.attempts, len(targets))
-        again: dict[Target, float] = {}
+        now = time.monotonic()
+        plan = Plan(exchange.targets, exchange.manner, self.retries, now, exchange.tokens)
         failure: GatewayError | None = None
-        failed: Target | None = None
-        for number in range(count):
-            target = targets[number % len(targets)]
-            if number >= len(targets):
-                wait = self._wait(number // len(targets), again.get(target))
-                if wait is None:
-                    continue
-                await asyncio.sleep(wait)
-            exchange.target = target
-            attempt = Attempt(target.name)
-            exchange.attempts.append(attempt)
-            started = time.monotonic()
-            target.standing.begun()
-            reply = None
+        failed = kept = None
+        while (turn := plan.next(time.monotonic())) is not None:
+            if turn.wait:
+                await asyncio.sleep(turn.wait)
             try:
-                reply = await proceed(exchange)
-            except Unsupported as error:
-                # Nobody was asked. Another target may be able to say it; that this one cannot is told if none answers.
-                exchange.attempts.remove(attempt)
-                failure = failure or error.with_traceback(None)
-                again[target] = NEVER
+                reply = await self._ask(exchange, proceed, turn)
             except GatewayError as error:
-                attempt.status = error.status if isinstance(error, ProviderRefused) else None
-                attempt.error = error.code
-                attempt.message = error.message[:500]
-                if isinstance(error, ProviderError) and (error.retryable or error.status in KEYS):
-                    waited = time.monotonic() - started if isinstance(error, ProviderTimeout) else None
-                    target.standing.failed(time.monotonic(), waited)
-                if not (isinstance(error, ProviderError) and error.retryable) or exchange.spent:
+                way = plan.failed(turn, error, time.monotonic())
+                if kept is None and (way == "stop" or exchange.spent):
                     raise
                 # Its traceback holds this frame, and with it both bodies: a cycle that only the collector would end
-                failure, failed = error.with_traceback(None), target
-                again[target] = NEVER if isinstance(error, ONCE) else error.retry_after or 0.0
-            else:
-                attempt.status = reply.status
-                target.standing.answered(time.monotonic(), time.monotonic() - started, reply.stream)
-                exchange.ending.callback(_over, exchange, target, started)
-                return reply
-            finally:
-                attempt.seconds = round(time.monotonic() - started, 6)
-                if reply is None:
-                    target.standing.ended(time.monotonic(), None)
-        assert failure is not None
+                if failure is None or isinstance(error, ProviderError):
+                    failure, failed = error.with_traceback(None), turn.target
+                continue
+            if kept is None and _refused(reply) and plan.refused():
+                kept, failed = reply, turn.target
+                continue
+            return reply
         exchange.target = failed or exchange.target
+        if kept is not None:
+            return kept
         try:
-            raise failure
+            raise failure or plan.nobody(time.monotonic())
         finally:
             del failure
 
-    def _wait(self, turn: int, asked: float | None) -> float | None:
-        """Seconds before a target's next turn; None: do not try it again."""
-        if asked is None or asked > self.retries.max_backoff:
-            return None
-        ceiling = min(self.retries.backoff * 2.0 ** (turn - 1), self.retries.max_backoff)
-        return max(asked, random.uniform(0, ceiling))  # noqa: S311  # jitter, not a secret
+    async def _ask(self, exchange: Exchange, proceed: Proceed, turn: Turn) -> Reply:
+        """One attempt, of which the target's standing and the record are told. Raises GatewayError."""
+        target, arm = turn.target, turn.arm
+        standing, gate = target.standing, target.standing.gate
+        if gate is not None:
+            await self._enter(exchange, turn)
+        exchange.target = target
+        exchange.host = arm.provider if arm is not None else target.provider
+        attempt = Attempt(target.name)
+        if arm is not None and len(target.provider.arms) > 1:
+            attempt.credential = arm.credential.name
+        exchange.attempts.append(attempt)
+        started = time.monotonic()
+        standing.begun(started, again=turn.again, tokens=exchange.tokens)
+        reply = None
+        try:
+            reply = await proceed(exchange) if turn.limit == inf else await _within(turn, exchange, proceed)
+        except Unsupported:
+            # Nobody was asked. Another target may be able to say it; that this one cannot is told if none answers.
+            exchange.attempts.remove(attempt)
+            raise
+        except GatewayError as error:
+            attempt.status = error.status if isinstance(error, ProviderRefused) else None
+            attempt.error = error.code
+            attempt.message = error.message[:500]
+            _tell(turn, exchange, error, time.monotonic(), started)
+            raise
+        else:
+            attempt.status = reply.status
+            now = time.monotonic()
+            standing.answered(now, now - started, reply.stream, probe=turn.probe, slow=target.terms.slow_after)
+            if arm is not None:
+                arm.credential.taken(target.model, now)
+            exchange.ending.callback(_over, exchange, turn, started)
+            return reply
+        finally:
+            attempt.seconds = round(time.monotonic() - started, 6)
+            if reply is None:
+                standing.ended(time.monotonic(), None)
+                if turn.probe:
+                    standing.breaker.release()
+                if gate is not None:
+                    gate.leave()
+
+    async def _enter(self, exchange: Exchange, turn: Turn) -> None:
+        """Wait for a place at a target that takes only so many requests at a time. Raises Overloaded."""
+        gate, terms = turn.target.standing.gate, turn.target.terms
+        assert gate is not None
+        tenant = exchange.caller.key if exchange.caller is not None else ""
+        try:
+            await gate.enter(0, tenant, terms.queue, min(terms.queue_seconds, turn.limit), turn.target.name)
+        except BaseException:
+            if turn.probe:
+                turn.target.standing.breaker.release()
+            raise
 
 
-def _over(exchange: Exchange, target: Target, started: float) -> None:
+async def _within(turn: Turn, exchange: Exchange, proceed: Proceed) -> Reply:
+    try:
+        async with asyncio.timeout(turn.limit) as timeout:
+            return await proceed(exchange)
+    except TimeoutError:
+        if not timeout.expired():
+            raise
+        raise ProviderTimeout(f"{turn.target.name} had not begun to answer after {turn.limit:.3g} s") from None
+
+
+def _tell(turn: Turn, exchange: Exchange, error: GatewayError, now: float, started: float) -> None:
+    """What a failure says of the target, and of the key it was asked with."""
+    target, standing = turn.target, turn.target.standing
+    why = cause(error)
+    credential = turn.arm.credential if turn.arm is not None and exchange.dialect.operation != "opaque" else None
+    if why == "rate_limit" and credential is not None:
+        credential.limited(target.model, now, error.retry_after)
+    elif why == "denied" and credential is not None:
+        credential.denied(target.model, now)
+    elif why in ("quota", "key") and credential is not None:
+        credential.refused(now, "invalid" if why == "key" else "exhausted", f"{target.name} answered {error.status}")
+    elif why is None and isinstance(error, ProviderError) and error.retryable:
+        waited = now - started if isinstance(error, ProviderTimeout) else None
+        told = f"{error.status} {error.code}" if isinstance(error, ProviderRefused) else error.code
+        standing.failed(now, told, waited, probe=turn.probe)
+
+
+def _refused(reply: Reply) -> bool:
+    """The model, or a filter in front of it, would not answer."""
+    return reply.account.complete and reply.account.finish in REFUSED
+
+
+def _over(exchange: Exchange, turn: Turn, started: float) -> None:
     """The reply has come to its end, or not."""
-    record, now = exchange.record, time.monotonic()
+    record, now, standing = exchange.record, time.monotonic(), turn.target.standing
     if record.ending == "cut" and record.origin == "provider":
-        target.standing.failed(now)
-    target.standing.ended(now, now - started if record.ending == "complete" else None)
+        standing.failed(now, record.error or "cut")
+    standing.ended(now, now - started if record.ending == "complete" else None)
+    if standing.tokens is not None and record.usage is not None:
+        standing.tokens.add(now, record.usage.prompt + record.usage.completion - exchange.tokens)
+    if standing.gate is not None:
+        standing.gate.leave()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Protocol
 
 from headgate.core.errors import Forbidden, InternalError, UnknownModel
@@ -13,7 +14,7 @@ from headgate.core.named import ANY, parts
 from headgate.core.printable import printable
 from headgate.core.reply import Reply
 from headgate.core.standing import Board
-from headgate.core.target import Provider, Target
+from headgate.core.target import PLAIN, Manner, Provider, Target
 from headgate.stages.filters.filter import Filter
 from headgate.stages.policies.policy import Policy
 from headgate.stages.stage import Proceed
@@ -33,12 +34,17 @@ class Alias:
     policy: Policy
     targets: Sequence[Target]
     fallbacks: Sequence[Target] = ()
+    manner: Manner = PLAIN
     all: Sequence[Target] = field(init=False)
+    everyone: Sequence[Target] = field(init=False)
+    """With those that are asked for a certain cause only."""
     spare: frozenset[Target] = field(init=False)
     """The fallbacks."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "all", (*self.targets, *self.fallbacks))
+        special = chain.from_iterable(self.manner.instead.values())
+        object.__setattr__(self, "everyone", (*self.targets, *self.fallbacks, *special))
         object.__setattr__(self, "spare", frozenset(self.fallbacks))
 
 
@@ -102,6 +108,7 @@ class Route:
                 raise UnknownModel("; ".join([self.rules.hint(model), *exchange.decision.said]), param="model")
         if alias is not None:
             exchange.targets = self._ranked(exchange, alias)
+            exchange.manner = alias.manner
         elif targets is not None:
             exchange.targets = self._left(exchange, targets)
         else:
@@ -113,7 +120,7 @@ class Route:
 
     def _permit(self, exchange: Exchange, caller: Caller, model: str) -> None:
         """Raises Forbidden where a provider would ask a model besides `model` that the key may not use."""
-        for target in exchange.targets:
+        for target in (*exchange.targets, *chain.from_iterable(exchange.manner.instead.values())):
             provider, fields = target.provider, exchange.fields
             if target.shape is not None and target.shape.drop:
                 fields = {name: value for name, value in fields.items() if name not in target.shape.drop}

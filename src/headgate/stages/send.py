@@ -12,6 +12,5 @@ class Send:
         self.upstream = upstream
 
     async def __call__(self, exchange: Exchange) -> Reply:
-        target = exchange.target
-        assert target is not None
-        return await target.provider.send(exchange, self.upstream)
+        assert exchange.host is not None
+        return await exchange.host.send(exchange, self.upstream)

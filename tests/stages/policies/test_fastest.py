@@ -31,7 +31,7 @@ class Simulation:
             first = self.policy.rank(asked(stream=self.stream), self.targets)[0]
             self.went.append((self.now, self.targets.index(first)))
             took = self.took(self.now)[self.targets.index(first)] * self.luck.uniform(0.8, 1.2)
-            first.standing.begun()
+            first.standing.begun(0.0)
             heapq.heappush(running, (self.now + took, next(number), first.standing, took))
         return self
 
@@ -75,9 +75,9 @@ def test_a_target_of_which_nothing_is_known_is_tried_by_one_request_at_a_time():
     policy = Fastest(FastestSettings(explore=0), clock=lambda: 10.0)
     known.standing.total.hear(0.1, 9.0)
     assert policy.rank(asked(), targets)[0] is unknown
-    unknown.standing.begun()
+    unknown.standing.begun(0.0)
     assert policy.rank(asked(), targets)[0] is known
-    unknown.standing.failed(10.0)
+    unknown.standing.failed(10.0, "500")
     unknown.standing.ended(10.0, None)
     assert policy.rank(asked(), targets)[0] is known, "it failed, so nothing is known still"
 
@@ -85,7 +85,7 @@ def test_a_target_of_which_nothing_is_known_is_tried_by_one_request_at_a_time():
 def test_at_the_start_nobody_waits_for_the_others():
     targets = weighing(1, 1, 1)
     for each in targets:
-        each.standing.begun()
+        each.standing.begun(0.0)
     assert min(firsts(Fastest(FastestSettings()), targets, 300)) > 50
 
 

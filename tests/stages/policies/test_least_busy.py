@@ -38,7 +38,7 @@ def test_as_many_run_at_the_same_time_as_the_weights_say():
     running, seen = [], Counter()
     for number in range(4000):
         first = POLICY.rank(asked(), targets)[0]
-        first.standing.begun()
+        first.standing.begun(0.0)
         running.append(first)
         if number >= 40:
             running.pop(luck.randrange(40)).standing.ended(1.0, 0.1)

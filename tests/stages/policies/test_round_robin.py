@@ -46,7 +46,7 @@ def test_turns_are_even_when_answers_take_their_time():
     luck = random.Random(1)
     for _ in range(3000):
         first = policy.rank(asked(), targets)[0]
-        first.standing.begun()
+        first.standing.begun(0.0)
         running.append(first)
         given[first.name] += 1
         if luck.random() < 0.6:

@@ -1,0 +1,175 @@
+"""What the names that clients ask for stand for: their targets, and in which order these are tried."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pydantic
+from pydantic import Field, PrivateAttr, model_validator
+
+from headgate.config.section import Section
+from headgate.core.cause import Cause
+from headgate.providers.provider import Provider
+from headgate.providers.settings import ProviderSettings, Seconds
+
+
+class ProviderEntry(pydantic.BaseModel):
+    """A provider of the configuration with its class found and its settings read."""
+
+    model_config = pydantic.ConfigDict(arbitrary_types_allowed=True)
+
+    kind: str
+    type: type[Provider]
+    settings: ProviderSettings
+
+    @property
+    def catalogue(self) -> str:
+        """Whose models it serves, by the name of a provider in the catalogue."""
+        return self.settings.catalogue or self.type.catalogue or self.kind
+
+
+class Target(Section):
+    """One model at one provider, and what requests to it get otherwise than their clients said."""
+
+    model: str = Field(
+        min_length=1, description="`provider/model`; what stands before the first slash is the provider."
+    )
+    set: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Fields set in the request's body, in the provider's own words, whatever the client said; a "
+        "mapping is merged into the client's.",
+    )
+    defaults: dict[str, Any] = Field(default_factory=dict, description="Fields set where the client did not say them.")
+    drop: list[str] = Field(
+        default_factory=list, description="Fields left out of the request's body (`logit_bias`, `options.seed`)."
+    )
+    system: str | None = Field(None, description="A system prompt put before the client's own.")
+    effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = Field(
+        None, description="Effort of reasoning where the client asks for none."
+    )
+    slow_after: Seconds | None = Field(
+        None,
+        description="Seconds to the first piece of an answer above which it is too slow; a target that mostly is gets "
+        "no requests for a while (see [breaker](#breaker)). Left out: it never is.",
+    )
+    concurrency: int | None = Field(
+        None,
+        ge=1,
+        le=1_000_000,
+        description="Most requests at a time, of each worker; more wait. Left out: no limit.",
+    )
+    queue: int = Field(100, ge=0, le=1_000_000, description="Most requests that wait for it; more go elsewhere.")
+    queue_seconds: Seconds = Field(30.0, description="Most seconds that a request waits for it.")
+    requests_per_minute: int | None = Field(
+        None, ge=1, description="Most requests in a minute, of each worker; then others are asked, if there are any."
+    )
+    tokens_per_minute: int | None = Field(None, ge=1, description="Most tokens in a minute, as `requests_per_minute`.")
+    weight: float = Field(1.0, ge=0, le=1e6, description="Its share among the targets, for policies that weigh.")
+    quality: float | None = Field(
+        None, description="How good its answers are, on a scale of yours; more is better. For policies that ask for it."
+    )
+    settings: dict[str, Any] = Field(
+        default_factory=dict,
+        alias="with",
+        description="Settings of the provider that are others for this target: `base_url`, `timeouts`, `headers`, "
+        "`api_key`, a region, an API version.",
+    )
+    _provider: ProviderEntry | None = PrivateAttr(None)
+
+    @property
+    def provider(self) -> ProviderEntry | None:
+        """The provider with `settings` put in; None where there are none."""
+        return self._provider
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"model": value} if isinstance(value, str) else value
+
+
+class Policy(Section):
+    """In which order targets are tried; a text in place of the mapping is its `use`."""
+
+    use: str = Field(
+        "ordered", min_length=1, description="A built-in [policy](stages.md#policies), or the dotted path of a class."
+    )
+    settings: dict[str, Any] = Field(
+        default_factory=dict, alias="with", description="Its settings, given to the class as keyword arguments."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"use": value} if isinstance(value, str) else value
+
+
+class FallbacksOn(Section):
+    """Targets that are tried next where one failed for a certain cause; a single one needs no list."""
+
+    context_overflow: list[Target] = Field(
+        default_factory=list, description="The prompt is too long for it: models that take more."
+    )
+    refusal: list[Target] = Field(
+        default_factory=list, description="It, or a filter in front of it, would not answer: models that may."
+    )
+    rate_limit: list[Target] = Field(
+        default_factory=list, description="It has had enough requests for now, with every key."
+    )
+
+    @property
+    def each(self) -> dict[Cause, list[Target]]:
+        """By cause."""
+        return {"context_overflow": self.context_overflow, "refusal": self.refusal, "rate_limit": self.rate_limit}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {name: _listed(each) for name, each in value.items()} if isinstance(value, dict) else value
+
+
+class Model(Section):
+    """What a name that clients ask for stands for; a text or a list in place of the mapping is its `targets`."""
+
+    policy: Policy = Field(default_factory=Policy, description="In which order the targets are tried.")
+    targets: list[Target] = Field(
+        min_length=1,
+        description="The targets: `provider/model`, or `{model: provider/model}`; a single one needs no list.",
+    )
+    fallbacks: list[Target] = Field(
+        default_factory=list,
+        description="Targets tried after all others, in this order; a single one needs no list.",
+    )
+
+    fallbacks_on: FallbacksOn = Field(
+        default_factory=lambda: FallbacksOn(), description="Targets tried next where one failed for a certain cause."
+    )
+    first_token: Seconds | None = Field(
+        None,
+        description="Seconds a target has for the first piece of its answer, before the next is asked. Left out: as "
+        "long as the provider's `timeouts` allow.",
+    )
+    deadline: Seconds | None = Field(
+        None,
+        description="Seconds in which an answer must have begun, over all attempts; each gets an equal share of what "
+        "is left. Left out: no such limit.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return in_full(value)
+
+
+def in_full(model: Any) -> Any:
+    """An entry of `models` without its short forms: a text or a list is its targets, a text as targets is one."""
+    if isinstance(model, str):
+        return {"targets": [model]}
+    if isinstance(model, list):
+        return {"targets": model}
+    if isinstance(model, dict):
+        return {**model, **{name: _listed(model[name]) for name in ("targets", "fallbacks") if name in model}}
+    return model
+
+
+def _listed(targets: Any) -> Any:
+    return [targets] if isinstance(targets, str) else targets

@@ -1,0 +1,229 @@
+"""Whom to ask next for a request: the order of attempts, apart from the asking. Its methods are told the time."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf
+from typing import Literal, NamedTuple
+
+from headgate.core.cause import Cause, cause
+from headgate.core.credential import Arm
+from headgate.core.errors import (
+    GatewayError,
+    NoCredentials,
+    NoTarget,
+    Overloaded,
+    ProviderCut,
+    ProviderNonsense,
+    ProviderRefused,
+    ProviderTimeout,
+    ProviderUnreachable,
+    Unsupported,
+)
+from headgate.core.target import Manner, Target
+
+Way = Literal["again", "next", "stop"]
+"""After a failure: this target may be asked again, only others may, or the client is told."""
+
+KINDS: Mapping[type[GatewayError], str] = {
+    ProviderTimeout: "timeout",
+    ProviderUnreachable: "unreachable",
+    ProviderCut: "cut",
+    ProviderNonsense: "bad_reply",
+    NoCredentials: "credentials",
+}
+"""What failures that are no answer of the provider's are called in the configuration."""
+WAYS: Mapping[str, Way] = {
+    "timeout": "next",  # it may be at work on the first question
+    "unreachable": "again",
+    "cut": "again",
+    "bad_reply": "next",  # it says the same thing always
+    "credentials": "again",
+    "401": "next",
+    "402": "next",
+    "403": "next",
+    "404": "next",  # it does not have the model; others may
+    "408": "again",
+    "409": "again",
+    "429": "again",
+    "4xx": "stop",
+    "5xx": "again",
+}
+"""What the configuration's `retry.ways` starts from."""
+
+
+@dataclass(slots=True, frozen=True)
+class Retries:
+    """`attempts` over all targets; waits in seconds; `budget`: repetitions as a share of a target's requests."""
+
+    attempts: int = 3
+    backoff: float = 0.2
+    max_backoff: float = 5.0
+    budget: float = 0.2
+    least: int = 10
+    """Repetitions that a target may have in ten seconds whatever its share."""
+    ways: Mapping[str, Way] = field(default_factory=lambda: WAYS)
+
+    def way(self, error: GatewayError) -> Way:
+        if isinstance(error, Unsupported | Overloaded):
+            return "next"  # nobody was asked
+        if isinstance(error, ProviderRefused):
+            status = str(error.status)
+            return self.ways.get(status) or self.ways["5xx" if error.status >= 500 else "4xx"]
+        return self.ways[KINDS[type(error)]] if type(error) in KINDS else "stop"
+
+
+class Turn(NamedTuple):
+    """One attempt: whom, with which key, after how many seconds, within how many, and as which kind of attempt."""
+
+    target: Target
+    arm: Arm | None
+    wait: float
+    limit: float
+    again: bool
+    probe: bool
+
+
+class Plan:
+    """The attempts of one request: each target in its turn, with another key where the first was at fault, and, where
+    all have failed, those again that may be, after waits that grow."""
+
+    __slots__ = (
+        "_again", "_arms", "_asked", "_broken", "_deadline", "_left", "_line", "_manner", "_retries", "_special",
+        "_tokens",
+    )  # fmt: skip
+
+    def __init__(self, targets: Sequence[Target], manner: Manner, retries: Retries, now: float, tokens: float) -> None:
+        """`tokens`: about how many the request has."""
+        self._line = deque(targets)
+        self._manner = manner
+        self._retries = retries
+        self._deadline = now + manner.deadline
+        self._tokens = tokens
+        self._left = retries.attempts
+        self._asked: dict[Target, int] = {}
+        """How often each was."""
+        self._arms: dict[Target, list[Arm]] = {}
+        """With which keys each was asked."""
+        self._broken: list[Target] = []
+        """Those that were not asked because their circuit is open."""
+        self._again: dict[Target, float] = {}
+        """Those that may be asked again, and in how many seconds at the earliest they want to be."""
+        self._special: set[Cause] = set()
+        """The causes whose chain has been taken."""
+
+    def next(self, now: float) -> Turn | None:
+        """None: nobody is left, or no time."""
+        if now >= self._deadline:
+            return None
+        while self._line:
+            target = self._line.popleft()
+            breaker = target.standing.breaker
+            if breaker.until and breaker.firm and not breaker.allows(now):
+                self._broken.append(target)
+                continue
+            if _crowded(target):
+                other = next((other for other in self._line if not _crowded(other)), None)
+                if other is not None:
+                    self._line.remove(other)
+                    self._line.appendleft(target)
+                    target = other
+            return self._turn(target, now, 0.0)
+        return self._repetition(now)
+
+    def _repetition(self, now: float) -> Turn | None:
+        if self._left <= 0:
+            return None
+        for target in sorted(self._again, key=self._asked.__getitem__):  # those asked least often first, else in order
+            wait = self._wait(self._asked[target], self._again[target])
+            standing = target.standing
+            breaker = standing.breaker
+            if wait is None or now + wait >= self._deadline or (breaker.until and breaker.firm):
+                continue
+            if standing.may_repeat(now, self._retries.budget, self._retries.least):
+                del self._again[target]
+                return self._turn(target, now, wait)
+        return None
+
+    def _turn(self, target: Target, now: float, wait: float) -> Turn:
+        again = target in self._asked
+        self._asked[target] = self._asked.get(target, 0) + 1
+        self._left -= 1
+        limit = self._manner.first_token
+        if self._deadline != inf:
+            limit = min(limit, (self._deadline - now - wait) / (1 + len(self._line)))
+        return Turn(target, self._arm(target, now), wait, limit, again, target.standing.breaker.claim(now))
+
+    def _arm(self, target: Target, now: float) -> Arm | None:
+        arms = target.provider.arms
+        if len(arms) <= 1:
+            return arms[0] if arms else None
+        used = self._arms.setdefault(target, [])
+        ready = [arm for arm in arms if arm.credential.ready(target.model, now, self._tokens)]
+        fresh = [arm for arm in ready if arm not in used]
+        choice = fresh or ready or [arm for arm in arms if arm.credential.out != "disabled"] or arms
+        [arm] = random.choices(choice, [arm.weight for arm in choice])  # noqa: S311  # a share, not a secret
+        used.append(arm)
+        return arm
+
+    def failed(self, turn: Turn, error: GatewayError, now: float) -> Way:
+        """What is to become of the request after this error of a turn."""
+        target, why = turn.target, cause(error)
+        way = self._retries.way(error)
+        if why in ("quota", "key", "denied"):
+            way = "next" if way == "again" or error.status == 400 else way
+        if way != "stop" and why in ("rate_limit", "quota", "key", "denied") and self._other_key(target, now):
+            self._line.appendleft(target)
+            self._asked.pop(target, None)  # another key is another turn
+            return "next"
+        if why is not None and self._instead(why) and way == "stop":
+            way = "next"
+        if way == "again":
+            self._again[target] = error.retry_after or 0.0
+        return way
+
+    def nobody(self, now: float) -> GatewayError:
+        """The error where nobody was asked."""
+        if not self._broken:
+            return ProviderTimeout(f"no target had begun to answer within {self._manner.deadline:g} s")
+        return none_left({target: target.standing.breaker.why for target in self._broken}, now)
+
+    def refused(self) -> bool:
+        """An answer says that the model would not give one: whether others are asked instead."""
+        return self._instead("refusal")
+
+    def _instead(self, why: Cause) -> bool:
+        """Put those first who are asked where a target failed for this cause; False where there are none."""
+        if why not in self._manner.instead or why in self._special:
+            return False
+        self._special.add(why)
+        chain = [other for other in self._manner.instead[why] if other not in self._asked]
+        self._line.extendleft(reversed(chain))
+        return bool(chain)
+
+    def _other_key(self, target: Target, now: float) -> bool:
+        used = self._arms.get(target)  # None: it has but one
+        ready = (arm for arm in target.provider.arms if arm.credential.ready(target.model, now, self._tokens))
+        return used is not None and any(arm not in used for arm in ready)
+
+    def _wait(self, turn: int, asked: float) -> float | None:
+        """Seconds before a target's next turn; None: do not try it again."""
+        if asked > self._retries.max_backoff:
+            return None
+        ceiling = min(self._retries.backoff * 2.0 ** (turn - 1), self._retries.max_backoff)
+        return max(asked, random.uniform(0, ceiling))  # noqa: S311  # jitter, not a secret
+
+
+def none_left(broken: Mapping[Target, str], now: float) -> NoTarget:
+    """The error where the circuits of all targets are open; `broken` says why of each."""
+    soonest = min(max(target.standing.breaker.until - now, 1.0) for target in broken)
+    told = "; ".join(f"{target.name}: {why}" for target, why in list(broken.items())[:10])
+    return NoTarget(f"no target can be asked at the moment ({told})", retry_after=soonest)
+
+
+def _crowded(target: Target) -> bool:
+    gate = target.standing.gate
+    return gate is not None and gate.full

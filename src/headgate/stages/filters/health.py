@@ -1,0 +1,76 @@
+"""Leave out the targets that are broken, slow or at the end of a limit, as long as others are left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from headgate.core.exchange import Exchange
+from headgate.core.plan import none_left
+from headgate.core.target import Target
+
+
+class Health:
+    """A target whose breaker opened because of failures in a row is left out in any case: who asks only for such is
+    told at once when to come back. All others are merely preferred to those that are worse off: one target always
+    remains."""
+
+    def __call__(self, exchange: Exchange, targets: Sequence[Target]) -> Sequence[Target]:
+        now = time.monotonic()
+        for target in targets:
+            if not _well(target, exchange, now):
+                return self._best(exchange, targets, now)
+        return targets
+
+    def _best(self, exchange: Exchange, targets: Sequence[Target], now: float) -> Sequence[Target]:
+        well: list[Target] = []
+        poor: list[tuple[Target, str]] = []
+        broken: list[tuple[Target, str]] = []
+        for target in targets:
+            breaker = target.standing.breaker
+            why = _why(target, exchange, now)
+            if why is None:
+                well.append(target)
+            elif breaker.until and breaker.firm and not breaker.allows(now):
+                broken.append((target, why))
+            else:
+                poor.append((target, why))
+        if not well and not poor:
+            raise none_left(dict(broken), now)
+        out = [*broken, *poor] if well else broken
+        exchange.decision.out += ((target, "health", why) for target, why in out)
+        return well or [target for target, _ in poor]
+
+
+def _well(target: Target, exchange: Exchange, now: float) -> bool:
+    """The way of nearly every request, hence without words."""
+    standing = target.standing
+    if standing.breaker.until and not standing.breaker.allows(now):
+        return False
+    if standing.requests is not None or standing.tokens is not None:
+        return _why(target, exchange, now) is None
+    tokens = exchange.tokens
+    arms = target.provider.arms
+    if len(arms) == 1:
+        return arms[0].credential.ready(target.model, now, tokens)
+    return not arms or any(arm.credential.ready(target.model, now, tokens) for arm in arms)
+
+
+def _why(target: Target, exchange: Exchange, now: float) -> str | None:
+    """Why others are to be preferred; None: it is well."""
+    standing, terms = target.standing, target.terms
+    breaker, tokens = standing.breaker, exchange.tokens
+    if not breaker.allows(now):
+        rest = "a probe is under way" if breaker.probing else f"asked again in {breaker.until - now:.1f} s"
+        return f"its circuit is open: {breaker.why}; {rest}"
+    if standing.requests is not None and standing.requests.sum(now) + 1 > terms.requests_per_minute:
+        return f"has had its {terms.requests_per_minute:g} requests of this minute"
+    if standing.tokens is not None and standing.tokens.sum(now) + tokens > terms.tokens_per_minute:
+        return f"has had its {terms.tokens_per_minute:g} tokens of this minute"
+    arms = target.provider.arms
+    if arms and not any(arm.credential.ready(target.model, now, tokens) for arm in arms):
+        states = ", ".join(
+            f"{arm.credential.name}: {arm.credential.told_of(target.model, now, tokens)}" for arm in arms[:10]
+        )
+        return f"no key may be used ({states})"
+    return None

@@ -1,0 +1,99 @@
+"""A gate: never more inside than it allows, priorities and tenants in their turn, nobody lost."""
+
+import asyncio
+import random
+
+import pytest
+
+from headgate.core.errors import Overloaded
+from headgate.core.gate import Gate
+
+
+async def entered(gate, order, name, priority=0, tenant="t", seconds=5.0, most=100):
+    await gate.enter(priority, tenant, most, seconds, "a/m")
+    order.append(name)
+
+
+async def lined_up(gate, *who):
+    """The order in which they come in, one after the other."""
+    order = []
+    await gate.enter(0, "first", 0, 1.0, "a/m")
+    tasks = []
+    for name, priority, tenant in who:
+        tasks.append(asyncio.create_task(entered(gate, order, name, priority, tenant)))
+        await asyncio.sleep(0)
+    for _ in range(len(who) + 1):
+        gate.leave()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    await asyncio.gather(*tasks)
+    return order
+
+
+async def test_a_higher_priority_comes_first():
+    order = await lined_up(Gate(1), ("low", -1, "a"), ("normal", 0, "a"), ("high", 1, "a"), ("high 2", 1, "a"))
+    assert order == ["high", "high 2", "normal", "low"]
+
+
+async def test_tenants_take_turns():
+    flood = [(f"flood {number}", 0, "a") for number in range(4)]
+    order = await lined_up(Gate(1), *flood, ("one", 0, "b"), ("two", 0, "b"))
+    assert order == ["flood 0", "one", "flood 1", "two", "flood 2", "flood 3"]
+
+
+async def test_a_full_line_and_a_long_wait_are_told():
+    gate = Gate(1)
+    await gate.enter(0, "t", 0, 1.0, "a/m")
+    with pytest.raises(Overloaded, match="a/m serves all"):
+        await gate.enter(0, "t", 0, 1.0, "a/m")
+    with pytest.raises(Overloaded, match=r"no place for 0\.01 s"):
+        await gate.enter(0, "t", 1, 0.01, "a/m")
+    assert (gate.running, gate.waiting) == (1, 0)
+
+
+async def test_another_limit_lets_those_in_who_wait():
+    gate, order = Gate(1), []
+    await gate.enter(0, "t", 0, 1.0, "a/m")
+    task = asyncio.create_task(entered(gate, order, "second"))
+    await asyncio.sleep(0)
+    gate.allow(2)
+    await task
+    assert (order, gate.running) == (["second"], 2)
+
+
+async def test_who_leaves_while_being_let_in_holds_no_place():
+    gate, order = Gate(1), []
+    await gate.enter(0, "t", 0, 1.0, "a/m")
+    task = asyncio.create_task(entered(gate, order, "gone"))
+    await asyncio.sleep(0)
+    gate.leave()
+    task.cancel()
+    await asyncio.wait([task])
+    assert (gate.running, gate.waiting) == (0, 0)
+
+
+async def test_never_too_many_and_nothing_leaks():
+    """Three hundred come, wait, give up, stay and go at random."""
+    chance, gate, inside = random.Random(7), Gate(3), 0
+
+    async def visit(number):
+        nonlocal inside
+        try:
+            await gate.enter(chance.choice((-1, 0, 1)), f"t{number % 5}", 50, 0.05, "a/m")
+        except Overloaded:
+            return
+        inside += 1
+        assert inside <= 3
+        try:
+            await asyncio.sleep(chance.random() / 500)
+        finally:
+            inside -= 1
+            gate.leave()
+
+    tasks = [asyncio.create_task(visit(number)) for number in range(300)]
+    for task in chance.sample(tasks, 60):
+        await asyncio.sleep(0)
+        task.cancel()
+    await asyncio.wait(tasks)
+    assert not any(task.exception() for task in tasks if not task.cancelled())
+    assert (gate.running, gate.waiting, gate._lines) == (0, 0, {})
