@@ -25,6 +25,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import load
+import routing
 from servers import KEY, OTHER_CORE, ROOT, Running, free_port, gateway, pin, proxy, upstream
 
 Row = tuple[str, str, str, str]
@@ -59,6 +60,7 @@ class Bench:
             self.peer(provider)
         self.streaming()
         self.open_streams()
+        self.routing = routing.section()
 
     def throughput(self, forward: Running, ours: Running) -> None:
         same, crossing = load.body_of("chat"), load.body_of("smart")
@@ -197,7 +199,7 @@ class Bench:
             *(f"| {' | '.join(row)} |" for row in self.rows),
         ]
         notes = ROOT / "bench" / "NOTES.md"
-        return "\n".join(lines) + "\n" + ("\n" + notes.read_text() if notes.exists() else "")
+        return "\n".join(lines) + "\n\n" + self.routing + ("\n" + notes.read_text() if notes.exists() else "")
 
 
 def _frames(count: int, *mode: str) -> Running:

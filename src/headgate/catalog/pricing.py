@@ -40,13 +40,16 @@ class Price:
         self.rates = rates
         self.longer = longer
 
-    def of(self, asked: int, cached: int, answered: int) -> int:
-        """`cached` is part of `asked`."""
-        new, again, said = self.rates
+    def at(self, asked: int) -> Rates:
+        """The rates of a request that asks so much."""
         for above, rates in self.longer:
             if asked > above:
-                new, again, said = rates
-                break
+                return rates
+        return self.rates
+
+    def of(self, asked: int, cached: int, answered: int) -> int:
+        """`cached` is part of `asked`."""
+        new, again, said = self.at(asked)
         return (asked - cached) * new + cached * again + answered * said
 
 

@@ -179,9 +179,22 @@ def test_others_are_named_the_callers_own_first_and_only_what_it_may_use():
 
 def test_targets_without_end_do_not_fill_the_memory():
     filtering = stage()
-    for number in range(10_010):
+    filtering.remembered = 100
+    for number in range(250):
         left(exchange(f"m{number}"), filtering)
-    assert len(filtering._doubts["chat"]) <= 10_000
+    assert 0 < len(filtering._doubts["chat"]) <= 100
+
+
+def test_the_targets_of_a_name_are_looked_at_together_and_this_is_kept():
+    filtering, targets = stage(), tuple(Target(HOST, name) for name in ("seeing", "blind", "unheard-of"))
+    for asked, kept in ((30, 3), (300, 2), (600, 1), (30, 3)):
+        names = [target.model for target in filtering(exchange(max_tokens=asked), targets)]
+        assert names == [["unheard-of"], ["seeing", "unheard-of"], ["seeing", "blind", "unheard-of"]][kept - 1]
+    filtering.remembered = 3
+    for _ in range(10):
+        filtering(exchange(), tuple(targets))
+        filtering(exchange(), (*targets, Target(HOST, "deaf")))
+    assert 0 < len(filtering._of_any) <= 3
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ from headgate.core.estimate import LENGTH, OPTIONS, inside, numbers
 from headgate.core.exchange import Caller, Ceiling, Exchange
 from headgate.core.target import Target
 
-REMEMBERED = 10_000
+REMEMBERED = 50_000
+"""Targets of which is kept what they cannot: more than configurations have, as clients may name any model."""
 OPERATIONS = ("chat", "embeddings", "images", "speech", "transcription", "moderation", "rerank")
 
 # Where the dialects say a thing. A look there is cheap, and sees whether the typed reading is worth its while.
@@ -52,25 +53,48 @@ class Doubt:
 
 
 class Capability:
-    """A model of which nothing bad is known costs a dictionary hit."""
+    """Targets of which nothing bad is known cost a dictionary hit."""
 
-    def __init__(self, menu: Menu) -> None:
+    def __init__(self, menu: Menu, remembered: int = REMEMBERED) -> None:
         self.menu = menu
+        self.remembered = remembered
         self._doubts: dict[str, dict[Target, tuple[Doubt, ...]]] = {operation: {} for operation in OPERATIONS}
+        self._of_any: dict[tuple[str, int], tuple[Sequence[Target], tuple[Doubt, ...]]] = {}
 
     def __call__(self, exchange: Exchange, targets: Sequence[Target]) -> Sequence[Target]:
-        known = self._doubts.get(exchange.dialect.operation)
+        operation = exchange.dialect.operation
+        known = self._doubts.get(operation)
         if known is not None:
-            words: str | None = None
-            for target in targets:
-                doubts = known.get(target)
-                if doubts is None:
-                    doubts = self._look_up(target, known, exchange.dialect.operation)
-                if doubts:
-                    words = beside_text(exchange.fields) if words is None else words
-                    if _first(doubts, exchange, words) is not None:
-                        return self._able(exchange, targets, known, words)
+            doubts = self._about(targets, known, operation)
+            if doubts:
+                words = beside_text(exchange.fields)
+                if _first(doubts, exchange, words) is not None:
+                    return self._able(exchange, targets, known, words)
         return targets
+
+    def _about(
+        self, targets: Sequence[Target], known: dict[Target, tuple[Doubt, ...]], operation: str
+    ) -> tuple[Doubt, ...]:
+        """What there is to doubt of any of these targets; kept for tuples, as those of a name are always the same."""
+        place = operation, id(targets)
+        held = self._of_any.get(place)
+        if held is not None and held[0] is targets:
+            return held[1]
+        found: dict[Doubt, None] = {}
+        least: Doubt | None = None
+        for target in targets:
+            doubts = known.get(target)
+            for doubt in self._look_up(target, known, operation) if doubts is None else doubts:
+                if doubt.ceiling is None:
+                    found[doubt] = None
+                elif least is None or doubt.ceiling < (least.ceiling or 0):
+                    least = doubt  # who asks for less than this asks for less than all others
+        doubts = tuple(found) if least is None else (*found, least)
+        if isinstance(targets, tuple):
+            if len(self._of_any) >= self.remembered:
+                self._of_any.clear()
+            self._of_any[place] = targets, doubts
+        return doubts
 
     def _able(
         self,
@@ -110,7 +134,7 @@ class Capability:
         )
 
     def _look_up(self, target: Target, known: dict[Target, tuple[Doubt, ...]], operation: str) -> tuple[Doubt, ...]:
-        if len(known) >= REMEMBERED:
+        if len(known) >= self.remembered:
             known.clear()
         shelf = self.menu.catalogue.shelves.get(target.provider.name)
         found: tuple[Doubt, ...] = ()

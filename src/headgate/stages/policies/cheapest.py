@@ -16,6 +16,7 @@ from headgate.stages.policies.policy import PolicySettings
 
 TYPICAL = 500
 """Tokens of an answer, as long as nothing is known."""
+UNBOUNDED = 1 << 60
 REMEMBERED = 50
 """Answers that an average goes by."""
 LATE = 0.05
@@ -72,7 +73,7 @@ class _Prices(dict[Target, Price | None]):
 class Cheapest:
     """The cost is reckoned from the prices in force: the prompt's tokens, about, and those of the answer, which are as
     many as the target's answers have had, but not more than the request wants. What does not keep to the bounds comes
-    after all that do; targets whose price is not known come last among these."""
+    last; targets whose price is not known come after those whose price is."""
 
     Settings = CheapestSettings
 
@@ -87,7 +88,9 @@ class Cheapest:
         self._clock, self._wall = clock, wall
         self._minute = 0
         self._prices: dict[tuple[str, str | None], _Prices] = {}
-        self._answers: dict[Target | None, float] = {}
+        self._means: dict[Target | None, float] = {}
+        self._answers: dict[Target | None, int] = {}
+        """Tokens of a target's answers on average, and of all; in whole ones, to reckon with."""
         self._verdicts: dict[Target, tuple[float, str]] = {}
 
     def rank(self, exchange: Exchange, targets: Sequence[Target]) -> Sequence[Target]:
@@ -119,16 +122,18 @@ class Cheapest:
     def _chats(self, exchange: Exchange, targets: Sequence[Target], prices: _Prices) -> dict[Target, int]:
         asked = prompt_tokens(exchange.body)
         cached = int(asked * self._settings.cached)
-        limit, answer, answers = answer_limit(exchange.fields), self._settings.answer, self._answers
+        fresh, limit = asked - cached, answer_limit(exchange.fields) or UNBOUNDED
+        answers, typical = self._answers, self._settings.answer
         costs: dict[Target, int] = {}
-        if answer is None:
+        if typical is None:
             typical = answers.get(None, TYPICAL)
             exchange.ending.callback(self._hear, exchange)
         for target in targets:
             price = prices[target]
             if price is not None:
-                said = int(answers.get(target, typical)) if answer is None else answer
-                costs[target] = price.of(asked, cached, said if limit is None or said < limit else limit)
+                said = answers.get(target, typical)
+                new, again, answered = price.at(asked) if price.longer else price.rates
+                costs[target] = fresh * new + cached * again + (said if said < limit else limit) * answered
         return costs
 
     def _hear(self, exchange: Exchange) -> None:
@@ -136,11 +141,12 @@ class Cheapest:
         usage = exchange.reply.account.usage if exchange.reply is not None else None
         if usage is not None:
             for whose in (exchange.target, None):
-                known = self._answers.get(whose, usage.completion)
-                self._answers[whose] = known + (usage.completion - known) / REMEMBERED
+                mean = self._means[whose] = _moved(self._means.get(whose), usage.completion)
+                self._answers[whose] = round(mean)
 
     def _within(self, exchange: Exchange, ranked: list[Target]) -> list[Target]:
-        """Those that keep to the bounds first."""
+        """The two cheapest that keep to the bounds first, and what is cheaper and does not last. To judge all would
+        take long, and few requests get as far as to the others."""
         now = self._clock()
         within: list[Target] = []
         beyond: list[Target] = []
@@ -152,9 +158,11 @@ class Cheapest:
             (beyond if verdict else within).append(target)
             if verdict:
                 exchange.decision.said.append(verdict)
+            if len(within) == 2:
+                break
         if not within:
             exchange.decision.said.append("so no target keeps to the bounds, and the cheapest is asked all the same")
-        return within + beyond
+        return within + ranked[len(within) + len(beyond) :] + beyond
 
     def _judged(self, target: Target, now: float) -> str:
         """Which bound a target does not keep to; "" for none."""
@@ -171,6 +179,10 @@ class Cheapest:
             if heard >= ENOUGH and late > LATE * heard:
                 return f"{target.name} was slower than {settings.max_latency:g} s {late} times of {heard}"
         return ""
+
+
+def _moved(mean: float | None, tokens: int) -> float:
+    return float(tokens) if mean is None else mean + (tokens - mean) / REMEMBERED
 
 
 def _others(exchange: Exchange, targets: Sequence[Target], prices: _Prices) -> dict[Target, int]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import math
-import random
 import time
 from collections.abc import Callable, Sequence
+from math import inf
+from random import random
 
 import pydantic
 
 from headgate.core.exchange import Exchange
 from headgate.core.target import Target
 from headgate.stages.policies.policy import PolicySettings
+
+ALL = 1 << 30
 
 
 class FastestSettings(PolicySettings):
@@ -32,26 +34,27 @@ class Fastest:
     Settings = FastestSettings
 
     def __init__(self, settings: FastestSettings, clock: Callable[[], float] = time.monotonic) -> None:
-        self._choices = settings.choices or math.inf
+        self._choices = settings.choices or ALL
         self._explore = settings.explore
         self._clock = clock
 
     def rank(self, exchange: Exchange, targets: Sequence[Target]) -> Sequence[Target]:
         now, stream, count = self._clock(), exchange.stream, len(targets)
-        # by lot also where all are taken: equals are not to stand in the same order always
-        drawn = random.sample(targets, int(min(self._choices, count)))
+        ranked, choices = list(targets), min(self._choices, count)
+        for place in range(choices):
+            # by lot also where all are taken: equals are not to stand in the same order always
+            other = place + int(random() * (count - place))  # noqa: S311  # luck, not a secret
+            ranked[place], ranked[other] = ranked[other], ranked[place]
+        drawn = ranked[:choices]
         seconds = {target: _seconds(target, now, stream) for target in drawn}
-        drawn.sort(key=seconds.__getitem__)
+        ranked[:choices] = sorted(drawn, key=seconds.__getitem__)
         decision = exchange.decision
-        decision.scores = {target: known for target, known in seconds.items() if 0.0 < known < math.inf}
+        decision.scores = {target: known for target, known in seconds.items() if 0.0 < known < inf}
         decision.unit = "seconds"
-        if count > len(drawn):
-            drawn += [target for target in targets if target not in seconds]
-        if self._explore and count > 1 and random.random() < self._explore:  # noqa: S311  # luck, not a secret
-            tried = random.randrange(count)  # noqa: S311
-            drawn.insert(0, drawn.pop(tried))
+        if self._explore and count > 1 and random() < self._explore:  # noqa: S311
+            ranked.insert(0, ranked.pop(int(random() * count)))  # noqa: S311
             decision.said.append("one of the few that go to any target, to see how fast it is")
-        return drawn
+        return ranked
 
 
 def _seconds(target: Target, now: float, stream: bool) -> float:
@@ -59,4 +62,4 @@ def _seconds(target: Target, now: float, stream: bool) -> float:
     standing = target.standing
     known = (standing.first if stream else standing.total).read(now)
     # while one request finds it out, or after a failure, others keep to what is known
-    return known or (math.inf if standing.running or standing.window.counts(now)[1] else 0.0)
+    return known or (inf if standing.running or standing.window.counts(now)[1] else 0.0)

@@ -72,7 +72,7 @@ class Sticky:
     def __init__(self, settings: StickySettings) -> None:
         self._ways = [(each, _way(each, settings.prefix)) for each in settings.by]
         self._remarks = {each: f"kept together by {each}" for each in settings.by}
-        self._marks: dict[Target, float] = {}
+        self._marks: dict[Target, tuple[float, float]] = {}
         self._taken: dict[str, int] = {}
 
     def rank(self, exchange: Exchange, targets: Sequence[Target]) -> Sequence[Target]:
@@ -80,8 +80,7 @@ class Sticky:
         marks = self._marks
         turns: dict[Target, float] = {}
         for target in targets:
-            weight = target.terms.weight
-            mark = marks.get(target) or self._mark(target)
+            mark, weight = marks.get(target) or self._mark(target)
             # uniform in each target, and of each independent of the others: as the place goes from 0 to 1, the point
             # of all targets' values winds a million times through the whole cube
             turns[target] = -log(1.0 - place * mark % 1.0) / weight if weight else inf
@@ -96,11 +95,11 @@ class Sticky:
                 return _share(f"{by}\n{name}")
         return random.random()  # noqa: S311  # luck, not a secret
 
-    def _mark(self, target: Target) -> float:
-        """A large number of the target's own; a second one of the same name has another."""
+    def _mark(self, target: Target) -> tuple[float, float]:
+        """A large number of the target's own, and its weight; a second target of the same name has another number."""
         count = self._taken[target.name] = self._taken.get(target.name, 0) + 1
         share = _share(target.name if count == 1 else f"{target.name}\n{count}")
-        mark = self._marks[target] = TURNS * (1.0 + share)
+        mark = self._marks[target] = TURNS * (1.0 + share), target.terms.weight
         return mark
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
-import random
 from collections import defaultdict
 from collections.abc import Sequence
+from math import inf, log
+from random import random
 
 from headgate.core.exchange import Exchange
 from headgate.core.target import Target
@@ -26,22 +26,20 @@ class Weighted:
 
     def rank(self, exchange: Exchange, targets: Sequence[Target]) -> Sequence[Target]:
         credit, total = self._credit, 0.0
-        first, most = targets[0], -math.inf
+        first, most = targets[0], -inf
+        turns: dict[Target, float] = {}
         for target in targets:
             weight = target.terms.weight
-            if weight:
-                total += weight
-                credit[target] = has = credit[target] + weight
-                if has > most:
-                    first, most = target, has
+            if not weight:
+                turns[target] = inf
+                continue
+            # whose turn comes next is each with a probability by its weight (Efraimidis and Spirakis, Weighted random
+            # sampling, 2006)
+            turns[target] = -log(1.0 - random()) / weight  # noqa: S311  # luck, not a secret
+            total += weight
+            credit[target] = has = credit[target] + weight
+            if has > most:
+                first, most = target, has
         credit[first] -= total
-        ranked = sorted(targets, key=_drawn)
-        ranked.remove(first)
-        return [first, *ranked]
-
-
-def _drawn(target: Target) -> float:
-    """When a target's turn comes: of several the next one is each with a probability by its weight (Efraimidis and
-    Spirakis, Weighted random sampling, 2006)."""
-    weight = target.terms.weight
-    return -math.log(1.0 - random.random()) / weight if weight else math.inf  # noqa: S311  # luck, not a secret
+        turns[first] = -1.0
+        return sorted(targets, key=turns.__getitem__)
