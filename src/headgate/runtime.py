@@ -46,9 +46,11 @@ from headgate.stages.fetch import Fetch
 from headgate.stages.filters.capability import Capability
 from headgate.stages.filters.filter import Filter
 from headgate.stages.filters.health import Health
+from headgate.stages.hedge import Hedge
 from headgate.stages.policies.policy import Policy, arguments
 from headgate.stages.receive import Receive
 from headgate.stages.record import Record
+from headgate.stages.resume import Resume
 from headgate.stages.retry import Retry
 from headgate.stages.route import Alias, Route
 from headgate.stages.rules.expression import Compiler
@@ -196,6 +198,8 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         Receive(config.data_dir),
         *own,
         route,
+        *([Resume()] if any(model.resume for model in config.models.values()) else []),
+        *([Hedge()] if any(model.hedge is not None for model in config.models.values()) else []),
         retry,
         Count(menu),
         *fetch,
@@ -275,7 +279,8 @@ def _alias(
 
     targets, fallbacks = ([target(entry) for entry in entries] for entries in (model.targets, model.fallbacks))
     special = {why: [target(entry) for entry in entries] for why, entries in model.fallbacks_on.each.items() if entries}
-    manner = Manner(model.first_token or inf, model.deadline or inf, special)
+    hedge = 0.0 if model.hedge == "p95" else model.hedge
+    manner = Manner(model.first_token or inf, model.deadline or inf, special, hedge, model.resume)
     return Alias(name, model.policy.use, _policy(model.policy), targets, fallbacks, manner)
 
 

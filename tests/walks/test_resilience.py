@@ -39,7 +39,7 @@ keys:
   - {{name: test, key: {key}}}
 """
 FLAKY = ("reset", "429", "500", "503", "529", "timeout", "late", "half", "garbage", "tls")
-OTHERS = ("dead", "small", "circuit", "alone")
+OTHERS = ("dead", "small", "circuit", "alone", "broken", "slow")
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +62,8 @@ def gateway(bad, good, tmp_path_factory):
 
     models = [f"  {name}: {{targets: [{name}/m, good/m], first_token: 0.3}}" for name in (*FLAKY, "dead", "circuit")]
     models.append("  alone: alone/m")
+    models.append("  resumed: {targets: [broken/m, good/m], resume: true}")
+    models.append("  hedged: {targets: [slow/m, good/m], hedge: 0.1}")
     config = CONFIG.format(
         providers="\n".join(map(provider, (*FLAKY, *OTHERS))),
         models="\n".join(models),
@@ -217,3 +219,62 @@ async def test_a_key_that_is_spent_is_replaced_by_another(client, gateway, bad):
         ("fresh", None),
     ]
     assert "sk-of-the" not in json.dumps(record)
+
+
+class TestResume:
+    """A stream that breaks off is continued elsewhere."""
+
+    events = events_of("openai", Said(text="One, two, three, four."))
+
+    async def ask(self, client):
+        reply = await client.chat.completions.create(
+            model="resumed", messages=HELLO, stream=True, stream_options={"include_usage": True}
+        )
+        chunks = [chunk async for chunk in reply]
+        text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+        return text, chunks
+
+    async def test_the_client_sees_one_answer(self, client, gateway, bad, good):
+        bad.script = (*sse_reply(self.events[:3]), Sleep(0.02), Reset())
+        good.script = sse_reply(events_of("openai", Said(text=" And the rest.")))
+        text, chunks = await self.ask(client)
+        begun = text.removesuffix(" And the rest.")
+        assert begun
+        assert "One, two, three, four.".startswith(begun)
+        assert len({chunk.id for chunk in chunks}) == 1
+        assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] == "stop"
+        assert len([chunk for chunk in chunks if chunk.usage]) == 1
+        asked = json.loads(good.requests[-1].body)["messages"]
+        assert [turn["role"] for turn in asked] == ["user", "assistant", "user"]
+        assert asked[1]["content"] == begun
+        record = next(record for record in reversed(gateway.records()) if record["model"] == "resumed")
+        assert (record.get("ending", "complete"), record["resumed"], record["target"]) == ("complete", 1, "good/m")
+        assert "broke off (provider_cut) after" in record["decision"]["why"]
+
+    async def test_where_nobody_goes_on_the_error_is_told(self, client, gateway, bad, good):
+        bad.script = (*sse_reply(self.events[:3]), Sleep(0.02), Reset())
+        good.script = refused(500)
+        with pytest.raises(openai.APIError, match=r"broke off|connection"):
+            await self.ask(client)
+        record = next(record for record in reversed(gateway.records()) if record["model"] == "resumed")
+        assert (record["ending"], record["error"]) == ("cut", "provider_cut")
+
+    async def test_a_call_of_a_tool_is_not_gone_on_from(self, client, bad, good):
+        said = Said(text=None, calls=[("call_1", "look", '{"at": "this and that"}')])
+        bad.script = (*sse_reply(events_of("openai", said)[:3]), Sleep(0.02), Reset())
+        before = len(good.requests)
+        with pytest.raises(openai.APIError):
+            await self.ask(client)
+        assert len(good.requests) == before
+
+
+async def test_a_second_target_answers_where_the_first_is_slow(client, gateway, bad, good):
+    bad.script, good.script = (Sleep(3.0), said(False)), said(False)
+    began = time.monotonic()
+    assert (await client.chat.completions.create(model="hedged", messages=HELLO)).choices
+    assert time.monotonic() - began < 2.5
+    record = next(record for record in reversed(gateway.records()) if record["model"] == "hedged")
+    assert [(attempt["target"], attempt.get("error")) for attempt in record["attempts"]] == [
+        ("slow/m", "hedged"),
+        ("good/m", None),
+    ]

@@ -154,6 +154,17 @@ class Model(Section):
         "is left. Left out: no such limit.",
     )
 
+    hedge: Literal["p95"] | Seconds | None = Field(
+        None,
+        description="Ask the second target as well where the first has not begun to answer after so many seconds, or "
+        "after what 95 of 100 of its answers took (`p95`); the first answer counts. Left out: never.",
+    )
+    resume: bool = Field(
+        False,
+        description="Where a stream breaks off, have another target continue it from the text so far, instead of an "
+        "error.",
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: Any) -> Any:

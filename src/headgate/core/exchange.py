@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
@@ -70,6 +71,11 @@ class Ending:
         """`call(*args)` at the end; awaited if it gives something to await."""
         self._calls.append((call, args))
 
+    def take(self, other: Ending) -> None:
+        """What waits there waits here."""
+        self._calls += other._calls
+        other._calls = []
+
     async def aclose(self) -> None:
         """Run what waits; a second call does nothing. All are run also when one raises a GatewayError: the last such
         error is raised then."""
@@ -125,6 +131,8 @@ class Exchange:
     reckoned: Usage | None = None  # translate: what is known of the cost without the provider
     attempts: list[Attempt] = field(default_factory=list)  # retry
     reply: Reply | None = None  # record
+    abandoned: bool = False
+    """Of a fork: nobody waits for it any more."""
     edited: bool = False
     """A stage changed `request`: it is written anew, no bytes of `body` are forwarded."""
     ending: Ending = field(default_factory=Ending)
@@ -146,6 +154,22 @@ class Exchange:
     @property
     def priority(self) -> Priority:
         return self.labels.priority
+
+    def fork(self, targets: Sequence[Target], request: Any = None) -> Exchange:
+        """The same request to be sent once more, to these targets, beside or after this one; `request` is what is asked
+        instead. It shares the record and the decision, and has attempts and an ending of its own."""
+        other = copy(self)
+        other.targets, other.attempts, other.ending, other.lost = targets, [], Ending(), []
+        if request is not None:
+            other._request, other.edited = request, True
+        return other
+
+    def adopt(self, fork: Exchange) -> None:
+        """What became of a fork is what becomes of this request: it is answered by that, or failed like it."""
+        self.target, self.host, self.spoken, self.outgoing = fork.target, fork.host, fork.spoken, fork.outgoing
+        self.streamed, self.lost, self.reckoned = fork.streamed, fork.lost, fork.reckoned
+        self.attempts += fork.attempts
+        self.ending.take(fork.ending)
 
     @property
     def tokens(self) -> float:

@@ -68,4 +68,6 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     lost: list[Loss] = []
     decision: Decided | None = None
     """Why this target."""
+    resumed: int = 0
+    """How often the answer was continued by another target."""
     worker: int = 0

@@ -96,6 +96,8 @@ class Reply:
     """Takes the provider's secrets out of its errors."""
     limit: int = 256 << 20
     """Bytes that are read of a stream while nothing of it goes on to the client."""
+    source: Callable[[], AsyncIterator[list[Event]]] | None = None
+    """Where the events of a stream come from, if not only from `told`: it may be continued elsewhere."""
     _relay: Relay | None = None
     _reader: Reader | None = None
     _first: bytes = b""
@@ -210,7 +212,7 @@ class Reply:
         Once `account.complete` is true, what was just given is the last. Raises GatewayError where the reply breaks
         off; no part of a frame has been given then.
         """
-        if self._relay is not None and not self.filters:
+        if self._relay is not None and not self.filters and self.source is None:
             return self._relayed(self._relay)
         if self.response is None:
             return self._cut_up(client, request)
@@ -252,36 +254,48 @@ class Reply:
         response.finish()
 
     async def _rewritten(self, client: Dialect, request: Mapping[str, Any]) -> AsyncIterator[bytes]:
-        response = self.response
-        assert response is not None
         tally = self.account = Tally()
-        reader, events = self._reader, self._events
-        if reader is None:
-            reader = self.dialect.reader(stream=True)
-            events = self._identified(reader.feed(self.body))
         writer = client.writer(True, request, self.lost)
-        while True:
-            events = await self._through(events) if self.taps or self.filters else events
-            tally.hear(events)
-            if tally.failed:
-                self._clean(tally.failed)
-                raise tally.failed
-            data = writer.feed(events)
+        async for events in self.source() if self.source is not None else self.told():
+            heard = await self._through(events) if self.taps or self.filters else events
+            tally.hear(heard)
+            data = writer.feed(heard)
             if tally.complete:
                 data += writer.end()
             if data:
                 yield data
-            if tally.complete:
+            if tally.complete:  # also where a filter said so, and the provider did not
                 break
-            try:
+        if self.response is not None:
+            self.response.finish()
+
+    async def told(self) -> AsyncIterator[list[Event]]:
+        """The events of a stream as they come, to its end. Raises GatewayError where it breaks off."""
+        response = self.response
+        if response is None:  # it came in one piece
+            yield self._events
+            return
+        reader, events = self._reader, self._events
+        if reader is None:
+            reader = self.dialect.reader(stream=True)
+            events = self._identified(reader.feed(self.body))
+        try:
+            while True:
+                over = False
+                for event in events:
+                    if isinstance(event, Failed):
+                        raise event.error
+                    over = over or (isinstance(event, Stop) and event.reason != "cut")
+                yield events
+                if over:
+                    break
                 piece = await response.chunk()
                 events = reader.feed(piece) if piece else reader.end()
-            except GatewayError as error:
-                self._clean(error)
-                raise
-            if not piece and not any(isinstance(event, Stop | Failed) and not _is_cut(event) for event in events):
-                raise cut_off()
-        response.finish()
+                if not piece and not any(isinstance(event, Stop | Failed) and not _is_cut(event) for event in events):
+                    raise cut_off()
+        except GatewayError as error:
+            self._clean(error)
+            raise
 
     def _identified(self, events: list[Event]) -> list[Event]:
         """With a start that says who answered, and when."""

@@ -194,6 +194,10 @@ class Manner:
     """That all attempts have together."""
     instead: Mapping[Cause, Sequence[Target]] = field(default_factory=dict)
     """Who is asked next where a target failed for this cause."""
+    hedge: float | None = None
+    """After how many seconds a second target is asked as well; 0.0: after what 95 of 100 answers of the first took."""
+    resume: bool = False
+    """A stream that breaks off is continued by another target."""
 
 
 PLAIN = Manner()

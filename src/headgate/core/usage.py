@@ -35,6 +35,20 @@ class Usage(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What is counted otherwise than in tokens: `seconds` of audio, `characters`, `images`, `searches`, `pages`."""
     reported: dict[str, Any] = {}
 
+    def plus(self, other: Usage) -> Usage:
+        """The sum; what the vendors reported is that of the second."""
+        numbers = {
+            field.name: getattr(self, field.name) + getattr(other, field.name)
+            for field in msgspec.structs.fields(Usage)
+            if field.type is int
+        }
+        tools = {
+            name: self.server_tools.get(name, 0) + other.server_tools.get(name, 0)
+            for name in {**self.server_tools, **other.server_tools}
+        }
+        units = {name: self.units.get(name, 0) + other.units.get(name, 0) for name in {**self.units, **other.units}}
+        return Usage(**numbers, server_tools=tools, units=units, reported=other.reported)
+
     @property
     def prompt(self) -> int:
         """All tokens of the prompt, of whatever class."""

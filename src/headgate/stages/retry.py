@@ -156,7 +156,7 @@ def _over(exchange: Exchange, turn: Turn, started: float) -> None:
     record, now, standing = exchange.record, time.monotonic(), turn.target.standing
     if record.ending == "cut" and record.origin == "provider":
         standing.failed(now, record.error or "cut")
-    standing.ended(now, now - started if record.ending == "complete" else None)
+    standing.ended(now, now - started if record.ending == "complete" and not exchange.abandoned else None)
     if standing.tokens is not None and record.usage is not None:
         standing.tokens.add(now, record.usage.prompt + record.usage.completion - exchange.tokens)
     if standing.gate is not None:
