@@ -9,7 +9,7 @@ from headgate.core.errors import GatewayError
 from headgate.core.exchange import Exchange
 from headgate.core.reply import Reply
 from headgate.core.sliding import Sliding
-from headgate.stages.stage import Proceed
+from headgate.stages.stage import Clock, Proceed
 
 Tasks = dict["asyncio.Future[Reply]", Exchange]
 """Calls under way, and the fork of each."""
@@ -27,19 +27,20 @@ class Hedge:
     https://research.google/pubs/the-tail-at-scale/). What the slower one had done by then is paid for, and recorded as
     an attempt."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self.clock = clock
         self._asked = Sliding(10.0)
         self._twice = Sliding(10.0)
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
-        wait = self._wait(exchange, time.monotonic())
+        wait = self._wait(exchange, self.clock())
         if wait is None:
             return await proceed(exchange)
         first = exchange.fork(exchange.targets)
         tasks: Tasks = {asyncio.ensure_future(proceed(first)): first}
         try:
             await asyncio.wait(tasks, timeout=wait)
-            if not any(task.done() for task in tasks) and self._may(time.monotonic()):
+            if not any(task.done() for task in tasks) and self._may(self.clock()):
                 ahead, *others = exchange.targets
                 second = exchange.fork([*others, ahead])
                 tasks[asyncio.ensure_future(proceed(second))] = second

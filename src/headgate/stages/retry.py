@@ -18,7 +18,7 @@ from headgate.core.exchange import Exchange
 from headgate.core.plan import Plan, Retries, Turn
 from headgate.core.record import Attempt
 from headgate.core.reply import Reply
-from headgate.stages.stage import Proceed
+from headgate.stages.stage import Clock, Proceed
 
 
 class Retry:
@@ -29,21 +29,22 @@ class Retry:
     whose own SDK knows how to wait.
     """
 
-    def __init__(self, retries: Retries) -> None:
+    def __init__(self, retries: Retries, clock: Clock = time.monotonic) -> None:
         self.retries = retries
+        self.clock = clock
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
-        now = time.monotonic()
+        now = self.clock()
         plan = Plan(exchange.targets, exchange.manner, self.retries, now, exchange.tokens)
         failure: GatewayError | None = None
         failed = kept = None
-        while (turn := plan.next(time.monotonic())) is not None:
+        while (turn := plan.next(self.clock())) is not None:
             if turn.wait:
                 await asyncio.sleep(turn.wait)
             try:
                 reply = await self._ask(exchange, proceed, turn)
             except GatewayError as error:
-                way = plan.failed(turn, error, time.monotonic())
+                way = plan.failed(turn, error, self.clock())
                 if kept is None and (way == "stop" or exchange.spent):
                     raise
                 # Its traceback holds this frame, and with it both bodies: a cycle that only the collector would end
@@ -58,7 +59,7 @@ class Retry:
         if kept is not None:
             return kept
         try:
-            raise failure or plan.nobody(time.monotonic())
+            raise failure or plan.nobody(self.clock())
         finally:
             del failure
 
@@ -74,7 +75,7 @@ class Retry:
         if arm is not None and len(target.provider.arms) > 1:
             attempt.credential = arm.credential.name
         exchange.attempts.append(attempt)
-        started = time.monotonic()
+        started = self.clock()
         standing.begun(started, again=turn.again, tokens=exchange.tokens)
         reply = None
         try:
@@ -87,20 +88,20 @@ class Retry:
             attempt.status = error.status if isinstance(error, ProviderRefused) else None
             attempt.error = error.code
             attempt.message = error.message[:500]
-            _tell(turn, exchange, error, time.monotonic(), started)
+            _tell(turn, exchange, error, self.clock(), started)
             raise
         else:
             attempt.status = reply.status
-            now = time.monotonic()
+            now = self.clock()
             standing.answered(now, now - started, reply.stream, probe=turn.probe, slow=target.terms.slow_after)
             if arm is not None:
                 arm.credential.taken(target.model, now)
-            exchange.ending.callback(_over, exchange, turn, started)
+            exchange.ending.callback(_over, exchange, turn, started, self.clock)
             return reply
         finally:
-            attempt.seconds = round(time.monotonic() - started, 6)
+            attempt.seconds = round(self.clock() - started, 6)
             if reply is None:
-                standing.ended(time.monotonic(), None)
+                standing.ended(self.clock(), None)
                 if turn.probe:
                     standing.breaker.release()
                 if gate is not None:
@@ -151,9 +152,9 @@ def _refused(reply: Reply) -> bool:
     return reply.account.complete and reply.account.finish in REFUSED
 
 
-def _over(exchange: Exchange, turn: Turn, started: float) -> None:
+def _over(exchange: Exchange, turn: Turn, started: float, clock: Clock) -> None:
     """The reply has come to its end, or not."""
-    record, now, standing = exchange.record, time.monotonic(), turn.target.standing
+    record, now, standing = exchange.record, clock(), turn.target.standing
     if record.ending == "cut" and record.origin == "provider":
         standing.failed(now, record.error or "cut")
     standing.ended(now, now - started if record.ending == "complete" and not exchange.abandoned else None)

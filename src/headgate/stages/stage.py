@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from headgate.core.exchange import Exchange
 from headgate.core.reply import Reply
 
+Clock = Callable[[], float]
+"""Seconds that only advance, as of `time.monotonic`."""
 Proceed = Callable[[Exchange], Awaitable[Reply]]
 
 

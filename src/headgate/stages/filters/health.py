@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from headgate.core.exchange import Exchange
 from headgate.core.plan import none_left
 from headgate.core.target import Target
+from headgate.stages.stage import Clock
 
 
 class Health:
@@ -15,8 +16,11 @@ class Health:
     told at once when to come back. All others are merely preferred to those that are worse off: one target always
     remains."""
 
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self.clock = clock
+
     def __call__(self, exchange: Exchange, targets: Sequence[Target]) -> Sequence[Target]:
-        now = time.monotonic()
+        now = self.clock()
         for target in targets:
             if not _well(target, exchange, now):
                 return self._best(exchange, targets, now)
