@@ -18,7 +18,7 @@ server: {{host: 127.0.0.1, port: {{PORT}}}}
 data_dir: {{DATA}}
 retry: {{attempts: 3, backoff: 0.01}}
 breaker: {{failures: 5, error_rate: 0.9, rest: 0.4}}
-catalogue: {{enforce: false}}
+catalogue: {{models: {{small/tiny: {{base_model: openai/gpt-4o-mini, context: 50}}}}}}
 providers:
 {providers}
   good: {{kind: openai, api_key: sk-of-the-good-one, base_url: '{good}/v1'}}
@@ -35,6 +35,7 @@ models:
     fallbacks: [small/n]
     fallbacks_on: {{context_overflow: good/long, refusal: good/liberal}}
   keyed: keyed/m
+  tiny: {{targets: small/tiny, fallbacks_on: {{context_overflow: good/long}}}}
 keys:
   - {{name: test, key: {key}}}
 """
@@ -200,6 +201,13 @@ async def test_a_prompt_too_long_and_a_refusal_go_to_their_own_targets(client, g
     bad.script = json_reply(filtered)
     assert (await client.chat.completions.create(model="special", messages=HELLO)).choices[0].finish_reason == "stop"
     assert _answered_by(gateway, "special") == "good/liberal"
+
+
+async def test_a_prompt_that_is_known_to_be_too_long_goes_there_at_once(client, gateway, bad, good):
+    good.script, before = said(False), len(bad.requests)
+    words = [{"role": "user", "content": "a word " * 200}]
+    assert (await client.chat.completions.create(model="tiny", messages=words)).choices
+    assert (_answered_by(gateway, "tiny"), len(bad.requests)) == ("good/long", before)
 
 
 async def test_a_key_that_is_spent_is_replaced_by_another(client, gateway, bad):

@@ -87,6 +87,8 @@ class Incapable(Unsupported):
     """The catalogue says that the model does not serve what the request holds; the message names models that do."""
 
     code = "model_cannot"
+    too_long = False
+    """What it does not serve is a prompt of this length."""
 
 
 class Unauthenticated(RequestError):

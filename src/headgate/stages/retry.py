@@ -20,6 +20,8 @@ from headgate.core.record import Attempt
 from headgate.core.reply import Reply
 from headgate.stages.stage import Clock, Proceed
 
+PRIORITIES = {"low": -1, "normal": 0, "high": 1}
+
 
 class Retry:
     """As core.plan says: the next target at once; the same one again after a wait with full jitter, or as long as it
@@ -113,7 +115,13 @@ class Retry:
         assert gate is not None
         tenant = exchange.caller.key if exchange.caller is not None else ""
         try:
-            await gate.enter(0, tenant, terms.queue, min(terms.queue_seconds, turn.limit), turn.target.name)
+            await gate.enter(
+                PRIORITIES[exchange.priority],
+                tenant,
+                terms.queue,
+                min(terms.queue_seconds, turn.limit),
+                turn.target.name,
+            )
         except BaseException:
             if turn.probe:
                 turn.target.standing.breaker.release()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Protocol
 
-from headgate.core.errors import Forbidden, InternalError, UnknownModel
+from headgate.core.errors import Forbidden, Incapable, InternalError, UnknownModel
 from headgate.core.exchange import Caller, Exchange
 from headgate.core.named import ANY, parts
 from headgate.core.printable import printable
@@ -150,7 +150,14 @@ class Route:
         """Targets as the policy has them, then fallbacks; those that answer less than was asked for come last."""
         decision = exchange.decision
         decision.alias, decision.policy = alias.name, alias.use
-        left = self._left(exchange, alias.all)
+        try:
+            left = self._left(exchange, alias.all)
+        except Incapable as error:
+            longer = alias.manner.instead.get("context_overflow") if error.too_long else None
+            if longer is None:
+                raise
+            decision.said.append(error.message)
+            return self._left(exchange, longer)
         spare = alias.spare
         targets = [target for target in left if target not in spare] if spare else left
         if targets:

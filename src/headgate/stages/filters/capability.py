@@ -50,6 +50,8 @@ class Doubt:
     able: Callable[[Entry], bool]
     ceiling: int | None = None
     """Tokens of answer to ask for instead."""
+    too_long: bool = False
+    """It is about the prompt's length."""
 
 
 class Capability:
@@ -129,9 +131,10 @@ class Capability:
         field = _field_of(doubt, exchange.fields)
         names = self.menu.able(exchange.caller or Caller(""), doubt.able)
         others = f"; models that can: {', '.join(names)}" if names else ""
-        return Incapable(
-            f"`{field}`: {doubt.asked(exchange.request)}, but {target.name} {doubt.cannot}{others}", param=field
-        )
+        what = f"`{field}`: {doubt.asked(exchange.request)}, but {target.name} {doubt.cannot}{others}"
+        error = Incapable(what, param=field)
+        error.too_long = doubt.too_long
+        return error
 
     def _look_up(self, target: Target, known: dict[Target, tuple[Doubt, ...]], operation: str) -> tuple[Doubt, ...]:
         if len(known) >= self.remembered:
@@ -332,5 +335,7 @@ def _prompt(limit: int) -> Doubt:
     def able(entry: Entry) -> bool:
         return (entry.prompt_limit or 0) > limit and "chat" in entry.ops.split()
 
-    # a word is a letter and a space at least
-    return Doubt(CONVERSATION, f"takes {limit}", lambda exchange, words: len(exchange.body) > 2 * limit, asked, able)
+    def hint(exchange: Exchange, words: str) -> bool:  # a word is a letter and a space at least
+        return len(exchange.body) > 2 * limit
+
+    return Doubt(CONVERSATION, f"takes {limit}", hint, asked, able, too_long=True)
