@@ -90,6 +90,8 @@ class Gateway:
 
     config: Config
     chain: Proceed
+    check: Proceed
+    """A chain for requests of the gateway's own, whose target is known."""
     record: Record
     authenticate: Authenticate
     route: Route
@@ -210,6 +212,7 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
     return Gateway(
         config=config,
         chain=chain(stages, Send(ports.upstream)),
+        check=chain([record, Retry(Retries(attempts=1)), Translate()], Send(ports.upstream)),
         record=record,
         authenticate=authenticate,
         route=route,

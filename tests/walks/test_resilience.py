@@ -17,7 +17,7 @@ CONFIG = """
 server: {{host: 127.0.0.1, port: {{PORT}}}}
 data_dir: {{DATA}}
 retry: {{attempts: 3, backoff: 0.01}}
-breaker: {{failures: 5, error_rate: 0.9, rest: 0.4}}
+breaker: {{failures: 5, error_rate: 0.9, rest: 0.4, check: {check}}}
 catalogue: {{models: {{small/tiny: {{base_model: openai/gpt-4o-mini, context: 50}}}}}}
 providers:
 {providers}
@@ -71,6 +71,7 @@ def gateway(bad, good, tmp_path_factory):
         bad=bad.url,
         good=good.url,
         key=KEY,
+        check="false",
     )
     with running(tmp_path_factory.mktemp("resilience"), config) as started:
         yield started
@@ -171,6 +172,24 @@ async def test_a_target_that_is_alone_and_broken_is_told_at_once(client, bad):
     await asyncio.sleep(0.5)
     assert (await client.chat.completions.create(model="alone", messages=HELLO)).choices
     assert len(bad.requests) == asked + 1
+
+
+async def test_checks_bring_a_target_back_that_nobody_asks_for(gateway, client, bad):
+    bad.script = refused(500)
+    for _ in range(2):
+        with pytest.raises(openai.InternalServerError):
+            await client.chat.completions.create(model="alone", messages=HELLO)
+    config = gateway.config.read_text()
+    try:
+        gateway.write(config.replace("check: false", "check: true"))
+        bad.script, until = said(False), time.monotonic() + 5
+        while not (checks := gateway.records(path="check", target="alone/m")) and time.monotonic() < until:
+            await asyncio.sleep(0.05)
+        assert "key" not in checks[-1]
+        assert json.loads(bad.requests[-1].body)["messages"] == [{"role": "user", "content": "Say OK."}]
+    finally:
+        gateway.write(config)
+        gateway.says("the configuration was reloaded", times=2)
 
 
 async def test_a_hung_provider_does_not_slow_another(client, bad, good):

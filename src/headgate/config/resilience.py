@@ -58,6 +58,11 @@ class Breaker(Section):
     """When a target that fails is left alone, and for how long."""
 
     enabled: bool = Field(True, description="Leave targets alone that fail, and keys that are refused.")
+    check: bool = Field(
+        False,
+        description="Ask a target that has rested a small question of the gateway's own, which costs a few tokens, "
+        "instead of waiting for a client's request to be the probe.",
+    )
     failures: int = Field(
         5,
         ge=1,

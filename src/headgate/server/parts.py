@@ -26,6 +26,7 @@ from headgate.journal.journal import Journal
 from headgate.runtime import Gateway, Ports, build
 from headgate.server import finished
 from headgate.server.app import App, Page
+from headgate.server.checks import Checks
 from headgate.server.health import Live, Ready
 from headgate.server.health import Metrics as MetricsPage
 from headgate.server.lifecycle import Lifecycle, Service
@@ -90,6 +91,7 @@ class Parts:
         self.refresh = Refresh(config, self.upstream)
         self.refreshed = self.refresh.load()
         self.refreshing: asyncio.Task[None] | None = None
+        self.checking: asyncio.Task[None] | None = None
         self.board = Board()
         self.metrics = Metrics(worker=lifecycle.worker, pid=os.getpid(), models=config.models)
         self.gateway = self._build(loaded, self.refreshed)
@@ -102,6 +104,8 @@ class Parts:
         app = App(self, pages, worker=self.lifecycle.worker)
         self.metrics.watch(self._watched(app))
         self._keep_refreshing()
+        checks = Checks(self, self.next_id, self.lifecycle.worker)
+        self.checking = asyncio.get_running_loop().create_task(checks.run())
         admin_pages = {**self._probes(), b"/metrics": MetricsPage(self._render)}
         return Service(
             app=app,
@@ -196,6 +200,7 @@ class Parts:
         return [
             *(stage.use for stage in config.stages),
             *(model.policy.use for model in config.models.values()),
+            *(rule.policy.use for rule in config.rules if rule.policy is not None),
             *(provider.kind for provider in config.providers.values()),
             *config.dialects,
         ]
@@ -253,8 +258,9 @@ class Parts:
         finished.tell(record)
 
     async def _close(self) -> None:
-        if self.refreshing is not None:
-            self.refreshing.cancel()
+        for task in (self.refreshing, self.checking):
+            if task is not None:
+                task.cancel()
         await self.upstream.close()
         if self.fetcher is not None:
             await self.fetcher.client.close()

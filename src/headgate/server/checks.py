@@ -1,0 +1,89 @@
+"""Asks targets that are out of order a small question, so that they are back before a client needs them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from headgate.core.errors import GatewayError
+from headgate.core.exchange import Exchange
+from headgate.core.record import Record
+from headgate.core.target import Target
+from headgate.dialects import openai_chat
+from headgate.runtime import Gateway
+
+log = logging.getLogger("headgate.server")
+
+EVERY = 0.5
+"""Seconds between two looks at which targets have rested long enough."""
+QUESTION = {"messages": [{"role": "user", "content": "Say OK."}], "max_tokens": 5}
+PATH = "check"
+"""What stands in records instead of a path."""
+
+
+class Gateways(Protocol):
+    @property
+    def gateway(self) -> Gateway: ...
+
+
+class Checks:
+    """For configurations with `breaker.check`. What a check costs is recorded like a request, without a key."""
+
+    def __init__(self, gateways: Gateways, next_id: Callable[[], str], worker: int) -> None:
+        self.gateways = gateways
+        self.next_id = next_id
+        self.worker = worker
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.sleep(EVERY)
+            gateway = self.gateways.gateway
+            if gateway.config.breaker.check:
+                due = _due(gateway, time.monotonic())
+                await asyncio.gather(*(self._ask(gateway, target) for target in due))
+
+    async def _ask(self, gateway: Gateway, target: Target) -> None:
+        id = self.next_id()
+        fields = {"model": target.name, **QUESTION}
+        record = Record(id=id, time=time.time(), dialect=openai_chat.name, path=PATH, worker=self.worker)
+        exchange = Exchange(id, openai_chat, PATH, (), _nothing, time.perf_counter(), record)
+        exchange.model, exchange.fields, exchange.body = target.name, fields, msgspec.json.encode(fields)
+        exchange.targets = (target,)
+        try:
+            reply = await gateway.check(exchange)
+            await reply.whole(openai_chat, fields)
+            record.status = reply.status
+            log.info("%s is back: it answered a check", target.name)
+        except GatewayError as error:
+            record.ending, record.error, record.message, record.status = (
+                "failed",
+                error.code,
+                error.message,
+                error.status,
+            )
+            record.origin = error.origin
+        finally:
+            await exchange.ending.aclose()
+
+
+def _due(gateway: Gateway, now: float) -> list[Target]:
+    """The targets of names whose circuit has been open for long enough, one of each standing, as far as they chat."""
+    found: dict[int, Target] = {}
+    for alias in gateway.route.aliases.values():
+        for target in alias.everyone:
+            breaker = target.standing.breaker
+            if breaker.state(now) == "half_open" and breaker.allows(now):
+                entry = gateway.menu.catalogue.find(target.provider.name, target.model)
+                if entry is None or not entry.ops or "chat" in entry.ops.split():
+                    found[id(target.standing)] = target
+    return list(found.values())
+
+
+async def _nothing() -> bytes:
+    return b""
