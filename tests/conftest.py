@@ -2,5 +2,7 @@
 
 from hypothesis import settings
 
-settings.register_profile("headgate", deadline=None, database=None, derandomize=True)
+from gateways import rounds
+
+settings.register_profile("headgate", max_examples=rounds(30, 1000), deadline=None, database=None, derandomize=True)
 settings.load_profile("headgate")

@@ -42,6 +42,7 @@ class Gateway:
             **{name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")},
             "HEADGATE_ADMIN_KEY": ADMIN_KEY,
             "NO_PROXY": "*",
+            "PYTHONDONTWRITEBYTECODE": "1",  # of a plug-in written anew within the second, the old would be taken
             **(environ or {}),
         }
         paths = [self.environ.get("PYTHONPATH", ""), str(Path(headgate.__file__).parents[1])]

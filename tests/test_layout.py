@@ -1,9 +1,12 @@
 """The tree keeps its shape: who may import whom, tests that mirror the source, every plug-in in the docs."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
+
+from together import together
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "headgate"
@@ -73,10 +76,16 @@ def name_of(path: Path) -> str:
     return ".".join(path.relative_to(SOURCE).with_suffix("").parts)
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
 def imports_of(path: Path) -> set[str]:
     """Modules of ours that a file imports, by dotted name without `headgate.`."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -94,7 +103,7 @@ def plugins_of(folder: str) -> dict[str, list[Path]]:
     return {name: files for name, files in found.items() if name not in FREE_STANDING[folder]}
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
+@together("path", [pytest.param(path, id=name_of(path)) for path in FILES])
 def test_imports_run_one_way(path):
     part = name_of(path).split(".")[0]
     if part == "__init__":
@@ -117,9 +126,9 @@ def test_siblings_do_not_import_each_other(folder):
                 )
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
+@together("path", [pytest.param(path, id=name_of(path)) for path in FILES])
 def test_every_module_opens_with_a_sentence(path):
-    doc = ast.get_docstring(ast.parse(path.read_text()))
+    doc = ast.get_docstring(tree_of(path))
     assert doc, f"{name_of(path)} says nothing of what it is for"
     assert doc.splitlines()[0].strip()
 

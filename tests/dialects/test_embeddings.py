@@ -90,7 +90,7 @@ class TestRequests:
     @pairs()
     def test_texts_and_dimensions_reach_every_other(self, own, other):
         if own.operation != "embeddings":
-            pytest.skip("another operation")
+            return
         fields = simple(own)
         if other is OLDER and len(own.read_request(fields).inputs) > 1:
             with pytest.raises(Unsupported, match="one input in each request"):
@@ -448,7 +448,7 @@ class TestReplies:
     @pairs()
     def test_vectors_and_usage_reach_every_other(self, own, other):
         if own.operation != "embeddings":
-            pytest.skip("another operation")
+            return
         for dialect, path in fixtures("whole"):
             if dialect is not own:
                 continue

@@ -9,6 +9,7 @@ from botocore.eventstream import EventStreamBuffer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateways import rounds
 from headgate.core.errors import ProviderNonsense
 from headgate.dialects.event_stream import EventStream, read_headers, write_event, write_exception, write_message
 
@@ -92,7 +93,7 @@ def test_a_message_cut_by_the_end_is_none():
 
 
 @given(st.binary(min_size=1, max_size=40), st.data())
-@settings(max_examples=300)
+@settings(max_examples=rounds(100, 3000))
 def test_one_changed_bit_is_noticed(payload, draw):
     data = bytearray(write_event("contentBlockDelta", payload))
     bit = draw.draw(st.integers(0, 8 * len(data) - 1))

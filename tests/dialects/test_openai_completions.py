@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from openai.types import Completion
 
 from dialects import mutations
+from gateways import rounds
 from headgate.core import events as ev
 from headgate.core.chat import Text
 from headgate.core.dialect import Dialect
@@ -149,7 +150,7 @@ def test_a_prompt_that_a_stage_changed_is_written():
 @given(
     body=st.sampled_from([body for group in REQUESTS.values() for body in group.values()]), changes=mutations.changes
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=rounds(100, 3000), deadline=None)
 def test_whatever_a_request_holds(body, changes):
     mutations.check_request(dialect, mutations.mutated(body, changes))
     try:
@@ -252,13 +253,13 @@ def test_what_is_no_reply(body, error, stream):
 
 
 @given(st.sampled_from([body for group in REPLIES.values() for body in group.values()]), mutations.changes)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=rounds(100, 3000), deadline=None)
 def test_whatever_a_reply_holds(body, changes):
     mutations.check_reply(dialect, json.dumps(mutations.mutated(body, changes)).encode(), False)
 
 
 @given(st.integers(0, 5), mutations.changes)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=rounds(100, 3000), deadline=None)
 def test_whatever_a_stream_holds(which, changes):
     mutations.check_stream(dialect, STREAM, which, changes)
 

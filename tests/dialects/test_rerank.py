@@ -33,7 +33,7 @@ class TestRequests:
     @pairs()
     def test_query_documents_and_number_reach_every_other(self, own, other):
         if own.operation != "rerank":
-            pytest.skip("another operation")
+            return
         top = own.read_request(ask()).called("top") if own is not VOYAGE else "top_k"
         there, lost = said(other, own, ask(**{top: 2}))
         request = other.read_request(there)

@@ -25,6 +25,7 @@ from headgate.core.errors import InvalidRequest, ProviderCut, ProviderError, Pro
 from headgate.core.events import Failed, Native, Stop
 from headgate.dialects import whole
 from headgate.dialects.dialect import crossed
+from together import together
 
 
 @named("requests")
@@ -82,7 +83,7 @@ def test_a_reply_cut_anywhere_is_no_reply(own, path):
 
 
 @pytest.mark.parametrize("own", DIALECTS, ids=lambda own: own.name)
-@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"null", b"7", b"<html>", b'{"ok":true}', b"\xff", b"[" * 5000])
+@together("body", [b"", b"{}", b"[]", b"null", b"7", b"<html>", b'{"ok":true}', b"\xff", b"[" * 5000])
 def test_what_is_no_reply_is_told(own, body):
     reader = own.reader(False)
     reader.feed(body)

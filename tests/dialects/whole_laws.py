@@ -9,6 +9,7 @@ from headgate.core.events import Result, Start, Stop, Used
 from headgate.dialects import unreached
 from headgate.dialects.dialect import crossed
 from headgate.runtime import dialects
+from together import together
 
 HERE = Path(__file__).parent
 RECORDED = Path(__file__).parents[3] / "shared" / "recorded" / "exchanges"
@@ -41,7 +42,7 @@ def others(own):
 
 def pairs():
     found = [(own, other) for own in DIALECTS for other in others(own)]
-    return pytest.mark.parametrize(("own", "other"), found, ids=[f"{own.name}-{other.name}" for own, other in found])
+    return together(("own", "other"), found)
 
 
 def loaded(path):

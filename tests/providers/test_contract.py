@@ -19,6 +19,7 @@ from headgate.dialects import openai_chat
 from headgate.dialects.dialect import decode, dialects, patch
 from headgate.providers.provider import ROOTED, Provider, retry_after
 from headgate.providers.settings import ProviderSettings
+from together import together
 
 NAMES = plugin.names("providers")
 KEY = "sk-contract-0123456789abcdef"
@@ -189,14 +190,14 @@ def test_its_key_goes_into_one_header_and_nowhere_else(keyed_host):
         assert name in (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key", b"xi-api-key")
 
 
-@pytest.mark.parametrize("key", [None, "none"])
+@together("key", [None, "none"])
 def test_without_a_key_it_sends_none(host, key):
     for _, endpoint, head in heads(made(host, api_key=key)):
         assert not {b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key", b"xi-api-key"} & set(head.names)
         assert b"none" not in endpoint.head.lower()
 
 
-@pytest.mark.parametrize(
+@together(
     ("base", "url", "host_header", "origin"),
     [
         ("https://h.example", "", b"h.example", ("https", "h.example", 443)),
@@ -228,7 +229,7 @@ def test_a_query_of_its_base_url_stays_a_query(host):
         assert head.url == f"/base{path}{'&' if '?' in path else '?'}api-version=1".encode()
 
 
-@pytest.mark.parametrize("model", [".", "..", "a/../..", "deployment/..", "../x", "%2e%2e", "a?b#c", "a b\r\nx: y"])
+@together("model", [".", "..", "a/../..", "deployment/..", "../x", "%2e%2e", "a?b#c", "a b\r\nx: y"])
 def test_no_models_name_leads_to_another_address(host, model):
     provider = made(host)
     for dialect in provider.speaks:
@@ -264,7 +265,7 @@ def test_it_speaks_the_clients_dialect_if_it_can(name):
         assert spoken is client or (spoken in provider.dialects and spoken.operation == client.operation)
 
 
-@pytest.mark.parametrize("body", BODIES)
+@together("body", BODIES)
 def test_what_it_adjusts_is_a_patch(name, body):
     provider = made(name)
     fields = decode(body)

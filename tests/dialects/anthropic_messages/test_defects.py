@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from dialects.anthropic_messages.laws import REQUESTS, STREAMS, WHOLE, named, parse, read, write
 from dialects.mutations import changes, check_reply, check_request, check_stream, mutated
+from gateways import rounds
 from headgate.core import events as ev
 from headgate.core.chat import Loss
 from headgate.core.errors import ProviderError, Unsupported
@@ -259,19 +260,19 @@ def test_broken_events_of_the_api_itself_are_not_passed_over(data):
 
 
 @given(st.sampled_from(REQUESTS), changes)
-@settings(max_examples=300)
+@settings(max_examples=rounds(100, 3000))
 def test_any_request_is_refused_or_can_be_written(path, changed):
     check_request(dialect, mutated(json.loads(path.read_bytes()), changed))
 
 
 @given(st.sampled_from(WHOLE), changes)
-@settings(max_examples=300)
+@settings(max_examples=rounds(100, 3000))
 def test_any_whole_reply_is_nonsense_or_can_be_written(path, changed):
     check_reply(dialect, json.dumps(mutated(json.loads(path.read_bytes()), changed)).encode(), False)
 
 
 @given(st.sampled_from(STREAMS), st.integers(0, 10**6), changes)
-@settings(max_examples=300)
+@settings(max_examples=rounds(100, 3000))
 def test_any_stream_is_nonsense_or_can_be_written(path, which, changed):
     check_stream(dialect, path.read_bytes(), which, changed)
 

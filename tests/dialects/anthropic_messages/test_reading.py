@@ -22,6 +22,7 @@ from dialects.anthropic_messages.laws import (
     read,
     write,
 )
+from gateways import rounds
 from headgate.core import events as ev
 from headgate.core.errors import (
     ProviderError,
@@ -157,7 +158,7 @@ odd = st.sampled_from([b"null", b"1", b"[]", b"{}", b'"x"', b"[1]", b'{"a":[]}',
 
 
 @given(st.sampled_from(STREAMS), st.lists(st.tuples(st.integers(0, 10**6), odd), min_size=1, max_size=4))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=rounds(100, 3000), deadline=None)
 def test_whatever_an_event_holds_only_provider_errors_come_of_it(path, changes):
     data = path.read_bytes()
     for place, value in changes:
@@ -177,7 +178,7 @@ def test_whatever_an_event_holds_only_provider_errors_come_of_it(path, changes):
 
 
 @given(st.sampled_from(WHOLE), st.lists(st.tuples(st.integers(0, 10**6), odd), min_size=1, max_size=4))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=rounds(100, 3000), deadline=None)
 def test_whatever_a_message_holds_only_provider_errors_come_of_it(path, changes):
     data = msgspec.json.encode(msgspec.json.decode(path.read_bytes()))
     for place, value in changes:

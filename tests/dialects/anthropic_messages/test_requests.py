@@ -14,6 +14,7 @@ from dialects.anthropic_messages.laws import (
     meant,
     named,
 )
+from gateways import rounds
 from headgate.core.chat import (
     ToolCall,
     ToolResult,
@@ -118,7 +119,7 @@ odd = st.sampled_from([b"null", b"1", b"[]", b"{}", b'"x"', b"[1]", b'{"a":[]}',
     st.lists(st.tuples(st.integers(0, 10**6), odd), min_size=1, max_size=4),
     st.sampled_from(["c2ln", *UNSIGNED]),
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=rounds(100, 3000), deadline=None)
 def test_whatever_a_request_holds_it_is_refused_or_written_back(path, changes, signature):
     data = msgspec.json.encode(json.loads(path.read_bytes())).replace(b'"c2ln"', b'"%b"' % signature.encode())
     for place, value in changes:

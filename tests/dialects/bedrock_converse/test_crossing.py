@@ -14,6 +14,7 @@ from headgate.dialects import bedrock_converse as dialect
 from headgate.dialects import gemini_generate
 from headgate.dialects.bedrock_converse.families import family_of
 from headgate.dialects.dialect import crossed
+from together import together
 
 HERE = Path(__file__).parents[1]
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -80,7 +81,7 @@ def cross(owner, body, model):
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize(("owner", "body"), REQUESTS)
+@together(("owner", "body"), REQUESTS)
 def test_a_request_is_carried_named_as_lost_or_refused(owner, body, model):
     try:
         request, written, lost = cross(owner, body, model)
@@ -115,9 +116,9 @@ def test_a_request_is_carried_named_as_lost_or_refused(owner, body, model):
 
 
 @pytest.mark.parametrize("owner", OTHERS, ids=lambda owner: owner.name)
-@pytest.mark.parametrize(("_", "body"), OWN_REQUESTS)
-def test_a_request_from_here_is_carried_named_as_lost_or_refused_elsewhere(owner, _, body):
-    request, lost = dialect.read_request(body), []
+@together(("own", "body"), OWN_REQUESTS)
+def test_a_request_from_here_is_carried_named_as_lost_or_refused_elsewhere(owner, own, body):
+    request, lost = own.read_request(body), []
     try:
         written = json.loads(crossed(owner, request, lost))
     except Unsupported as error:
@@ -375,7 +376,7 @@ def check(events, before, stream):
     assert after == before, (stream, lost)
 
 
-@pytest.mark.parametrize(("owner", "body"), REPLIES)
+@together(("owner", "body"), REPLIES)
 def test_a_reply_crosses_from_elsewhere(owner, body):
     reader = owner.reader(False)
     try:
@@ -391,8 +392,8 @@ def named(lost, what):
 
 
 @pytest.mark.parametrize("owner", OTHERS, ids=lambda owner: owner.name)
-@pytest.mark.parametrize("path", [*WHOLE, *STREAMS], ids=lambda path: f"{path.parent.name}-{path.stem}")
 @pytest.mark.parametrize("stream", [True, False])
+@together("path", [*WHOLE, *STREAMS])
 def test_a_reply_crosses_from_here(owner, path, stream):
     events = read(framed(path), True) if path.parent.name == "streams" else read(path.read_bytes(), False)
     if isinstance(events[-1], ev.Failed) or events[-1].reason == "cut":

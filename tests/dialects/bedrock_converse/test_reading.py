@@ -22,6 +22,7 @@ from dialects.bedrock_converse.laws import (
     write,
 )
 from dialects.mutations import changes, mutated
+from gateways import rounds
 from headgate.core import events as ev
 from headgate.core.errors import ProviderError, ProviderNonsense, ProviderRefused
 from headgate.core.usage import Usage
@@ -190,7 +191,7 @@ def test_an_error_message_without_a_payload_is_read_of_its_headers():
 
 
 @given(st.sampled_from(STREAMS), st.integers(0, 100), changes)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=rounds(100, 3000), deadline=None)
 def test_whatever_an_event_holds_only_provider_errors_come_of_it(path, which, changed):
     events = json.loads(path.read_bytes())
     event = events[which % len(events)]
@@ -207,7 +208,7 @@ def test_whatever_an_event_holds_only_provider_errors_come_of_it(path, which, ch
 
 
 @given(st.sampled_from(WHOLE), changes)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=rounds(100, 3000), deadline=None)
 def test_whatever_a_reply_holds_only_provider_errors_come_of_it(path, changed):
     data = json.dumps(mutated(json.loads(path.read_bytes()), changed)).encode()
     with contextlib.suppress(ProviderError):

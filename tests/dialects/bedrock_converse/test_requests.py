@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from dialects.bedrock_converse.laws import FIXTURES, REQUESTS, asked, loose, named, service
 from dialects.mutations import changes, mutated
+from gateways import rounds
 from headgate.core import chat
 from headgate.core.errors import InvalidRequest
 from headgate.dialects import bedrock_converse as dialect
@@ -186,7 +187,7 @@ def test_a_wrong_field_is_named(change, param):
 
 
 @given(st.sampled_from(REQUESTS), changes)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=rounds(100, 3000), deadline=None)
 def test_whatever_a_request_holds_it_is_refused_or_written_back(path, changed):
     fields = json.loads(path.read_bytes())
     model, stream = fields.pop("model"), fields.pop("stream")

@@ -11,6 +11,7 @@ from headgate.core import events as ev
 from headgate.core.errors import InvalidRequest, ProviderError, Unsupported
 from headgate.dialects import anthropic_messages, openai_chat
 from headgate.dialects import cohere_chat as dialect
+from together import together
 
 ASK = {"role": "user", "content": "hi"}
 FUNCTION = {
@@ -60,7 +61,7 @@ def features(of, kind):
 # --- requests to Cohere
 
 
-@pytest.mark.parametrize(("other", "fields"), [case for other in OTHERS for case in features(other, "requests")])
+@together(("other", "fields"), [case for other in OTHERS for case in features(other, "requests")])
 def test_every_feature_of_another_dialect_is_said_named_or_refused(other, fields):
     written = tried(other, dialect, fields)
     if written is None:
@@ -294,8 +295,8 @@ def said(events):
     return text, calls, given.replace(" ", ""), used[-1:], stops.get(last, last)
 
 
-@pytest.mark.parametrize(("other", "body"), [case for other in OTHERS for case in features(other, "replies")])
 @pytest.mark.parametrize("stream", [True, False])
+@together(("other", "body"), [case for other in OTHERS for case in features(other, "replies")])
 def test_every_reply_of_another_dialect_is_taken_by_its_sdk(other, body, stream):
     reader = other.reader(False)
     try:

@@ -15,6 +15,7 @@ from headgate.dialects import anthropic_messages, cohere_chat, openai_chat
 from headgate.dialects import ollama_chat as dialect
 from headgate.dialects.dialect import crossed
 from headgate.dialects.ollama_chat import generate
+from together import together
 
 ASK = {"role": "user", "content": "hi"}
 FUNCTION = {"name": "f", "description": "d", "parameters": {"type": "object", "properties": {"x": {}}}}
@@ -65,8 +66,8 @@ def features(of, kind):
 # --- requests to Ollama
 
 
-@pytest.mark.parametrize(("other", "fields"), [case for other in OTHERS for case in features(other, "requests")])
 @pytest.mark.parametrize("own", list(OWN), ids=lambda own: own.name)
+@together(("other", "fields"), [case for other in OTHERS for case in features(other, "requests")])
 def test_every_feature_of_another_dialect_is_said_named_or_refused(own, other, fields):
     written = tried(other, own, fields)
     if written is not None:
@@ -293,8 +294,8 @@ def said(events):
     return text, thoughts, calls, given, [pair for pair in used[-1:] if any(pair)], events[-1].reason
 
 
-@pytest.mark.parametrize(("other", "body"), [case for other in OTHERS for case in features(other, "replies")])
 @pytest.mark.parametrize("stream", [True, False])
+@together(("other", "body"), [case for other in OTHERS for case in features(other, "replies")])
 def test_every_reply_of_another_dialect_is_taken_by_its_sdk(other, body, stream):
     reader = other.reader(False)
     try:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dialects.mutations import changes, check_reply, check_request, check_stream, mutated
+from gateways import rounds
 from headgate.core.chat import ALIKE, Loss
 from headgate.core.errors import InvalidRequest, ProviderError
 from headgate.core.events import Start, Text
@@ -136,19 +137,19 @@ def test_log_probabilities_of_the_wrong_type_are_passed_over(kind, wrong):
 
 
 @given(st.sampled_from(REQUESTS), changes)
-@settings(max_examples=300)
+@settings(max_examples=rounds(100, 3000))
 def test_any_request_is_refused_or_can_be_written(path, changed):
     check_request(openai_chat, mutated(json.loads(path.read_bytes()), changed))
 
 
 @given(st.sampled_from(WHOLE), changes)
-@settings(max_examples=300)
+@settings(max_examples=rounds(100, 3000))
 def test_any_whole_reply_is_nonsense_or_can_be_written(path, changed):
     check_reply(openai_chat, json.dumps(mutated(json.loads(path.read_bytes()), changed)).encode(), False)
 
 
 @given(st.sampled_from(STREAMS), st.integers(0, 10**6), changes)
-@settings(max_examples=300)
+@settings(max_examples=rounds(100, 3000))
 def test_any_stream_is_nonsense_or_can_be_written(path, which, changed):
     check_stream(openai_chat, path.read_bytes(), which, changed)
 

@@ -11,6 +11,7 @@ from botocore.credentials import Credentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateways import rounds
 from headgate.providers.auth.aws.signing import Keys, Signer, canonical_path
 
 letters = "abcXYZ019-_.~!$&'()*+,;=:@ %/é🌍"
@@ -36,7 +37,7 @@ def botocores(keys, region, service, method, target, headers, body, now):
 
 
 @given(paths, queries, extras, secrets, st.none() | secrets, st.binary(max_size=100), moments, st.booleans())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=rounds(100, 3000), deadline=None)
 def test_it_signs_as_botocore_does(path, query, extra, secret, token, body, now, slash):
     target = "/" + "/".join(quote(segment, safe="") for segment in path) + ("/" if slash else "")
     if query:
