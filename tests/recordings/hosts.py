@@ -121,6 +121,7 @@ def configured(replay):
         "data_dir": "{DATA}",
         "retry": {"attempts": 1},
         "catalogue": {"enforce": False},  # errors of providers are among what is replayed
+        "breaker": {"enabled": False},
         "providers": providers,
         "models": {dialect: f"as_{dialect}/any" for dialect in SPOKEN},
         "keys": [{"name": "test", "key": KEY}],

@@ -174,7 +174,7 @@ async def test_who_leaves_is_not_asked_for_any_more(gateway, upstream):
         json_reply({"polling_url": f"{upstream.url}/v1/get"}),
         (Sleep(0.02), json_reply({"status": "Pending"})),
     ]
-    client = openai.AsyncOpenAI(base_url=f"http://127.0.0.1:{gateway.port}/v1", api_key=KEY, max_retries=0, timeout=0.3)
+    client = openai.AsyncOpenAI(base_url=f"http://127.0.0.1:{gateway.port}/v1", api_key=KEY, max_retries=0, timeout=0.8)
     with pytest.raises(openai.APITimeoutError):
         await paint(client, "bfl/flux-2-pro")
     await client.close()

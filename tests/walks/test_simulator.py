@@ -14,6 +14,7 @@ CONFIG = f"""
 server: {{host: 127.0.0.1, port: {{PORT}}}}
 data_dir: {{DATA}}
 retry: {{attempts: 3, backoff: 0.01, max_backoff: 0.5}}
+breaker: {{enabled: false}}
 providers:
   simulator: {{}}
   fixed: {{kind: simulator, text: configured, status: null}}

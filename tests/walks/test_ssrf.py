@@ -70,7 +70,9 @@ def gateway(request, upstream, tmp_path_factory):
         (folder / "hook").mkdir()
         (folder / "hook" / "sitecustomize.py").write_text(HOOK)
         environ = {"PYTHONPATH": str(folder / "hook"), "AUDIT_LOG": str(folder / "audit")}
-    with running(folder, config_for(upstream.url, "retry: {attempts: 1}\n"), environ=environ) as gateway:
+    with running(
+        folder, config_for(upstream.url, "retry: {attempts: 1}\nbreaker: {enabled: false}\n"), environ=environ
+    ) as gateway:
         yield gateway
 
 

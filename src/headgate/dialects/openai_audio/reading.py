@@ -237,7 +237,10 @@ class WholeRelay(_Account):
 
 
 class StreamRelay(_Account):
-    """A stream of events of which the last is told by its `type`; its bytes pass, also those of events nobody knows."""
+    """A stream of events of which the last is told by its `type`; its bytes pass, also those of events nobody knows.
+
+    OpenAI sends `[DONE]` after the last, other hosts do not: it is complete with that, or with the end of the bytes.
+    """
 
     last = b"transcript.text.done"
     delta = b".delta"
@@ -245,6 +248,8 @@ class StreamRelay(_Account):
     def __init__(self) -> None:
         super().__init__()
         self._cutter = Cutter()
+        self._over = False
+        """The last event has been."""
 
     def feed(self, data: bytes) -> bytes:
         if self.complete or self.failed:
@@ -254,7 +259,7 @@ class StreamRelay(_Account):
             if not (self.started or is_event_stream(self._cutter.head) or may_be_error(self._cutter.rest)):
                 raise nonsense(self._cutter.rest, _WHAT, "a stream was asked for")
             return data
-        if not self.started or data.find(b".done") >= 0 or data.find(b'"error"') >= 0:
+        if not self.started or self._over or data.find(b".done") >= 0 or data.find(b'"error"') >= 0:
             for frame in frames(data):
                 self._look(frame)
         return mended_end(data) if self.complete else data
@@ -262,12 +267,16 @@ class StreamRelay(_Account):
     def end(self) -> bytes:
         if not self.started:
             check_stream(self._cutter.rest)
+        self.complete = self._over
         return b""
 
     def _look(self, frame: bytes) -> None:
         event = read_frame(frame)
+        if self._over:
+            self.complete = self.complete or (event is not None and event[1] == b"[DONE]")
+            return
         fields = read_event(event[1]) if event is not None else None
-        if fields is None or event is None or self.complete:
+        if fields is None or event is None:
             return
         if fields.get("error"):
             self.failed = inside(fields, event[1])
@@ -275,7 +284,7 @@ class StreamRelay(_Account):
         self.started = True
         if fields.get("type") == self.last.decode():
             self.usage = self.counted(fields)
-            self.complete = True
+            self._over = True
             self.finish = "stop"
 
     def counted(self, fields: Mapping[str, Any]) -> Usage | None:
