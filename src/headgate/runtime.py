@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC
@@ -20,11 +21,13 @@ from headgate.catalog.menu import Menu
 from headgate.catalog.refreshed import Refreshed
 from headgate.config.schema import Config
 from headgate.config.secrets import hash_key
+from headgate.config.targets import Canary as ConfiguredCanary
 from headgate.config.targets import Model, ProviderEntry
 from headgate.config.targets import Policy as ConfiguredPolicy
 from headgate.config.targets import Target as ConfiguredTarget
 from headgate.core import plugin
 from headgate.core.breaker import NEVER, Trip
+from headgate.core.canary import Canary
 from headgate.core.credential import Arm
 from headgate.core.dialect import Dialect
 from headgate.core.errors import GatewayError
@@ -36,6 +39,8 @@ from headgate.core.reply import Reply
 from headgate.core.standing import Board
 from headgate.core.target import Manner, Shape, Target, Terms
 from headgate.core.target import Provider as AnyProvider
+from headgate.core.together import Together
+from headgate.core.trial import Course
 from headgate.dialects.dialect import dialects
 from headgate.dialects.opaque import Opaque
 from headgate.providers.provider import Provider
@@ -209,6 +214,7 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
     ]
     own_hosts = [target.provider for alias in aliases.values() for target in alias.everyone]
     _configure(ports.board, config, [*providers.values(), *own_hosts])
+    ports.board.trials.keep([alias.canary.trial for alias in aliases.values() if alias.canary is not None])
     return Gateway(
         config=config,
         chain=chain(stages, Send(ports.upstream)),
@@ -258,33 +264,53 @@ def _provider(name: str, entry: ProviderEntry, config: Config, board: Board) -> 
 def _alias(
     name: str, model: Model, providers: Mapping[str, Provider], config: Config, board: Board, known: Catalogue
 ) -> Alias:
-    def target(entry: ConfiguredTarget) -> Target:
-        host, _, rest = entry.model.partition("/")
-        provider = _provider(host, entry.provider, config, board) if entry.provider else providers[host]
-        shape = Shape(entry.set, entry.defaults, entry.drop, entry.system, entry.effort)
-        made = provider.target(rest, shape if shape != Shape() else None)
-        # one with settings of its own may be another host altogether
-        standing = board.standing(f"{name}: {made.name}" if entry.provider else made.name)
-        found = known.find(host, rest)
-        requests, tokens = entry.requests_per_minute, entry.tokens_per_minute
-        standing.limit(entry.concurrency, requests=requests is not None, tokens=tokens is not None)
-        terms = Terms(
-            weight=entry.weight,
-            quality=entry.quality,
-            prices=found.prices if found is not None else (),
-            slow_after=entry.slow_after or inf,
-            requests_per_minute=requests or inf,
-            tokens_per_minute=tokens or inf,
-            queue=entry.queue,
-            queue_seconds=entry.queue_seconds,
-        )
-        return replace(made, terms=terms, standing=standing)
-
+    target = partial(_target, alias=name, providers=providers, config=config, board=board, known=known)
     targets, fallbacks = ([target(entry) for entry in entries] for entries in (model.targets, model.fallbacks))
     special = {why: [target(entry) for entry in entries] for why, entries in model.fallbacks_on.each.items() if entries}
     hedge = 0.0 if model.hedge == "p95" else model.hedge
     manner = Manner(model.first_token or inf, model.deadline or inf, special, hedge, model.resume)
-    return Alias(name, model.policy.use, _policy(model.policy), targets, fallbacks, manner)
+    canary = None
+    if model.canary is not None:
+        new = target(model.canary.target)
+        trial = board.trials.of(name, new.name, _course(model.canary), time.monotonic())
+        canary = Canary(new, trial, Together(model.canary.by))
+    return Alias(name, model.policy.use, _policy(model.policy), targets, fallbacks, manner, canary)
+
+
+def _target(
+    entry: ConfiguredTarget,
+    *,
+    alias: str,
+    providers: Mapping[str, Provider],
+    config: Config,
+    board: Board,
+    known: Catalogue,
+) -> Target:
+    host, _, rest = entry.model.partition("/")
+    provider = _provider(host, entry.provider, config, board) if entry.provider else providers[host]
+    shape = Shape(entry.set, entry.defaults, entry.drop, entry.system, entry.effort)
+    made = provider.target(rest, shape if shape != Shape() else None)
+    # one with settings of its own may be another host altogether
+    standing = board.standing(f"{alias}: {made.name}" if entry.provider else made.name)
+    found = known.find(host, rest)
+    requests, tokens = entry.requests_per_minute, entry.tokens_per_minute
+    standing.limit(entry.concurrency, requests=requests is not None, tokens=tokens is not None)
+    terms = Terms(
+        weight=entry.weight,
+        quality=entry.quality,
+        prices=found.prices if found is not None else (),
+        slow_after=entry.slow_after or inf,
+        requests_per_minute=requests or inf,
+        tokens_per_minute=tokens or inf,
+        queue=entry.queue,
+        queue_seconds=entry.queue_seconds,
+    )
+    return replace(made, terms=terms, standing=standing)
+
+
+def _course(canary: ConfiguredCanary) -> Course:
+    about = hash_key(canary.model_dump_json())  # there may be a key among the settings of its target
+    return Course(canary.steps, canary.every, canary.least, canary.error_margin, canary.max_slowdown, about)
 
 
 def _rules(config: Config, aliases: Mapping[str, Alias], make: Callable[[str, Model], Alias]) -> Rules | None:

@@ -166,3 +166,28 @@ def test_a_policy_and_its_settings(told, tmp_path, policy, targets, path, words)
 
 def test_a_policy_in_order(told):
     assert told(POLICY % ("weighted", f"{ONE}, {NEVER}")) == []
+
+
+CANARY = "providers: {openai: {api_key: none}}\nmodels: {m: {targets: openai/x, canary: {%s}}}"
+
+
+@pytest.mark.parametrize(
+    ("canary", "path", "words"),
+    [
+        ("target: opnai/y", "models.m.canary.target", "there is no provider `opnai` in `providers`"),
+        (
+            "target: {model: openai/y, with: {base_url: x}}",
+            "models.m.canary.target.with.base_url",
+            "must begin with http",
+        ),
+        ("steps: [1]", "models.m.canary.target", "`target` is missing"),
+        ("target: openai/y, steps: [5, 5]", "models.m.canary.steps", "the steps must rise"),
+        ("target: openai/y, steps: [500]", "models.m.canary.steps[0]", "must be at most 100"),
+        ("target: openai/y, by: [anybody]", "models.m.canary.by[0]", "write `session`, `user`"),
+    ],
+)
+def test_a_canary(told, canary, path, words):
+    ((place, said),) = told(CANARY % canary)
+    assert place == path
+    assert words in said
+    assert told(CANARY % "target: {model: openai/y, system: Be brief.}") == []

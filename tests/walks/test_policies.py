@@ -13,7 +13,7 @@ import pytest
 
 from gateways import KEY, running
 from traffic import whole
-from upstreams import ScriptedUpstream
+from upstreams import ScriptedUpstream, json_reply
 
 CONFIG = """
 server: {{host: 127.0.0.1, port: {{PORT}}}}
@@ -31,6 +31,8 @@ models:
   bounded:
     policy: {{use: cheapest, with: {{max_latency: 0.3, min_quality: 5}}}}
     targets: [{{model: a/slow, quality: 7}}, {{model: b/fair, quality: 6}}, {{model: c/dear, quality: 9}}, b/poor]
+  growing: {{targets: [a/old], canary: {{target: b/new, steps: [40, 100], every: 0.2, least: 5}}}}
+  failing: {{targets: [a/old], canary: {{target: c/bad, steps: [50], least: 5}}}}
 catalogue:
   models:
     a/slow: {{prices: {{input: 0.1, output: 0.2}}}}
@@ -43,12 +45,15 @@ keys:
 
 
 class Provider(ScriptedUpstream):
-    """Answers after `wait` seconds."""
+    """Answers after `wait` seconds, as long as it is well."""
 
-    wait = 0.0
+    wait, well = 0.0, True
 
     async def answer(self, asked):
         await asyncio.sleep(self.wait)
+        if not self.well:
+            await asked.send(json_reply({"error": {"message": "down"}}, status=500))
+            return
         await asked.send(whole(json.loads(asked.request.body)["messages"][0]["content"]))
 
 
@@ -76,7 +81,7 @@ def gateway(config, tmp_path_factory):
 def _as_before(providers):
     for provider in providers.values():
         provider.requests.clear()
-        provider.wait = 0.0
+        provider.wait, provider.well = 0.0, True
 
 
 def ask(gateway, model, **more):
@@ -90,6 +95,13 @@ def ask(gateway, model, **more):
 def shares(gateway, model, count, at_once=4, **more):
     with ThreadPoolExecutor(at_once) as pool:
         return Counter(who for who, _ in pool.map(lambda _: ask(gateway, model, **more), range(count)))
+
+
+def reload(gateway, config):
+    said = gateway.output().count("the configuration was reloaded")
+    gateway.write(config)
+    gateway.signal(signal.SIGHUP)
+    gateway.says("the configuration was reloaded", said + 1)
 
 
 def test_weights_are_shares(gateway):
@@ -120,11 +132,11 @@ def test_who_is_busy_is_spared(gateway, providers):
 
 
 def test_the_faster_is_asked_and_after_it_slows_down_the_other(gateway, providers):
-    providers["b"].wait = 0.15
+    providers["b"].wait = 0.4
     shares(gateway, "quick", 4)
     assert shares(gateway, "quick", 40, at_once=8)["a"] > 36
-    providers["a"].wait = 0.6
-    shares(gateway, "quick", 5)
+    providers["a"].wait, providers["b"].wait = 0.8, 0.0
+    shares(gateway, "quick", 4)
     assert shares(gateway, "quick", 40, at_once=8)["b"] > 36
     _, asked = ask(gateway, "quick")
     assert re.search(r"policy fastest; ./quick has 0\.\d+ seconds", gateway.record_of(asked)["decision"]["why"])
@@ -151,9 +163,35 @@ def test_the_cheapest_within_bounds_is_asked_also_after_its_price_changed(gatewa
     assert decision["candidates"][0]["score"] == pytest.approx(0.5e-6 * 25 + 1e-6 * 2, rel=0.2)
     assert "b/poor has less than the quality 5; a/slow was slower than 0.3 s 4 times of 4" in decision["why"]
 
-    gateway.write(
-        config.replace("c/dear: {prices: {input: 3, output: 15}}", "c/dear: {prices: {input: 0.2, output: 1}}")
-    )
-    gateway.signal(signal.SIGHUP)
-    gateway.says("the configuration was reloaded")
+    before, after = "c/dear: {prices: {input: 3, output: 15}}", "c/dear: {prices: {input: 0.2, output: 1}}"
+    reload(gateway, config.replace(before, after))
     assert shares(gateway, "bounded", 8) == {"c": 8}
+
+
+def test_a_canary_gets_more_and_more_and_a_reload_does_not_stop_it(gateway, config):
+    users = list(map(str, range(30)))
+    began = {user: ask(gateway, "growing", user=user)[0] for user in users}
+    assert set(began.values()) == {"a", "b"}
+    time.sleep(0.2)
+    ask(gateway, "growing", user=next(user for user in users if began[user] == "b"))
+    gateway.says("growing: the canary b/new gets 100 % of the requests from now on")
+    reload(gateway, config + "log: {level: debug}\n")
+    assert gateway.metric("headgate_canary_percent", model="growing", target="b/new") == 100
+    homes = [ask(gateway, "growing", user=user) for user in users]
+    assert {who for who, _ in homes} == {"b"}
+    why = gateway.record_of(homes[0][1])["decision"]["why"]
+    assert why.endswith("the canary b/new gets 100 % of the requests, and this is one")
+    reload(gateway, config.replace("target: b/new, steps: [40, 100]", "target: b/new, steps: [40]"))
+    assert gateway.metric("headgate_canary_percent", model="growing") == 40, "another trial begins"
+
+
+def test_a_canary_that_fails_is_taken_back_and_nobody_notices(gateway, providers):
+    providers["c"].well = False
+    for number in range(30):
+        assert ask(gateway, "failing", user=str(number))[0] == "a"
+    gateway.says("failing: the canary c/bad gets no requests any more: 100.0% of its 5 requests failed")
+    asked_then = len(providers["c"].requests)
+    _, asked = ask(gateway, "failing")
+    assert len(providers["c"].requests) == asked_then <= 5
+    assert "the canary c/bad gets no requests any more" in gateway.record_of(asked)["decision"]["why"]
+    assert gateway.metric("headgate_canary_percent", model="failing") == 0

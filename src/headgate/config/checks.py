@@ -224,23 +224,18 @@ class _Checks:
             self.tell(("models", alias), f"this name means a model of the provider `{provider}`", hint)
 
     def model(self, path: Path, model: Model) -> None:
-        special = model.fallbacks_on.each
-        for section, targets in (("targets", model.targets), ("fallbacks", model.fallbacks)):
-            self.targets((*path, section), targets)
-        for cause, targets in special.items():
-            self.targets((*path, "fallbacks_on", cause), targets)
+        for place, target in model.places():
+            self.placed((*path, *place), target)
         self.policy((*path, "policy"), model.policy)
 
-    def targets(self, path: Path, targets: Sequence[Target]) -> None:
-        for index, target in enumerate(targets):
-            place = (*path, index)
-            node = self.root.at(self.root.located(place))
-            self.target((*place, "model") if node and isinstance(node.value, dict) else place, target.model)
-            self.sayable((*place, "set"), target.set)
-            self.sayable((*place, "defaults"), target.defaults)
-            if target.provider is not None:
-                self.address((*place, "with"), target.provider)
-                self.settings((*place, "with"), target.provider.settings)
+    def placed(self, place: Path, target: Target) -> None:
+        node = self.root.at(self.root.located(place))
+        self.target((*place, "model") if node and isinstance(node.value, dict) else place, target.model)
+        self.sayable((*place, "set"), target.set)
+        self.sayable((*place, "defaults"), target.defaults)
+        if target.provider is not None:
+            self.address((*place, "with"), target.provider)
+            self.settings((*place, "with"), target.provider.settings)
 
     def policy(self, path: Path, policy: ConfiguredPolicy) -> None:
         node = self.root.at(self.root.located(path))
@@ -315,7 +310,8 @@ class _Checks:
             self.allowed((*path, "use"), rule.use)
             if rule.policy is not None and rule.use not in self.aliases:
                 self.tell((*path, "policy"), "there is one target, and nothing to put in order", "leave it out")
-        self.targets((*path, "targets"), rule.targets or ())
+        for number, target in enumerate(rule.targets or ()):
+            self.placed((*path, "targets", number), target)
         if rule.policy is not None:
             self.policy((*path, "policy"), rule.policy)
 

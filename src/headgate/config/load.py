@@ -405,18 +405,16 @@ class _Reading:
     def targets(self, config: Config) -> None:
         """Targets with settings of their own get a provider of their own."""
         for name, model in config.models.items():
-            for section in ("targets", "fallbacks"):
-                self.vary(config, ("models", name, section), getattr(model, section))
-            for cause, targets in model.fallbacks_on.each.items():
-                self.vary(config, ("models", name, "fallbacks_on", cause), targets)
+            for place, target in model.places():
+                self.vary(config, ("models", name, *place), target)
         for index, rule in zip(self.kept.get("rules", ()), config.rules, strict=True):
-            self.vary(config, ("rules", index, "targets"), rule.targets or ())
+            for number, target in enumerate(rule.targets or ()):
+                self.vary(config, ("rules", index, "targets", number), target)
 
-    def vary(self, config: Config, path: tuple[str | int, ...], targets: Sequence[Target]) -> None:
-        for index, target in enumerate(targets):
-            entry = config.providers.get(target.model.partition("/")[0])
-            if target.settings and entry is not None:
-                target._provider = self.varied(entry, target.settings, (*path, index, "with"))
+    def vary(self, config: Config, path: tuple[str | int, ...], target: Target) -> None:
+        entry = config.providers.get(target.model.partition("/")[0])
+        if target.settings and entry is not None:
+            target._provider = self.varied(entry, target.settings, (*path, "with"))
 
     def varied(self, entry: ProviderEntry, settings: dict[str, Any], place: tuple[str | int, ...]) -> ProviderEntry:
         given = merged(entry.settings.model_dump(exclude_unset=True, by_alias=True), settings)

@@ -291,9 +291,7 @@ class Config(Section):
     def targets(self) -> Iterator[Target]:
         """Every target, of names and of rules."""
         for model in self.models.values():
-            yield from (*model.targets, *model.fallbacks)
-            for special in model.fallbacks_on.each.values():
-                yield from special
+            yield from (target for _, target in model.places())
         for rule in self.rules:
             yield from rule.targets or ()
 

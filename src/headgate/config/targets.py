@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from headgate.config.section import Section
 from headgate.core.cause import Cause
 from headgate.providers.provider import Provider
 from headgate.providers.settings import ProviderSettings, Seconds
+from headgate.stages.policies.policy import By
 
 
 class ProviderEntry(pydantic.BaseModel):
@@ -127,6 +131,45 @@ class FallbacksOn(Section):
         return {name: _listed(each) for name, each in value.items()} if isinstance(value, dict) else value
 
 
+class Canary(Section):
+    """A new target that gets more and more of the requests, each user always or never, as long as it does as well as
+    the others."""
+
+    target: Target = Field(description="The target on trial; it stands in `targets` not yet.")
+    steps: list[Annotated[float, Field(gt=0, le=100)]] = Field(
+        default_factory=lambda: [1.0, 5.0, 25.0, 100.0],
+        min_length=1,
+        description="Its shares of the requests, in per cent.",
+    )
+    every: Seconds = Field(600.0, description="Seconds that a step lasts at least.")
+    least: int = Field(20, ge=1, description="Requests that it must have had to go on, or back.")
+    error_margin: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="By how much the share of its attempts that fail may be more than that of the others, before it is "
+        "taken back.",
+    )
+    max_slowdown: float = Field(
+        1.5,
+        ge=1,
+        description="How many times as long as the others it may take to the first piece of an answer (the whole, "
+        "where it is not streamed), before it is taken back.",
+    )
+    by: list[By] = Field(
+        default_factory=lambda: ["user", "session", "key"],
+        min_length=1,
+        description="Who always or never gets it, as of the [policy](stages.md#sticky) `sticky`.",
+    )
+
+    @field_validator("steps")
+    @classmethod
+    def _rising(cls, steps: list[float]) -> list[float]:
+        if any(one >= other for one, other in pairwise(steps)):
+            raise PydanticCustomError("rising", "the steps must rise: [1, 5, 25, 100]")
+        return steps
+
+
 class Model(Section):
     """What a name that clients ask for stands for; a text or a list in place of the mapping is its `targets`."""
 
@@ -164,6 +207,20 @@ class Model(Section):
         description="Where a stream breaks off, have another target continue it from the text so far, instead of an "
         "error.",
     )
+
+    canary: Canary | None = Field(
+        None, description="A new target on trial: [how](../how-to/canary-a-model.md). Left out: none."
+    )
+
+    def places(self) -> Iterator[tuple[tuple[str | int, ...], Target]]:
+        """Every target, and where it stands."""
+        listed = {"targets": self.targets, "fallbacks": self.fallbacks}
+        for section, targets in listed.items():
+            yield from (((section, index), target) for index, target in enumerate(targets))
+        for cause, targets in self.fallbacks_on.each.items():
+            yield from ((("fallbacks_on", cause, index), target) for index, target in enumerate(targets))
+        if self.canary is not None:
+            yield ("canary", "target"), self.canary.target
 
     @model_validator(mode="before")
     @classmethod

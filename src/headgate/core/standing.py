@@ -13,6 +13,7 @@ from headgate.core.breaker import Breaker, Trip
 from headgate.core.credential import Credential
 from headgate.core.gate import Gate
 from headgate.core.sliding import Sliding
+from headgate.core.trial import Trials
 
 FADING = 10.0
 """Seconds after which an average has forgotten all but 1/e of what it knew."""
@@ -200,6 +201,7 @@ class Board:
         self._standings: dict[str, Standing] = {}
         self._credentials: dict[tuple[str, str], Credential] = {}
         self.trip = Trip()
+        self.trials = Trials()
 
     def standing(self, target: str) -> Standing:
         """Where there are too many, as clients may name any model of a provider, the oldest is forgotten."""

@@ -178,8 +178,14 @@ class Parts:
             "headgate_journal_segments": lambda: journal.segments,
             "headgate_journal_bytes": lambda: journal.disk_bytes,
             "headgate_journal_deleted_records": lambda: journal.deleted_records,
+            "headgate_canary_percent": lambda: {
+                (each.name, each.target): each.percent for each in self.board.trials.all()
+            },
             "headgate_config_loaded_timestamp_seconds": lambda: self.metrics.loaded,
         }
+
+    def _canaries(self) -> dict[tuple[str, ...], float]:
+        return {(trial.name, trial.target): trial.percent for trial in self.board.trials.all()}
 
     def _connections(self) -> dict[tuple[str, ...], float]:
         found: dict[tuple[str, ...], float] = {}

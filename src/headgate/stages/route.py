@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import logging
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Protocol
 
+from headgate.core.canary import Canary
 from headgate.core.errors import Forbidden, Incapable, InternalError, UnknownModel
 from headgate.core.exchange import Caller, Exchange
 from headgate.core.named import ANY, parts
@@ -18,6 +21,8 @@ from headgate.core.target import PLAIN, Manner, Provider, Target
 from headgate.stages.filters.filter import Filter
 from headgate.stages.policies.policy import Policy
 from headgate.stages.stage import Proceed
+
+log = logging.getLogger("headgate.stages")
 
 REMEMBERED = 10_000
 EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"})
@@ -35,6 +40,7 @@ class Alias:
     targets: Sequence[Target]
     fallbacks: Sequence[Target] = ()
     manner: Manner = PLAIN
+    canary: Canary | None = None
     all: Sequence[Target] = field(init=False)
     everyone: Sequence[Target] = field(init=False)
     """With those that are asked for a certain cause only."""
@@ -42,9 +48,10 @@ class Alias:
     """The fallbacks."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "all", (*self.targets, *self.fallbacks))
+        new = (self.canary.target,) if self.canary is not None else ()
+        object.__setattr__(self, "all", (*self.targets, *self.fallbacks, *new))
         special = chain.from_iterable(self.manner.instead.values())
-        object.__setattr__(self, "everyone", (*self.targets, *self.fallbacks, *special))
+        object.__setattr__(self, "everyone", (*self.all, *special))
         object.__setattr__(self, "spare", frozenset(self.fallbacks))
 
 
@@ -158,6 +165,9 @@ class Route:
                 raise
             decision.said.append(error.message)
             return self._left(exchange, longer)
+        first: Sequence[Target] = ()
+        if alias.canary is not None:
+            left, first = _tried(exchange, alias.canary, left)
         spare = alias.spare
         targets = [target for target in left if target not in spare] if spare else left
         if targets:
@@ -167,6 +177,8 @@ class Route:
             targets = ranked
         if spare:
             targets = [*targets, *(target for target in left if target in spare)]
+        if first:
+            targets = [*first, *targets]
         return sorted(targets, key=exchange.ceilings.__contains__) if exchange.ceilings else targets
 
     def allowed(self, caller: Caller) -> list[str]:
@@ -209,6 +221,21 @@ class Route:
         else:
             hint = "GET /v1/models lists what there is, or ask for provider/model"
         return UnknownModel(f"there is no model {_short(model)}; {hint}", param="model")
+
+
+def _tried(exchange: Exchange, canary: Canary, left: Sequence[Target]) -> tuple[Sequence[Target], Sequence[Target]]:
+    """The other targets, and the one on trial where it is to be asked first (or nobody else is left)."""
+    drawn = canary.draws(exchange)
+    exchange.ending.callback(_heard, exchange, canary, drawn)
+    others = [target for target in left if target is not canary.target]
+    first = (canary.target,) if len(others) < len(left) and (drawn or not others) else ()
+    return others, first
+
+
+def _heard(exchange: Exchange, canary: Canary, drawn: bool) -> None:
+    news = canary.hear(exchange, time.monotonic(), drawn=drawn)
+    if news:
+        log.warning("%s", news) if canary.trial.state == "back" else log.info("%s", news)
 
 
 def _permitted(caller: Caller, provider: Provider, name: str) -> bool:

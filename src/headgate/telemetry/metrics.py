@@ -86,6 +86,13 @@ WATCHED = (
     Family("headgate_journal_segments", "gauge", "Files of the journal, of all workers.", across="max"),
     Family("headgate_journal_bytes", "gauge", "Size of these files.", across="max"),
     Family("headgate_journal_deleted_records", "counter", "Records deleted because the journal had grown too large."),
+    Family(
+        "headgate_canary_percent",
+        "gauge",
+        "Share of a name's requests that its canary gets; 0: it was taken back.",
+        ("model", "target"),
+        across="max",
+    ),
     Family("headgate_config_loaded_timestamp_seconds", "gauge", "When the configuration was applied.", across="max"),
 )
 FAMILIES = {family.name: family for family in COUNTED + WATCHED}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import pydantic
+from pydantic_core import PydanticCustomError
 
 from headgate.core.exchange import Exchange
 from headgate.core.target import Target, Terms
+from headgate.core.together import WAYS
 
 
 class Policy(Protocol):
@@ -23,6 +26,16 @@ class Policy(Protocol):
 
     def rank(self, exchange: Exchange, targets: Sequence[Target]) -> Sequence[Target]:
         """The targets in the order to try them; leaving one out means not to try it."""
+
+
+def _known(by: str) -> str:
+    if re.match(WAYS, by) is None:
+        wrong = "nothing to be kept together by: write `session`, `user`, `key`, `prompt` or `header:NAME`"
+        raise PydanticCustomError("together", wrong)
+    return by
+
+
+By = Annotated[str, pydantic.AfterValidator(_known), pydantic.WithJsonSchema({"type": "string", "pattern": WAYS})]
 
 
 class PolicySettings(pydantic.BaseModel, extra="forbid"):
