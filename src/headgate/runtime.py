@@ -37,7 +37,7 @@ from headgate.core.ports import Fetch as FetchPort
 from headgate.core.ports import Journal, Meter, Upstream
 from headgate.core.reply import Reply
 from headgate.core.standing import Board
-from headgate.core.target import Manner, Shape, Target, Terms
+from headgate.core.target import PLAIN, Manner, Shape, Target, Terms
 from headgate.core.target import Provider as AnyProvider
 from headgate.core.together import Together
 from headgate.core.trial import Course
@@ -269,6 +269,7 @@ def _alias(
     special = {why: [target(entry) for entry in entries] for why, entries in model.fallbacks_on.each.items() if entries}
     hedge = 0.0 if model.hedge == "p95" else model.hedge
     manner = Manner(model.first_token or inf, model.deadline or inf, special, hedge, model.resume)
+    manner = manner if manner != PLAIN else PLAIN
     canary = None
     if model.canary is not None:
         new = target(model.canary.target)

@@ -39,6 +39,11 @@ class Credential:
         self._left: dict[str, tuple[float, float]] = {}
         """By model: tokens that may still be used, and until when that holds."""
 
+    @property
+    def clear(self) -> bool:
+        """Nothing is known against it: the case of nearly every request, hence told without looking at a clock."""
+        return self.out is None and not self._cooling and not self._left
+
     def state(self, now: float) -> State:
         """That of the key as a whole: cooling where it is for any of its models."""
         if self.out == "disabled" or (self.out is not None and now < self.until):

@@ -115,6 +115,12 @@ class Plan:
         self._special: set[Cause] = set()
         """The causes whose chain has been taken."""
 
+    def begun(self, turn: Turn) -> None:
+        """The first target was asked already, as `Turn` says."""
+        self._line.popleft()
+        self._asked[turn.target] = 1
+        self._left -= 1
+
     def next(self, now: float) -> Turn | None:
         """None: nobody is left, or no time."""
         if now >= self._deadline:

@@ -15,7 +15,8 @@ class Sliding:
         self._at = 0
 
     def add(self, now: float, amount: float = 1.0) -> None:
-        self._turn(now)
+        if int(now / self._width) > self._at:
+            self._turn(now)
         self._slices[self._at % len(self._slices)] += amount
         self._sum += amount
 

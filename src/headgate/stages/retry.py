@@ -18,8 +18,11 @@ from headgate.core.exchange import Exchange
 from headgate.core.plan import Plan, Retries, Turn
 from headgate.core.record import Attempt
 from headgate.core.reply import Reply
+from headgate.core.target import PLAIN, Target
 from headgate.stages.stage import Clock, Proceed
 
+REMEMBERED = 10_000
+"""Targets."""
 PRIORITIES = {"low": -1, "normal": 0, "high": 1}
 
 
@@ -34,36 +37,66 @@ class Retry:
     def __init__(self, retries: Retries, clock: Clock = time.monotonic) -> None:
         self.retries = retries
         self.clock = clock
+        self._first: dict[Target, Turn] = {}
+        """The first attempt at a target of which there is nothing to consider, made once."""
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
-        now = self.clock()
-        plan = Plan(exchange.targets, exchange.manner, self.retries, now, exchange.tokens)
         failure: GatewayError | None = None
-        failed = kept = None
-        while (turn := plan.next(self.clock())) is not None:
+        failed = kept = plan = None
+        turn = self._at_once(exchange)
+        if turn is None:
+            plan = self._plan(exchange, None)
+            turn = plan.next(self.clock())
+        while turn is not None:
             if turn.wait:
                 await asyncio.sleep(turn.wait)
             try:
                 reply = await self._ask(exchange, proceed, turn)
             except GatewayError as error:
+                plan = plan or self._plan(exchange, turn)
                 way = plan.failed(turn, error, self.clock())
                 if kept is None and (way == "stop" or exchange.spent):
                     raise
                 # Its traceback holds this frame, and with it both bodies: a cycle that only the collector would end
                 if failure is None or isinstance(error, ProviderError):
                     failure, failed = error.with_traceback(None), turn.target
-                continue
-            if kept is None and _refused(reply) and plan.refused():
+            else:
+                if kept is not None or not _refused(reply):
+                    return reply
+                plan = plan or self._plan(exchange, turn)
+                if not plan.refused():
+                    return reply
                 kept, failed = reply, turn.target
-                continue
-            return reply
+            turn = plan.next(self.clock())
         exchange.target = failed or exchange.target
         if kept is not None:
             return kept
+        assert plan is not None
         try:
             raise failure or plan.nobody(self.clock())
         finally:
             del failure
+
+    def _at_once(self, exchange: Exchange) -> Turn | None:
+        """The first attempt, where there is nothing to consider: the way of nearly every request. A plan is made only
+        if it fails."""
+        target = exchange.targets[0]
+        standing = target.standing
+        if standing.breaker.until or standing.gate is not None or exchange.manner is not PLAIN:
+            return None
+        turn = self._first.get(target)
+        if turn is None and len(target.provider.arms) <= 1:
+            if len(self._first) >= REMEMBERED:
+                self._first.clear()
+            arm = next(iter(target.provider.arms), None)
+            turn = self._first[target] = Turn(target, arm, wait=0.0, limit=inf, again=False, probe=False)
+        return turn
+
+    def _plan(self, exchange: Exchange, begun: Turn | None) -> Plan:
+        plan = Plan(exchange.targets, exchange.manner, self.retries, self.clock(), exchange.tokens)
+        if begun is not None:
+            plan.begun(begun)
+        return plan
 
     async def _ask(self, exchange: Exchange, proceed: Proceed, turn: Turn) -> Reply:
         """One attempt, of which the target's standing and the record are told. Raises GatewayError."""

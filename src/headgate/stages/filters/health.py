@@ -20,10 +20,12 @@ class Health:
         self.clock = clock
 
     def __call__(self, exchange: Exchange, targets: Sequence[Target]) -> Sequence[Target]:
-        now = self.clock()
         for target in targets:
-            if not _well(target, exchange, now):
-                return self._best(exchange, targets, now)
+            standing, arms = target.standing, target.provider.arms
+            if standing.breaker.until or standing.requests is not None or standing.tokens is not None:
+                return self._best(exchange, targets, self.clock())
+            if arms and not arms[0].credential.clear and not _usable(target, exchange, self.clock()):
+                return self._best(exchange, targets, self.clock())
         return targets
 
     def _best(self, exchange: Exchange, targets: Sequence[Target], now: float) -> Sequence[Target]:
@@ -39,6 +41,8 @@ class Health:
                 broken.append((target, why))
             else:
                 poor.append((target, why))
+        if len(well) == len(targets):
+            return targets
         if not well and not poor:
             raise none_left(dict(broken), now)
         out = [*broken, *poor] if well else broken
@@ -46,18 +50,10 @@ class Health:
         return well or [target for target, _ in poor]
 
 
-def _well(target: Target, exchange: Exchange, now: float) -> bool:
-    """The way of nearly every request, hence without words."""
-    standing = target.standing
-    if standing.breaker.until and not standing.breaker.allows(now):
-        return False
-    if standing.requests is not None or standing.tokens is not None:
-        return _why(target, exchange, now) is None
+def _usable(target: Target, exchange: Exchange, now: float) -> bool:
+    """Whether one of the provider's keys may be used."""
     tokens = exchange.tokens
-    arms = target.provider.arms
-    if len(arms) == 1:
-        return arms[0].credential.ready(target.model, now, tokens)
-    return not arms or any(arm.credential.ready(target.model, now, tokens) for arm in arms)
+    return any(arm.credential.ready(target.model, now, tokens) for arm in target.provider.arms)
 
 
 def _why(target: Target, exchange: Exchange, now: float) -> str | None:
@@ -72,7 +68,7 @@ def _why(target: Target, exchange: Exchange, now: float) -> str | None:
     if standing.tokens is not None and standing.tokens.sum(now) + tokens > terms.tokens_per_minute:
         return f"has had its {terms.tokens_per_minute:g} tokens of this minute"
     arms = target.provider.arms
-    if arms and not any(arm.credential.ready(target.model, now, tokens) for arm in arms):
+    if arms and not _usable(target, exchange, now):
         states = ", ".join(
             f"{arm.credential.name}: {arm.credential.told_of(target.model, now, tokens)}" for arm in arms[:10]
         )
