@@ -2,10 +2,11 @@
 
 import json
 from pathlib import Path
+from typing import Annotated, get_args
 
 import pytest
 from openai.types.responses import Response, ResponseStreamEvent
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from headgate.core import events as ev
 from headgate.core.usage import Usage
@@ -17,7 +18,8 @@ REQUESTS = sorted((FIXTURES / "requests").glob("*.json"))
 WHOLE = sorted((FIXTURES / "whole").glob("*.json"))
 STREAMS = sorted((FIXTURES / "streams").glob("*.sse"))
 PAIRS = [path for path in WHOLE if (FIXTURES / "streams" / f"{path.stem}.sse").exists()]
-STREAM_EVENT = TypeAdapter(ResponseStreamEvent)
+# told apart by `type` as the SDK means it; pydantic alone would try each of fifty kinds
+STREAM_EVENT = TypeAdapter(Annotated[get_args(ResponseStreamEvent)[0], Field(discriminator="type")])
 
 
 def named(paths):
