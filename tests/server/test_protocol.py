@@ -175,11 +175,11 @@ async def test_a_head_that_trickles_is_cut_all_the_same():
 
 
 async def test_the_second_head_has_its_own_time():
-    async with serving(Limits(header_timeout=0.2, keep_alive=5)) as box:
+    async with serving(Limits(header_timeout=0.4, keep_alive=5)) as box:
         reader, writer = await box.connect()
         writer.write(GET)
         await reader.readuntil(b"\r\n\r\n")
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(0.5)
         writer.write(GET[:10])
         await asyncio.sleep(0.05)
         writer.write(GET[10:] + LAST)
@@ -223,7 +223,7 @@ async def test_a_slow_body_is_answered_408_and_closed(chunked):
 
 
 async def test_a_body_fast_enough_may_take_its_time():
-    async with serving(Limits(body_idle_timeout=0.1, min_body_rate=100)) as box:
+    async with serving(Limits(body_idle_timeout=0.3, min_body_rate=100)) as box:
         reader, writer = await box.connect()
         writer.write(post(b"x" * 1000, connection="close")[:-1000])
         for _ in range(20):

@@ -309,9 +309,10 @@ async def test_restarts_by_handing_the_socket_over_fail_no_request(started, work
     load = Load(sock.getsockname()[1])
     clients = [load.kept(), load.kept(), load.fresh("/"), load.fresh("/stream"), load.fresh("/stream")]
     tasks = [asyncio.create_task(client) for client in clients]
-    for _ in range(5):
+    for _ in range(3):
         successor = Process(server.log.parent, sock, **settings)
-        await asyncio.sleep(0.5)
+        await successor.says("serving on")
+        await asyncio.sleep(0.1)  # so that it gets requests while the other is there
         server.tell(signal.SIGTERM)
         assert await server.ended() == 0
         server.process.stdout.close()

@@ -27,9 +27,9 @@ async def test_members_are_called_when_their_deadline_has_passed():
         watch.expect(each.deadline)
     await asyncio.sleep(0.12)
     assert len(early.calls) == 1
-    assert late.calls == []
     await asyncio.sleep(0.2)
     assert [len(each.calls) for each in (early, late, never)] == [1, 1, 0]
+    assert early.calls[0] - start >= 0.049
     assert late.calls[0] - start >= 0.199  # uvloop counts in whole milliseconds
     watch.stop()
 

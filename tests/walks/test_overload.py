@@ -1,5 +1,6 @@
 """R1, R15: more than the gateway may take is turned away at once, and what it has taken is served."""
 
+import asyncio
 import contextlib
 import http.client
 import json
@@ -25,9 +26,21 @@ def wait_for(condition, seconds=10.0):
     return found
 
 
+class Held(ScriptedUpstream):
+    """Answers nobody until it is released."""
+
+    def release(self):
+        self.script = answering()
+
+
 @pytest.fixture
 def slow():
-    with ScriptedUpstream(answering(wait=0.8)) as started:
+    async def held(asked):
+        while started.script is held:
+            await asyncio.sleep(0.005)
+        await started.script(asked)
+
+    with Held(held) as started:
         yield started
 
 
@@ -47,6 +60,7 @@ class TestRequests:
                 assert int(headers["retry-after"]) >= 1
                 assert "try again" in json.dumps(body)
             assert not answers, "the refusals came after the answers"
+            slow.release()
             for thread in threads:
                 thread.join(10)
             assert [status for status, _, _ in answers] == [200] * 5
@@ -65,6 +79,7 @@ class TestRequests:
                 kept.request("POST", "/v1/chat/completions", BODY, headers)
                 refused = kept.getresponse()
                 assert (refused.status, json.loads(refused.read())["error"]["code"]) == (503, "gateway_overloaded")
+                slow.release()
                 first.join(10)
                 kept.request("POST", "/v1/chat/completions", BODY, headers)
                 assert kept.getresponse().status == 200
@@ -101,6 +116,7 @@ class TestConnections:
                     assert int(answer.headers["retry-after"]) >= 1
                     assert answer.closing
                     assert one_more.closed()
+                slow.release()
                 crowd[0].send(http_request("/v1/chat/completions", BODY))
                 assert crowd[0].answer().status == 200
             finally:

@@ -50,7 +50,9 @@ class Provider(ScriptedUpstream):
     wait, well = 0.0, True
 
     async def answer(self, asked):
-        await asyncio.sleep(self.wait)
+        asked_at = time.monotonic()
+        while time.monotonic() < asked_at + self.wait:  # which a test may shorten meanwhile
+            await asyncio.sleep(0.005)
         if not self.well:
             await asked.send(json_reply({"error": {"message": "down"}}, status=500))
             return
@@ -113,17 +115,19 @@ def test_turns_are_even_also_at_once(gateway):
 
 
 def test_who_is_busy_is_spared(gateway, providers):
-    providers["a"].wait = providers["b"].wait = 0.7
-    providers["c"].wait = 0.2
+    providers["a"].wait = providers["b"].wait = providers["c"].wait = 20
     slow = [threading.Thread(target=ask, args=(gateway, "idle")) for _ in range(3)]
     for each in slow:
         each.start()
-    while all(each.is_alive() for each in slow):
+    while sum(len(provider.requests) for provider in providers.values()) < 3:
         time.sleep(0.01)
     assert {name: len(provider.requests) for name, provider in providers.items()} == {"a": 1, "b": 1, "c": 1}
     providers["c"].wait = 0.0
+    while all(each.is_alive() for each in slow):
+        time.sleep(0.01)
     quick = [ask(gateway, "idle") for _ in range(5)]
     assert {who for who, _ in quick} == {"c"}
+    providers["a"].wait = providers["b"].wait = 0.0
     for each in slow:
         each.join()
     decision = gateway.record_of(quick[-1][1])["decision"]
