@@ -129,7 +129,8 @@ async def test_cancelling_closes_body_and_connection(client, to):
     body = Pieces(10_000, length=100_000_000, wait=0.01)
     with ScriptedUpstream(OK) as upstream:
         asking = asyncio.create_task(client.post(to(upstream), body))
-        await asyncio.sleep(0.1)
+        while not body.begun:
+            await asyncio.sleep(0.01)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking

@@ -13,7 +13,7 @@ from gateways import KEY, running
 CONFIG = f"""
 server: {{host: 127.0.0.1, port: {{PORT}}}}
 data_dir: {{DATA}}
-retry: {{attempts: 3, backoff: 0.01, max_backoff: 0.5}}
+retry: {{attempts: 3, backoff: 0.01, max_backoff: 0.5, least: 1000}}
 breaker: {{enabled: false}}
 providers:
   simulator: {{}}
