@@ -31,7 +31,7 @@ models:
   bounded:
     policy: {{use: cheapest, with: {{max_latency: 0.3, min_quality: 5}}}}
     targets: [{{model: a/slow, quality: 7}}, {{model: b/fair, quality: 6}}, {{model: c/dear, quality: 9}}, b/poor]
-  growing: {{targets: [a/old], canary: {{target: b/new, steps: [40, 100], every: 0.2, least: 5}}}}
+  growing: {{targets: [a/old], canary: {{target: b/new, steps: [40, 100], every: 0.2, least: 5, max_slowdown: 100}}}}
   failing: {{targets: [a/old], canary: {{target: c/bad, steps: [50], least: 5}}}}
 catalogue:
   models:
