@@ -33,6 +33,7 @@ serve: $(VENV)/.runtime
 # Each of the two takes half of the tests in their order, and what the other has left when it is done: a file's gateway is
 # started once. Bytecode is written, for the processes that the tests start and for the next run.
 test: $(VENV)/.dev
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m compileall -q src/headgate
 	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 2 --dist worksteal $(ARGS)
 
 check: $(VENV)/.dev

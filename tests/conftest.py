@@ -1,8 +1,18 @@
 """What every test shares: laws are checked with the same examples everywhere, however slow the machine."""
 
+import pytest
+import trustme
 from hypothesis import settings
 
 from gateways import rounds
 
 settings.register_profile("headgate", max_examples=rounds(30, 1000), deadline=None, database=None, derandomize=True)
 settings.load_profile("headgate")
+
+
+@pytest.fixture(scope="session")
+def few_authorities(tmp_path_factory):
+    """A file with one authority, for clients that need none: loading the system's takes longer than most tests."""
+    file = tmp_path_factory.mktemp("authorities") / "one.pem"
+    trustme.CA().cert_pem.write_to_path(file)
+    return str(file)

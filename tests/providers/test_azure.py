@@ -105,10 +105,10 @@ TOKEN = "entra-token-0123456789"
 
 
 @pytest.fixture
-async def client(monkeypatch):
+async def client(monkeypatch, few_authorities):
     for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE"):
         monkeypatch.delenv(name, raising=False)
-    found = Client()
+    found = Client(ca_file=few_authorities)
     yield found
     await found.close()
 

@@ -249,9 +249,9 @@ async def test_an_api_key_is_a_bearer_token_and_nothing_is_signed():
     assert await provider.prove(exchange_of(provider, NOVA, {}), endpoint, None) == ()
 
 
-async def test_without_any_keys_it_says_what_to_set():
+async def test_without_any_keys_it_says_what_to_set(few_authorities):
     provider = made(region="us-east-1")
-    client = Client()
+    client = Client(ca_file=few_authorities)
     endpoint = provider.endpoint(bedrock_converse, NOVA, False, {})
     with pytest.raises(NoCredentials, match="no AWS credentials were found"):
         await provider.prove(exchange_of(provider, NOVA, {}), endpoint, client)

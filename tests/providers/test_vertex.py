@@ -261,8 +261,8 @@ def test_it_is_found_where_the_environment_means_it():
 
 
 @pytest.fixture
-async def client():
-    found = Client()
+async def client(few_authorities):
+    found = Client(ca_file=few_authorities)
     yield found
     await found.close()
 

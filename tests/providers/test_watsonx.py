@@ -73,8 +73,8 @@ def test_what_it_is_asked_with(settings, model, sent, expected):
 
 
 @pytest.fixture
-async def client():
-    found = Client()
+async def client(few_authorities):
+    found = Client(ca_file=few_authorities)
     yield found
     await found.close()
 

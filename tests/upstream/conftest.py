@@ -15,12 +15,12 @@ def pytest_asyncio_loop_factories(config, item):
 
 
 @pytest.fixture
-async def made():
+async def made(few_authorities):
     """Makes clients; at the end none of them may hold a connection in use, nor a task be left."""
     clients = []
 
     def make(**settings) -> Client:
-        settings.setdefault("proxies", Proxies({}))
+        settings = {"proxies": Proxies({}), "ca_file": few_authorities, **settings}
         clients.append(Client(**settings))
         return clients[-1]
 

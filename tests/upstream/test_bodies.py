@@ -103,7 +103,7 @@ async def test_a_streamed_reply_is_decoded_as_it_comes(client, to, name, encoder
 
 @each_coding
 async def test_a_bomb_is_given_out_in_bounded_pieces_and_refused_whole(client, to, name, encoder):
-    bomb = whole(encoder, bytes(30_000_000))
+    bomb = whole(encoder, bytes(20_000_000))
     assert len(bomb) < 100_000
     with ScriptedUpstream(reply(bomb, headers=[("Content-Encoding", name)])) as upstream:
         response = await client.post(to(upstream), b"{}")

@@ -46,7 +46,8 @@ async def test_an_address_is_checked_like_a_name(made, to, ca, ca_file):
         assert (await client.post(to(upstream), b"{}")).status == 200
 
 
-async def test_an_unknown_authority_is_refused_with_advice(client, to, ca):
+async def test_an_unknown_authority_is_refused_with_advice(made, to, ca):
+    client = made(ca_file=None)
     with ScriptedUpstream(OK, tls=server_context(ca, "localhost")) as upstream:
         with pytest.raises(ProviderUnreachable, match=r"not trusted \(.*`ca_file`"):
             await client.post(to(upstream, host="localhost"), b"{}")
@@ -64,7 +65,7 @@ async def test_another_hosts_certificate_is_refused(made, to, ca, ca_file):
 
 async def test_ssl_cert_file_is_used(made, to, ca, ca_file, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", ca_file)
-    client = made()
+    client = made(ca_file=None)
     with ScriptedUpstream(OK, tls=server_context(ca, "localhost")) as upstream:
         assert (await client.post(to(upstream, host="localhost"), b"{}")).status == 200
 

@@ -20,8 +20,8 @@ def given(**fields):
 
 
 @pytest.fixture
-async def fetch():
-    client = Client()
+async def fetch(few_authorities):
+    client = Client(ca_file=few_authorities)
 
     async def run(environ, **wanted):
         return await Entra(Wanted(SCOPE, **wanted), {**NOWHERE, **environ}, lambda: NOW)(client)

@@ -32,9 +32,9 @@ def form_of(request):
 
 
 @pytest.fixture
-async def fetch(tmp_path):
+async def fetch(tmp_path, few_authorities):
     """Runs the search, with an empty home unless the test fills it."""
-    client = Client()
+    client = Client(ca_file=few_authorities)
 
     async def run(info=None, environ=None, *, named=True, **more):
         home = {"CLOUDSDK_CONFIG": str(tmp_path / "gcloud"), "GCE_METADATA_HOST": "127.0.0.1:1"}

@@ -28,16 +28,16 @@ def homes(made, targets, requests):
 @pytest.mark.parametrize("weights", [(1, 1), (95, 5), (3, 2, 1), (1,) * 20, (1, 0)])
 def test_shares_follow_weights(weights):
     targets = weighing(*weights)
-    found = Counter(homes(policy("user"), targets, users(10_000)))
+    found = Counter(homes(policy("user"), targets, users(4_000)))
     for each in targets:
-        assert found[each] / 10_000 == pytest.approx(each.terms.weight / sum(weights), abs=0.015)
+        assert found[each] / 4_000 == pytest.approx(each.terms.weight / sum(weights), abs=0.02)
 
 
 def test_what_a_target_that_fails_would_have_got_is_shared_by_weight():
     targets = weighing(5, 3, 1)
-    ranked = [policy("user").rank(each, targets) for each in users(10_000)]
+    ranked = [policy("user").rank(each, targets) for each in users(4_000)]
     second = Counter(order[1].terms.weight for order in ranked if order[0].terms.weight == 5)
-    assert second[3] / (second[3] + second[1]) == pytest.approx(3 / 4, abs=0.02)
+    assert second[3] / (second[3] + second[1]) == pytest.approx(3 / 4, abs=0.03)
 
 
 @given(st.lists(st.integers(1, 9), min_size=2, max_size=8), st.data())

@@ -39,9 +39,9 @@ def sts_reply(keys=GIVEN):
 
 
 @pytest.fixture
-async def find(tmp_path):
+async def find(tmp_path, few_authorities):
     """Runs a chain: what it finds, with an empty home unless the test fills it."""
-    client = Client()
+    client = Client(ca_file=few_authorities)
 
     async def run(environ, wanted=None):
         home = {
