@@ -30,9 +30,10 @@ QUOTA_CODES = frozenset(
     {"insufficient_quota", "billing_hard_limit_reached", "exceeded_current_quota_error", "insufficient_balance"}
 )
 """https://platform.openai.com/docs/guides/error-codes: a 429 that no waiting mends."""
-QUOTA = re.compile(r"credit balance is too low|insufficient (balance|credits|quota)", re.IGNORECASE)
-KEY = re.compile(r"(api[ _]key|token)[\w ]* (not valid|invalid|expired)|invalid (api[ _]key|token)", re.IGNORECASE)
-"""Google answers 400 "API key not valid. Please pass a valid API key.\""""
+QUOTA = re.compile(r"(your )?credit balance is too low|(you have )?insufficient (balance|credits|quota)", re.IGNORECASE)
+KEY = re.compile(r"(your )?api[ _]key[\w ]* (not valid|invalid|expired)|(invalid|incorrect) api[ _]key", re.IGNORECASE)
+"""Google answers 400 "API key not valid. Please pass a valid API key." Both stand at a message's beginning: further on
+may be what the client wrote ("Invalid value: 'API key not valid'"), who is not to take a key out for all others."""
 REFUSED = frozenset(
     {
         "content_filter", "refusal", "content_filtered", "guardrail_intervened", "SAFETY", "PROHIBITED_CONTENT",
@@ -48,11 +49,11 @@ def cause(error: GatewayError) -> Cause | None:
         return None
     status, message = error.status, error.message[:2000]
     codes = {error.kind, error.vendor_code}
-    if status == 402 or codes & QUOTA_CODES or (status in (400, 403, 429) and QUOTA.search(message)):
+    if status == 402 or codes & QUOTA_CODES or (status in (400, 403, 429) and QUOTA.match(message)):
         return "quota"
     if status == 429:
         return "rate_limit"
-    if status == 401 or (status == 400 and KEY.search(message)):
+    if status == 401 or (status == 400 and KEY.match(message)):
         return "key"
     if status not in (400, 403, 413, 422):
         return None
