@@ -28,14 +28,18 @@ def test_a_limit_is_that_of_one_model_and_as_long_as_told(key):
 
 
 def test_a_limit_without_a_time_grows_until_an_answer_comes(key):
+    now = 100
     for seconds in (2, 4, 8, 16, 32, 60, 60):
-        key.limited("m", 100, None)
-        assert key.rests(100) == {"m": seconds}
-    key.taken("m", 120)  # of a request sent before
-    assert not key.ready("m", 150)
-    key.taken("m", 161)
-    key.limited("m", 200, None)
-    assert key.rests(200) == {"m": 2}
+        for _ in range(3):  # requests that were under way together
+            key.limited("m", now, None)
+        assert key.rests(now) == {"m": seconds}
+        now += seconds
+    key.limited("m", now, None)
+    key.taken("m", now + 20)  # of a request sent before
+    assert not key.ready("m", now + 50)
+    key.taken("m", now + 61)
+    key.limited("m", now + 100, None)
+    assert key.rests(now + 100) == {"m": 2}
 
 
 def test_what_is_left_decides_by_the_size_of_a_request(key):
@@ -49,6 +53,14 @@ def test_the_configuration_takes_one_out_and_brings_it_back(key):
     assert (key.state(1), key.ready("m", 1), key.told_of("m", 1)) == ("disabled", False, "disabled")
     key.configure(enabled=True, trusting=False)
     assert key.state(1) == "active"
+
+
+def test_one_that_is_trusted_from_now_on_is_used_at_once(key):
+    key.refused(100, "invalid", "no")
+    key.limited("m", 100, 60)
+    key.told("n", 100, 0, 60)
+    key.configure(enabled=True, trusting=True)
+    assert (key.ready("m", 101), key.ready("n", 101, 5), key.clear) == (True, True, True)
 
 
 def test_memory_is_bounded(key):

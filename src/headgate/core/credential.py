@@ -79,6 +79,10 @@ class Credential:
     def configure(self, *, enabled: bool, trusting: bool) -> None:
         """As the configuration has it."""
         self.trusting = trusting
+        if trusting:
+            self.out = None
+            self._cooling.clear()
+            self._left.clear()
         if not enabled:
             self.out = "disabled"
         elif self.out == "disabled":
@@ -92,7 +96,9 @@ class Credential:
     def limited(self, model: str, now: float, seconds: float | None) -> None:
         """The provider has had enough requests for this model for a while (`seconds`, where it says)."""
         if seconds is None:
-            _, before = self._cooling.get(model, (0.0, COOLING / 2))
+            until, before = self._cooling.get(model, (0.0, COOLING / 2))
+            if until > now:  # of a request that was under way when it began to cool
+                return
             seconds = min(before * 2, MOST_COOLING)
         self._remember(self._cooling, model, (now + seconds, seconds))
 
