@@ -120,3 +120,15 @@ async def test_not_all_are_asked_twice_where_everything_is_slow(targets):
     await asyncio.gather(*(run(exchange(targets, hedge=0.001), answers, hedge) for _ in range(40)))
     assert answers.asked.count("slow") == 40
     assert answers.asked.count("fast") == 10
+
+
+async def test_a_client_that_goes_away_is_not_told_as_a_race(targets):
+    asked, answers = exchange(targets), Answers(slow=60, fast=60)
+    going = asyncio.create_task(run(asked, answers))
+    while len(answers.asked) < 2:
+        await asyncio.sleep(0.005)
+    going.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await going
+    assert sorted((attempt.target, attempt.error) for attempt in asked.attempts) == [("fast/m", None), ("slow/m", None)]
+    assert [target.standing.running for target in targets] == [0, 0]

@@ -38,6 +38,7 @@ class Hedge:
             return await proceed(exchange)
         first = exchange.fork(exchange.targets)
         tasks: Tasks = {asyncio.ensure_future(proceed(first)): first}
+        heard = False
         try:
             await asyncio.wait(tasks, timeout=wait)
             if not any(task.done() for task in tasks) and self._may(self.clock()):
@@ -45,9 +46,11 @@ class Hedge:
                 second = exchange.fork([*others, ahead])
                 tasks[asyncio.ensure_future(proceed(second))] = second
                 exchange.decision.said.append(f"{others[0].name} was asked as well after {wait:.3g} s")
-            return await _first(exchange, tasks)
+            reply = await _first(exchange, tasks)
+            heard = True
+            return reply
         finally:
-            await _leave(exchange, tasks)
+            await _leave(exchange, tasks, heard)
 
     def _wait(self, exchange: Exchange, now: float) -> float | None:
         """Seconds for the first target alone; None: it stays alone."""
@@ -85,8 +88,9 @@ async def _first(exchange: Exchange, tasks: Tasks) -> Reply:
         del failure
 
 
-async def _leave(exchange: Exchange, tasks: Tasks) -> None:
-    """End what nobody waits for any more; what it did stays in the record."""
+async def _leave(exchange: Exchange, tasks: Tasks, heard: bool) -> None:
+    """End what nobody waits for any more, because another was heard or the client went away; what it did stays in the
+    record."""
     for task, fork in tasks.items():
         fork.abandoned = True
         task.cancel()
@@ -94,7 +98,7 @@ async def _leave(exchange: Exchange, tasks: Tasks) -> None:
         await asyncio.wait(tasks)
     for task, fork in tasks.items():
         for attempt in fork.attempts:
-            if attempt.error is None:
+            if heard and attempt.error is None:
                 attempt.error, attempt.message = LOST, "another target had begun to answer first"
         exchange.attempts[:0] = fork.attempts
         await fork.ending.aclose()
