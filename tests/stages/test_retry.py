@@ -21,6 +21,7 @@ from headgate.core.plan import WAYS, Retries
 from headgate.core.record import Record
 from headgate.core.reply import Reply
 from headgate.core.target import Manner, Target
+from headgate.core.usage import Usage
 from headgate.dialects import openai_chat
 from headgate.stages.retry import Retry
 
@@ -256,6 +257,13 @@ class TestKeys:
             await self.run(target, answer)
         assert 0.70 < used.count("k1") / len(used) < 0.80
 
+    async def test_a_key_without_weight_is_used_where_the_others_are_out(self):
+        host = Host("a", ["k1", "k2"])
+        host.arms = [host.arms[0], Arm(host.arms[1].provider, host.arms[1].credential, 0.0)]
+        reply, asked = await self.run(Target(host, "m"), Script(refused(429, 30), REPLY))
+        assert reply is REPLY
+        assert [attempt.credential for attempt in asked.attempts] == ["k1", "k2"]
+
 
 class TestCircuit:
     async def test_a_broken_target_is_left_alone_and_the_client_told_when_to_return(self):
@@ -273,6 +281,17 @@ class TestCircuit:
             await stage(asked, script)
         assert script.asked == []
         assert 1 <= caught.value.retry_after <= 5
+
+    async def test_a_stream_that_another_target_went_on_with_is_a_failure(self):
+        target, asked = Target(Host("a"), "m"), exchange()
+        asked.targets = [target]
+        begun = Reply(openai_chat, stream=True, body=b"")
+        await Retry(Retries())(asked, Script(begun))
+        begun.broken = "provider_cut"
+        await asked.ending.aclose()
+        now = time.monotonic()
+        assert (target.standing.window.counts(now), target.standing.breaker.row) == ((1, 1), 1)
+        assert target.standing.total.read(now) == 0.0
 
     async def test_one_probe_at_a_time_and_its_success_closes_the_circuit(self):
         target = Target(Host("a"), "m")
@@ -293,6 +312,27 @@ class TestCircuit:
         going.set()
         assert await probe is REPLY
         assert breaker.state(time.monotonic()) == "closed"
+
+    async def test_a_probe_whose_client_leaves_before_it_is_sent_makes_room(self):
+        one, two, asked = Target(Host("a"), "m"), Target(Host("b"), "m"), exchange()
+        asked.targets, now = [one, two], 100.0
+        breaker = one.standing.breaker
+
+        async def answer(asked):
+            nonlocal now
+            if asked.target is two:
+                now += breaker.trip.rest + 1
+                raise refused(404)
+            breaker.open(now, "half of its answers were failures", firm=False)
+            raise refused(500)
+
+        waiting = asyncio.create_task(Retry(Retries(backoff=60, max_backoff=60), lambda: now)(asked, answer))
+        while not breaker.probing:
+            await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert breaker.allows(now)
 
     async def test_a_probe_whose_client_leaves_makes_room_for_another(self):
         target = Target(Host("a"), "m")
@@ -340,6 +380,25 @@ class TestLimits:
         assert one.standing.gate.running == 1  # until the reply has come to its end
         await first.ending.aclose()
         assert one.standing.gate.running == 0
+
+    async def test_a_limit_that_is_set_or_taken_back_while_requests_run_counts_none_twice(self):
+        target, asked = Target(Host("a"), "m"), exchange()
+        asked.targets = [target]
+        await Retry(Retries())(asked, Script(REPLY))
+        target.standing.limit(2, requests=False, tokens=False)
+        await asked.ending.aclose()
+        assert target.standing.gate.running == 0  # who came before there was a gate does not leave it
+
+    async def test_tokens_of_the_minute_are_those_of_the_answer(self):
+        target, asked = Target(Host("a"), "m"), exchange()
+        target.standing.limit(None, requests=False, tokens=True)
+        asked.targets, asked.body = [target], b"x" * 400
+        answer = Reply(openai_chat, stream=False, body=b"")
+        answer.account.usage = Usage(input=120, output=5000)
+        await Retry(Retries())(asked, Script(answer))
+        assert target.standing.tokens.sum(time.monotonic()) == 100  # about so many, as long as it runs
+        await asked.ending.aclose()
+        assert target.standing.tokens.sum(time.monotonic()) == 5120
 
     async def test_a_full_queue_is_told(self):
         target = Target(Host("a"), "m")

@@ -171,7 +171,9 @@ class Plan:
         ready = [arm for arm in arms if arm.credential.ready(target.model, now, self._tokens)]
         fresh = [arm for arm in ready if arm not in used]
         choice = fresh or ready or [arm for arm in arms if arm.credential.out != "disabled"] or arms
-        [arm] = random.choices(choice, [arm.weight for arm in choice])  # noqa: S311  # a share, not a secret
+        choice = [arm for arm in choice if arm.weight] or choice  # one without weight is used where it is the last
+        weights = [arm.weight or 1.0 for arm in choice]
+        [arm] = random.choices(choice, weights)  # noqa: S311  # a share, not a secret
         used.append(arm)
         return arm
 

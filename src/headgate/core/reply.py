@@ -98,6 +98,8 @@ class Reply:
     """Bytes that are read of a stream while nothing of it goes on to the client."""
     source: Callable[[], AsyncIterator[list[Event]]] | None = None
     """Where the events of a stream come from, if not only from `told`: it may be continued elsewhere."""
+    broken: str = ""
+    """Why it broke off, where another target went on: the error's code."""
     _relay: Relay | None = None
     _reader: Reader | None = None
     _first: bytes = b""

@@ -64,6 +64,7 @@ class Sequel:
             except ProviderError as error:
                 if not self._plain or number == MOST:
                     raise
+                reply.broken = error.code
                 reply = await self._ask(error.with_traceback(None))
                 number += 1
             else:

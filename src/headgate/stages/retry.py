@@ -15,6 +15,7 @@ from headgate.core.errors import (
     Unsupported,
 )
 from headgate.core.exchange import Exchange
+from headgate.core.gate import Gate
 from headgate.core.plan import Plan, Retries, Turn
 from headgate.core.record import Attempt
 from headgate.core.reply import Reply
@@ -49,7 +50,7 @@ class Retry:
             turn = plan.next(self.clock())
         while turn is not None:
             if turn.wait:
-                await asyncio.sleep(turn.wait)
+                await _rest(turn)
             try:
                 reply = await self._ask(exchange, proceed, turn)
             except GatewayError as error:
@@ -131,7 +132,7 @@ class Retry:
             standing.answered(now, now - started, reply.stream, probe=turn.probe, slow=target.terms.slow_after)
             if arm is not None:
                 arm.credential.taken(target.model, now)
-            exchange.ending.callback(_over, exchange, turn, started, self.clock)
+            exchange.ending.callback(_over, exchange, turn, reply, gate, started, self.clock)
             return reply
         finally:
             attempt.seconds = round(self.clock() - started, 6)
@@ -159,6 +160,16 @@ class Retry:
             if turn.probe:
                 turn.target.standing.breaker.release()
             raise
+
+
+async def _rest(turn: Turn) -> None:
+    """The wait before an attempt. Whose client goes away meanwhile is no probe any more."""
+    try:
+        await asyncio.sleep(turn.wait)
+    except asyncio.CancelledError:
+        if turn.probe:
+            turn.target.standing.breaker.release()
+        raise
 
 
 async def _within(turn: Turn, exchange: Exchange, proceed: Proceed) -> Reply:
@@ -193,13 +204,16 @@ def _refused(reply: Reply) -> bool:
     return reply.account.complete and reply.account.finish in REFUSED
 
 
-def _over(exchange: Exchange, turn: Turn, started: float, clock: Clock) -> None:
-    """The reply has come to its end, or not."""
+def _over(exchange: Exchange, turn: Turn, reply: Reply, gate: Gate | None, started: float, clock: Clock) -> None:
+    """The reply has come to its end, or not. `gate` is what was entered: the target may have another one by now."""
     record, now, standing = exchange.record, clock(), turn.target.standing
-    if record.ending == "cut" and record.origin == "provider":
-        standing.failed(now, record.error or "cut")
-    standing.ended(now, now - started if record.ending == "complete" and not exchange.abandoned else None)
-    if standing.tokens is not None and record.usage is not None:
-        standing.tokens.add(now, record.usage.prompt + record.usage.completion - exchange.tokens)
-    if standing.gate is not None:
-        standing.gate.leave()
+    broken = reply.broken or (record.error or "cut" if record.ending == "cut" and record.origin == "provider" else "")
+    if broken:
+        standing.failed(now, broken)
+    whole = record.ending == "complete" and not broken and not exchange.abandoned
+    standing.ended(now, now - started if whole else None)
+    usage = reply.account.usage
+    if standing.tokens is not None and usage is not None:
+        standing.tokens.add(now, usage.prompt + usage.completion - exchange.tokens)
+    if gate is not None:
+        gate.leave()
