@@ -6,6 +6,7 @@ from headgate.config.load import load
 from headgate.core.exchange import Caller
 from headgate.core.keys import digest
 from headgate.core.plugin import PluginNotFound
+from headgate.core.standing import Board
 from headgate.dialects import anthropic_messages, openai_chat
 from headgate.runtime import ADMIN, Ports, build
 from headgate.stages.policies.ordered import Ordered
@@ -47,11 +48,11 @@ def made(tmp_path, monkeypatch):
     """Builds the gateway of a configuration's text."""
     monkeypatch.syspath_prepend(str(tmp_path))
 
-    def make(text=CONFIG):
+    def make(text=CONFIG, board=None):
         path = tmp_path / "headgate.yaml"
         path.write_text(text)
         port = Nothing()
-        return build(load(path, {}).config, Ports(port, port, port), ADMIN_DIGEST)
+        return build(load(path, {}).config, Ports(port, port, port, board=board or Board()), ADMIN_DIGEST)
 
     return make
 
@@ -197,3 +198,29 @@ class TestPlugins:
         changed.models["chat"].policy.use = "nowhere"
         with pytest.raises(PluginNotFound, match="there is no policy `nowhere`"):
             build(changed, Ports(Nothing(), Nothing(), Nothing()), ADMIN_DIGEST)
+
+
+LIMITED = """
+providers: {openai: {api_key: sk-0123456789}}
+models:
+  few: {targets: [{model: openai/m, concurrency: 5, requests_per_minute: 9}]}
+  fewer: {targets: [{model: openai/m, concurrency: 2}]}
+  any: openai/m
+rules: [{name: all, models: [ruled], targets: [{model: openai/of-a-rule, concurrency: 3}]}]
+"""
+
+
+def test_a_target_of_several_names_has_the_least_of_their_limits(made):
+    gateway = made(LIMITED)
+    standings = {target.name: target.standing for target in gateway.named}
+    assert {name: standing.gate.limit for name, standing in standings.items()} == {"openai/m": 2, "openai/of-a-rule": 3}
+    assert standings["openai/m"].requests is not None
+
+
+def test_a_limit_that_nothing_says_any_more_is_lifted(made):
+    board = Board()
+    [target] = made("providers: {openai: {api_key: sk-0123456789}}\nmodels: {m: openai/m}", board).named
+    made(LIMITED, board)
+    assert target.standing.gate.limit == 2
+    made("providers: {openai: {api_key: sk-0123456789}}", board)
+    assert (target.standing.gate, target.standing.requests) == (None, None)

@@ -36,7 +36,7 @@ from headgate.core.plan import WAYS, Retries
 from headgate.core.ports import Fetch as FetchPort
 from headgate.core.ports import Journal, Meter, Upstream
 from headgate.core.reply import Reply
-from headgate.core.standing import Board
+from headgate.core.standing import Board, Standing
 from headgate.core.target import PLAIN, Manner, Shape, Target, Terms
 from headgate.core.target import Provider as AnyProvider
 from headgate.core.together import Together
@@ -102,6 +102,8 @@ class Gateway:
     route: Route
     menu: Menu
     """What callers may ask for, and what is known of it."""
+    named: Sequence[Target]
+    """The targets of all names and rules."""
     faces: Mapping[bytes, Dialect]
     """The dialect a path speaks."""
     templates: Mapping[str, tuple[re.Pattern[bytes], Dialect]]
@@ -212,8 +214,9 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         *fetch,
         Translate(),
     ]
-    own_hosts = [target.provider for alias in aliases.values() for target in alias.everyone]
-    _configure(ports.board, config, [*providers.values(), *own_hosts])
+    named = _named(aliases, rules)
+    _configure(ports.board, config, [*providers.values(), *(target.provider for target in named)])
+    _limit(ports.board, named)
     ports.board.trials.keep([alias.canary.trial for alias in aliases.values() if alias.canary is not None])
     return Gateway(
         config=config,
@@ -223,6 +226,7 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         authenticate=authenticate,
         route=route,
         menu=menu,
+        named=named,
         faces=faces,
         templates=templates,
         opaque={name.encode(): Opaque(next(iter(provider.speaks), None)) for name, provider in providers.items()},
@@ -240,6 +244,28 @@ def _configure(board: Board, config: Config, providers: Iterable[AnyProvider]) -
     set_to = config.breaker
     trip = Trip(set_to.failures, set_to.error_rate, set_to.slow_rate, set_to.least, set_to.rest, set_to.most_rest)
     board.configure(trip if set_to.enabled else NEVER, {arm.credential for each in providers for arm in each.arms})
+
+
+def _named(aliases: Mapping[str, Alias], rules: Rules | None) -> list[Target]:
+    """The targets of all names and rules."""
+    every = list(aliases.values())
+    for about in rules.names.values() if rules is not None else ():
+        every += [alias for rule in about for alias in rule.gives.values()]
+    return list(dict.fromkeys(target for alias in every for target in alias.everyone))
+
+
+def _limit(board: Board, named: Iterable[Target]) -> None:
+    """Once all could be made. Where a target stands under several names, the least of their limits holds, as all its
+    requests are counted together; where it stands under none any more, there is no limit."""
+    terms: dict[Standing, list[Terms]] = {standing: [] for standing in board.all()}
+    for target in named:
+        terms.setdefault(target.standing, []).append(target.terms)
+    for standing, those in terms.items():
+        standing.limit(
+            min((each.concurrency for each in those if each.concurrency is not None), default=None),
+            requests=any(each.requests_per_minute != inf for each in those),
+            tokens=any(each.tokens_per_minute != inf for each in those),
+        )
 
 
 def _provider(name: str, entry: ProviderEntry, config: Config, board: Board) -> Provider:
@@ -295,7 +321,6 @@ def _target(
     standing = board.standing(f"{alias}: {made.name}" if entry.provider else made.name)
     found = known.find(host, rest)
     requests, tokens = entry.requests_per_minute, entry.tokens_per_minute
-    standing.limit(entry.concurrency, requests=requests is not None, tokens=tokens is not None)
     terms = Terms(
         weight=entry.weight,
         quality=entry.quality,
@@ -303,6 +328,7 @@ def _target(
         slow_after=entry.slow_after or inf,
         requests_per_minute=requests or inf,
         tokens_per_minute=tokens or inf,
+        concurrency=entry.concurrency,
         queue=entry.queue,
         queue_seconds=entry.queue_seconds,
     )

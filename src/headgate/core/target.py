@@ -179,6 +179,8 @@ class Terms:
     """Seconds to the first piece of an answer, above which it is too slow."""
     requests_per_minute: float = inf
     tokens_per_minute: float = inf
+    concurrency: int | None = None
+    """Requests at a time; None: any number."""
     queue: int = 100
     """Requests that wait at most where it serves as many as it may at a time."""
     queue_seconds: float = 30.0

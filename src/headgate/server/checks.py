@@ -13,12 +13,14 @@ import msgspec
 from headgate.core.errors import GatewayError
 from headgate.core.exchange import Exchange
 from headgate.core.record import Record
-from headgate.core.target import Target
+from headgate.core.target import Manner, Target
 from headgate.dialects import openai_chat
 from headgate.runtime import Gateway
 
 log = logging.getLogger("headgate.server")
 
+PATIENCE = 30.0
+"""Seconds that a target has for the answer to a check: one that hangs is not to be taken for a probe for long."""
 EVERY = 0.5
 """Seconds between two looks at which targets have rested long enough."""
 QUESTION = {"messages": [{"role": "user", "content": "Say OK."}], "max_tokens": 5}
@@ -38,15 +40,27 @@ class Checks:
         self.gateways = gateways
         self.next_id = next_id
         self.worker = worker
+        self._asking: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Until cancelled."""
+        try:
+            await self._watch()
+        finally:
+            for asking in self._asking:
+                asking.cancel()
+            await asyncio.gather(*self._asking, return_exceptions=True)
+
+    async def _watch(self) -> None:
         while True:
             await asyncio.sleep(EVERY)
             gateway = self.gateways.gateway
             if gateway.config.breaker.check:
-                due = _due(gateway, time.monotonic())
-                await asyncio.gather(*(self._ask(gateway, target) for target in due))
+                # each by itself: who does not answer holds up no other's check, and is not asked twice meanwhile
+                for target in _due(gateway, time.monotonic()):
+                    asking = asyncio.create_task(self._ask(gateway, target))
+                    self._asking.add(asking)
+                    asking.add_done_callback(self._asking.discard)
 
     async def _ask(self, gateway: Gateway, target: Target) -> None:
         id = self.next_id()
@@ -54,7 +68,7 @@ class Checks:
         record = Record(id=id, time=time.time(), dialect=openai_chat.name, path=PATH, worker=self.worker)
         exchange = Exchange(id, openai_chat, PATH, (), _nothing, time.perf_counter(), record)
         exchange.model, exchange.fields, exchange.body = target.name, fields, msgspec.json.encode(fields)
-        exchange.targets = (target,)
+        exchange.targets, exchange.manner = (target,), Manner(first_token=PATIENCE)
         try:
             reply = await gateway.check(exchange)
             await reply.whole(openai_chat, fields)
@@ -73,15 +87,14 @@ class Checks:
 
 
 def _due(gateway: Gateway, now: float) -> list[Target]:
-    """The targets of names whose circuit has been open for long enough, one of each standing, as far as they chat."""
+    """The targets whose circuit has been open for long enough, one of each standing, as far as they chat."""
     found: dict[int, Target] = {}
-    for alias in gateway.route.aliases.values():
-        for target in alias.everyone:
-            breaker = target.standing.breaker
-            if breaker.state(now) == "half_open" and breaker.allows(now):
-                entry = gateway.menu.catalogue.find(target.provider.name, target.model)
-                if entry is None or not entry.ops or "chat" in entry.ops.split():
-                    found[id(target.standing)] = target
+    for target in gateway.named:
+        breaker = target.standing.breaker
+        if breaker.state(now) == "half_open" and breaker.allows(now):
+            entry = gateway.menu.catalogue.find(target.provider.name, target.model)
+            if entry is None or not entry.ops or "chat" in entry.ops.split():
+                found[id(target.standing)] = target
     return list(found.values())
 
 
