@@ -12,7 +12,7 @@ import pytest
 from google import genai
 
 from gateways import KEY, OTHER_KEY, running
-from upstreams import LAST_CHUNK, Reset, Sleep, as_chunk, chunked_head, json_reply, reply, sse_event
+from upstreams import LAST_CHUNK, Close, Reset, Sleep, as_chunk, chunked_head, json_reply, reply, sse_event
 
 OPENAI_KEY, ANTHROPIC_KEY, GOOGLE_KEY = "sk-upstream-openai-key", "sk-ant-upstream-key", "AIza-upstream-key"
 
@@ -244,6 +244,13 @@ def test_what_breaks_off_breaks_off(gateway, upstream):
     connection.close()
     found = gateway.record_of(response.getheader("x-request-id"))
     assert (found["ending"], found["error"], found["status"]) == ("cut", "provider_cut", 200)
+
+
+@pytest.mark.parametrize("body", [b"", b"{}"])
+def test_what_may_have_been_done_is_not_asked_for_again(gateway, upstream, body):
+    upstream.script, before = (Close(),), len(upstream.requests)
+    status, _, _ = ask(gateway, "POST", "/openai/v1/threads", body)
+    assert (status, len(upstream.requests) - before) == (502, 1)
 
 
 def test_a_client_that_leaves_ends_it(gateway, upstream):

@@ -356,8 +356,11 @@ class Provider:
         endpoint = self._at(base, exchange.method, path, dialect, {})
         if b"accept" in sent:
             endpoint = replace(endpoint, head=endpoint.head.replace(b"accept: */*\r\n", b"", 1))
-        if body.length == 0:
-            exchange.outgoing = None if exchange.method in opaque.NO_BODY else b""
+        if body.length == 0 and exchange.method in opaque.NO_BODY:
+            exchange.outgoing = None
+        elif body.length == 0:
+            # read although there is nothing: what it does at the provider is not to be done twice either
+            exchange.outgoing = b"".join([piece async for piece in body.pieces()])
         elif self.signs:
             exchange.outgoing = b"".join([piece async for piece in body.pieces()])
         if self.proves:
