@@ -20,7 +20,8 @@ from headgate.core.exchange import Caller, Exchange
 from headgate.core.record import Record
 from headgate.core.reply import Reply
 from headgate.dialects import openai_chat
-from headgate.runtime import Gateway, Ports, build
+from headgate.runtime.build import build
+from headgate.runtime.gateway import Gateway, Ports
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HEAD = "## Routing\n"

@@ -27,7 +27,8 @@ from headgate.core.request import PASSED
 from headgate.dialects import openai_chat
 from headgate.dialects.dialect import dialects
 from headgate.providers.provider import Provider
-from headgate.runtime import Ports, build
+from headgate.runtime.build import build
+from headgate.runtime.gateway import Ports
 from headgate.server.app import App
 
 AWS = "AKIAIOSFODNN7EXAMPLE"

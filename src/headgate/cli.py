@@ -298,7 +298,7 @@ def _shelves(configured: bool, config: Path | None) -> Any:
     if not configured and config is None:
         return everything()
     from headgate.catalog.refreshed import BadCatalogue
-    from headgate.runtime import catalogue
+    from headgate.runtime.build import catalogue
     from headgate.server.refresh import stored
 
     found = _load(config, {}).config

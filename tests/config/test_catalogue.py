@@ -4,7 +4,7 @@ import pytest
 
 from headgate.config.load import load
 from headgate.config.problems import ConfigError
-from headgate.runtime import catalogue
+from headgate.runtime.build import catalogue
 
 PROVIDERS = "providers: {openai: {api_key: sk-0123456789}, work: {kind: simulator, catalogue: openai}}\n"
 

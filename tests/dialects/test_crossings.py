@@ -23,8 +23,7 @@ from headgate.core.chat import (
     ToolResult,
 )
 from headgate.core.errors import InvalidRequest, ProviderError, Unsupported
-from headgate.dialects.dialect import crossed
-from headgate.runtime import dialects
+from headgate.dialects.dialect import crossed, dialects
 
 HERE = Path(__file__).parent
 RECORDED = Path(__file__).parents[3] / "shared" / "recorded" / "exchanges"

@@ -7,8 +7,7 @@ import pytest
 
 from headgate.core.events import Result, Start, Stop, Used
 from headgate.dialects import unreached
-from headgate.dialects.dialect import crossed
-from headgate.runtime import dialects
+from headgate.dialects.dialect import crossed, dialects
 from together import together
 
 HERE = Path(__file__).parent

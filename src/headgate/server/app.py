@@ -13,7 +13,7 @@ from headgate.core.errors import GatewayError, InternalError, MethodNotAllowed, 
 from headgate.core.exchange import Exchange, Place
 from headgate.core.ids import Ids
 from headgate.core.record import Record
-from headgate.runtime import Gateway
+from headgate.runtime.gateway import Gateway
 from headgate.server import finished
 from headgate.server.body import Incoming
 from headgate.server.health import text

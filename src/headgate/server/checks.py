@@ -15,7 +15,7 @@ from headgate.core.exchange import Exchange
 from headgate.core.record import Record
 from headgate.core.target import Manner, Target
 from headgate.dialects import openai_chat
-from headgate.runtime import Gateway
+from headgate.runtime.gateway import Gateway
 
 log = logging.getLogger("headgate.server")
 

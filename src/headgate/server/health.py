@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from headgate.core.errors import Unauthenticated
-from headgate.runtime import ADMIN
+from headgate.runtime.gateway import ADMIN
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 

@@ -11,7 +11,7 @@ import msgspec
 from headgate.core.errors import GatewayError, InvalidRequest, MethodNotAllowed, UnknownModel
 from headgate.core.exchange import Caller
 from headgate.core.ids import Ids
-from headgate.runtime import Gateway
+from headgate.runtime.gateway import Gateway
 from headgate.server import model_shapes
 from headgate.server.respond import identity
 

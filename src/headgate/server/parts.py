@@ -23,7 +23,8 @@ from headgate.core.plugin import PluginNotFound
 from headgate.core.record import Record
 from headgate.core.standing import Board
 from headgate.journal.journal import Journal
-from headgate.runtime import Gateway, Ports, build
+from headgate.runtime.build import build
+from headgate.runtime.gateway import Gateway, Ports
 from headgate.server import finished
 from headgate.server.app import App, Page
 from headgate.server.checks import Checks

@@ -8,7 +8,8 @@ from headgate.core.keys import digest
 from headgate.core.plugin import PluginNotFound
 from headgate.core.standing import Board
 from headgate.dialects import anthropic_messages, openai_chat
-from headgate.runtime import ADMIN, Ports, build
+from headgate.runtime.build import build
+from headgate.runtime.gateway import ADMIN, Ports
 from headgate.stages.policies.ordered import Ordered
 
 KEY = "hg-runtime-key-0123456789"

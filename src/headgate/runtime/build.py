@@ -1,0 +1,177 @@
+"""A configuration becomes a Gateway, built whole."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from math import inf
+from typing import Any
+
+from headgate.catalog.catalogue import Catalogue, assemble
+from headgate.catalog.menu import Menu
+from headgate.catalog.refreshed import Refreshed
+from headgate.config.schema import Config
+from headgate.core import plugin
+from headgate.core.breaker import NEVER, Trip
+from headgate.core.dialect import Dialect
+from headgate.core.exchange import Caller
+from headgate.core.plan import WAYS, Retries
+from headgate.core.standing import Board, Standing
+from headgate.core.target import Provider as AnyProvider
+from headgate.core.target import Target, Terms
+from headgate.dialects.dialect import dialects
+from headgate.dialects.opaque import Opaque
+from headgate.providers.provider import Provider
+from headgate.runtime.gateway import ADMIN, Gateway, Ports
+from headgate.runtime.maker import Maker, instance
+from headgate.stages.authenticate import Authenticate
+from headgate.stages.count import Count
+from headgate.stages.fetch import Fetch
+from headgate.stages.filters.capability import Capability
+from headgate.stages.filters.filter import Filter
+from headgate.stages.filters.health import Health
+from headgate.stages.hedge import Hedge
+from headgate.stages.receive import Receive
+from headgate.stages.record import Record
+from headgate.stages.resume import Resume
+from headgate.stages.retry import Retry
+from headgate.stages.route import Alias, Route
+from headgate.stages.rules.rule import Rules
+from headgate.stages.send import Send
+from headgate.stages.stage import Checked, Stage, chain
+from headgate.stages.translate import Translate
+
+
+def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed | None = None) -> Gateway:
+    """The Gateway of a configuration. Raises PluginNotFound, or ValueError when a plug-in cannot be made."""
+    known = catalogue(config, refreshed)
+    maker = Maker(config, ports.board, known)
+    providers = maker.host()
+    aliases = {name: maker.alias(name, model) for name, model in config.models.items()}
+    rules = maker.rules(aliases)
+    menu = Menu(known, _offered(aliases, rules, providers))
+    record = Record(ports.journal, ports.meter)
+    authenticate = Authenticate(_callers(config, admin_digest))
+    route = Route(aliases, providers, _filters(config, menu), ports.board, rules)
+    faces, templates = _faces(config.dialects)
+    stages: list[Stage] = [
+        record,
+        authenticate,
+        Receive(config.data_dir),
+        *(_stage(stage.use, stage.settings) for stage in config.stages),
+        route,
+        *([Resume()] if any(model.resume for model in config.models.values()) else []),
+        *([Hedge()] if any(model.hedge is not None for model in config.models.values()) else []),
+        Retry(_retries(config)),
+        Count(menu),
+        *([Fetch(ports.fetch)] if ports.fetch is not None else []),
+        Translate(),
+    ]
+    named = _named(aliases, rules)
+    _settle(ports.board, config, [*providers.values(), *(target.provider for target in named)])
+    _limit(ports.board, named)
+    ports.board.trials.keep([alias.canary.trial for alias in aliases.values() if alias.canary is not None])
+    return Gateway(
+        config=config,
+        chain=chain(stages, Send(ports.upstream)),
+        check=chain([record, Retry(Retries(attempts=1)), Translate()], Send(ports.upstream)),
+        record=record,
+        authenticate=authenticate,
+        route=route,
+        menu=menu,
+        named=named,
+        faces=faces,
+        templates=templates,
+        opaque={name.encode(): Opaque(next(iter(provider.speaks), None)) for name, provider in providers.items()},
+        trusted=[ipaddress.ip_network(entry, strict=False) for entry in config.server.trusted_proxies],
+    )
+
+
+def catalogue(config: Config, refreshed: Refreshed | None = None) -> Catalogue:
+    """What is known of the models of the configured providers."""
+    kinds = {name: entry.catalogue for name, entry in config.providers.items()}
+    return assemble(kinds, {name: model.facts() for name, model in config.catalogue.models.items()}, refreshed)
+
+
+def _filters(config: Config, menu: Menu) -> list[Filter]:
+    return [*([Capability(menu)] if config.catalogue.enforce else []), Health()]
+
+
+def _retries(config: Config) -> Retries:
+    asked = config.retry
+    return Retries(asked.attempts, asked.backoff, asked.max_backoff, asked.budget, asked.least, {**WAYS, **asked.ways})
+
+
+def _settle(board: Board, config: Config, providers: Iterable[AnyProvider]) -> None:
+    set_to = config.breaker
+    trip = Trip(set_to.failures, set_to.error_rate, set_to.slow_rate, set_to.least, set_to.rest, set_to.most_rest)
+    board.configure(trip if set_to.enabled else NEVER, {arm.credential for each in providers for arm in each.arms})
+
+
+def _named(aliases: Mapping[str, Alias], rules: Rules | None) -> list[Target]:
+    """The targets of all names and rules."""
+    every = list(aliases.values())
+    for about in rules.names.values() if rules is not None else ():
+        every += [alias for rule in about for alias in rule.gives.values()]
+    return list(dict.fromkeys(target for alias in every for target in alias.everyone))
+
+
+def _limit(board: Board, named: Iterable[Target]) -> None:
+    """Once all could be made. Where a target stands under several names, the least of their limits holds, as all its
+    requests are counted together; where it stands under none any more, there is no limit."""
+    terms: dict[Standing, list[Terms]] = {standing: [] for standing in board.all()}
+    for target in named:
+        terms.setdefault(target.standing, []).append(target.terms)
+    for standing, those in terms.items():
+        standing.limit(
+            min((each.concurrency for each in those if each.concurrency is not None), default=None),
+            requests=any(each.requests_per_minute != inf for each in those),
+            tokens=any(each.tokens_per_minute != inf for each in those),
+        )
+
+
+def _offered(
+    aliases: Mapping[str, Alias], rules: Rules | None, providers: Mapping[str, Provider]
+) -> dict[str, Sequence[Target]]:
+    """The names to ask for, with all that may be behind each."""
+    offered = {alias.name: alias.all for alias in aliases.values()}
+    for name, about in rules.names.items() if rules is not None else ():
+        if name not in offered and name.partition("/")[0] not in providers:
+            offered[name] = list(dict.fromkeys(target for rule in about for target in rule.gives[name].all))
+    return offered
+
+
+def _callers(config: Config, admin_digest: str) -> dict[bytes, Caller]:
+    callers = {bytes.fromhex(admin_digest): Caller(ADMIN)}
+    for key in config.keys:
+        models = families = None
+        if key.models is not None:
+            models = frozenset(name for name in key.models if not name.endswith("/*"))
+            families = tuple(name[:-1] for name in key.models if name.endswith("/*"))
+        callers[bytes.fromhex(key.digest)] = Caller(key.name, models, families or ())
+    return callers
+
+
+def _faces(own: Sequence[str]) -> tuple[dict[bytes, Dialect], dict[str, tuple[re.Pattern[bytes], Dialect]]]:
+    """Every dialect's paths, and those with placeholders; somebody else's comes last and may take a path over."""
+    faces: dict[bytes, Dialect] = {}
+    templates: dict[str, tuple[re.Pattern[bytes], Dialect]] = {}
+    for dialect in dialects(own):
+        for path in dialect.paths if dialect.takes != "raw" else ():
+            if dialect.in_url:
+                templates[path] = (_pattern(path), dialect)
+            else:
+                faces[path.encode()] = dialect
+    return faces, templates
+
+
+def _pattern(template: str) -> re.Pattern[bytes]:
+    """A path with placeholders, to be matched: `{model}` may hold slashes, any other one is a segment."""
+    fitting = re.escape(template).replace(r"\{model\}", "(?P<model>.+)")
+    return re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", fitting).encode())
+
+
+def _stage(use: str, settings: Mapping[str, Any]) -> Stage:
+    kind = plugin.load("stages", use, Stage)  # type: ignore[type-abstract]
+    return Checked(use, instance(f"the stage {use}", kind, **settings))
