@@ -191,3 +191,13 @@ def test_a_canary(told, canary, path, words):
     assert place == path
     assert words in said
     assert told(CANARY % "target: {model: openai/y, system: Be brief.}") == []
+
+
+def test_a_shadow(told):
+    text = "providers: {openai: {api_key: none}}\nmodels: {m: {targets: openai/x, shadow: {%s}}}"
+    assert told(text % "target: openai/y, share: 0.1") == []
+    ((path, words),) = told(text % "target: opnai/y")
+    assert path == "models.m.shadow.target"
+    assert "there is no provider `opnai`" in words
+    ((path, words),) = told(text % "target: openai/y, share: 10")
+    assert (path, "must be at most 1" in words) == ("models.m.shadow.share", True)

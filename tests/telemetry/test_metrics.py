@@ -99,6 +99,19 @@ def test_attempts_are_counted_by_target_and_outcome(metrics):
     }
 
 
+def test_shadows_count_apart_but_for_what_they_cost(metrics):
+    copy = {"target": "groq/llama", "shadow_of": "req_1", "usage": Usage(output=7), "duration": 3.0}
+    metrics.count(a_record(**copy, attempts=[Attempt("groq/llama", 0.1, status=200)]))
+    metrics.count(a_record(**copy, ending="failed", status=500))
+    assert series(metrics, "headgate_shadows") == {
+        ("chat", "groq/llama", "complete"): 1,
+        ("chat", "groq/llama", "failed"): 1,
+    }
+    assert series(metrics, "headgate_tokens") == {("chat", "groq", "output"): 14}
+    assert series(metrics, "headgate_attempts") == {("groq/llama", "answered"): 1}
+    assert series(metrics, "headgate_requests") == series(metrics, "headgate_request_seconds") == {}
+
+
 def test_every_class_of_tokens_is_counted(metrics):
     usage = Usage(**{name: n for n, name in enumerate(TOKEN_CLASSES, 1)}, reported={"x": 1}, server_tools={"web": 2})
     metrics.count(a_record(usage=usage))

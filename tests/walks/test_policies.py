@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from gateways import KEY, running
-from traffic import whole
+from traffic import answering, whole
 from upstreams import ScriptedUpstream, json_reply
 
 CONFIG = """
@@ -33,6 +33,8 @@ models:
     targets: [{{model: a/slow, quality: 7}}, {{model: b/fair, quality: 6}}, {{model: c/dear, quality: 9}}, b/poor]
   growing: {{targets: [a/old], canary: {{target: b/new, steps: [40, 100], every: 0.2, least: 5, max_slowdown: 100}}}}
   failing: {{targets: [a/old], canary: {{target: c/bad, steps: [50], least: 5}}}}
+  watched: {{targets: [a/m], shadow: {{target: b/next}}}}
+  crowded: {{targets: [a/m], shadow: {{target: c/next, at_once: 2}}}}
 catalogue:
   models:
     a/slow: {{prices: {{input: 0.1, output: 0.2}}}}
@@ -56,7 +58,11 @@ class Provider(ScriptedUpstream):
         if not self.well:
             await asked.send(json_reply({"error": {"message": "down"}}, status=500))
             return
-        await asked.send(whole(json.loads(asked.request.body)["messages"][0]["content"]))
+        body = json.loads(asked.request.body)
+        if body.get("stream"):
+            await answering()(asked)
+            return
+        await asked.send(whole(body["messages"][0]["content"]))
 
 
 @pytest.fixture(scope="module")
@@ -199,3 +205,41 @@ def test_a_canary_that_fails_is_taken_back_and_nobody_notices(gateway, providers
     assert len(providers["c"].requests) == asked_then <= 5
     assert "the canary c/bad gets no requests any more" in gateway.record_of(asked)["decision"]["why"]
     assert gateway.metric("headgate_canary_percent", model="failing") == 0
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_copy_goes_to_another_target_and_nobody_sees_its_answer(gateway, providers, stream):
+    providers["b"].wait = 0.3
+    began = time.monotonic()
+    who, asked = ask(gateway, "watched", stream=stream)
+    assert (who, time.monotonic() - began < 0.3) == ("a", True)
+    (copy,) = gateway.records(1, shadow_of=asked)
+    assert copy["target"] == "b/next"
+    assert copy["usage"]["output"] == (5 if stream else 2)
+    assert (copy["key"], copy["model"], copy["status"], copy.get("stream", False)) == ("test", "watched", 200, stream)
+    assert copy["duration"] >= 0.3
+    assert copy["decision"]["why"] == "alias watched; a copy, whose answer nobody is given"
+    original, copied = (json.loads(providers[name].requests[-1].body) for name in "ab")
+    assert copied == {**original, "model": "next"}
+    assert "shadow_of" not in gateway.record_of(asked)
+
+
+def test_a_copy_that_fails_is_recorded_and_not_tried_again(gateway, providers):
+    providers["b"].well = False
+    before = gateway.metric("headgate_requests_total", model="watched")
+    who, asked = ask(gateway, "watched")
+    assert who == "a"
+    (copy,) = gateway.records(1, shadow_of=asked, ending="failed")
+    assert (copy["status"], copy["error"], len(copy["attempts"])) == (500, "provider_refused", 1)
+    assert len(providers["b"].requests) == 1
+    assert gateway.metric("headgate_shadows_total", model="watched", target="b/next", ending="failed") == 1
+    assert gateway.metric("headgate_requests_total", model="watched") == before + 1
+
+
+def test_copies_that_there_is_no_room_for_are_left_out(gateway, providers):
+    providers["c"].wait = 0.4
+    for _ in range(6):
+        ask(gateway, "crowded")
+    assert gateway.metric("headgate_shadows_dropped_total", model="crowded", target="c/next") == 4
+    gateway.wait_for_metric(2, "headgate_shadows_total", model="crowded", ending="complete")
+    assert len(providers["c"].requests) == 2

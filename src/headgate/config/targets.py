@@ -170,6 +170,16 @@ class Canary(Section):
         return steps
 
 
+class Shadow(Section):
+    """Another target that gets copies of requests, whose answers nobody is given."""
+
+    target: Target = Field(description="Who gets them.")
+    share: float = Field(1.0, gt=0, le=1, description="Share of the requests that are copied.")
+    at_once: int = Field(
+        20, ge=1, le=10_000, description="Most copies under way, of each worker; more are left out, and counted."
+    )
+
+
 class Model(Section):
     """What a name that clients ask for stands for; a text or a list in place of the mapping is its `targets`."""
 
@@ -212,6 +222,11 @@ class Model(Section):
         None, description="A new target on trial: [how](../how-to/canary-a-model.md). Left out: none."
     )
 
+    shadow: Shadow | None = Field(
+        None,
+        description="Another target that gets copies of requests: [how](../how-to/shadow-traffic.md). Left out: none.",
+    )
+
     def places(self) -> Iterator[tuple[tuple[str | int, ...], Target]]:
         """Every target, and where it stands."""
         listed = {"targets": self.targets, "fallbacks": self.fallbacks}
@@ -221,6 +236,8 @@ class Model(Section):
             yield from ((("fallbacks_on", cause, index), target) for index, target in enumerate(targets))
         if self.canary is not None:
             yield ("canary", "target"), self.canary.target
+        if self.shadow is not None:
+            yield ("shadow", "target"), self.shadow.target
 
     @model_validator(mode="before")
     @classmethod

@@ -70,4 +70,6 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     """Why this target."""
     resumed: int = 0
     """How often the answer was continued by another target."""
+    shadow_of: str | None = None
+    """The id of the request that this is a copy of, whose answer nobody was given."""
     worker: int = 0

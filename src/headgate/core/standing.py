@@ -12,6 +12,7 @@ from collections.abc import Collection
 from headgate.core.breaker import Breaker, Trip
 from headgate.core.credential import Credential
 from headgate.core.gate import Gate
+from headgate.core.shadows import Shadows
 from headgate.core.sliding import Sliding
 from headgate.core.trial import Trials
 
@@ -202,6 +203,7 @@ class Board:
         self._credentials: dict[tuple[str, str], Credential] = {}
         self.trip = Trip()
         self.trials = Trials()
+        self.shadows = Shadows()
 
     def standing(self, target: str) -> Standing:
         """Where there are too many, as clients may name any model of a provider, the oldest is forgotten."""

@@ -16,6 +16,7 @@ from headgate.core import plugin
 from headgate.core.breaker import NEVER, Trip
 from headgate.core.dialect import Dialect
 from headgate.core.exchange import Caller
+from headgate.core.ids import Ids
 from headgate.core.plan import WAYS, Retries
 from headgate.core.standing import Board, Standing
 from headgate.core.target import Provider as AnyProvider
@@ -39,6 +40,7 @@ from headgate.stages.retry import Retry
 from headgate.stages.route import Alias, Route
 from headgate.stages.rules.rule import Rules
 from headgate.stages.send import Send
+from headgate.stages.shadow import Shade, Shadow
 from headgate.stages.stage import Checked, Stage, chain
 from headgate.stages.translate import Translate
 
@@ -55,18 +57,19 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
     authenticate = Authenticate(_callers(config, admin_digest))
     route = Route(aliases, providers, _filters(config, menu), ports.board, rules)
     faces, templates = _faces(config.dialects)
+    sending: list[Stage] = [Count(menu), *([Fetch(ports.fetch)] if ports.fetch is not None else []), Translate()]
+    once = Retry(Retries(attempts=1))
     stages: list[Stage] = [
         record,
         authenticate,
         Receive(config.data_dir),
         *(_stage(stage.use, stage.settings) for stage in config.stages),
         route,
+        *_shadow(config, route, ports, record, [once, *sending]),
         *([Resume()] if any(model.resume for model in config.models.values()) else []),
         *([Hedge()] if any(model.hedge is not None for model in config.models.values()) else []),
         Retry(_retries(config)),
-        Count(menu),
-        *([Fetch(ports.fetch)] if ports.fetch is not None else []),
-        Translate(),
+        *sending,
     ]
     named = _named(aliases, rules)
     _settle(ports.board, config, [*providers.values(), *(target.provider for target in named)])
@@ -75,7 +78,7 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
     return Gateway(
         config=config,
         chain=chain(stages, Send(ports.upstream)),
-        check=chain([record, Retry(Retries(attempts=1)), Translate()], Send(ports.upstream)),
+        check=chain([record, once, Translate()], Send(ports.upstream)),
         record=record,
         authenticate=authenticate,
         route=route,
@@ -101,6 +104,17 @@ def _filters(config: Config, menu: Menu) -> list[Filter]:
 def _retries(config: Config) -> Retries:
     asked = config.retry
     return Retries(asked.attempts, asked.backoff, asked.max_backoff, asked.budget, asked.least, {**WAYS, **asked.ways})
+
+
+def _shadow(config: Config, route: Route, ports: Ports, record: Record, sending: Sequence[Stage]) -> list[Stage]:
+    """The stage that copies requests, where any are copied; `sending`: the stages of a copy."""
+    shades = {
+        name: Shade(alias.shade, model.shadow.share, model.shadow.at_once)
+        for (name, alias), model in zip(route.aliases.items(), config.models.values(), strict=True)
+        if alias.shade is not None and model.shadow is not None
+    }
+    send = chain(sending, Send(ports.upstream))
+    return [Shadow(shades, ports.board.shadows, record, route.filters, send, Ids())] if shades else []
 
 
 def _settle(board: Board, config: Config, providers: Iterable[AnyProvider]) -> None:

@@ -83,7 +83,8 @@ class Maker:
             [new] = self._targets(name, [model.canary.target])
             trial = self.board.trials.of(name, new.name, _course(model.canary), time.monotonic())
             canary = Canary(new, trial, Together(model.canary.by))
-        return Alias(name, model.policy.use, _policy(model.policy), targets, fallbacks, manner, canary)
+        [shade] = self._targets(name, [model.shadow.target]) if model.shadow is not None else [None]
+        return Alias(name, model.policy.use, _policy(model.policy), targets, fallbacks, manner, canary, shade)
 
     def rules(self, aliases: Mapping[str, Alias]) -> Rules | None:
         """What is compiled here has been checked with the configuration."""

@@ -179,9 +179,8 @@ class Parts:
             "headgate_journal_segments": lambda: journal.segments,
             "headgate_journal_bytes": lambda: journal.disk_bytes,
             "headgate_journal_deleted_records": lambda: journal.deleted_records,
-            "headgate_canary_percent": lambda: {
-                (each.name, each.target): each.percent for each in self.board.trials.all()
-            },
+            "headgate_canary_percent": self._canaries,
+            "headgate_shadows_dropped": self.board.shadows.dropped.copy,
             "headgate_config_loaded_timestamp_seconds": lambda: self.metrics.loaded,
         }
 
@@ -268,6 +267,7 @@ class Parts:
         for task in (self.refreshing, self.checking):
             if task is not None:
                 task.cancel()
+        await self.board.shadows.stop()
         await self.upstream.close()
         if self.fetcher is not None:
             await self.fetcher.client.close()

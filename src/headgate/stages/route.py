@@ -41,6 +41,8 @@ class Alias:
     fallbacks: Sequence[Target] = ()
     manner: Manner = PLAIN
     canary: Canary | None = None
+    shade: Target | None = None
+    """Who gets copies of its requests."""
     all: Sequence[Target] = field(init=False)
     everyone: Sequence[Target] = field(init=False)
     """With those that are asked for a certain cause only."""
@@ -51,7 +53,8 @@ class Alias:
         new = (self.canary.target,) if self.canary is not None else ()
         object.__setattr__(self, "all", (*self.targets, *self.fallbacks, *new))
         special = chain.from_iterable(self.manner.instead.values())
-        object.__setattr__(self, "everyone", (*self.all, *special))
+        copied = (self.shade,) if self.shade is not None else ()
+        object.__setattr__(self, "everyone", (*self.all, *special, *copied))
         object.__setattr__(self, "spare", frozenset(self.fallbacks))
 
 

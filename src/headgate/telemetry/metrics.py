@@ -69,6 +69,12 @@ COUNTED = (
         'Calls of a target; the outcome is "answered" or the error\'s code.',
         ("target", "outcome"),
     ),
+    Family(
+        "headgate_shadows",
+        "counter",
+        "Copies of requests that were sent to another target; they count in no metric of requests.",
+        ("model", "target", "ending"),
+    ),
     Family("headgate_config_reloads", "counter", "Configurations read again: applied or refused.", ("outcome",)),
     Family("headgate_series_overflow", "counter", 'What was counted under "other" for want of room.', ("metric",)),
 )
@@ -93,6 +99,7 @@ WATCHED = (
         ("model", "target"),
         across="max",
     ),
+    Family("headgate_shadows_dropped", "counter", "Copies that there was no room for.", ("model", "target")),
     Family("headgate_config_loaded_timestamp_seconds", "gauge", "When the configuration was applied.", across="max"),
 )
 FAMILIES = {family.name: family for family in COUNTED + WATCHED}
@@ -162,6 +169,8 @@ class Metrics:
         self._rows: dict[Labels, _Row] = {}
         self._found: dict[tuple[str | None, str | None], _Row] = {}
         self._attempts: dict[tuple[str, str | None], int] = {}
+        self._shadows: dict[Labels, int] = {}
+        """Of names and targets of the configuration, hence few."""
         self._overflow: dict[Labels, int] = {}
         self._reloads = {("applied",): 0, ("refused",): 0}
         self.loaded = time.time()
@@ -189,6 +198,9 @@ class Metrics:
     def count(self, record: Record) -> None:
         """Add a finished request."""
         row = self._found.get((record.model, record.target)) or self._row(record)
+        if record.shadow_of is not None:
+            self._count_shadow(record, row)
+            return
         key = (record.status, record.ending, record.origin)
         requests = row.requests
         if key in requests:
@@ -205,12 +217,23 @@ class Metrics:
         usage = record.usage
         if usage is not None:
             _count_tokens(row.tokens, usage)
+        self._count_attempts(record)
+
+    def _count_attempts(self, record: Record) -> None:
         for attempt in record.attempts:
             tried = (attempt.target, attempt.error)
             if tried in self._attempts:
                 self._attempts[tried] += 1
             else:
                 self._new_attempt(tried)
+
+    def _count_shadow(self, record: Record, row: _Row) -> None:
+        """It costs tokens, but is no request of anybody's."""
+        labels = (row.labels[0], record.target or NONE, record.ending)
+        self._shadows[labels] = self._shadows.get(labels, 0) + 1
+        if record.usage is not None:
+            _count_tokens(row.tokens, record.usage)
+        self._count_attempts(record)
 
     def _row(self, record: Record) -> _Row:
         """The row of a record's model and provider, made where there is none yet."""
@@ -253,6 +276,7 @@ class Metrics:
         series["headgate_attempts"] = [
             Series((target, error or "answered"), n) for (target, error), n in self._attempts.copy().items()
         ]
+        series["headgate_shadows"] = [Series(labels, n) for labels, n in self._shadows.copy().items()]
         series["headgate_config_reloads"] = [Series(labels, n) for labels, n in self._reloads.items()]
         series["headgate_series_overflow"] = [Series(labels, n) for labels, n in self._overflow.copy().items()]
         for name, read in self._watched.items():
@@ -267,7 +291,8 @@ class Metrics:
         for (status, ending, origin), n in row.requests.copy().items():
             labels = (*row.labels, str(status) if status else OTHER, ending, origin or NONE)
             series["headgate_requests"].append(Series(labels, n))
-        series["headgate_request_seconds"].append(Series(row.labels, row.seconds_sum, row.seconds[:]))
+        if any(row.seconds):
+            series["headgate_request_seconds"].append(Series(row.labels, row.seconds_sum, row.seconds[:]))
         if any(row.first_token):
             series["headgate_first_token_seconds"].append(Series(row.labels, row.first_token_sum, row.first_token[:]))
         series["headgate_tokens"] += [Series((*row.labels, name), n) for name, n in row.tokens.items() if n]

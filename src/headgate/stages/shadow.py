@@ -1,0 +1,135 @@
+"""Send copies of a name's requests to another target, whose answers nobody waits for."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from headgate.core.decision import Decision
+from headgate.core.errors import GatewayError
+from headgate.core.exchange import Exchange
+from headgate.core.record import Record
+from headgate.core.reply import Reply
+from headgate.core.shadows import Shadows
+from headgate.core.target import PLAIN, Target
+from headgate.stages.filters.filter import Filter
+from headgate.stages.stage import Proceed, Stage, chain
+
+
+@dataclass(slots=True, frozen=True)
+class Shade:
+    """Who gets copies of a name's requests: which share of them, and how many at the same time."""
+
+    target: Target
+    share: float
+    at_once: int
+
+
+class Filtered:
+    """Nobody is asked for what he is known not to serve, or while he is broken."""
+
+    def __init__(self, filters: Sequence[Filter]) -> None:
+        self.filters = filters
+
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
+        targets = exchange.targets
+        for leave in self.filters:
+            targets = leave(exchange, targets)
+        return await proceed(exchange)
+
+
+class Shadow:
+    """A copy is begun when the request's own answer is over, so that it costs that no time. It has a record of its own,
+    which names the request, and is asked once. What is no JSON is not copied."""
+
+    def __init__(
+        self,
+        shades: Mapping[str, Shade],
+        shadows: Shadows,
+        record: Stage,
+        filters: Sequence[Filter],
+        send: Proceed,
+        next_id: Callable[[], str],
+    ) -> None:
+        """`shades` by name."""
+        self.shades = shades
+        self.shadows = shadows
+        self.ask = chain([record, Filtered(filters)], send)
+        self.next_id = next_id
+
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
+        shade = self.shades.get(exchange.decision.alias or "")
+        if (
+            shade is not None and exchange.form is None and exchange.passing is None and random.random() < shade.share  # noqa: S311  # luck, not a secret
+        ):
+            exchange.ending.callback(self._begin, exchange, shade)
+        return await proceed(exchange)
+
+    def _begin(self, exchange: Exchange, shade: Shade) -> None:
+        target = shade.target
+        whose = exchange.decision.alias or "", target.name
+        if exchange.record.ending in ("cancelled", "refused"):
+            return
+        gate = target.standing.gate
+        full = gate is not None and gate.full  # those that somebody waits for come first
+        if full or self.shadows.running[whose] >= shade.at_once or not _permitted(exchange, target):
+            self.shadows.dropped[whose] += 1
+            return
+        self.shadows.begin(whose, self._follow(self._copy(exchange, target)))
+
+    def _copy(self, exchange: Exchange, target: Target) -> Exchange:
+        made, seen = exchange.fork((target,)), exchange.record
+        made.id, made.clock = self.next_id(), time.perf_counter()
+        made.record = Record(
+            id=made.id,
+            time=time.time(),
+            client=seen.client,
+            dialect=seen.dialect,
+            path=seen.path,
+            worker=seen.worker,
+            shadow_of=exchange.id,
+            ending="failed",  # until it is over
+        )
+        made.decision = Decision(alias=exchange.decision.alias, ranked=made.targets)
+        made.decision.said.append("a copy, whose answer nobody is given")
+        made.manner, made.ceilings, made.target, made.host, made.reply = PLAIN, None, None, None, None
+        return made
+
+    async def _follow(self, copy: Exchange) -> None:
+        """To the end of its answer."""
+        record = copy.record
+        try:
+            reply = await self.ask(copy)
+            record.status = reply.status
+            if copy.stream:
+                async for _ in reply.frames(copy.dialect, copy.fields):
+                    if record.first_token is None and reply.account.started:
+                        record.first_token = round(time.perf_counter() - copy.clock, 6)
+            else:
+                await reply.whole(copy.dialect, copy.fields)
+                record.first_token = round(time.perf_counter() - copy.clock, 6)
+            if reply.account.failed is not None:
+                raise reply.account.failed
+            record.ending = "complete"
+        except GatewayError as error:
+            record.ending = "cut" if record.status else record.ending
+            record.status = record.status or error.status
+            record.error, record.message, record.origin = error.code, error.message[:1000], error.origin
+        except asyncio.CancelledError:
+            record.ending, record.status = "cancelled", record.status or 499
+            raise
+        finally:
+            await copy.ending.aclose()
+
+
+def _permitted(exchange: Exchange, target: Target) -> bool:
+    """A limited key names no further models at a host that it was not checked for."""
+    if exchange.caller is None or exchange.caller.models is None:
+        return True
+    try:
+        return not target.provider.further(exchange.fields)
+    except GatewayError:
+        return False
