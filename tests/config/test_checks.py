@@ -193,6 +193,36 @@ def test_a_canary(told, canary, path, words):
     assert told(CANARY % "target: {model: openai/y, system: Be brief.}") == []
 
 
+@pytest.mark.parametrize(
+    ("text", "path", "words"),
+    [
+        ("models: {m: {targets: openai/x, hedge: p95}}", "models.m.hedge", "there is no second target"),
+        (
+            "models: {m: {targets: [openai/x, openai/y], canary: {target: openai/y}}}",
+            "models.m.canary",
+            "gets requests already",
+        ),
+        (
+            "models: {m: {targets: openai/x, first_token: 30, deadline: 10}}",
+            "models.m.deadline",
+            "shorter than `first_token`, which is 30 s",
+        ),
+        ("models: {m: {targets: openai/x, whole_answer: 30, deadline: 10}}", "models.m.deadline", "`whole_answer`"),
+        ("breaker: {rest: 300}", "breaker.most_rest", "120 is less than `rest`, which is 300"),
+        ("retry: {backoff: 3, max_backoff: 2}", "retry.max_backoff", "2 is less than `backoff`, which is 3"),
+    ],
+)
+def test_settings_that_contradict_each_other(told, text, path, words):
+    ((place, said),) = told("providers: {openai: {api_key: none}}\n" + text)
+    assert place == path
+    assert words in said
+
+
+def test_settings_that_go_together(told):
+    text = "models: {m: {targets: openai/x, fallbacks: openai/y, hedge: 1, first_token: 10, deadline: 10}}"
+    assert told("providers: {openai: {api_key: none}}\n" + text) == []
+
+
 def test_a_shadow(told):
     text = "providers: {openai: {api_key: none}}\nmodels: {m: {targets: openai/x, shadow: {%s}}}"
     assert told(text % "target: openai/y, share: 0.1") == []

@@ -35,6 +35,44 @@ async def test_a_higher_priority_comes_first():
     assert order == ["high", "high 2", "normal", "low"]
 
 
+async def test_a_flood_of_urgent_ones_does_not_hold_up_the_others_for_ever():
+    flood = [(f"high {number}", 1, "a") for number in range(60)]
+    order = await lined_up(Gate(1), *flood, ("normal", 0, "b"), ("low", -1, "b"))
+    assert order.index("normal") in range(2, 8)
+    assert order.index("low") in range(8, 30)
+
+
+async def test_a_priority_that_was_away_makes_up_for_nothing():
+    gate = Gate(1)
+    for _ in range(3):
+        flood = [(f"high {number}", 1, "a") for number in range(20)]
+        await lined_up(gate, *flood)
+        gate.running = 0
+    order = await lined_up(gate, *[(f"low {number}", -1, "b") for number in range(10)], ("high", 1, "a"))
+    assert order[0] == "high"
+
+
+async def test_who_fills_the_line_makes_room_for_others():
+    gate, order = Gate(1), []
+    await gate.enter(0, "first", 0, 1.0, "a/m")
+    crowd = [("greedy high", 1, "g"), ("greedy 1", 0, "g"), ("greedy 2", 0, "g"), ("modest", 0, "m")]
+    tasks = []
+    for name, priority, tenant in crowd:
+        tasks.append(asyncio.create_task(entered(gate, order, name, priority, tenant, most=3)))
+        await asyncio.sleep(0)
+    with pytest.raises(Overloaded, match="a/m serves all"):
+        await tasks[2]
+    with pytest.raises(Overloaded):
+        await gate.enter(1, "g", 3, 1.0, "a/m")  # not to its own advantage
+    assert (gate.running, gate.waiting) == (1, 3)
+    for _ in range(3):
+        gate.leave()
+        await asyncio.wait(tasks, timeout=0.001)
+    assert order == ["greedy high", "greedy 1", "modest"]
+    gate.leave()
+    assert (gate.running, gate.waiting) == (0, 0)
+
+
 async def test_tenants_take_turns():
     flood = [(f"flood {number}", 0, "a") for number in range(4)]
     order = await lined_up(Gate(1), *flood, ("one", 0, "b"), ("two", 0, "b"))
@@ -96,4 +134,5 @@ async def test_never_too_many_and_nothing_leaks():
         task.cancel()
     await asyncio.wait(tasks)
     assert not any(task.exception() for task in tasks if not task.cancelled())
-    assert (gate.running, gate.waiting, gate._lines) == (0, 0, {})
+    assert (gate.running, gate.waiting, +gate._tenants) == (0, 0, {})
+    assert not any(gate._lines.values())

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headgate.core.breaker import NEVER, Trip
 from headgate.core.standing import BOUNDS, Average, Board, Standing, Window
 
 DURATIONS = st.floats(0.0005, 2000)
@@ -98,3 +99,27 @@ def test_a_board_keeps_one_of_each_and_forgets_the_oldest():
     board.standing("b/m")
     board.standing("c/m")
     assert [standing.target for standing in board.all()] == ["b/m", "c/m"]
+
+
+def test_what_the_configuration_names_is_not_forgotten_for_what_clients_name():
+    board = Board(most=2)
+    named = board.standing("a/m", named=True)
+    for number in range(5):
+        board.standing(f"b/{number}")
+    assert board.standing("a/m") is named
+    assert len(board.all()) == 3
+    board.configure(Trip(), [], [])
+    assert named in board.all(), "clients may name it still"
+    board.standing("c/m")
+    board.standing("c/n")
+    assert named not in board.all()
+
+
+def test_an_open_circuit_closes_where_the_configuration_wants_none():
+    board = Board()
+    standing = board.standing("a/m", named=True)
+    standing.breaker.open(1.0, "it fails", firm=True)
+    board.configure(Trip(failures=3), [standing], [])
+    assert standing.breaker.until
+    board.configure(NEVER, [standing], [])
+    assert standing.breaker.state(2.0) == "closed"

@@ -106,8 +106,10 @@ class World:
             self.hosts[-1].schedule = []
             self.limits.pop("c", None)
             targets[-1].standing.limit(None, requests=False, tokens=False)
+        patience = chance.choice((2.0, 8.0)) if self.safe else chance.choice((2.0, float("inf")))
         manner = Manner(
-            first_token=chance.choice((2.0, 8.0)) if self.safe else chance.choice((2.0, float("inf"))),
+            first_token=patience,
+            whole_answer=patience,
             deadline=float("inf") if self.safe else chance.choice((5.0, float("inf"))),
             hedge=chance.choice((None, None, 0.3)),
         )
@@ -148,7 +150,7 @@ class World:
         await asyncio.sleep(self.chance.uniform(0, 10))
         record = Record(id=f"req_{number}", time=0.0)
         asked = Exchange(record.id, openai_chat, "/", [], None, 0.0, record, model="m", body=b"{}")
-        asked.caller = Caller(f"tenant-{number % 3}")
+        asked.caller, asked.stream = Caller(f"tenant-{number % 3}"), self.chance.random() < 0.5
         patience = self.chance.choice((None, None, None, self.chance.uniform(0.05, 3)))
         try:
             async with asyncio.timeout(patience):

@@ -411,10 +411,12 @@ class TestLimits:
             await Retry(Retries())(asked, Script(REPLY))
         assert target.standing.running == 0
 
-    async def test_a_target_that_does_not_begin_in_time_is_passed_over(self):
+    @pytest.mark.parametrize("stream", [True, False])
+    async def test_a_target_that_does_not_begin_in_time_is_passed_over(self, stream):
         one, two = Target(Host("a"), "m"), Target(Host("b"), "m")
         asked = exchange()
-        asked.targets, asked.manner = [one, two], Manner(first_token=0.02)
+        asked.targets, asked.manner, asked.stream = [one, two], Manner(first_token=0.02), stream
+        asked.manner = Manner(first_token=0.02) if stream else Manner(whole_answer=0.02)
         cancelled = []
 
         async def answer(asked):
@@ -429,6 +431,41 @@ class TestLimits:
         assert await Retry(Retries())(asked, answer) is REPLY
         assert [attempt.error for attempt in asked.attempts] == ["provider_timeout", None]
         assert cancelled == [one]
+        assert one.standing.window.counts(time.monotonic()) == (0, 1)
+        assert one.standing.breaker.row == (1 if stream else 0), "a long answer is no proof of a broken target"
+
+    async def test_long_answers_do_not_have_a_target_taken_for_broken(self):
+        """Its requests are a client's, who decides how long their answers are."""
+        target = Target(Host("a"), "m")
+        for _ in range(40):
+            asked = exchange()
+            asked.targets, asked.manner = [target], Manner(whole_answer=0.001)
+            with pytest.raises(ProviderTimeout, match=r"had not answered after 0\.001 s"):
+                await Retry(Retries())(asked, lambda asked: asyncio.sleep(60))
+        breaker = target.standing.breaker
+        assert (breaker.until > 0, breaker.firm) == (True, False), "others are preferred, but it is asked"
+
+    async def test_what_it_cannot_be_asked_counts_to_no_limit(self):
+        target = Target(Host("a"), "m")
+        target.standing.limit(None, requests=True, tokens=True)
+        asked = exchange()
+        asked.targets, asked.body = [target], b"x" * 400
+        with pytest.raises(Unsupported):
+            await Retry(Retries())(asked, Script(Unsupported("no")))
+        now, standing = time.monotonic(), target.standing
+        assert (standing.requests.sum(now), standing.tokens.sum(now), standing.asked.sum(now)) == (0, 0, 0)
+
+    async def test_a_wait_in_line_does_not_make_the_deadline_longer(self):
+        target = Target(Host("a"), "m")
+        target.standing.limit(1, requests=False, tokens=False)
+        gate = target.standing.gate
+        await gate.enter(0, "other", 0, 1.0, "a/m")
+        asyncio.get_running_loop().call_later(0.1, gate.leave)
+        asked = exchange()
+        asked.targets, asked.manner = [target], Manner(deadline=0.5)
+        with pytest.raises(ProviderTimeout, match=r"had not answered after 0\.[0-4]"):
+            await Retry(Retries())(asked, lambda asked: asyncio.sleep(60))
+        assert gate.running == 0
 
     async def test_the_deadline_holds_over_all_attempts(self):
         targets = [Target(Host(name), "m") for name in "abc"]

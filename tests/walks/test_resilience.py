@@ -61,7 +61,10 @@ def gateway(bad, good, tmp_path_factory):
         scheme = "https" if name == "tls" else "http"
         return f"  {name}: {{kind: openai, api_key: sk-of-the-bad-one, base_url: '{scheme}://127.0.0.1:{bad.port}/v1'}}"
 
-    models = [f"  {name}: {{targets: [{name}/m, good/m], first_token: 0.3}}" for name in (*FLAKY, "dead", "circuit")]
+    models = [
+        f"  {name}: {{targets: [{name}/m, good/m], first_token: 0.3, whole_answer: 0.3}}"
+        for name in (*FLAKY, "dead", "circuit")
+    ]
     models.append("  alone: alone/m")
     models.append("  resumed: {targets: [broken/m, good/m], resume: true}")
     models.append("  hedged: {targets: [slow/m, good/m], hedge: 0.1}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from headgate.config.section import Section
@@ -24,10 +24,26 @@ def _failure(value: object) -> str:
 Failure = Annotated[str, BeforeValidator(_failure)]
 
 
+def _at_least(most: float, info: ValidationInfo, least: str) -> float:
+    """Raises PydanticCustomError where the field `least` says more."""
+    said = info.data.get(least)
+    if said is not None and most < said:
+        told = {"most": f"{most:g}", "least": least, "said": f"{said:g}"}
+        raise PydanticCustomError(
+            "least", "{most} is less than `{least}`, which is {said}; write as much or more", told
+        )
+    return most
+
+
 class Retry(Section):
     """What happens when a target fails before its first bytes."""
 
-    attempts: int = Field(3, ge=1, le=100, description="Most attempts of a request, over all its targets.")
+    attempts: int = Field(
+        3,
+        ge=1,
+        le=100,
+        description="Attempts of a request after which no target is asked again; each one is asked once in any case.",
+    )
     backoff: float = Field(
         0.2, ge=0, le=3600, description="Seconds waited, at most, before a target's second turn; doubles each time."
     )
@@ -35,6 +51,7 @@ class Retry(Section):
         5.0,
         ge=0,
         le=3600,
+        validate_default=True,
         description="Most seconds waited; a target that asks for more (`retry-after`) is not tried again.",
     )
     budget: float = Field(
@@ -52,6 +69,11 @@ class Retry(Section):
         + ", ".join(f"`{name}: {way}`" for name, way in WAYS.items())
         + ".",
     )
+
+    @field_validator("max_backoff")
+    @classmethod
+    def _at_least_one(cls, most: float, info: ValidationInfo) -> float:
+        return _at_least(most, info, "backoff")
 
 
 class Breaker(Section):
@@ -86,4 +108,11 @@ class Breaker(Section):
         le=86400,
         description="Seconds after which one request is let through as a probe; doubled each time it fails.",
     )
-    most_rest: float = Field(120.0, gt=0, le=86400, description="Most seconds between two probes.")
+    most_rest: float = Field(
+        120.0, gt=0, le=86400, validate_default=True, description="Most seconds between two probes."
+    )
+
+    @field_validator("most_rest")
+    @classmethod
+    def _at_least_one(cls, most: float, info: ValidationInfo) -> float:
+        return _at_least(most, info, "rest")

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from headgate.config.section import Section
@@ -198,13 +198,18 @@ class Model(Section):
     )
     first_token: Seconds | None = Field(
         None,
-        description="Seconds a target has for the first piece of its answer, before the next is asked. Left out: as "
+        description="Seconds a target has for the first piece of a stream, before the next is asked. Left out: as "
         "long as the provider's `timeouts` allow.",
+    )
+    whole_answer: Seconds | None = Field(
+        None,
+        description="The same for an answer that is not streamed, which takes as long as it is. One that would have "
+        "come later is no proof that the target is broken; a target of which most come too late is merely put last.",
     )
     deadline: Seconds | None = Field(
         None,
-        description="Seconds in which an answer must have begun, over all attempts; each gets an equal share of what "
-        "is left. Left out: no such limit.",
+        description="Seconds in which an answer must have begun (be there, where it is not streamed), over all "
+        "attempts and waits; each attempt gets an equal share of what is left. Left out: no such limit.",
     )
 
     hedge: Literal["p95"] | Seconds | None = Field(
@@ -238,6 +243,30 @@ class Model(Section):
             yield ("canary", "target"), self.canary.target
         if self.shadow is not None:
             yield ("shadow", "target"), self.shadow.target
+
+    @field_validator("deadline")
+    @classmethod
+    def _long_enough(cls, deadline: float | None, info: ValidationInfo) -> float | None:
+        for name in ("first_token", "whole_answer"):
+            one = info.data.get(name)
+            if deadline is not None and one is not None and one > deadline:
+                told = {"name": name, "one": f"{one:g}"}
+                raise PydanticCustomError("deadline", "shorter than `{name}`, which is {one} s of it for one", told)
+        return deadline
+
+    @field_validator("hedge")
+    @classmethod
+    def _a_second(cls, hedge: Literal["p95"] | float | None, info: ValidationInfo) -> Literal["p95"] | float | None:
+        if hedge is not None and len(info.data.get("targets", ())) + len(info.data.get("fallbacks", ())) == 1:
+            raise PydanticCustomError("hedge", "there is no second target to ask; add one to `targets` or `fallbacks`")
+        return hedge
+
+    @field_validator("canary")
+    @classmethod
+    def _new(cls, canary: Canary | None, info: ValidationInfo) -> Canary | None:
+        if canary is not None and canary.target in [*info.data.get("targets", ()), *info.data.get("fallbacks", ())]:
+            raise PydanticCustomError("canary", "its target gets requests already; take it out of the other targets")
+        return canary
 
     @model_validator(mode="before")
     @classmethod

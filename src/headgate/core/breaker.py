@@ -51,6 +51,12 @@ class Breaker:
         self._probes = 0
         """That failed since it was closed last."""
 
+    def configure(self, trip: Trip) -> None:
+        """A configuration is applied; one that wants no breakers closes them."""
+        self.trip = trip
+        if trip is NEVER and self.until:
+            self.close()
+
     def state(self, now: float) -> State:
         if not self.until:
             return "closed"
@@ -79,9 +85,10 @@ class Breaker:
         self.close()
         return True
 
-    def failed(self, now: float, probe: bool, why: str, share: float | None) -> None:
-        """`share` of failures in the window, None where there are too few to tell."""
-        self.row += 1
+    def failed(self, now: float, probe: bool, why: str, share: float | None, *, certain: bool = True) -> None:
+        """`share` of failures in the window, None where there are too few to tell. Failures that are not `certain` are
+        none of those in a row."""
+        self.row += certain
         if probe:
             self._reopen(now, why)
         elif self.until:

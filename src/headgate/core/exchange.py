@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
 
@@ -13,6 +14,7 @@ from headgate.core.chat import Loss
 from headgate.core.decision import Decision
 from headgate.core.dialect import Dialect
 from headgate.core.errors import GatewayError, too_deep
+from headgate.core.estimate import prompt_tokens
 from headgate.core.form import Form
 from headgate.core.labels import Labels, Priority, read
 from headgate.core.ports import Incoming
@@ -122,6 +124,7 @@ class Exchange:
     effort: str | None = None  # route: of reasoning, as the model's name asks for it
     ceilings: Mapping[Target, Ceiling] | None = None  # route: of targets that write less than asked for
     manner: Manner = PLAIN  # route
+    until: float = inf  # retry: when an answer must have begun, time.monotonic() seconds
     target: Target | None = None  # retry
     host: Provider | None = None  # retry: the target's provider with the key to use
     spoken: Dialect | None = None  # translate: the dialect `outgoing` is in
@@ -139,6 +142,7 @@ class Exchange:
     """Unwound when the reply is over, before its last byte leaves, however it ended."""
     _request: Any = None
     _labels: Labels | None = None
+    _tokens: int | None = None
 
     @property
     def labels(self) -> Labels:
@@ -172,9 +176,17 @@ class Exchange:
         self.ending.take(fork.ending)
 
     @property
-    def tokens(self) -> float:
-        """About how many it has: four bytes each."""
-        return len(self.body) / 4
+    def tokens(self) -> int:
+        """About how many it has."""
+        if self._tokens is None:
+            self._tokens = prompt_tokens(self.body)
+        return self._tokens
+
+    def begin_by(self, now: float) -> float:
+        """When an answer must have begun; set by whoever asks first."""
+        if self.until == inf and self.manner.deadline != inf:
+            self.until = now + self.manner.deadline
+        return self.until
 
     @property
     def spent(self) -> bool:

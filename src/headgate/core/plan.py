@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
 from typing import Literal, NamedTuple
@@ -23,7 +23,8 @@ from headgate.core.errors import (
     ProviderUnreachable,
     Unsupported,
 )
-from headgate.core.target import Manner, Target
+from headgate.core.exchange import Exchange
+from headgate.core.target import Target
 
 Way = Literal["again", "next", "stop"]
 """After a failure: this target may be asked again, only others may, or the client is told."""
@@ -77,12 +78,14 @@ class Retries:
 
 
 class Turn(NamedTuple):
-    """One attempt: whom, with which key, after how many seconds, within how many, and as which kind of attempt."""
+    """One attempt: whom, with which key, after how many seconds, within how many (`limit`) and in any case until when,
+    and as which kind of attempt."""
 
     target: Target
     arm: Arm | None
     wait: float
     limit: float
+    until: float
     again: bool
     probe: bool
 
@@ -92,17 +95,17 @@ class Plan:
     all have failed, those again that may be, after waits that grow."""
 
     __slots__ = (
-        "_again", "_arms", "_asked", "_broken", "_deadline", "_left", "_line", "_manner", "_retries", "_special",
-        "_tokens",
+        "_again", "_arms", "_asked", "_broken", "_deadline", "_exchange", "_left", "_line", "_manner", "_patience",
+        "_retries", "_special",
     )  # fmt: skip
 
-    def __init__(self, targets: Sequence[Target], manner: Manner, retries: Retries, now: float, tokens: float) -> None:
-        """`tokens`: about how many the request has."""
-        self._line = deque(targets)
-        self._manner = manner
+    def __init__(self, exchange: Exchange, retries: Retries, now: float) -> None:
+        self._exchange = exchange
+        self._line = deque(exchange.targets)
+        self._manner = manner = exchange.manner
         self._retries = retries
-        self._deadline = now + manner.deadline
-        self._tokens = tokens
+        self._deadline = exchange.begin_by(now)
+        self._patience = manner.first_token if exchange.stream else manner.whole_answer
         self._left = retries.attempts
         self._asked: dict[Target, int] = {}
         """How often each was."""
@@ -158,17 +161,17 @@ class Plan:
         again = target in self._asked
         self._asked[target] = self._asked.get(target, 0) + 1
         self._left -= 1
-        limit = self._manner.first_token
-        if self._deadline != inf:
-            limit = min(limit, (self._deadline - now - wait) / (1 + len(self._line)))
-        return Turn(target, self._arm(target, now), wait, limit, again, target.standing.breaker.claim(now))
+        limit, until = self._patience, self._deadline
+        if until != inf:
+            limit = min(limit, (until - now - wait) / (1 + len(self._line)))
+        return Turn(target, self._arm(target, now), wait, limit, until, again, target.standing.breaker.claim(now))
 
     def _arm(self, target: Target, now: float) -> Arm | None:
         arms = target.provider.arms
         if len(arms) <= 1:
             return arms[0] if arms else None
         used = self._arms.setdefault(target, [])
-        ready = [arm for arm in arms if arm.credential.ready(target.model, now, self._tokens)]
+        ready = [arm for arm in arms if arm.credential.ready(target.model, now, self._exchange.tokens)]
         fresh = [arm for arm in ready if arm not in used]
         choice = fresh or ready or [arm for arm in arms if arm.credential.out != "disabled"] or arms
         choice = [arm for arm in choice if arm.weight] or choice  # one without weight is used where it is the last
@@ -214,7 +217,7 @@ class Plan:
 
     def _other_key(self, target: Target, now: float) -> bool:
         used = self._arms.get(target)  # None: it has but one
-        ready = (arm for arm in target.provider.arms if arm.credential.ready(target.model, now, self._tokens))
+        ready = (arm for arm in target.provider.arms if arm.credential.ready(target.model, now, self._exchange.tokens))
         return used is not None and any(arm not in used for arm in ready)
 
     def _wait(self, turn: int, asked: float) -> float | None:

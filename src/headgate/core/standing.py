@@ -146,6 +146,14 @@ class Standing:
         if self.tokens is not None:
             self.tokens.add(now, tokens)
 
+    def unasked(self, now: float, *, again: bool = False, tokens: float = 0.0) -> None:
+        """What `begun` said was not so: nothing was sent."""
+        (self.repeated if again else self.asked).add(now, -1.0)
+        if self.requests is not None:
+            self.requests.add(now, -1.0)
+        if self.tokens is not None:
+            self.tokens.add(now, -tokens)
+
     def limit(self, concurrency: int | None, *, requests: bool, tokens: bool) -> None:
         """What the configuration limits from now on: requests at a time, and what is counted by the minute."""
         if concurrency is None:
@@ -176,8 +184,11 @@ class Standing:
         elif (probe or self.breaker.row) and self.breaker.succeeded(probe):
             self.window.forget()
 
-    def failed(self, now: float, why: str, seconds: float | None = None, *, probe: bool = False) -> None:
-        """It did not come; `seconds` where the target was waited for in vain, which counts as its time."""
+    def failed(
+        self, now: float, why: str, seconds: float | None = None, *, probe: bool = False, certain: bool = True
+    ) -> None:
+        """It did not come; `seconds` where the target was waited for in vain, which counts as its time. Not `certain`
+        where it might have come later: that others are preferred is all that follows from such."""
         if seconds is not None:
             self.first.hear(seconds, now)
             self.total.hear(seconds, now)
@@ -185,7 +196,7 @@ class Standing:
         answered, failed = self.window.counts(now)
         heard = answered + failed
         share = failed / heard if heard >= self.breaker.trip.least else None
-        self.breaker.failed(now, probe, why, share)
+        self.breaker.failed(now, probe, why, share, certain=certain)
 
     def ended(self, now: float, seconds: float | None) -> None:
         """The attempt is over; `seconds` of a reply that came to its end."""
@@ -195,23 +206,27 @@ class Standing:
 
 
 class Board:
-    """The standings of all targets of a process and of the providers' keys, kept when the configuration changes."""
+    """The standings of the targets of a process and of the providers' keys, kept when the configuration changes."""
 
-    def __init__(self, most: int = 50_000) -> None:
+    def __init__(self, most: int = 10_000) -> None:
+        """`most`: how many targets are remembered that only clients name."""
         self._most = most
-        self._standings: dict[str, Standing] = {}
+        self._named: dict[str, Standing] = {}
+        self._others: dict[str, Standing] = {}
         self._credentials: dict[tuple[str, str], Credential] = {}
         self.trip = Trip()
         self.trials = Trials()
         self.shadows = Shadows()
 
-    def standing(self, target: str) -> Standing:
-        """Where there are too many, as clients may name any model of a provider, the oldest is forgotten."""
-        found = self._standings.get(target)
-        if found is None:
-            if len(self._standings) >= self._most:
-                del self._standings[next(iter(self._standings))]
-            found = self._standings[target] = Standing(target, self.trip)
+    def standing(self, target: str, *, named: bool = False) -> Standing:
+        """That of a target; `named`: by the configuration. Of those that clients name, as they may any model of a
+        provider, the oldest is forgotten where there are too many."""
+        found = self._named.get(target) or self._others.get(target) or Standing(target, self.trip)
+        if named:
+            self._named[target] = found
+            self._others.pop(target, None)
+        elif target not in self._named:
+            self._keep(found)
         return found
 
     def credential(self, provider: str, name: str, digest: str, *, enabled: bool, trusting: bool) -> Credential:
@@ -222,15 +237,25 @@ class Board:
         found.configure(enabled=enabled, trusting=trusting)
         return found
 
-    def configure(self, trip: Trip, used: Collection[Credential]) -> None:
-        """A configuration is applied: when breakers open, and which keys it has; others are forgotten."""
+    def configure(self, trip: Trip, named: Collection[Standing], used: Collection[Credential]) -> None:
+        """A configuration is applied: when breakers open, and which targets and keys it names; other keys are
+        forgotten."""
         self.trip = trip
-        for standing in self._standings.values():
-            standing.breaker.trip = trip
+        for standing in self.all():
+            standing.breaker.configure(trip)
+        for target, standing in list(self._named.items()):
+            if standing not in named:
+                del self._named[target]
+                self._keep(standing)
         self._credentials = {place: known for place, known in self._credentials.items() if known in used}
 
     def all(self) -> list[Standing]:
-        return list(self._standings.values())
+        return [*self._named.values(), *self._others.values()]
 
     def credentials(self) -> list[Credential]:
         return list(self._credentials.values())
+
+    def _keep(self, standing: Standing) -> None:
+        if standing.target not in self._others and len(self._others) >= self._most:
+            del self._others[next(iter(self._others))]
+        self._others[standing.target] = standing

@@ -191,7 +191,9 @@ class Manner:
     """How the targets of an alias are asked. Seconds."""
 
     first_token: float = inf
-    """That a target has for the first piece of its answer, before the next one is asked."""
+    """That a target has for the first piece of a stream, before the next one is asked."""
+    whole_answer: float = inf
+    """That it has for an answer that is not streamed."""
     deadline: float = inf
     """That all attempts have together."""
     instead: Mapping[Cause, Sequence[Target]] = field(default_factory=dict)

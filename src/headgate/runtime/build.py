@@ -72,7 +72,7 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         *sending,
     ]
     named = _named(aliases, rules)
-    _settle(ports.board, config, [*providers.values(), *(target.provider for target in named)])
+    _settle(ports.board, config, named, [*providers.values(), *(target.provider for target in named)])
     _limit(ports.board, named)
     ports.board.trials.keep([alias.canary.trial for alias in aliases.values() if alias.canary is not None])
     return Gateway(
@@ -117,10 +117,14 @@ def _shadow(config: Config, route: Route, ports: Ports, record: Record, sending:
     return [Shadow(shades, ports.board.shadows, record, route.filters, send, Ids())] if shades else []
 
 
-def _settle(board: Board, config: Config, providers: Iterable[AnyProvider]) -> None:
+def _settle(board: Board, config: Config, named: Iterable[Target], providers: Iterable[AnyProvider]) -> None:
     set_to = config.breaker
     trip = Trip(set_to.failures, set_to.error_rate, set_to.slow_rate, set_to.least, set_to.rest, set_to.most_rest)
-    board.configure(trip if set_to.enabled else NEVER, {arm.credential for each in providers for arm in each.arms})
+    board.configure(
+        trip if set_to.enabled else NEVER,
+        {target.standing for target in named},
+        {arm.credential for each in providers for arm in each.arms},
+    )
 
 
 def _named(aliases: Mapping[str, Alias], rules: Rules | None) -> list[Target]:

@@ -76,7 +76,14 @@ class Maker:
         targets, fallbacks = (self._targets(name, entries) for entries in (model.targets, model.fallbacks))
         special = {why: self._targets(name, entries) for why, entries in model.fallbacks_on.each.items() if entries}
         hedge = 0.0 if model.hedge == "p95" else model.hedge
-        manner = Manner(model.first_token or inf, model.deadline or inf, special, hedge, model.resume)
+        manner = Manner(
+            model.first_token or inf,
+            model.whole_answer or inf,
+            model.deadline or inf,
+            special,
+            hedge,
+            model.resume,
+        )
         manner = manner if manner != PLAIN else PLAIN
         canary = None
         if model.canary is not None:
@@ -118,7 +125,7 @@ class Maker:
         shape = Shape(entry.set, entry.defaults, entry.drop, entry.system, entry.effort)
         made = provider.target(rest, shape if shape != Shape() else None)
         # one with settings of its own may be another host altogether
-        standing = self.board.standing(f"{alias}: {made.name}" if entry.provider else made.name)
+        standing = self.board.standing(f"{alias}: {made.name}" if entry.provider else made.name, named=True)
         found = self.known.find(host, rest)
         requests, tokens = entry.requests_per_minute, entry.tokens_per_minute
         terms = Terms(

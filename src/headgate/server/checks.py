@@ -68,7 +68,7 @@ class Checks:
         record = Record(id=id, time=time.time(), dialect=openai_chat.name, path=PATH, worker=self.worker)
         exchange = Exchange(id, openai_chat, PATH, (), _nothing, time.perf_counter(), record)
         exchange.model, exchange.fields, exchange.body = target.name, fields, msgspec.json.encode(fields)
-        exchange.targets, exchange.manner = (target,), Manner(first_token=PATIENCE)
+        exchange.targets, exchange.manner = (target,), Manner(PATIENCE, PATIENCE)
         try:
             reply = await gateway.check(exchange)
             await reply.whole(openai_chat, fields)

@@ -36,6 +36,7 @@ class Hedge:
         wait = self._wait(exchange, self.clock())
         if wait is None:
             return await proceed(exchange)
+        exchange.begin_by(self.clock())
         first = exchange.fork(exchange.targets)
         tasks: Tasks = {asyncio.ensure_future(proceed(first)): first}
         heard = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from math import inf
 
 import msgspec
 
@@ -119,6 +120,7 @@ class Sequel:
             turns = [Message(role="assistant", parts=parts, plain=True), _user(GO_ON)]
             request = msgspec.structs.replace(request, messages=[*request.messages, *turns])
         fork = exchange.fork(others or list(exchange.targets), request)
+        fork.until = inf  # the deadline was for the beginning
         try:
             reply = await self.proceed(fork)
         except GatewayError:
@@ -128,7 +130,7 @@ class Sequel:
         exchange.record.resumed += 1
         exchange.decision.said.append(
             f"{failed.name if failed else 'the first'} broke off ({error.code}) after {len(text)} characters and "
-            f"{reply.model} went on"
+            f"{fork.target.name if fork.target else reply.model} went on"
         )
         self._used = self._using if self._used is None or self._using is None else self._used.plus(self._using)
         self._using, self._blocks = None, {}

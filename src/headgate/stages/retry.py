@@ -90,11 +90,11 @@ class Retry:
             if len(self._first) >= REMEMBERED:
                 self._first.clear()
             arm = next(iter(target.provider.arms), None)
-            turn = self._first[target] = Turn(target, arm, wait=0.0, limit=inf, again=False, probe=False)
+            turn = self._first[target] = Turn(target, arm, 0.0, inf, inf, again=False, probe=False)
         return turn
 
     def _plan(self, exchange: Exchange, begun: Turn | None) -> Plan:
-        plan = Plan(exchange.targets, exchange.manner, self.retries, self.clock(), exchange.tokens)
+        plan = Plan(exchange, self.retries, self.clock())
         if begun is not None:
             plan.begun(begun)
         return plan
@@ -112,13 +112,15 @@ class Retry:
             attempt.credential = arm.credential.name
         exchange.attempts.append(attempt)
         started = self.clock()
-        standing.begun(started, again=turn.again, tokens=exchange.tokens)
+        tokens = exchange.tokens if standing.tokens is not None else 0.0
+        standing.begun(started, again=turn.again, tokens=tokens)
         reply = None
         try:
-            reply = await proceed(exchange) if turn.limit == inf else await _within(turn, exchange, proceed)
+            reply = await proceed(exchange) if turn.limit == inf else await _within(turn, started, exchange, proceed)
         except Unsupported:
             # Nobody was asked. Another target may be able to say it; that this one cannot is told if none answers.
             exchange.attempts.remove(attempt)
+            standing.unasked(started, again=turn.again, tokens=tokens)
             raise
         except GatewayError as error:
             attempt.status = error.status if isinstance(error, ProviderRefused) else None
@@ -146,6 +148,7 @@ class Retry:
     async def _enter(self, exchange: Exchange, turn: Turn) -> None:
         """Wait for a place at a target that takes only so many requests at a time. Raises Overloaded."""
         gate, terms = turn.target.standing.gate, turn.target.terms
+        seconds = terms.queue_seconds if turn.until == inf else min(terms.queue_seconds, turn.limit)
         assert gate is not None
         tenant = exchange.caller.key if exchange.caller is not None else ""
         try:
@@ -153,7 +156,7 @@ class Retry:
                 PRIORITIES[exchange.priority],
                 tenant,
                 terms.queue,
-                min(terms.queue_seconds, turn.limit),
+                seconds,
                 turn.target.name,
             )
         except BaseException:
@@ -172,14 +175,16 @@ async def _rest(turn: Turn) -> None:
         raise
 
 
-async def _within(turn: Turn, exchange: Exchange, proceed: Proceed) -> Reply:
+async def _within(turn: Turn, now: float, exchange: Exchange, proceed: Proceed) -> Reply:
+    seconds = min(turn.limit, max(turn.until - now, 0.0))  # less where it stood in line before
     try:
-        async with asyncio.timeout(turn.limit) as timeout:
+        async with asyncio.timeout(seconds) as timeout:
             return await proceed(exchange)
     except TimeoutError:
         if not timeout.expired():
             raise
-        raise ProviderTimeout(f"{turn.target.name} had not begun to answer after {turn.limit:.3g} s") from None
+        told = "begun to answer" if exchange.stream else "answered"
+        raise ProviderTimeout(f"{turn.target.name} had not {told} after {seconds:.3g} s") from None
 
 
 def _tell(turn: Turn, exchange: Exchange, error: GatewayError, now: float, started: float) -> None:
@@ -196,7 +201,9 @@ def _tell(turn: Turn, exchange: Exchange, error: GatewayError, now: float, start
     elif why is None and isinstance(error, ProviderError) and error.retryable:
         waited = now - started if isinstance(error, ProviderTimeout) else None
         told = f"{error.status} {error.code}" if isinstance(error, ProviderRefused) else error.code
-        standing.failed(now, told, waited, probe=turn.probe)
+        # how long a whole answer takes is up to the client, who is not to have targets taken for broken
+        cut = waited is not None and turn.limit != inf and not exchange.stream
+        standing.failed(now, told, waited, probe=turn.probe, certain=not cut)
 
 
 def _refused(reply: Reply) -> bool:

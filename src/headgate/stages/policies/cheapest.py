@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pydantic
 
 from headgate.catalog.pricing import TIERS, UNIT, WAYS, Price, price_of
-from headgate.core.estimate import answer_limit, prompt_tokens
+from headgate.core.estimate import answer_limit
 from headgate.core.exchange import Exchange
 from headgate.core.target import Target, Terms
 from headgate.stages.policies.policy import PolicySettings
@@ -120,7 +120,7 @@ class Cheapest:
         return found
 
     def _chats(self, exchange: Exchange, targets: Sequence[Target], prices: _Prices) -> dict[Target, int]:
-        asked = prompt_tokens(exchange.body)
+        asked = exchange.tokens
         cached = int(asked * self._settings.cached)
         fresh, limit = asked - cached, answer_limit(exchange.fields) or UNBOUNDED
         answers, typical = self._answers, self._settings.answer
@@ -206,7 +206,7 @@ def _amount(exchange: Exchange, name: str | None) -> int:
         case None:
             return 0
         case "input":
-            return prompt_tokens(exchange.body)
+            return exchange.tokens
         case "images":
             return pictures
         case "output_image":
