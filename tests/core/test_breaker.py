@@ -1,5 +1,8 @@
 """When a breaker opens, what it lets through, when it closes: by a clock of the test's own."""
 
+import math
+from types import SimpleNamespace
+
 import pytest
 
 from headgate.core.breaker import Breaker, Trip
@@ -93,3 +96,29 @@ def test_a_lost_probe_makes_room(breaker):
     breaker.claim(105)
     breaker.release()
     assert breaker.claim(106)
+
+
+def test_a_probe_that_is_another_processes_is_wanted_but_not_sent(breaker):
+    told = []
+    breaker.watcher = SimpleNamespace(moved=lambda: told.append("moved"), wanted=lambda: told.append("wanted"))
+    broken(breaker)
+    breaker.ours = 0.0
+    assert not breaker.allows(104.9)
+    assert told == ["moved"]
+    assert not breaker.allows(105.0)
+    assert not breaker.claim(105.0)
+    assert told == ["moved", "wanted"]
+    breaker.ours = 106.0
+    assert not breaker.claim(106.0)
+    assert breaker.claim(105.5)
+    breaker.succeeded(True)
+    assert told == ["moved", "wanted", "moved"]
+    assert breaker.ours == math.inf
+
+
+def test_a_probe_that_fails_after_another_process_has_closed_it_is_a_failure_like_any(breaker):
+    broken(breaker)
+    assert breaker.claim(105.0)
+    breaker.close()
+    breaker.failed(106.0, True, "500", None)
+    assert breaker.state(106.0) == "closed"

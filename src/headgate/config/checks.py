@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from headgate.catalog.catalogue import assemble
 from headgate.catalog.shelf import kinds as bundled_kinds
+from headgate.config import state
 from headgate.config.catalogue_settings import CatalogueRefresh
 from headgate.config.document import Node, Path
 from headgate.config.redaction import shown
@@ -65,6 +66,7 @@ def check(config: Config, root: Node, tell: Tell, kept: Mapping[str, Sequence[in
         checks.dialect(("dialects", index), path)
     checks.catalogue()
     checks.listeners()
+    state.check(config.state, tell)
 
 
 def _has_key(settings: ProviderSettings) -> bool:

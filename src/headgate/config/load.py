@@ -21,6 +21,7 @@ from headgate.config.redaction import Redaction, masked, shown
 from headgate.config.rules import Rule
 from headgate.config.schema import Config, Key, Stage
 from headgate.config.secrets import SECRET_NAME, SecretError, follow, is_reference
+from headgate.config.state import password
 from headgate.config.targets import Model, ProviderEntry, Target, in_full
 from headgate.core.plugin import BARE, PACKAGE, PluginNotFound, names, suggestion
 from headgate.core.plugin import load as load_plugin
@@ -256,6 +257,8 @@ class _Reading:
         self.policies(config)
         config.data_dir = self.absolute(config.data_dir, ("data_dir",))
         self.readable(config.upstream, "ca_file", ("upstream",))
+        self.readable(config.state, "ca_file", ("state",))
+        self.secret(password(config.state))
         if config.catalogue.refresh is not None:
             self.readable(config.catalogue.refresh, "file", ("catalogue", "refresh"))
         if config.server.tls is not None:
@@ -367,7 +370,8 @@ class _Reading:
             self.problem(path, f"`{path[-1]}` is empty{source}", f"give the secret{none}")
         elif not (text.isascii() and text.isprintable()) or " " in text:
             hint = "a line break, a space or a letter outside ASCII came with it"
-            self.problem(path, f"`{path[-1]}` cannot be sent in a header{source}", hint)
+            what = "is not a URL" if path[-1] == "url" else "cannot be sent in a header"
+            self.problem(path, f"`{path[-1]}` {what}{source}", hint)
         elif text != NO_KEY:
             self.secret(text)
         return text

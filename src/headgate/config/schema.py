@@ -21,6 +21,7 @@ from headgate.config.resilience import Breaker, Retry
 from headgate.config.rules import Matching, Rule
 from headgate.config.secrets import hash_key
 from headgate.config.section import Section
+from headgate.config.state import State
 from headgate.config.targets import Model, ProviderEntry, Target
 from headgate.providers.settings import Seconds
 
@@ -275,6 +276,9 @@ class Config(Section):
         default_factory=Breaker, description="When a target that fails is left alone, and for how long."
     )
     retry: Retry = Field(default_factory=Retry, description="What happens when a target fails before its first bytes.")
+    state: State = Field(
+        default_factory=State, description="Where workers and replicas share what they know of broken targets."
+    )
     journal: Journal = Field(default_factory=Journal, description="The records of requests on disk.")
     log: Log = Field(default_factory=Log, description="The gateway's own messages, on standard error.")
 

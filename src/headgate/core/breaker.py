@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 State = Literal["closed", "open", "half_open"]
 
@@ -28,6 +29,16 @@ class Trip:
 NEVER = Trip(failures=1 << 60, error_rate=2.0, slow_rate=2.0)
 
 
+class Watcher(Protocol):
+    """Who wants to hear of a breaker; its methods return at once."""
+
+    def moved(self) -> None:
+        """It has opened, opened again, or closed."""
+
+    def wanted(self) -> None:
+        """A request would be the probe, but that is another process's to send."""
+
+
 class Breaker:
     """Closed: everything passes. Open: nothing does for a while. Then half open: one request at a time is let through
     as a probe, and closes it or opens it again (https://martinfowler.com/bliki/CircuitBreaker.html).
@@ -35,7 +46,7 @@ class Breaker:
     `firm` where it opened because of failures in a row; else it is only a reason to prefer others.
     """
 
-    __slots__ = ("_probes", "firm", "opened", "probing", "row", "trip", "until", "why")
+    __slots__ = ("firm", "opened", "ours", "probes", "probing", "row", "trip", "until", "watcher", "why")
 
     def __init__(self, trip: Trip) -> None:
         self.trip = trip
@@ -48,8 +59,11 @@ class Breaker:
         self.probing = False
         self.opened = 0
         """How often it has."""
-        self._probes = 0
+        self.probes = 0
         """That failed since it was closed last."""
+        self.ours = math.inf
+        """Until when it is for this process to send the probe; of one that shares no state it always is."""
+        self.watcher: Watcher | None = None
 
     def configure(self, trip: Trip) -> None:
         """A configuration is applied; one that wants no breakers closes them."""
@@ -64,11 +78,19 @@ class Breaker:
 
     def allows(self, now: float) -> bool:
         """Whether a request may be let through, as a probe where it is half open."""
-        return not self.until or (now >= self.until and not self.probing)
+        if not self.until:
+            return True
+        if now < self.until or self.probing:
+            return False
+        if now < self.ours:
+            return True
+        if self.watcher is not None:
+            self.watcher.wanted()
+        return False
 
     def claim(self, now: float) -> bool:
         """Make the request that is about to be sent the probe; False where it is none."""
-        if not self.until or now < self.until or self.probing:
+        if not self.until or now < self.until or self.probing or now >= self.ours:
             return False
         self.probing = True
         return True
@@ -82,14 +104,16 @@ class Breaker:
         self.row = 0
         if not probe:
             return False
-        self.close()
+        if self.until:
+            self.close()
+            self._tell()
         return True
 
     def failed(self, now: float, probe: bool, why: str, share: float | None, *, certain: bool = True) -> None:
         """`share` of failures in the window, None where there are too few to tell. Failures that are not `certain` are
         none of those in a row."""
         self.row += certain
-        if probe:
+        if probe and self.until:  # another process's probe may have closed it meanwhile
             self._reopen(now, why)
         elif self.until:
             return  # it was sent before the breaker opened
@@ -101,7 +125,7 @@ class Breaker:
     def slow(self, now: float, probe: bool, why: str, share: float | None) -> None:
         """An answer came, but too late."""
         self.row = 0
-        if probe:
+        if probe and self.until:
             self._reopen(now, why)
         elif not self.until and share is not None and share >= self.trip.slow_rate:
             self.open(now, f"{share:.0%} of its answers were slow, the last: {why}", firm=False)
@@ -110,16 +134,27 @@ class Breaker:
         self.why, self.firm = why, firm
         self.until = now + self.trip.rest
         self.opened += 1
-        self._probes = 0
+        self.probes = 0
+        self._tell()
 
     def close(self) -> None:
         self.until, self.why, self.firm = 0.0, "", False
         self.probing = False
-        self.row = self._probes = 0
+        self.row = self.probes = 0
+        self.ours = math.inf
+
+    def adopt(self, until: float, why: str, *, firm: bool, probes: int) -> None:
+        """Another process has opened it, or has sent a probe that failed."""
+        self.until, self.why, self.firm, self.probes = until, why, firm, probes
 
     def _reopen(self, now: float, why: str) -> None:
         self.probing = False
-        self._probes += 1
-        rest = min(self.trip.rest * 2.0 ** min(self._probes, 30), self.trip.most_rest)
+        self.probes += 1
+        rest = min(self.trip.rest * 2.0 ** min(self.probes, 30), self.trip.most_rest)
         self.until = now + rest
-        self.why = f"still failing after {self._probes} probe{'s' if self._probes > 1 else ''}, the last: {why}"
+        self.why = f"still failing after {self.probes} probe{'s' if self.probes > 1 else ''}, the last: {why}"
+        self._tell()
+
+    def _tell(self) -> None:
+        if self.watcher is not None:
+            self.watcher.moved()

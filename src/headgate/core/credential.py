@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from headgate.core.target import Provider
 
 State = Literal["active", "cooling", "exhausted", "invalid", "disabled"]
+Out = Literal["exhausted", "invalid"]
 
 COOLING = 2.0
 """Seconds, where a provider that has had enough does not say for how long; doubled while it has."""
@@ -19,17 +20,28 @@ MODELS = 1000
 """That are remembered of one key."""
 
 
+class Watcher(Protocol):
+    """Who wants to hear of a key; its methods return at once."""
+
+    def moved(self) -> None:
+        """It is out, or taken again."""
+
+    def cooled(self, model: str) -> None:
+        """It is not used for a model for a while."""
+
+
 class Credential:
     """How a key fares. What is limited is a key's use of a model; what is refused is the key."""
 
-    __slots__ = ("_cooling", "_left", "name", "out", "provider", "trusting", "until", "why")
+    __slots__ = ("_cooling", "_left", "digest", "name", "out", "provider", "trusting", "until", "watcher", "why")
 
-    def __init__(self, provider: str, name: str) -> None:
+    def __init__(self, provider: str, name: str, digest: str = "") -> None:
         self.provider = provider
         self.name = name
+        self.digest = digest
         self.trusting = False
         """It is used whatever the provider says of it."""
-        self.out: Literal["exhausted", "invalid", "disabled"] | None = None
+        self.out: Out | Literal["disabled"] | None = None
         """Why it is not used at all."""
         self.until = 0.0
         """When one that is out is tried again."""
@@ -38,6 +50,7 @@ class Credential:
         """By model: until when, and how long that was."""
         self._left: dict[str, tuple[float, float]] = {}
         """By model: tokens that may still be used, and until when that holds."""
+        self.watcher: Watcher | None = None
 
     @property
     def clear(self) -> bool:
@@ -88,10 +101,15 @@ class Credential:
         elif self.out == "disabled":
             self.out = None
 
-    def refused(self, now: float, out: Literal["exhausted", "invalid"], why: str) -> None:
+    def rest(self, model: str) -> tuple[float, float]:
+        """Until when it cools for a model, and how long that is."""
+        return self._cooling.get(model, (0.0, 0.0))
+
+    def refused(self, now: float, out: Out, why: str) -> None:
         """The provider does not take the key, or has not been paid."""
         if not self.trusting:
             self.out, self.why, self.until = out, why, now + RECHECK
+            self._tell()
 
     def limited(self, model: str, now: float, seconds: float | None) -> None:
         """The provider has had enough requests for this model for a while (`seconds`, where it says)."""
@@ -100,11 +118,11 @@ class Credential:
             if until > now:  # of a request that was under way when it began to cool
                 return
             seconds = min(before * 2, MOST_COOLING)
-        self._remember(self._cooling, model, (now + seconds, seconds))
+        self._cool(model, now + seconds, seconds)
 
     def denied(self, model: str, now: float) -> None:
         """The provider takes the key, but not for this model."""
-        self._remember(self._cooling, model, (now + RECHECK, RECHECK))
+        self._cool(model, now + RECHECK, RECHECK)
 
     def told(self, model: str, now: float, tokens: float, seconds: float) -> None:
         """What the provider says is left of its limit, until it is full again."""
@@ -114,8 +132,27 @@ class Credential:
         """A request with it was answered."""
         if self.out in ("exhausted", "invalid"):
             self.out, self.why, self.until = None, "", 0.0
+            self._tell()
         if self._cooling and self._cooling.get(model, (now + 1.0, 0.0))[0] <= now:
             del self._cooling[model]
+
+    def adopt(self, out: Out | None, why: str, until: float) -> None:
+        """Another process has found that it is out, or taken again."""
+        if not self.trusting and self.out != "disabled":
+            self.out, self.why, self.until = out, why, until
+
+    def adopt_rest(self, model: str, until: float, seconds: float) -> None:
+        """Another process has been told to leave it alone for a model."""
+        self._remember(self._cooling, model, (until, seconds))
+
+    def _tell(self) -> None:
+        if self.watcher is not None:
+            self.watcher.moved()
+
+    def _cool(self, model: str, until: float, seconds: float) -> None:
+        self._remember(self._cooling, model, (until, seconds))
+        if self.watcher is not None and not self.trusting:
+            self.watcher.cooled(model)
 
     def _remember(self, known: dict[str, tuple[float, float]], model: str, value: tuple[float, float]) -> None:
         if self.trusting:

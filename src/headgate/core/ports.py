@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from headgate.core.body import Body
 from headgate.core.record import Record
@@ -97,3 +97,55 @@ class Meter(Protocol):
     """What counts finished requests, for metrics."""
 
     def count(self, record: Record) -> None: ...
+
+
+class Fact(NamedTuple):
+    """What a process has found out, and others are to go by.
+
+    Clocks of machines differ, so only durations are told: `age`, the seconds since it was found out, and `left`, those
+    for which it holds.
+    """
+
+    name: str
+    age: float
+    left: float
+    told: bytes
+
+
+class Order(NamedTuple):
+    """About the right to send a target's probe, which one process has at a time, for a few seconds.
+
+    `hold`: have it, or go on having it, if nobody else does. `want`: the same, and let the holder know. `give`: to
+    another process. `drop`: it is over.
+    """
+
+    verb: Literal["hold", "want", "give", "drop"]
+    target: str
+    to: str = ""
+
+
+class Heard(NamedTuple):
+    """What an exchange with the others brought."""
+
+    facts: Sequence[Fact]
+    """What has been found out since the last one; where two are about the same, the later counts."""
+    holders: Sequence[str]
+    """For each order: "" where the right is not ours; who wants it where somebody does; else our own id."""
+    whole: bool
+    """`facts` is all there is: what we have been told before and is not among it has been lost."""
+
+
+class State(Protocol):
+    """Where processes tell each other what they have found out."""
+
+    me: str
+    """This process's id."""
+
+    async def exchange(self, facts: Sequence[Fact], orders: Sequence[Order]) -> Heard:
+        """Tell and hear. Raises StateAway; takes a second at most."""
+
+    async def close(self) -> None: ...
+
+
+class StateAway(Exception):
+    """The shared state cannot be asked; the message says why, without a secret."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Collection
+from typing import Protocol
 
 from headgate.core.breaker import Breaker, Trip
 from headgate.core.credential import Credential
@@ -205,6 +206,14 @@ class Standing:
             self.total.hear(seconds, now)
 
 
+class Newcomers(Protocol):
+    """Who wants to hear of what is new on a board."""
+
+    def standing(self, standing: Standing) -> None: ...
+
+    def credential(self, credential: Credential) -> None: ...
+
+
 class Board:
     """The standings of the targets of a process and of the providers' keys, kept when the configuration changes."""
 
@@ -217,11 +226,17 @@ class Board:
         self.trip = Trip()
         self.trials = Trials()
         self.shadows = Shadows()
+        self.newcomers: Newcomers | None = None
+        """None: this process keeps to what it finds out itself."""
 
     def standing(self, target: str, *, named: bool = False) -> Standing:
         """That of a target; `named`: by the configuration. Of those that clients name, as they may any model of a
         provider, the oldest is forgotten where there are too many."""
-        found = self._named.get(target) or self._others.get(target) or Standing(target, self.trip)
+        found = self.known(target)
+        if found is None:
+            found = Standing(target, self.trip)
+            if self.newcomers is not None:
+                self.newcomers.standing(found)
         if named:
             self._named[target] = found
             self._others.pop(target, None)
@@ -233,7 +248,9 @@ class Board:
         """That of a key, known by its digest: another key under the same name starts anew."""
         found = self._credentials.get((provider, digest))
         if found is None or found.name != name:
-            found = self._credentials[provider, digest] = Credential(provider, name)
+            found = self._credentials[provider, digest] = Credential(provider, name, digest)
+            if self.newcomers is not None:
+                self.newcomers.credential(found)
         found.configure(enabled=enabled, trusting=trusting)
         return found
 
@@ -248,6 +265,9 @@ class Board:
                 del self._named[target]
                 self._keep(standing)
         self._credentials = {place: known for place, known in self._credentials.items() if known in used}
+
+    def known(self, target: str) -> Standing | None:
+        return self._named.get(target) or self._others.get(target)
 
     def all(self) -> list[Standing]:
         return [*self._named.values(), *self._others.values()]

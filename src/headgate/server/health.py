@@ -26,14 +26,20 @@ class Live:
 
 
 class Ready:
-    """200 while new requests are welcome: 503 while starting, draining, or unable to keep records."""
+    """200 while new requests are welcome: 503 while starting, draining, or unable to keep records.
 
-    def __init__(self, why_not: Callable[[], str | None]) -> None:
+    `but` tells what is wrong, and does not keep requests from being served.
+    """
+
+    def __init__(self, why_not: Callable[[], str | None], but: Callable[[], str | None]) -> None:
         self.why_not = why_not
+        self.but = but
 
     async def __call__(self, scope: MutableMapping[str, Any], send: Send) -> None:
         reason = self.why_not()
-        await text(send, 503 if reason else 200, f"{reason or 'ready'}\n".encode())
+        but = self.but()
+        ready = "ready" if but is None else f"ready, but {but}"
+        await text(send, 503 if reason else 200, f"{reason or ready}\n".encode())
 
 
 class Metrics:

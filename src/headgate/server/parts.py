@@ -17,6 +17,7 @@ from headgate.config.load import Loaded
 from headgate.config.problems import ConfigError
 from headgate.config.schema import Config
 from headgate.core import plugin
+from headgate.core.agreement import Agreement
 from headgate.core.errors import GatewayError, RequestError
 from headgate.core.ids import Ids
 from headgate.core.plugin import PluginNotFound
@@ -36,6 +37,8 @@ from headgate.server.models import Models
 from headgate.server.refresh import Refresh
 from headgate.server.refusals import Headers, Limits
 from headgate.server.respond import identity
+from headgate.server.share import Share
+from headgate.state.redis import Redis
 from headgate.telemetry import logs, workers
 from headgate.telemetry.exposition import Exposition
 from headgate.telemetry.metrics import Metrics, Read
@@ -46,7 +49,7 @@ from headgate.upstream.public import Public
 
 log = logging.getLogger("headgate.server")
 
-SECTIONS = ("server", "journal", "upstream", "fetch", "log")
+SECTIONS = ("server", "journal", "upstream", "fetch", "state", "log")
 """What is made once from these settings stays as it is made, but for the ones of LIVE; all other settings are live."""
 LIVE = frozenset({"server.compression", "server.max_reply_bytes", "server.trusted_proxies", "log.level"})
 
@@ -93,7 +96,9 @@ class Parts:
         self.refreshed = self.refresh.load()
         self.refreshing: asyncio.Task[None] | None = None
         self.checking: asyncio.Task[None] | None = None
+        self.sharing: asyncio.Task[None] | None = None
         self.board = Board()
+        self.share = _share(config, self.board)
         self.metrics = Metrics(worker=lifecycle.worker, pid=os.getpid(), models=config.models)
         self.gateway = self._build(loaded, self.refreshed)
 
@@ -107,6 +112,9 @@ class Parts:
         self._keep_refreshing()
         checks = Checks(self, self.next_id, self.lifecycle.worker)
         self.checking = asyncio.get_running_loop().create_task(checks.run())
+        if self.share is not None:
+            self.sharing = asyncio.get_running_loop().create_task(self.share.run())
+            await self.share.first()
         admin_pages = {**self._probes(), b"/metrics": MetricsPage(self._render)}
         return Service(
             app=app,
@@ -148,7 +156,7 @@ class Parts:
         self.refreshed, self.gateway = refreshed, gateway
 
     def _probes(self) -> dict[bytes, Page]:
-        return {b"/livez": Live(), b"/readyz": Ready(self._why_not)}
+        return {b"/livez": Live(), b"/readyz": Ready(self._why_not, self._but)}
 
     def _pages(self, config: Config) -> dict[bytes, Page]:
         models = Models(self, time.time())
@@ -168,9 +176,19 @@ class Parts:
             return self.lifecycle.state
         return "records cannot be kept" if self.journal.full else None
 
+    def _but(self) -> str | None:
+        if self.share is None or self.share.why is None:
+            return None
+        return "the shared state is away: every process goes by its own"
+
     def _watched(self, app: App) -> Mapping[str, Read]:
-        journal = self.journal
+        journal, share = self.journal, self.share
+        shared: dict[str, Read] = {}
+        if share is not None:
+            shared["headgate_state_away"] = lambda: float(share.why is not None)
+            shared["headgate_state_failures"] = lambda: share.failures
         return {
+            **shared,
             "headgate_in_flight": lambda: app.running,
             "headgate_upstream_connections": self._connections,
             "headgate_upstream_connections_opened": self._opened,
@@ -264,9 +282,11 @@ class Parts:
         finished.tell(record)
 
     async def _close(self) -> None:
-        for task in (self.refreshing, self.checking):
-            if task is not None:
-                task.cancel()
+        tasks = [task for task in (self.refreshing, self.checking, self.sharing) if task is not None]
+        for task in tasks:
+            task.cancel()
+        if self.sharing is not None:
+            await asyncio.wait([self.sharing])
         await self.board.shadows.stop()
         await self.upstream.close()
         if self.fetcher is not None:
@@ -287,6 +307,14 @@ def _waiting(started: Config, now: Config) -> list[str]:
         names = (name for name in type(after).model_fields if getattr(before, name) != getattr(after, name))
         found += [dotted for name in names if (dotted := f"{section}.{name}") not in LIVE]
     return found
+
+
+def _share(config: Config, board: Board) -> Share | None:
+    state = config.state
+    if state.url is None:
+        return None
+    redis = Redis(state.url.get_secret_value(), state.prefix, state.ca_file)
+    return Share(Agreement(board, redis.me), redis)
 
 
 def _fetcher(config: Config) -> Fetcher | None:

@@ -100,6 +100,13 @@ WATCHED = (
         across="max",
     ),
     Family("headgate_shadows_dropped", "counter", "Copies that there was no room for.", ("model", "target")),
+    Family(
+        "headgate_state_away",
+        "gauge",
+        "1 while the shared state cannot be asked, and every process goes by its own.",
+        across="max",
+    ),
+    Family("headgate_state_failures", "counter", "Exchanges with the shared state that did not come about."),
     Family("headgate_config_loaded_timestamp_seconds", "gauge", "When the configuration was applied.", across="max"),
 )
 FAMILIES = {family.name: family for family in COUNTED + WATCHED}

@@ -1,0 +1,63 @@
+"""Where several processes share what they know of broken targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+
+from headgate.config.section import Section
+from headgate.state.address import ENCRYPTED, address
+from headgate.state.redis import PACKAGE, installed
+
+Tell = Callable[..., None]
+"""Called with a path, a message and a hint."""
+
+
+class State(Section):
+    """What processes share, so that workers and replicas agree about broken targets and keys."""
+
+    url: SecretStr | None = Field(
+        None,
+        description="A Redis or Valkey: `redis://user:password@host:6379/0`, `rediss://` over TLS; `valkey://` and "
+        "`valkeys://` are the same. Left out: every process goes by what it finds out itself.",
+    )
+    prefix: str = Field(
+        "headgate",
+        min_length=1,
+        max_length=100,
+        pattern=r"^[!-~]+$",
+        description="What the names of its keys there begin with. Gateways that share one agree; give those that have "
+        "other hosts under the same providers' names another one.",
+    )
+    ca_file: Path | None = Field(
+        None,
+        description="PEM file of the certificate authorities that its server's certificate may come from, relative to "
+        "the configuration file. Left out: the system's.",
+    )
+
+
+def password(state: State) -> str:
+    """The one in its URL, which must not appear in a log; empty where there is none."""
+    try:
+        found = address(state.url.get_secret_value()).password if state.url is not None else None
+    except ValueError:
+        return ""  # which is told with everything else that is wrong
+    return found or ""
+
+
+def check(state: State, tell: Tell) -> None:
+    """Tell what is wrong with it."""
+    if state.url is None:
+        return
+    try:
+        where = address(state.url.get_secret_value())
+    except ValueError as error:
+        tell(("state", "url"), str(error), "write it like redis://user:password@host:6379/0")
+        return
+    if state.ca_file is not None and not where.encrypted:
+        encrypted = " or ".join(f"{scheme}://" for scheme, is_so in ENCRYPTED.items() if is_so)
+        tell(("state", "ca_file"), "the URL asks for no encryption", f"begin it with {encrypted}, or leave this out")
+    if not installed():
+        tell(("state",), f"`url` needs the package {PACKAGE}, which is not there", "install headgate[redis]")

@@ -1,0 +1,205 @@
+"""Two gateways on one Valkey agree about what is broken, go on when it is away, and agree again."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from gateways import KEY, Gateway
+from upstreams import ScriptedUpstream, Sleep, json_reply
+from valkeys import valkey
+from walks.vendors import Said, whole
+
+PASSWORD = "a-password-of-good-length"
+SPENT = "sk-of-the-spent-key"
+NAMES = ("broken", "probed", "learnt", "alone", "again")
+CONFIG = """
+server: {{host: 127.0.0.1, port: {{PORT}}, workers: {workers}}}
+data_dir: {{DATA}}
+retry: {{attempts: 2, backoff: 0.01}}
+breaker: {{failures: 3, rest: {rest}}}
+state: {{url: 'redis://:{password}@127.0.0.1:{port}', prefix: tests}}
+providers:
+{providers}
+  good: {{kind: openai, api_key: sk-of-the-good-one, base_url: '{good}/v1'}}
+  keyed:
+    kind: openai
+    base_url: '{bad}/keyed'
+    api_keys: [{{name: spent, api_key: {spent}, weight: 1000}}, {{name: fresh, api_key: sk-of-the-fresh-key}}]
+models:
+{models}
+  keyed: keyed/m
+keys:
+  - {{name: test, key: {key}}}
+"""
+REST = 1.0
+SOON = 0.6
+"""Seconds within which processes agree, twice what they should take."""
+
+
+def refused(status):
+    return json_reply({"error": {"message": "no", "type": "server_error", "code": None}}, status=status)
+
+
+@pytest.fixture(scope="module")
+def server():
+    with valkey("--requirepass", PASSWORD) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def bad():
+    with ScriptedUpstream(refused(503)) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def good():
+    with ScriptedUpstream(whole("openai", Said(text="from the good one"))) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def made(server, bad, good, tmp_path_factory):
+    """Makes a gateway; all are stopped in the end, and have said no secret."""
+    gateways = []
+
+    def make(name, workers=1):
+        base_url = f"http://127.0.0.1:{bad.port}"
+        providers = "\n".join(
+            f"  {each}: {{kind: openai, api_key: sk-x-y-z, base_url: '{base_url}/{each}'}}" for each in NAMES
+        )
+        models = "\n".join(f"  {each}: [{each}/m, good/m]" for each in NAMES)
+        config = CONFIG.format(
+            workers=workers, rest=REST, password=PASSWORD, port=server.port, providers=providers, good=good.url,
+            bad=base_url, spent=SPENT, models=models, key=KEY,
+        )  # fmt: skip
+        gateways.append(Gateway(tmp_path_factory.mktemp(name), config).start(wait=False))
+        return gateways[-1]
+
+    yield make
+    for gateway in gateways:
+        if gateway.process.poll() is None:
+            assert gateway.stop() == 0, gateway.output()
+        assert PASSWORD not in gateway.output()
+        assert "Traceback" not in gateway.output()
+
+
+@pytest.fixture(scope="module")
+def two(made):
+    both = made("one"), made("other")
+    for gateway in both:
+        gateway.wait_until_ready()
+    return both
+
+
+def ask(gateway, model):
+    """The text of the answer."""
+    status, _, answer = gateway.post({"model": model, "messages": [{"role": "user", "content": "Hello"}]})
+    assert status == 200, answer
+    return answer["choices"][0]["message"]["content"]
+
+
+def asked(bad, model):
+    return sum(request.path.startswith(f"/{model}/") for request in bad.requests)
+
+
+def breaks(gateway, bad, model):
+    """It fails for one gateway until that asks it no more."""
+    bad.script = refused(503)
+    before = asked(bad, model)
+    for _ in range(4):
+        assert ask(gateway, model) == "from the good one"
+    assert asked(bad, model) - before == 3
+
+
+def test_what_is_broken_for_one_is_not_asked_by_the_other(two, bad):
+    one, other = two
+    breaks(one, bad, "broken")
+    time.sleep(SOON)
+    assert ask(other, "broken") == "from the good one"
+    assert asked(bad, "broken") == 3
+    [record] = other.records(1, model="broken")
+    assert [attempt["target"] for attempt in record["attempts"]] == ["good/m"]
+
+
+def test_one_probe_is_sent_and_heals_both(two, bad):
+    one, other = two
+    breaks(one, bad, "probed")
+    time.sleep(SOON)
+    bad.script = (Sleep(0.3), whole("openai", Said()))
+    until = time.monotonic() + 10
+    with ThreadPoolExecutor(4) as pool:
+        while Said().text not in list(pool.map(ask, (one, other, one, other), ["probed"] * 4)):
+            assert asked(bad, "probed") <= 4
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert asked(bad, "probed") == 4
+        bad.script = whole("openai", Said())
+        time.sleep(SOON)
+        assert set(pool.map(ask, (one, other, one, other), ["probed"] * 4)) == {Said().text}
+
+
+def test_who_starts_later_knows_what_is_broken_and_keys_are_out_for_all(two, made, bad):
+    breaks(two[0], bad, "learnt")
+    several = made("several", workers=2)  # which share nothing but the state either
+    several.wait_until_ready()
+    for _ in range(5):
+        assert ask(several, "learnt") == "from the good one"
+    assert asked(bad, "learnt") == 3
+
+    async def answer(call):
+        spent = call.request.headers["authorization"] == f"Bearer {SPENT}"
+        await call.send(refused(401) if spent else whole("openai", Said()))
+
+    bad.script = answer
+    bad.requests.clear()
+    assert ask(two[0], "keyed") == Said().text
+    assert asked(bad, "keyed") == 2
+    time.sleep(SOON)
+    for gateway in (*two, several):
+        for _ in range(5):
+            assert ask(gateway, "keyed") == Said().text
+    keys = [request.headers["authorization"] for request in bad.requests]
+    assert keys.count(f"Bearer {SPENT}") == 1
+    assert several.stop() == 0
+
+
+def test_both_go_on_while_the_state_is_away_and_agree_afterwards(two, server, bad):
+    one, other = two
+    assert one.metric("headgate_state_away") == 0
+    server.kill()
+    one.wait_for_metric(1, "headgate_state_away")
+    assert one.get("/readyz")[::2] == (200, b"ready, but the shared state is away: every process goes by its own\n")
+    assert other.stop() == 0
+    other.start()  # it serves all the same
+    breaks(one, bad, "alone")
+    bad.script = whole("openai", Said())
+    assert ask(other, "alone") == Said().text
+    server.start()
+    for gateway in two:
+        gateway.says("the shared state is back")
+    assert one.get("/readyz")[::2] == (200, b"ready\n")
+    breaks(one, bad, "again")
+    time.sleep(SOON)
+    assert ask(other, "again") == "from the good one"
+    assert asked(bad, "again") == 3
+    assert one.output().count("the shared state is away") == 1
+
+
+def test_a_state_that_hangs_holds_up_nothing(two, server, bad):
+    bad.script = whole("openai", Said())
+    server.hang()
+    try:
+        took, until = [], time.monotonic() + 5
+        while not all(gateway.metric("headgate_state_away") for gateway in two):
+            for gateway in two:
+                began = time.monotonic()
+                assert ask(gateway, "keyed") == Said().text
+                took.append(time.monotonic() - began)
+            assert time.monotonic() < until
+        assert max(took) < 0.5
+    finally:
+        server.go_on()
+    for gateway in two:
+        gateway.wait_for_metric(0, "headgate_state_away")
