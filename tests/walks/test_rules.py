@@ -33,6 +33,8 @@ rules:
   - {{name: ticket, when: 'prompt.matches("(?i)\\\\bticket #[0-9]+")', use: simulator/tickets}}
   - {{name: long, when: tokens > 500, use: simulator/long}}
   - {{name: json, when: json || tools > 0, use: simulator/structured}}
+  - {{name: german, when: 'language == "de"', use: simulator/german}}
+  - {{name: complex, when: complexity == "complex" && complexity_score > 0.6, use: simulator/complex}}
   - {{name: odd, when: 'tags[7] == "x"', use: simulator/never}}
   - {{name: never, when: hour < 0 || hour > 23 || weekday == "", use: simulator/never}}
   - {{name: vectors, when: 'operation == "embeddings"', use: simulator/vectors}}
@@ -81,6 +83,9 @@ def ask(gateway, prompt="Hello", model="auto", *, key=KEY, headers=None, **more)
         ("ticket", "tickets", {"prompt": "What of Ticket #4711?"}),
         ("long", "long", {"prompt": "word " * 1000}),
         ("json", "structured", {"response_format": {"type": "json_object"}}),
+        ("german", "german", {"prompt": "Wie wird das Wetter in Wien?"}),
+        ("complex", "complex", {"prompt": "Prove that there are infinitely many primes, and explain each step."}),
+        ("rest", "cheap", {"prompt": "What is the capital of Peru?"}),
         ("rest", "cheap", {}),
         ("rest", "cheap", {"prompt": "He is a contractor with a ticket."}),
     ],

@@ -19,6 +19,8 @@ from headgate.catalog import prompts, tokens
 from headgate.core import chat
 from headgate.core.errors import GatewayError
 from headgate.core.exchange import Exchange
+from headgate.stages.rules.complexity import COMPLEX, score
+from headgate.stages.rules.language import language
 
 LONGEST = 100_000
 """Characters of a text that are looked at: half of them at its beginning, half at its end."""
@@ -168,6 +170,18 @@ class Subject:
     def text(self) -> str:
         """All that the user said."""
         return _clean("\n".join(filter(None, map(_text, self._by("user")))) or self._input())
+
+    def language(self) -> str:
+        """Of what the user said last, by ISO 639-1: `en`, `de`, `zh` …; "" where it cannot be told."""
+        return language(self["prompt"])
+
+    def complexity(self) -> str:
+        """`simple` or `complex`: how much thinking the prompt asks for, as far as that can be seen."""
+        return "complex" if self["complexity_score"] >= COMPLEX else "simple"
+
+    def complexity_score(self) -> float:
+        """The same as a number between 0.0 and 1.0; from 0.5 on it is complex."""
+        return score(self["prompt"], self["turns"], self["tools"])
 
     @cached_property
     def _now(self) -> datetime:
