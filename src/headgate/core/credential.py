@@ -33,7 +33,9 @@ class Watcher(Protocol):
 class Credential:
     """How a key fares. What is limited is a key's use of a model; what is refused is the key."""
 
-    __slots__ = ("_cooling", "_left", "digest", "name", "out", "provider", "trusting", "until", "watcher", "why")
+    __slots__ = (
+        "_cooling", "_left", "clear", "digest", "name", "out", "provider", "trusting", "until", "watcher", "why"
+    )  # fmt: skip
 
     def __init__(self, provider: str, name: str, digest: str = "") -> None:
         self.provider = provider
@@ -51,11 +53,8 @@ class Credential:
         self._left: dict[str, tuple[float, float]] = {}
         """By model: tokens that may still be used, and until when that holds."""
         self.watcher: Watcher | None = None
-
-    @property
-    def clear(self) -> bool:
+        self.clear = True
         """Nothing is known against it: the case of nearly every request, hence told without looking at a clock."""
-        return self.out is None and not self._cooling and not self._left
 
     def state(self, now: float) -> State:
         """That of the key as a whole: cooling where it is for any of its models."""
@@ -100,6 +99,7 @@ class Credential:
             self.out = "disabled"
         elif self.out == "disabled":
             self.out = None
+        self._settle()
 
     def rest(self, model: str) -> tuple[float, float]:
         """Until when it cools for a model, and how long that is."""
@@ -109,6 +109,7 @@ class Credential:
         """The provider does not take the key, or has not been paid."""
         if not self.trusting:
             self.out, self.why, self.until = out, why, now + RECHECK
+            self._settle()
             self._tell()
 
     def limited(self, model: str, now: float, seconds: float | None) -> None:
@@ -135,11 +136,16 @@ class Credential:
             self._tell()
         if self._cooling and self._cooling.get(model, (now + 1.0, 0.0))[0] <= now:
             del self._cooling[model]
+        if self._left and self._left.get(model, (0.0, now + 1.0))[1] <= now:
+            del self._left[model]
+        if not self.clear:
+            self._settle()
 
     def adopt(self, out: Out | None, why: str, until: float) -> None:
         """Another process has found that it is out, or taken again."""
         if not self.trusting and self.out != "disabled":
             self.out, self.why, self.until = out, why, until
+            self._settle()
 
     def adopt_rest(self, model: str, until: float, seconds: float) -> None:
         """Another process has been told to leave it alone for a model."""
@@ -160,6 +166,10 @@ class Credential:
         if len(known) >= MODELS and model not in known:
             known.clear()
         known[model] = value
+        self.clear = False
+
+    def _settle(self) -> None:
+        self.clear = self.out is None and not self._cooling and not self._left
 
 
 @dataclass(slots=True, frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 LENGTH = ("max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens", "maxTokens", "num_predict")
@@ -37,15 +37,14 @@ def answer_limit(fields: Mapping[str, Any]) -> int | None:
     return next((number for number in numbers(fields, LENGTH) if number > 0), None)
 
 
-def numbers(fields: Mapping[str, Any], names: Sequence[str]) -> Iterator[int]:
+def numbers(fields: Mapping[str, Any], names: Sequence[str]) -> list[int]:
     """What stands in these fields, or in them inside `OPTIONS`."""
-    for name in names:
-        if type(fields.get(name)) is int:
-            yield fields[name]
+    found = [fields[name] for name in names if name in fields and type(fields[name]) is int]
     for place in OPTIONS:
         if place in fields:
             held = inside(fields, place)
-            yield from (held[name] for name in names if type(held.get(name)) is int)
+            found += [held[name] for name in names if type(held.get(name)) is int]
+    return found
 
 
 def inside(fields: Mapping[str, Any], place: str) -> Mapping[str, Any]:

@@ -117,7 +117,8 @@ class Standing:
     """`running` counts attempts from their start to the end of the reply they led to."""
 
     __slots__ = (
-        "asked", "breaker", "first", "gate", "repeated", "requests", "running", "target", "tokens", "total", "window"
+        "asked", "breaker", "first", "gate", "limited", "repeated", "requests", "running", "target", "tokens", "total",
+        "window",
     )  # fmt: skip
 
     def __init__(self, target: str, trip: Trip | None = None) -> None:
@@ -136,7 +137,8 @@ class Standing:
         """What a retry budget goes by: requests of the last seconds, and how many of them were repetitions."""
         self.requests: Sliding | None = None
         self.tokens: Sliding | None = None
-        """Of the last minute, where the configuration limits them."""
+        self.limited = False
+        """Requests and tokens of the last minute, and whether the configuration limits either."""
 
     def begun(self, now: float, *, again: bool = False, tokens: float = 0.0) -> None:
         """It is asked, about so many tokens; `again` where it has been for the same request."""
@@ -165,6 +167,7 @@ class Standing:
             self.gate.allow(concurrency)
         self.requests = (self.requests or Sliding(60.0, 60)) if requests else None
         self.tokens = (self.tokens or Sliding(60.0, 60)) if tokens else None
+        self.limited = requests or tokens
 
     def may_repeat(self, now: float, share: float, least: int) -> bool:
         """Whether the retry budget has room: a share of the requests of the last seconds, and a few anyway."""

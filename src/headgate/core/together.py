@@ -65,10 +65,13 @@ def _key(exchange: Exchange) -> str:
 
 def _user(exchange: Exchange) -> str:
     fields = exchange.fields
+    for field in ("safety_identifier", "user"):
+        name = fields.get(field)
+        if name and isinstance(name, str):
+            return name
     metadata = fields.get("metadata")
-    named = (fields.get("safety_identifier"), fields.get("user"))
     held = metadata.get("user_id") if isinstance(metadata, dict) else None
-    return next((name for name in (*named, held) if name and isinstance(name, str)), "")
+    return held if isinstance(held, str) else ""
 
 
 def _session(exchange: Exchange) -> str:

@@ -51,7 +51,10 @@ class Alias:
 
     def __post_init__(self) -> None:
         new = (self.canary.target,) if self.canary is not None else ()
-        object.__setattr__(self, "all", (*self.targets, *self.fallbacks, *new))
+        object.__setattr__(self, "targets", tuple(self.targets))  # as filters and policies remember tuples
+        object.__setattr__(
+            self, "all", (*self.targets, *self.fallbacks, *new) if self.fallbacks or new else self.targets
+        )
         special = chain.from_iterable(self.manner.instead.values())
         copied = (self.shade,) if self.shade is not None else ()
         object.__setattr__(self, "everyone", (*self.all, *special, *copied))
@@ -172,7 +175,10 @@ class Route:
         if alias.canary is not None:
             left, first = _tried(exchange, alias.canary, left)
         spare = alias.spare
-        targets = [target for target in left if target not in spare] if spare else left
+        if left is alias.all:
+            targets = alias.targets
+        else:
+            targets = [target for target in left if target not in spare] if spare else left
         if targets:
             ranked = alias.policy.rank(exchange, targets)
             if not ranked and len(targets) == len(left):

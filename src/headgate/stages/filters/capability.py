@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, Literal
 
 from headgate.catalog.entry import CONFIGURATION, Entry
 from headgate.catalog.menu import Menu
@@ -48,10 +49,10 @@ class Doubt:
     hint: Callable[[Exchange, str], bool]
     asked: Callable[[Any], str]
     able: Callable[[Entry], bool]
-    ceiling: int | None = None
-    """Tokens of answer to ask for instead."""
-    too_long: bool = False
-    """It is about the prompt's length."""
+    kind: Literal["", "output", "prompt"] = ""
+    """Of a limit: on the answer's length, for which less may be asked instead, or on the prompt's."""
+    limit: int = 0
+    """Tokens."""
 
 
 class Capability:
@@ -83,15 +84,15 @@ class Capability:
         if held is not None and held[0] is targets:
             return held[1]
         found: dict[Doubt, None] = {}
-        least: Doubt | None = None
+        least: dict[str, Doubt] = {}
         for target in targets:
             doubts = known.get(target)
             for doubt in self._look_up(target, known, operation) if doubts is None else doubts:
-                if doubt.ceiling is None:
+                if not doubt.limit:
                     found[doubt] = None
-                elif least is None or doubt.ceiling < (least.ceiling or 0):
-                    least = doubt  # who asks for less than this asks for less than all others
-        doubts = tuple(found) if least is None else (*found, least)
+                elif doubt.kind not in least or doubt.limit < least[doubt.kind].limit:
+                    least[doubt.kind] = doubt  # who asks for less than this asks for less than all others
+        doubts = (*found, *least.values())
         if isinstance(targets, tuple):
             if len(self._of_any) >= self.remembered:
                 self._of_any.clear()
@@ -114,8 +115,8 @@ class Capability:
             if doubts is None:
                 doubts = self._look_up(target, known, exchange.dialect.operation)
             doubt = _first(doubts, exchange, words)
-            if doubt is not None and doubt.ceiling is not None and _crosses(exchange, target):
-                ceilings[target] = Ceiling(doubt.ceiling, _field_of(doubt, exchange.fields))
+            if doubt is not None and doubt.kind == "output" and _crosses(exchange, target):
+                ceilings[target] = Ceiling(doubt.limit, _field_of(doubt, exchange.fields))
                 doubt = _first([other for other in doubts if other is not doubt], exchange, words)
             if doubt is None:
                 left.append(target)
@@ -133,7 +134,7 @@ class Capability:
         others = f"; models that can: {', '.join(names)}" if names else ""
         what = f"`{field}`: {doubt.asked(exchange.request)}, but {target.name} {doubt.cannot}{others}"
         error = Incapable(what, param=field)
-        error.too_long = doubt.too_long
+        error.too_long = doubt.kind == "prompt"
         return error
 
     def _look_up(self, target: Target, known: dict[Target, tuple[Doubt, ...]], operation: str) -> tuple[Doubt, ...]:
@@ -316,6 +317,7 @@ def _operation(serves: Sequence[str], wanted: str) -> Doubt:
     )
 
 
+@cache
 def _output(limit: int) -> Doubt:
     def asked(request: chat.ChatRequest) -> str:
         wanted = request.max_tokens or 0
@@ -324,9 +326,10 @@ def _output(limit: int) -> Doubt:
     def able(entry: Entry) -> bool:
         return (entry.max_output or 0) > limit and "chat" in entry.ops.split()
 
-    return Doubt(LENGTH, f"writes {limit} at most", _above(LENGTH, limit), asked, able, ceiling=limit)
+    return Doubt(LENGTH, f"writes {limit} at most", _above(LENGTH, limit), asked, able, "output", limit)
 
 
+@cache
 def _prompt(limit: int) -> Doubt:
     def asked(request: chat.ChatRequest) -> str:
         count = at_least(request)
@@ -338,4 +341,4 @@ def _prompt(limit: int) -> Doubt:
     def hint(exchange: Exchange, words: str) -> bool:  # a word is a letter and a space at least
         return len(exchange.body) > 2 * limit
 
-    return Doubt(CONVERSATION, f"takes {limit}", hint, asked, able, too_long=True)
+    return Doubt(CONVERSATION, f"takes {limit}", hint, asked, able, "prompt", limit)

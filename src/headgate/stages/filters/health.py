@@ -5,10 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from headgate.core.credential import Credential
 from headgate.core.exchange import Exchange
 from headgate.core.plan import none_left
+from headgate.core.standing import Standing
 from headgate.core.target import Target
 from headgate.stages.stage import Clock
+
+Watched = tuple[Sequence[Standing], Sequence[Credential]]
+"""The standings of targets, and the first key of each of their providers."""
+REMEMBERED = 20_000
+"""Tuples of targets."""
 
 
 class Health:
@@ -18,15 +25,31 @@ class Health:
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
         self.clock = clock
+        self._watched: dict[int, tuple[Sequence[Target], Watched]] = {}
 
     def __call__(self, exchange: Exchange, targets: Sequence[Target]) -> Sequence[Target]:
-        for target in targets:
-            standing, arms = target.standing, target.provider.arms
-            if standing.breaker.until or standing.requests is not None or standing.tokens is not None:
+        held = self._watched.get(id(targets))
+        standings, keys = held[1] if held is not None and held[0] is targets else self._watch(targets)
+        for standing in standings:
+            if standing.breaker.until or standing.limited:
                 return self._best(exchange, targets, self.clock())
-            if arms and not arms[0].credential.clear and not _usable(target, exchange, self.clock()):
-                return self._best(exchange, targets, self.clock())
+        for key in keys:
+            if not key.clear:
+                now = self.clock()
+                if not all(_usable(target, exchange, now) for target in targets if target.provider.arms):
+                    return self._best(exchange, targets, now)
+                break
         return targets
+
+    def _watch(self, targets: Sequence[Target]) -> Watched:
+        """What there is to look at for each request; kept for tuples, as those of a name are always the same."""
+        keys = [target.provider.arms[0].credential for target in targets if target.provider.arms]
+        watched = [target.standing for target in targets], list(dict.fromkeys(keys))
+        if isinstance(targets, tuple):
+            if len(self._watched) >= REMEMBERED:
+                self._watched.clear()
+            self._watched[id(targets)] = targets, watched
+        return watched
 
     def _best(self, exchange: Exchange, targets: Sequence[Target], now: float) -> Sequence[Target]:
         well: list[Target] = []

@@ -92,6 +92,7 @@ class Cheapest:
         self._answers: dict[Target | None, int] = {}
         """Tokens of a target's answers on average, and of all; in whole ones, to reckon with."""
         self._verdicts: dict[Target, tuple[float, str]] = {}
+        self._last: tuple[object, object, Sequence[tuple[Target, Price, int, int, int]]] = (None, None, ())
 
     def rank(self, exchange: Exchange, targets: Sequence[Target]) -> Sequence[Target]:
         operation, decision = exchange.dialect.operation, exchange.decision
@@ -128,13 +129,24 @@ class Cheapest:
         if typical is None:
             typical = answers.get(None, TYPICAL)
             exchange.ending.callback(self._hear, exchange)
-        for target in targets:
-            price = prices[target]
-            if price is not None:
-                said = answers.get(target, typical)
-                new, again, answered = price.at(asked) if price.longer else price.rates
-                costs[target] = fresh * new + cached * again + (said if said < limit else limit) * answered
+        usual = typical if typical < limit else limit
+        for target, price, new, again, answered in self._table(targets, prices):
+            if price.longer:
+                new, again, answered = price.at(asked)
+            said = usual
+            if target in answers:
+                said = answers[target] if answers[target] < limit else limit
+            costs[target] = fresh * new + said * answered + (cached * again if cached else 0)
         return costs
+
+    def _table(self, targets: Sequence[Target], prices: _Prices) -> Sequence[tuple[Target, Price, int, int, int]]:
+        """The targets whose prices are known, with their rates; of the targets and prices asked about last."""
+        known, of, table = self._last
+        if known is not targets or of is not prices:
+            priced = ((target, prices[target]) for target in targets)
+            table = [(target, price, *price.rates) for target, price in priced if price is not None]
+            self._last = targets, prices, table
+        return table
 
     def _hear(self, exchange: Exchange) -> None:
         """How long an answer was, for the guess at the next ones."""
@@ -151,10 +163,10 @@ class Cheapest:
         within: list[Target] = []
         beyond: list[Target] = []
         for target in ranked:
-            until, verdict = self._verdicts.get(target, (0.0, ""))
-            if now >= until:
-                verdict = self._judged(target, now)
-                self._verdicts[target] = now + VERDICT, verdict
+            held = self._verdicts.get(target)
+            if held is None or now >= held[0]:
+                held = self._verdicts[target] = now + VERDICT, self._judged(target, now)
+            verdict = held[1]
             (beyond if verdict else within).append(target)
             if verdict:
                 exchange.decision.said.append(verdict)

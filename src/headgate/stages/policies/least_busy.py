@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
-import random
 from collections.abc import Sequence
+from math import inf
+from random import random
 
 from headgate.core.exchange import Exchange
 from headgate.core.target import Target
@@ -21,15 +21,17 @@ class LeastBusy:
         pass
 
     def rank(self, exchange: Exchange, targets: Sequence[Target]) -> Sequence[Target]:
-        load: dict[Target, float] = {}
-        for target in targets:
-            weight = target.terms.weight
-            # luck tells equals apart, and is too little to be seen in a record
-            luck = 1.0 + LOT * random.random()  # noqa: S311
-            load[target] = (target.standing.running + 1) / weight * luck if weight else math.inf
+        load = {
+            target: (target.standing.running + 1) / target.terms.weight if target.terms.weight else inf
+            for target in targets
+        }
         exchange.decision.scores, exchange.decision.unit = load, "requests at once, by weight"
-        return sorted(targets, key=load.__getitem__)
-
-
-LOT = 1e-9
-"""What luck adds to a load, at most: less than one request more or less can."""
+        ranked = sorted(load, key=load.__getitem__)
+        least, equals = load[ranked[0]], 1
+        while equals < len(ranked) and load[ranked[equals]] == least:
+            equals += 1
+        if equals > 1:
+            # the others stand behind the one that is drawn in their order: who fails, runs less, and is not drawn again
+            drawn = int(random() * equals)  # noqa: S311  # luck, not a secret
+            ranked[:equals] = ranked[drawn:equals] + ranked[:drawn]
+        return ranked

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+from array import array
 from collections.abc import Sequence
 from math import inf, log
-from typing import Any
+from typing import Any, NamedTuple
 
 import pydantic
 
@@ -37,6 +38,15 @@ class StickySettings(Weighing):
         return [value] if isinstance(value, str) else value
 
 
+class Known(NamedTuple):
+    """Of the targets asked about last, which mostly are the same."""
+
+    targets: Sequence[Target]
+    marks: array[float]
+    weights: Sequence[float] | None
+    """None: all weigh the same."""
+
+
 class Sticky:
     """Which target it is follows from the name of what is kept together alone (rendezvous hashing, by weight): every
     process and every gateway of the same configuration chooses the same one, shares follow the weights, and a target
@@ -52,19 +62,21 @@ class Sticky:
     def __init__(self, settings: StickySettings) -> None:
         self._together = Together(settings.by, settings.prefix)
         self._remarks = {each: f"kept together by {each}" for each in settings.by}
-        self._marks: dict[Target, tuple[float, float]] = {}
+        self._marks: dict[Target, float] = {}
         self._taken: dict[str, int] = {}
+        self._known = Known((), array("d"), None)
 
     def rank(self, exchange: Exchange, targets: Sequence[Target]) -> Sequence[Target]:
-        place = self._place(exchange)
-        marks = self._marks
-        turns: dict[Target, float] = {}
-        for target in targets:
-            mark, weight = marks.get(target) or self._mark(target)
-            # uniform in each target, and of each independent of the others: as the place goes from 0 to 1, the point
-            # of all targets' values winds a million times through the whole cube
-            turns[target] = -log(1.0 - place * mark % 1.0) / weight if weight else inf
-        return sorted(targets, key=turns.__getitem__)
+        place, known = self._place(exchange), self._known
+        if known.targets is not targets:
+            known = self._known = self._look_up(targets)
+        # uniform in each target, and of each independent of the others: as the place goes from 0 to 1, the point of all
+        # targets' values winds a million times through the whole cube
+        turns = [place * mark % 1.0 for mark in known.marks]
+        if known.weights is not None:
+            pairs = zip(turns, known.weights, strict=True)
+            turns = [-log(1.0 - turn) / weight if weight else inf for turn, weight in pairs]
+        return [targets[number] for number in sorted(range(len(turns)), key=turns.__getitem__)]
 
     def _place(self, exchange: Exchange) -> float:
         """From 0 to 1, the same for what is kept together."""
@@ -74,9 +86,17 @@ class Sticky:
         exchange.decision.said.append(self._remarks[by])
         return share(f"{by}\n{name}")
 
-    def _mark(self, target: Target) -> tuple[float, float]:
-        """A large number of the target's own, and its weight; a second target of the same name has another number."""
+    def _look_up(self, targets: Sequence[Target]) -> Known:
+        weights = [target.terms.weight for target in targets]
+        marks = array("d", map(self._mark, targets))
+        return Known(targets, marks, weights if len({*weights}) > 1 else None)
+
+    def _mark(self, target: Target) -> float:
+        """A large number of the target's own; a second target of the same name has another."""
+        mark = self._marks.get(target)
+        if mark is not None:
+            return mark
         count = self._taken[target.name] = self._taken.get(target.name, 0) + 1
         drawn = share(target.name if count == 1 else f"{target.name}\n{count}")
-        mark = self._marks[target] = TURNS * (1.0 + drawn), target.terms.weight
+        mark = self._marks[target] = TURNS * (1.0 + drawn)
         return mark

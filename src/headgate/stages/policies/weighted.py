@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from math import inf, log
+from math import inf
 from random import random
 
 from headgate.core.exchange import Exchange
@@ -15,8 +15,8 @@ from headgate.stages.policies.policy import Weighing
 class Weighted:
     """Smooth, as nginx does it: with weights 5, 1, 1 the first target is not asked five times on end.
 
-    The others are drawn by weight, so that what a target that fails would have got is shared by weight, too. Targets
-    of weight 0 come last: they are asked when nobody else is left.
+    The second is drawn by weight, so that what a target that fails would have got is shared by weight, too; the rest
+    follow in their order. Targets of weight 0 come last: they are asked when nobody else is left.
     """
 
     Settings = Weighing
@@ -27,19 +27,25 @@ class Weighted:
     def rank(self, exchange: Exchange, targets: Sequence[Target]) -> Sequence[Target]:
         credit, total = self._credit, 0.0
         first, most = targets[0], -inf
-        turns: dict[Target, float] = {}
+        others: list[Target] = []
+        last: list[Target] = []
         for target in targets:
             weight = target.terms.weight
             if not weight:
-                turns[target] = inf
+                last.append(target)
                 continue
-            # whose turn comes next is each with a probability by its weight (Efraimidis and Spirakis, Weighted random
-            # sampling, 2006)
-            turns[target] = -log(1.0 - random()) / weight  # noqa: S311  # luck, not a secret
+            others.append(target)
             total += weight
             credit[target] = has = credit[target] + weight
             if has > most:
                 first, most = target, has
+        if not others:
+            return targets
         credit[first] -= total
-        turns[first] = -1.0
-        return sorted(targets, key=turns.__getitem__)
+        others.remove(first)
+        drawn = random() * (total - first.terms.weight)  # noqa: S311  # luck, not a secret
+        for place, target in enumerate(others):
+            drawn -= target.terms.weight
+            if drawn < 0.0:
+                return [first, *others[place:], *others[:place], *last]
+        return [first, *others, *last]
