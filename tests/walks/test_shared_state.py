@@ -12,7 +12,7 @@ from walks.vendors import Said, whole
 
 PASSWORD = "a-password-of-good-length"
 SPENT = "sk-of-the-spent-key"
-NAMES = ("broken", "probed", "learnt", "alone", "again")
+BROKEN = ("broken", "probed", "learnt", "alone", "again")
 CONFIG = """
 server: {{host: 127.0.0.1, port: {{PORT}}, workers: {workers}}}
 data_dir: {{DATA}}
@@ -29,6 +29,7 @@ providers:
 models:
 {models}
   keyed: keyed/m
+  limited: [{{model: limited/m, requests_per_minute: 4}}, good/m]
 keys:
   - {{name: test, key: {key}}}
 """
@@ -67,9 +68,10 @@ def made(server, bad, good, tmp_path_factory):
     def make(name, workers=1):
         base_url = f"http://127.0.0.1:{bad.port}"
         providers = "\n".join(
-            f"  {each}: {{kind: openai, api_key: sk-x-y-z, base_url: '{base_url}/{each}'}}" for each in NAMES
+            f"  {each}: {{kind: openai, api_key: sk-x-y-z, base_url: '{base_url}/{each}'}}"
+            for each in (*BROKEN, "limited")
         )
-        models = "\n".join(f"  {each}: [{each}/m, good/m]" for each in NAMES)
+        models = "\n".join(f"  {each}: [{each}/m, good/m]" for each in BROKEN)
         config = CONFIG.format(
             workers=workers, rest=REST, password=PASSWORD, port=server.port, providers=providers, good=good.url,
             bad=base_url, spent=SPENT, models=models, key=KEY,
@@ -140,8 +142,10 @@ def test_one_probe_is_sent_and_heals_both(two, bad):
         assert set(pool.map(ask, (one, other, one, other), ["probed"] * 4)) == {Said().text}
 
 
-def test_who_starts_later_knows_what_is_broken_and_keys_are_out_for_all(two, made, bad):
+def test_who_starts_later_knows_what_is_broken_and_keys_and_limits_are_those_of_all(two, made, bad):
     breaks(two[0], bad, "learnt")
+    bad.script = whole("openai", Said())
+    assert [ask(two[0], "limited") for _ in range(3)] == [Said().text] * 3
     several = made("several", workers=2)  # which share nothing but the state either
     several.wait_until_ready()
     for _ in range(5):
@@ -157,6 +161,7 @@ def test_who_starts_later_knows_what_is_broken_and_keys_are_out_for_all(two, mad
     assert ask(two[0], "keyed") == Said().text
     assert asked(bad, "keyed") == 2
     time.sleep(SOON)
+    assert [ask(two[1], "limited") for _ in range(2)] == [Said().text, "from the good one"]  # four a minute of all
     for gateway in (*two, several):
         for _ in range(5):
             assert ask(gateway, "keyed") == Said().text

@@ -19,6 +19,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from headgate.core.breaker import NEVER
+from headgate.core.counted import Counted
 from headgate.core.credential import Credential, Out
 from headgate.core.ports import Fact, Heard, Order
 from headgate.core.standing import Board, Standing
@@ -75,6 +76,7 @@ class Agreement:
         self.clock = clock
         self.changed = asyncio.Event()
         """There is something to tell, or a right that is wanted at once."""
+        self._counted = Counted(board, me)
         self._known: dict[str, Finding] = {}
         self._new: dict[str, float] = {}
         """What is to be told, and when it was found out."""
@@ -144,7 +146,7 @@ class Agreement:
         if self._new:
             self.changed.set()
         self._orders = self._order(now)
-        return facts, self._orders
+        return facts + self._counted.outgoing(now), self._orders
 
     def heard(self, heard: Heard) -> None:
         """What the others have answered."""
@@ -154,15 +156,19 @@ class Agreement:
         for order, holder in zip(self._orders, heard.holders, strict=True):
             if order.verb in ("hold", "want"):
                 self._hold(order.target, holder, now)
+        if heard.whole:
+            there = {fact.name for fact in heard.facts}
+            self._lost = [name for name in self._known if name not in there]
+            self._counted.lost()
         for fact in heard.facts:
+            if fact.name.startswith("count "):
+                self._counted.heard(fact.name.removeprefix("count "), fact.told, now)
+                continue
             known = self._known.get(fact.name)
             if fact.name in self._new or (known is not None and known.told == fact.told):
                 continue  # what has changed here meanwhile is later; what is known is not new
             self._known[fact.name] = finding = Finding(now - fact.age, now + fact.left, fact.told)
             self._adopt(fact.name, finding)
-        if heard.whole:
-            there = {fact.name for fact in heard.facts}
-            self._lost = [name for name in self._known if name not in there]
         if self._lost or self._given:
             self.changed.set()
 
@@ -174,6 +180,7 @@ class Agreement:
         self._telling.clear()
         self._wanted.clear()
         self._given.clear()
+        self._counted.lost()
         for standing in self.board.all():
             if standing.breaker.until:
                 standing.breaker.ours = math.inf

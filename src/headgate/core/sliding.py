@@ -6,19 +6,28 @@ from __future__ import annotations
 class Sliding:
     """A sum that forgets, a slice at a time. Its methods are told the time, `time.monotonic()` seconds."""
 
-    __slots__ = ("_at", "_slices", "_sum", "_width")
+    __slots__ = ("_at", "_slices", "_sum", "_width", "own")
 
     def __init__(self, seconds: float, slices: int = 10) -> None:
         self._width = seconds / slices
         self._slices = [0.0] * slices
         self._sum = 0.0
         self._at = 0
+        self.own = 0.0
+        """All that was ever added here, without what was heard of."""
 
     def add(self, now: float, amount: float = 1.0) -> None:
+        self.own += amount
         if int(now / self._width) > self._at:
             self._turn(now)
         self._slices[self._at % len(self._slices)] += amount
         self._sum += amount
+
+    def hear(self, now: float, amount: float) -> None:
+        """Another process has added so much."""
+        own = self.own
+        self.add(now, amount)
+        self.own = own
 
     def sum(self, now: float) -> float:
         self._turn(now)

@@ -229,6 +229,8 @@ class Board:
         self.trip = Trip()
         self.trials = Trials()
         self.shadows = Shadows()
+        self.limited: list[Standing] = []
+        """Those of which the configuration limits what is counted by the minute."""
         self.newcomers: Newcomers | None = None
         """None: this process keeps to what it finds out itself."""
 

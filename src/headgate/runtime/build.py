@@ -147,6 +147,7 @@ def _limit(board: Board, named: Iterable[Target]) -> None:
             requests=any(each.requests_per_minute != inf for each in those),
             tokens=any(each.tokens_per_minute != inf for each in those),
         )
+    board.limited = [each for each in terms if each.requests is not None or each.tokens is not None]
 
 
 def _offered(
