@@ -58,10 +58,11 @@ def test_one_that_is_back_gets_nothing_and_the_decision_says_why():
     ]
 
 
-def heard(*attempts, drawn, ending="complete", out=()):
+def heard(*attempts, drawn, ending="complete", out=(), resumed=0):
     made, exchange = canary(), asked()
     exchange.attempts = list(attempts)
     exchange.record.ending, exchange.record.origin = ending, "provider"
+    exchange.record.resumed = resumed
     exchange.decision.out = [(made.target, by, "why") for by in out]
     made.hear(exchange, 1.0, drawn=drawn)
     return tuple((tally.count, tally.failed) for tally in (made.trial.own, made.trial.others))
@@ -77,6 +78,7 @@ OTHER = Attempt("old/m", 0.1, 200)
         ([GOOD], {"drawn": True}, (1, 0), (0, 0)),
         ([BAD, OTHER], {"drawn": True}, (1, 1), (0, 0)),
         ([GOOD], {"drawn": True, "ending": "cut"}, (1, 1), (0, 0)),
+        ([GOOD, OTHER], {"drawn": True, "resumed": 1}, (1, 1), (0, 0)),  # another went on for it
         ([OTHER], {"drawn": False}, (0, 0), (1, 0)),
         ([Attempt("old/m", 0.1, None, "timeout"), OTHER], {"drawn": False}, (0, 0), (1, 1)),
         ([OTHER], {"drawn": True, "out": ["health"]}, (1, 1), (0, 0)),  # its circuit is open

@@ -13,9 +13,10 @@ from headgate.server.checks import Checks
 async def test_one_that_hangs_holds_up_no_other_and_is_not_asked_twice(monkeypatch):
     monkeypatch.setattr(checks, "EVERY", 0.001)
     hung, other = (Target(SimpleNamespace(name=name), "m") for name in ("hung", "other"))
-    asked = []
+    asked, records = [], []
 
     async def check(exchange):
+        records.append(exchange.record)
         [target] = exchange.targets
         target.standing.breaker.claim(1e9)
         asked.append(target.provider.name)
@@ -40,3 +41,4 @@ async def test_one_that_hangs_holds_up_no_other_and_is_not_asked_twice(monkeypat
     with pytest.raises(asyncio.CancelledError):
         await running
     assert asked == ["hung", "other"]
+    assert {record.ending for record in records} == {"cancelled"}

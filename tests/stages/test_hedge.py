@@ -115,6 +115,30 @@ async def test_by_what_most_answers_took(targets):
     assert (await run(exchange(targets, hedge=0.0), answers)).body == b"fast"
 
 
+async def test_streams_are_compared_with_streams(targets):
+    asked, answers = exchange(targets, hedge=0.0), Answers(slow=0.1, fast=0)
+    asked.stream = True
+    for _ in range(KNOWN):  # whole answers take long: that says nothing of a stream's beginning
+        targets[0].standing.answered(time.monotonic(), 30.0, stream=False)
+    for _ in range(KNOWN):
+        targets[0].standing.answered(time.monotonic(), 0.002, stream=True)
+    assert (await run(asked, answers)).body == b"fast"
+
+
+async def test_whoever_is_left_is_left_in_order_when_the_gateway_stops_meanwhile(targets):
+    asked, answers = exchange(targets), Answers(slow=60, fast=60)
+    going = asyncio.create_task(run(asked, answers))
+    while len(answers.asked) < 2:
+        await asyncio.sleep(0.005)
+    going.cancel()
+    await asyncio.sleep(0)
+    going.cancel()
+    await asyncio.wait([going])
+    await asyncio.sleep(0.01)
+    assert sorted(answers.closed) == ["fast", "slow"]
+    assert [target.standing.running for target in targets] == [0, 0]
+
+
 async def test_not_all_are_asked_twice_where_everything_is_slow(targets):
     hedge, answers = Hedge(), Answers(slow=0.05, fast=0.05)
     await asyncio.gather(*(run(exchange(targets, hedge=0.001), answers, hedge) for _ in range(40)))

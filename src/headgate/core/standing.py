@@ -85,12 +85,12 @@ class Window:
         first = 2 + bisect_left(BOUNDS, than) + 1
         return sum(sum(row[2:]) for row in self._slices), sum(sum(row[first:]) for row in self._slices)
 
-    def quantile(self, now: float, share: float) -> float | None:
-        """Seconds within which this share was, to a quarter; None where nothing is known."""
+    def quantile(self, now: float, share: float, least: int = 1) -> float | None:
+        """Seconds within which this share was, to a quarter; None where fewer than `least` are known."""
         self._slice(now)
         counts = [sum(column) for column in zip(*(row[2:] for row in self._slices if row), strict=True)]
         left = share * sum(counts)
-        if not left:
+        if sum(counts) < least:
             return None
         for bound, count in zip((*BOUNDS, math.inf), counts, strict=True):
             left -= count
@@ -117,8 +117,8 @@ class Standing:
     """`running` counts attempts from their start to the end of the reply they led to."""
 
     __slots__ = (
-        "asked", "breaker", "first", "gate", "limited", "repeated", "requests", "running", "target", "tokens", "total",
-        "window",
+        "asked", "breaker", "first", "gate", "limited", "repeated", "requests", "running", "streams", "target",
+        "tokens", "total", "window",
     )  # fmt: skip
 
     def __init__(self, target: str, trip: Trip | None = None) -> None:
@@ -129,6 +129,9 @@ class Standing:
         self.total = Average()
         """Seconds to an answer's end."""
         self.window = Window()
+        """All outcomes, and the durations of whole answers."""
+        self.streams = Window()
+        """Those of streams until their first piece."""
         self.breaker = Breaker(trip or Trip())
         self.gate: Gate | None = None
         """None: any number of requests at a time."""
@@ -180,23 +183,34 @@ class Standing:
         that was too late."""
         if stream:
             self.first.hear(seconds, now)
-        self.window.hear(now, seconds, failed=False)
+            self.streams.hear(now, seconds, failed=False)
+        self.window.hear(now, None if stream else seconds, failed=False)
         if seconds > slow:
-            heard, slower = self.window.slower(now, slow)
+            heard, slower = (self.streams if stream else self.window).slower(now, slow)
             share = slower / heard if heard >= self.breaker.trip.least else None
             self.breaker.slow(now, probe, f"{seconds:.3g} s where {slow:g} s are allowed", share)
         elif (probe or self.breaker.row) and self.breaker.succeeded(probe):
             self.window.forget()
+            self.streams.forget()
 
     def failed(
-        self, now: float, why: str, seconds: float | None = None, *, probe: bool = False, certain: bool = True
+        self,
+        now: float,
+        why: str,
+        seconds: float | None = None,
+        *,
+        stream: bool = False,
+        probe: bool = False,
+        certain: bool = True,
     ) -> None:
         """It did not come; `seconds` where the target was waited for in vain, which counts as its time. Not `certain`
         where it might have come later: that others are preferred is all that follows from such."""
         if seconds is not None:
             self.first.hear(seconds, now)
             self.total.hear(seconds, now)
-        self.window.hear(now, seconds, failed=True)
+        self.window.hear(now, None if stream else seconds, failed=True)
+        if stream and seconds is not None:
+            self.streams.hear(now, seconds, failed=True)
         answered, failed = self.window.counts(now)
         heard = answered + failed
         share = failed / heard if heard >= self.breaker.trip.least else None

@@ -82,6 +82,9 @@ class Checks:
                 error.status,
             )
             record.origin = error.origin
+        except asyncio.CancelledError:
+            record.ending, record.status = "cancelled", 499
+            raise
         finally:
             await exchange.ending.aclose()
 

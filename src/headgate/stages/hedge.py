@@ -51,7 +51,8 @@ class Hedge:
             heard = True
             return reply
         finally:
-            await _leave(exchange, tasks, heard)
+            if tasks:  # to its end also where the client goes away meanwhile
+                await asyncio.shield(_leave(exchange, tasks, heard))
 
     def _wait(self, exchange: Exchange, now: float) -> float | None:
         """Seconds for the first target alone; None: it stays alone."""
@@ -60,8 +61,8 @@ class Hedge:
             return None
         self._asked.add(now)
         if wait == 0.0:
-            window = exchange.targets[0].standing.window
-            return window.quantile(now, 0.95) if window.counts(now)[0] >= KNOWN else None
+            standing = exchange.targets[0].standing
+            return (standing.streams if exchange.stream else standing.window).quantile(now, 0.95, KNOWN)
         return wait
 
     def _may(self, now: float) -> bool:
@@ -95,8 +96,7 @@ async def _leave(exchange: Exchange, tasks: Tasks, heard: bool) -> None:
     for task, fork in tasks.items():
         fork.abandoned = True
         task.cancel()
-    if tasks:
-        await asyncio.wait(tasks)
+    await asyncio.wait(tasks)
     for task, fork in tasks.items():
         for attempt in fork.attempts:
             if heard and attempt.error is None:

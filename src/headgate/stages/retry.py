@@ -203,7 +203,7 @@ def _tell(turn: Turn, exchange: Exchange, error: GatewayError, now: float, start
         told = f"{error.status} {error.code}" if isinstance(error, ProviderRefused) else error.code
         # how long a whole answer takes is up to the client, who is not to have targets taken for broken
         cut = waited is not None and turn.limit != inf and not exchange.stream
-        standing.failed(now, told, waited, probe=turn.probe, certain=not cut)
+        standing.failed(now, told, waited, stream=exchange.stream, probe=turn.probe, certain=not cut)
 
 
 def _refused(reply: Reply) -> bool:

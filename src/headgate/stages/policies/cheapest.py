@@ -187,7 +187,8 @@ class Cheapest:
             if answered + failed >= ENOUGH and failed > settings.max_error_rate * (answered + failed):
                 return f"{target.name} failed {failed} times of {answered + failed}"
         if settings.max_latency is not None:
-            heard, late = standing.window.slower(now, settings.max_latency)
+            counts = [each.slower(now, settings.max_latency) for each in (standing.window, standing.streams)]
+            heard, late = (sum(column) for column in zip(*counts, strict=True))
             if heard >= ENOUGH and late > LATE * heard:
                 return f"{target.name} was slower than {settings.max_latency:g} s {late} times of {heard}"
         return ""
