@@ -5,7 +5,7 @@ each exchange with the others (`core.ports.State`). The latest finding counts, w
 be reached each process goes by its own.
 
 A target's probe is sent by one process at a time: whose the right to do so is. It is the one that has opened the
-circuit, until another one has a request for the target and the first has none.
+circuit, until another one has a request for the target and the first has none, or the first is gone.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ HELD = 3.0
 KEPT = 600.0
 """Seconds for which what is over is remembered, so that who was away does not bring back what was true before."""
 MOST = 500
-"""Facts that are told at a time."""
+"""Facts, or targets whose probes are settled, in one exchange."""
 
 
 class Circuit(msgspec.Struct, frozen=True):
@@ -84,11 +84,14 @@ class Agreement:
         """What is being told."""
         self._lost: list[str] = []
         """What is known, but the others have lost."""
-        self._held: dict[str, Standing] = {}
-        """The probes that are ours to send, or that we mean to have."""
-        self._wanted: dict[str, Standing] = {}
+        self._held: set[str] = set()
+        """The targets whose probes are ours to send, or that we mean to have."""
+        self._wanted: set[str] = set()
+        """Those for which a request has come, though its probe is another's."""
         self._given: dict[str, str] = {}
-        """The probes that are no longer ours, and whose they are to be."""
+        """Those whose probe is no longer ours, and whose it is to be."""
+        self._due: dict[str, float] = {}
+        """All whose circuit is open, and when the right to their probe is to be asked for again."""
         self._orders: list[Order] = []
         self._asked = 0.0
         self._count = 0
@@ -119,21 +122,21 @@ class Agreement:
     def moved(self, standing: Standing) -> None:
         """A circuit has opened or closed here."""
         if standing.breaker.until:
-            self._held[standing.target] = standing
+            self._hold(standing.target)
         self.note(f"circuit {standing.target}")
 
     def wanted(self, standing: Standing) -> None:
         """A request would be the probe of a target, were it ours."""
         if standing.target not in self._wanted:
-            self._wanted[standing.target] = standing
+            self._wanted.add(standing.target)
+            self._due[standing.target] = 0.0
             self.changed.set()
 
     def outgoing(self) -> tuple[list[Fact], list[Order]]:
         """What the others are to be told now; `heard` or `away` follows."""
         now = self._asked = self.clock()
         if now - self._swept > KEPT / 10:
-            self._known = {name: known for name, known in self._known.items() if known.until + KEPT > now}
-            self._swept = now
+            self._sweep(now)
         facts = [self._fact(name, self._known[name], now) for name in self._lost if name in self._known]
         self._lost = []
         keys = {(key.provider, _short(key)): key for key in self.board.credentials()} if self._new else {}
@@ -155,7 +158,7 @@ class Agreement:
         self._telling.clear()
         for order, holder in zip(self._orders, heard.holders, strict=True):
             if order.verb in ("hold", "want"):
-                self._hold(order.target, holder, now)
+                self._settle(order.target, holder, now)
         if heard.whole:
             there = {fact.name for fact in heard.facts}
             self._lost = [name for name in self._known if name not in there]
@@ -184,7 +187,7 @@ class Agreement:
         for standing in self.board.all():
             if standing.breaker.until:
                 standing.breaker.ours = math.inf
-                self._held[standing.target] = standing
+                self._hold(standing.target)
 
     def _fact(self, name: str, finding: Finding, now: float) -> Fact:
         return Fact(name, max(0.0, now - finding.at), max(0.0, finding.until - now), finding.told)
@@ -210,42 +213,64 @@ class Agreement:
             return Finding(at, until, msgspec.json.encode(Rest(id, seconds)))
         return Finding(at, key.until or now, msgspec.json.encode(Key(id, key.out, key.why)))
 
+    def _sweep(self, now: float) -> None:
+        """Forget what is over for long. A probe that nobody has wanted all the time is anybody's."""
+        self._known = {name: known for name, known in self._known.items() if known.until + KEPT > now}
+        for target in list(self._due):
+            standing = self.board.known(target)
+            if standing is not None and 0.0 < standing.breaker.until < now - KEPT:
+                standing.breaker.ours = math.inf
+                self._forget(target)
+        self._swept = now
+
     def _order(self, now: float) -> list[Order]:
         orders = [Order("give", target, to) for target, to in self._given.items()]
         self._given = {}
-        for target, standing in list(self._held.items()):
-            breaker = standing.breaker
-            if not breaker.until:
-                del self._held[target]
-                orders.append(Order("drop", target))
-            elif breaker.ours == math.inf or breaker.ours < now + HELD / 2 or (now >= breaker.until):
-                orders.append(Order("hold", target))
-        self._wanted = {
-            target: standing
-            for target, standing in self._wanted.items()
-            if standing.breaker.state(now) == "half_open" and target not in self._held
-        }
-        return orders + [Order("want", target) for target in self._wanted]
+        for target, at in list(self._due.items()):
+            standing = self.board.known(target)
+            if standing is None or not standing.breaker.until:
+                if target in self._held:
+                    orders.append(Order("drop", target))
+                self._forget(target)
+            elif now >= at and len(orders) < MOST:
+                rests = standing.breaker.until - now
+                if rests > 0.0:
+                    self._wanted.discard(target)
+                wanted = target in self._wanted
+                del self._due[target]  # put at the end: where there are more than go into one exchange, all have a turn
+                soon = wanted or (target in self._held and rests < HELD / 2)
+                self._due[target] = now if soon else now + HELD / 2  # who else has a request for it is heard at once
+                orders.append(Order("want" if wanted else "hold", target))
+        return orders
 
-    def _hold(self, target: str, holder: str, now: float) -> None:
-        """Whether the probe is ours; `holder` may be who wants it of us."""
-        standing = self._held.get(target) or self._wanted.get(target)
-        if standing is None:
+    def _hold(self, target: str) -> None:
+        """Have the right to a probe, or ask for it."""
+        self._held.add(target)
+        self._due[target] = 0.0
+
+    def _forget(self, target: str) -> None:
+        del self._due[target]
+        self._held.discard(target)
+        self._wanted.discard(target)
+
+    def _settle(self, target: str, holder: str, now: float) -> None:
+        """Whether a probe is ours; `holder` may be who wants it of us."""
+        standing = self.board.known(target)
+        if standing is None or not standing.breaker.until:
+            if holder:
+                self._hold(target)  # to be dropped
             return
         breaker = standing.breaker
         if not holder:
-            self._held.pop(target, None)
-            if breaker.until:
-                breaker.ours = 0.0
+            self._held.discard(target)
+            breaker.ours = 0.0
             return
-        self._held[target] = standing
-        self._wanted.pop(target, None)
-        if not breaker.until:
-            return
+        self._held.add(target)
+        self._wanted.discard(target)
         breaker.ours = self._asked + HELD
         if holder != self.me and now >= breaker.until and not breaker.probing:
             breaker.ours = 0.0
-            del self._held[target]
+            self._held.discard(target)
             self._given[target] = holder
 
     def _adopt(self, name: str, finding: Finding) -> None:
@@ -267,9 +292,10 @@ class Agreement:
             return
         if circuit.open:
             if self._alone:
-                self._held[standing.target] = standing
+                self._hold(standing.target)
             elif standing.target not in self._held:
                 breaker.ours = 0.0
+                self._due.setdefault(standing.target, finding.until)
             breaker.adopt(finding.until, circuit.why, firm=circuit.firm, probes=circuit.probes)
         elif breaker.until:
             breaker.close()

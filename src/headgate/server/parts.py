@@ -114,6 +114,7 @@ class Parts:
         self.checking = asyncio.get_running_loop().create_task(checks.run())
         if self.share is not None:
             self.sharing = asyncio.get_running_loop().create_task(self.share.run())
+            self.sharing.add_done_callback(_report)
             await self.share.first()
         admin_pages = {**self._probes(), b"/metrics": MetricsPage(self._render)}
         return Service(
@@ -307,6 +308,13 @@ def _waiting(started: Config, now: Config) -> list[str]:
         names = (name for name in type(after).model_fields if getattr(before, name) != getattr(after, name))
         found += [dotted for name in names if (dotted := f"{section}.{name}") not in LIVE]
     return found
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    """Nothing would tell otherwise that it has ended before its time."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        log.error("this process no longer agrees with the others", exc_info=error)
 
 
 def _share(config: Config, board: Board) -> Share | None:
