@@ -88,3 +88,18 @@ def test_a_missing_package_is_told_with_what_brings_it(told, monkeypatch):
 
 def test_a_prefix_is_in_printable_ascii(told):
     assert told("state: {prefix: 'with spaces'}").path == "state.prefix"
+
+
+@pytest.mark.parametrize(
+    ("url", "warned"),
+    [
+        (f"redis://:{PASSWORD}@cache", True),
+        (f"rediss://:{PASSWORD}@cache", False),
+        (f"redis://:{PASSWORD}@127.0.0.1", False),
+        ("redis://cache", False),
+    ],
+)
+def test_a_password_without_encryption_is_warned_of(read, url, warned):
+    said = [warning for warning in read(f"state: {{url: '{url}'}}").warnings if "state.url" in warning]
+    assert len(said) == warned
+    assert PASSWORD not in "".join(said)

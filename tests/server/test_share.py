@@ -10,7 +10,7 @@ import pytest
 from headgate.core.agreement import Agreement
 from headgate.core.ports import Heard, StateAway
 from headgate.core.standing import Board
-from headgate.server import share
+from headgate.server import parts, share
 from headgate.server.share import Share
 
 
@@ -103,3 +103,16 @@ async def test_the_start_does_not_wait_for_a_state_that_is_away(place, board, mo
     await stuck.first()
     running.cancel()
     await asyncio.wait([running])
+
+
+async def test_a_task_that_breaks_off_is_told(caplog):
+    async def broken():
+        raise RuntimeError("no one foresaw this")
+
+    task = asyncio.create_task(broken())
+    task.add_done_callback(parts._report)
+    await asyncio.wait([task])
+    await asyncio.sleep(0)
+    [record] = caplog.records
+    assert record.message == "this process no longer agrees with the others"
+    assert record.exc_info[1] is task.exception()

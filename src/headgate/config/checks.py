@@ -88,6 +88,9 @@ def warnings(config: Config) -> list[str]:
         key = entry.settings.api_key
         if url.scheme == "http" and key and key.get_secret_value() != "none" and not is_loopback(url.hostname or ""):
             said.append(f"the key of provider `{name}` travels unencrypted: its base_url begins with http://")
+    where = state.place(config.state)
+    if where is not None and where.password and not where.encrypted and not is_loopback(where.host):
+        said.append("the password in `state.url` travels unencrypted: begin it with rediss:// if the server can")
     return said
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import pydantic
 from pydantic import SecretStr
 
-from headgate.config import checks, discover, surroundings
+from headgate.config import checks, discover, state, surroundings
 from headgate.config.admin_key import VARIABLE as ADMIN_VARIABLE
 from headgate.config.document import MAX_BYTES, Node, made, parse
 from headgate.config.explain import explain, found
@@ -21,7 +21,6 @@ from headgate.config.redaction import Redaction, masked, shown
 from headgate.config.rules import Rule
 from headgate.config.schema import Config, Key, Stage
 from headgate.config.secrets import SECRET_NAME, SecretError, follow, is_reference
-from headgate.config.state import password
 from headgate.config.targets import Model, ProviderEntry, Target, in_full
 from headgate.core.plugin import BARE, PACKAGE, PluginNotFound, names, suggestion
 from headgate.core.plugin import load as load_plugin
@@ -258,7 +257,8 @@ class _Reading:
         config.data_dir = self.absolute(config.data_dir, ("data_dir",))
         self.readable(config.upstream, "ca_file", ("upstream",))
         self.readable(config.state, "ca_file", ("state",))
-        self.secret(password(config.state))
+        where = state.place(config.state)
+        self.secret((where and where.password) or "")
         if config.catalogue.refresh is not None:
             self.readable(config.catalogue.refresh, "file", ("catalogue", "refresh"))
         if config.server.tls is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 
 from headgate.config.section import Section
-from headgate.state.address import ENCRYPTED, address
+from headgate.state.address import ENCRYPTED, Address, address
 from headgate.state.redis import PACKAGE, installed
 
 Tell = Callable[..., None]
@@ -38,13 +38,12 @@ class State(Section):
     )
 
 
-def password(state: State) -> str:
-    """The one in its URL, which must not appear in a log; empty where there is none."""
+def place(state: State) -> Address | None:
+    """What its URL says; None where there is none, or one that is wrong, which `check` tells."""
     try:
-        found = address(state.url.get_secret_value()).password if state.url is not None else None
+        return address(state.url.get_secret_value()) if state.url is not None else None
     except ValueError:
-        return ""  # which is told with everything else that is wrong
-    return found or ""
+        return None
 
 
 def check(state: State, tell: Tell) -> None:

@@ -53,6 +53,14 @@ def test_one_that_has_rested_is_back_for_a_probe(asked, targets):
     assert left(asked, targets) == ["a", "b", "c"]
 
 
+def test_who_is_probed_by_another_process_is_left_out_with_the_reason(asked, targets):
+    breaker = targets[0].standing.breaker
+    breaker.open(time.monotonic() - 60, "slow", firm=False)
+    breaker.ours = 0.0
+    assert left(asked, targets) == ["b", "c"]
+    assert asked.decision.out[0][2] == "its circuit is open: slow; another process sends the probe"
+
+
 def test_the_last_one_stays_if_it_is_merely_bad(asked, targets):
     for target in targets:
         target.standing.breaker.open(time.monotonic(), "60% failures", firm=False)

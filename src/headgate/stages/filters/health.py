@@ -84,7 +84,9 @@ def _why(target: Target, exchange: Exchange, now: float) -> str | None:
     standing, terms = target.standing, target.terms
     breaker, tokens = standing.breaker, exchange.tokens
     if not breaker.allows(now):
-        rest = f"asked again in {breaker.until - now:.1f} s" if now < breaker.until else "a probe is under way"
+        rest = "a probe is under way" if breaker.probing else "another process sends the probe"
+        if now < breaker.until:
+            rest = f"asked again in {breaker.until - now:.1f} s"
         return f"its circuit is open: {breaker.why}; {rest}"
     if standing.requests is not None and standing.requests.sum(now) + 1 > terms.requests_per_minute:
         return f"has had its {terms.requests_per_minute:g} requests of this minute"
