@@ -33,7 +33,7 @@ def told(read):
 
 
 def test_left_out_nothing_is_shared_and_no_package_needed(read, monkeypatch):
-    monkeypatch.setitem(sys.modules, "redis", None)
+    monkeypatch.setitem(sys.modules, "hiredis", None)
     assert read("log: {level: info}").config.state.url is None
     assert read("state: {prefix: staging}").config.state.url is None
 
@@ -81,7 +81,7 @@ def test_authorities_without_encryption_are_told(told, read, tmp_path):
 
 
 def test_a_missing_package_is_told_with_what_brings_it(told, monkeypatch):
-    monkeypatch.setitem(sys.modules, "redis", None)
+    monkeypatch.setitem(sys.modules, "hiredis", None)
     found = told("state: {url: 'redis://cache'}")
     assert (found.path, found.hint) == ("state", "install headgate[redis]")
 

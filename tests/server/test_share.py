@@ -32,7 +32,7 @@ class Place:
         self.told += [fact.name for fact in facts]
         return Heard([], ["a"] * len(orders), False)
 
-    async def close(self):
+    def close(self):
         self.closed = True
 
 

@@ -30,7 +30,7 @@ async def two(server, request):
     made = [Redis(server.url, request.node.name) for _ in range(2)]
     yield made
     for each in made:
-        await each.close()
+        each.close()
 
 
 def fact(name="circuit p/m", told=b'{"id": "1"}', age=0.0, left=5.0):
@@ -78,13 +78,12 @@ async def test_what_is_over_for_long_is_forgotten(two, server):
     one, other = two
     await one.exchange([fact(), fact("circuit old", age=KEPT + 9, left=0.0), fact("key", left=0.0)], [])
     await one.exchange([fact("circuit old", b"2", age=1.0, left=0.0)], [])
-    client = one._client
     for name in (b"fact key", b"fact circuit old"):
-        version, at, until, told = (await client.hget(one._key, name)).split(b" ", 3)
+        version, at, until, told = (await one.ask("HGET", one.key, name)).split(b" ", 3)
         long_ago = int(until) - int((KEPT + 1) * 1e6)
-        await client.hset(one._key, name, b"%s %s %d %s" % (version, at, long_ago, told))
+        await one.ask("HSET", one.key, name, b"%s %s %d %s" % (version, at, long_ago, told))
     assert [name for name, _ in await names(other)] == ["circuit p/m"]
-    assert await client.hlen(one._key) == 2  # and the version
+    assert await one.ask("HLEN", one.key) == 2  # and the version
 
 
 async def test_a_probe_is_one_process_s_at_a_time(two):
@@ -112,9 +111,9 @@ async def test_a_probe_is_one_process_s_at_a_time(two):
 async def test_a_right_ends_by_itself(two):
     one, other = two
     await one.exchange([], [Order("hold", "p/m")])
-    until, rest = (await one._client.hget(one._key, "probe p/m")).split(b" ", 1)
+    until, rest = (await one.ask("HGET", one.key, "probe p/m")).split(b" ", 1)
     assert int(until) == pytest.approx(time.time() * 1e6 + 3e6, abs=1e6)
-    await one._client.hset(one._key, "probe p/m", b"%d %s" % (int(until) - 4_000_000, rest))
+    await one.ask("HSET", one.key, "probe p/m", b"%d %s" % (int(until) - 4_000_000, rest))
     assert (await other.exchange([], [Order("hold", "p/m")])).holders == [other.me]
     assert (await one.exchange([], [Order("hold", "p/m")])).holders == [""]
 
@@ -124,9 +123,9 @@ async def test_times_of_another_server_s_clock_bind_nobody(two):
     one, other = two
     await one.exchange([fact(told=b"of the old server")], [Order("hold", "p/m")])
     for name in (b"fact circuit p/m", b"probe p/m"):
-        row = (await one._client.hget(one._key, name)).split(b" ")
+        row = (await one.ask("HGET", one.key, name)).split(b" ")
         later = [b"%d" % (int(part) + 600_000_000) if len(part) == 16 and part.isdigit() else part for part in row]
-        await one._client.hset(one._key, name, b" ".join(later))
+        await one.ask("HSET", one.key, name, b" ".join(later))
     heard = await other.exchange([fact(told=b"of now")], [Order("hold", "p/m")])
     assert heard.holders == [other.me]
     assert await names(one) == [("circuit p/m", b"of now")]
@@ -135,7 +134,7 @@ async def test_times_of_another_server_s_clock_bind_nobody(two):
 async def test_a_state_that_is_empty_again_is_told(two):
     one, _ = two
     await one.exchange([fact()], [])
-    await one._client.delete(one._key)
+    await one.ask("DEL", one.key)
     heard = await one.exchange([], [])
     assert heard.whole
     assert heard.facts == []
@@ -145,7 +144,7 @@ async def test_gateways_of_another_prefix_are_not_heard(two, server):
     await two[0].exchange([fact()], [])
     stranger = Redis(server.url, "another")
     assert await names(stranger) == []
-    await stranger.close()
+    stranger.close()
 
 
 async def test_an_outage_is_told_and_ends():
@@ -168,7 +167,7 @@ async def test_an_outage_is_told_and_ends():
         server.go_on()
         assert (await state.exchange([fact()], [])).whole
     finally:
-        await state.close()
+        state.close()
         server.kill()
 
 
@@ -182,16 +181,16 @@ async def test_one_that_is_no_redis_is_away():
         state = Redis(f"redis://127.0.0.1:{listening.sockets[0].getsockname()[1]}", "x")
         with pytest.raises(StateAway):
             await state.exchange([], [])
-        await state.close()
+        state.close()
 
 
 async def test_a_key_of_somebody_else_s_is_told(server):
     state = Redis(server.url, "taken")
     await state.exchange([], [])
-    await state._client.set("taken:state", "something else")
+    await state.ask("SET", state.key, "something else")
     with pytest.raises(StateAway, match="WRONGTYPE"):
         await state.exchange([], [])
-    await state.close()
+    state.close()
 
 
 @contextlib.asynccontextmanager
@@ -224,7 +223,7 @@ async def test_over_tls_with_a_password_that_is_never_told(tmp_path):
         async with encrypted(server.port, context) as port:
             state = Redis(f"rediss://:{PASSWORD}@127.0.0.1:{port}/1", "x", tmp_path / "ca.pem")
             assert (await state.exchange([fact()], [])).whole
-            await state.close()
+            state.close()
             with pytest.raises(StateAway, match="CERTIFICATE_VERIFY_FAILED"):
                 await Redis(f"rediss://:{PASSWORD}@127.0.0.1:{port}", "x").exchange([], [])
         for url, told in (
@@ -250,4 +249,10 @@ async def test_few_rights_are_enough():
         state = Redis(f"redis://{user}:{password}@127.0.0.1:{server.port}", "headgate")
         await state.exchange([fact()], [Order("hold", "p/m")])
         await state.exchange([], [Order("drop", "p/m")])
-        await state.close()
+        state.close()
+
+
+def test_a_file_without_certificates_is_told(tmp_path):
+    (tmp_path / "ca.pem").write_text("nothing of the kind")
+    with pytest.raises(ValueError, match="ca_file holds no certificates"):
+        Redis("rediss://cache", "x", tmp_path / "ca.pem")

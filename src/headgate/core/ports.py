@@ -144,7 +144,7 @@ class State(Protocol):
     async def exchange(self, facts: Sequence[Fact], orders: Sequence[Order]) -> Heard:
         """Tell and hear. Raises StateAway; takes a second at most."""
 
-    async def close(self) -> None: ...
+    def close(self) -> None: ...
 
 
 class StateAway(Exception):

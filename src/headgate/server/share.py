@@ -48,7 +48,7 @@ class Share:
                     await asyncio.sleep(wait * random.uniform(0.75, 1.0))  # noqa: S311  # spreads processes, no secret
                     wait = min(2 * wait, LONGEST)
         finally:
-            await self.state.close()
+            self.state.close()
 
     async def first(self) -> None:
         """Wait until what the others know is known here, or cannot be had now."""
