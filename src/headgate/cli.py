@@ -274,6 +274,18 @@ def records(config: Path | None, data_dir: Path | None, id_: str | None, **wante
     show(_folder(config, data_dir), id=id_, **wanted)
 
 
+@cli.command()
+@click.argument("id_", metavar="REQUEST-ID")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@config_option
+@data_dir_option
+def explain(config: Path | None, data_dir: Path | None, id_: str, as_json: bool) -> None:
+    """Say why a request went where it went: rule, policy, candidates, what was left out and why, attempts."""
+    from headgate.journal.explain import explain as told
+
+    told(_folder(config, data_dir), id_, as_json=as_json)
+
+
 class ListByDefault(click.Group):
     """`headgate models --json` is `headgate models list --json`; the same of providers."""
 

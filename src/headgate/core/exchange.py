@@ -124,6 +124,7 @@ class Exchange:
     effort: str | None = None  # route: of reasoning, as the model's name asks for it
     ceilings: Mapping[Target, Ceiling] | None = None  # route: of targets that write less than asked for
     manner: Manner = PLAIN  # route
+    dry: bool = False  # explain: nobody will be asked
     until: float = inf  # retry: when an answer must have begun, time.monotonic() seconds
     target: Target | None = None  # retry
     host: Provider | None = None  # retry: the target's provider with the key to use

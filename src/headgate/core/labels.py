@@ -14,6 +14,7 @@ import msgspec
 
 Priority = Literal["low", "normal", "high"]
 
+EXPLAIN = b"x-headgate-explain"
 METADATA, TAGS, PRIORITY = b"x-headgate-metadata", b"x-headgate-tags", b"x-headgate-priority"
 HEADERS = frozenset({METADATA, TAGS, PRIORITY})
 PLACES = ("metadata", "labels", "requestMetadata")

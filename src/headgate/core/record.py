@@ -16,6 +16,7 @@ Ending = Literal[
     "refused",  # the gateway itself turned the request down (4xx, or 503 when full)
     "cut",  # the reply broke off after its first bytes
     "cancelled",  # the client went away
+    "explained",  # the client asked where the request would go, and it went nowhere
 ]
 
 

@@ -136,7 +136,7 @@ def _in_full(record: Record, zone: tzinfo, colour: bool) -> str:
     if record.status:
         fields["status"] = f"{record.status} to the client"
     if record.attempts:
-        fields["attempts"] = [_attempt(attempt) for attempt in record.attempts]
+        fields["attempts"] = [attempt_told(attempt) for attempt in record.attempts]
     width = max(map(len, fields)) + 2
     lines = []
     for name, value in fields.items():
@@ -147,7 +147,7 @@ def _in_full(record: Record, zone: tzinfo, colour: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _attempt(attempt: Attempt) -> str:
+def attempt_told(attempt: Attempt) -> str:
     """Where, for how long, and what came of it in words: a status only where the provider gave one."""
     if attempt.status is not None:
         outcome = f"answered {attempt.status}"

@@ -15,9 +15,10 @@ from headgate.config.schema import Config
 from headgate.core import plugin
 from headgate.core.breaker import NEVER, Trip
 from headgate.core.dialect import Dialect
-from headgate.core.exchange import Caller
+from headgate.core.exchange import Caller, Exchange
 from headgate.core.ids import Ids
 from headgate.core.plan import WAYS, Retries
+from headgate.core.reply import Reply
 from headgate.core.standing import Board, Standing
 from headgate.core.target import Provider as AnyProvider
 from headgate.core.target import Target, Terms
@@ -28,6 +29,7 @@ from headgate.runtime.gateway import ADMIN, Gateway, Ports
 from headgate.runtime.maker import Maker, instance
 from headgate.stages.authenticate import Authenticate
 from headgate.stages.count import Count
+from headgate.stages.explain import Explain
 from headgate.stages.fetch import Fetch
 from headgate.stages.filters.capability import Capability
 from headgate.stages.filters.filter import Filter
@@ -64,6 +66,7 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         authenticate,
         Receive(config.data_dir),
         *(_stage(stage.use, stage.settings) for stage in config.stages),
+        Explain(chain([route], _nobody), known),
         route,
         *_shadow(config, route, ports, record, [once, *sending]),
         *([Resume()] if any(model.resume for model in config.models.values()) else []),
@@ -95,6 +98,11 @@ def catalogue(config: Config, refreshed: Refreshed | None = None) -> Catalogue:
     """What is known of the models of the configured providers."""
     kinds = {name: entry.catalogue for name, entry in config.providers.items()}
     return assemble(kinds, {name: model.facts() for name, model in config.catalogue.models.items()}, refreshed)
+
+
+async def _nobody(exchange: Exchange) -> Reply:
+    """Where a request ends that is only explained."""
+    return Reply(exchange.dialect, stream=False, body=b"")
 
 
 def _filters(config: Config, menu: Menu) -> list[Filter]:

@@ -8,6 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import headgate
@@ -23,6 +24,7 @@ from headgate.core.ids import Ids
 from headgate.core.plugin import PluginNotFound
 from headgate.core.record import Record
 from headgate.core.standing import Board
+from headgate.journal.explain import decision
 from headgate.journal.journal import Journal
 from headgate.runtime.build import build
 from headgate.runtime.gateway import Gateway, Ports
@@ -34,6 +36,7 @@ from headgate.server.health import Metrics as MetricsPage
 from headgate.server.lifecycle import Lifecycle, Service
 from headgate.server.models import PATHS as MODELS_PATHS
 from headgate.server.models import Models
+from headgate.server.operator import DECISIONS, TARGETS, Decisions, Operator, Targets
 from headgate.server.refresh import Refresh
 from headgate.server.refusals import Headers, Limits
 from headgate.server.respond import identity
@@ -116,7 +119,7 @@ class Parts:
             self.sharing = asyncio.get_running_loop().create_task(self.share.run())
             self.sharing.add_done_callback(_report)
             await self.share.first()
-        admin_pages = {**self._probes(), b"/metrics": MetricsPage(self._render)}
+        admin_pages = {**self._probes(), b"/metrics": MetricsPage(self._render), **self._operators()}
         return Service(
             app=app,
             limits=_limits(config),
@@ -167,7 +170,13 @@ class Parts:
         access = config.server.metrics_access
         if access != "off" and config.server.admin is None:
             pages[b"/metrics"] = MetricsPage(self._render, self if access == "key" else None)
-        return pages
+        return pages if config.server.admin is not None else {**pages, **self._operators()}
+
+    def _operators(self) -> dict[bytes, Page]:
+        return {
+            DECISIONS: Operator(self, Decisions(partial(decision, self.started_with.config.data_dir / "journal"))),
+            TARGETS: Operator(self, Targets(self, self.lifecycle.worker)),
+        }
 
     def _render(self) -> bytes:
         return Exposition(self.metrics, version=headgate.__version__, workers=self.shared).render()[0]

@@ -176,11 +176,10 @@ def _note(exchange: Exchange, error: GatewayError, ending: Any) -> None:
 
 def _headers(exchange: Exchange, reply: Reply) -> list[tuple[bytes, bytes]]:
     target = exchange.target
-    headers = [
-        *identity(exchange.dialect, exchange.id, reply.headers),
-        (b"x-headgate-model", _value(target.name if target else "")),
-        (b"x-headgate-attempts", b"%d" % len(exchange.attempts)),
-    ]
+    headers = identity(exchange.dialect, exchange.id, reply.headers)
+    if target is not None:
+        headers.append((b"x-headgate-model", _value(target.name)))
+    headers.append((b"x-headgate-attempts", b"%d" % len(exchange.attempts)))
     lost = [*exchange.lost, *reply.lost]
     if lost:
         named = ", ".join(loss.path for loss in lost)

@@ -19,7 +19,7 @@ from headgate.core.reply import Reply
 from headgate.core.standing import Board
 from headgate.core.target import PLAIN, Manner, Provider, Target
 from headgate.stages.filters.filter import Filter
-from headgate.stages.policies.policy import Policy
+from headgate.stages.policies.policy import Policy, twin
 from headgate.stages.stage import Proceed
 
 log = logging.getLogger("headgate.stages")
@@ -180,7 +180,8 @@ class Route:
         else:
             targets = [target for target in left if target not in spare] if spare else left
         if targets:
-            ranked = alias.policy.rank(exchange, targets)
+            policy = twin(alias.policy) if exchange.dry else alias.policy
+            ranked = policy.rank(exchange, targets)
             if not ranked and len(targets) == len(left):
                 raise InternalError(f"the policy of {_short(alias.name)} left no target")
             targets = ranked
@@ -235,7 +236,8 @@ class Route:
 def _tried(exchange: Exchange, canary: Canary, left: Sequence[Target]) -> tuple[Sequence[Target], Sequence[Target]]:
     """The other targets, and the one on trial where it is to be asked first (or nobody else is left)."""
     drawn = canary.draws(exchange)
-    exchange.ending.callback(_heard, exchange, canary, drawn)
+    if not exchange.dry:
+        exchange.ending.callback(_heard, exchange, canary, drawn)
     others = [target for target in left if target is not canary.target]
     first = (canary.target,) if len(others) < len(left) and (drawn or not others) else ()
     return others, first

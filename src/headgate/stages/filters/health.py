@@ -66,10 +66,10 @@ class Health:
                 poor.append((target, why))
         if len(well) == len(targets):
             return targets
-        if not well and not poor:
-            raise none_left(dict(broken), now)
         out = [*broken, *poor] if well else broken
         exchange.decision.out += ((target, "health", why) for target, why in out)
+        if not well and not poor:
+            raise none_left(dict(broken), now)
         return well or [target for target, _ in poor]
 
 

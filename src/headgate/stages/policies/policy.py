@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Annotated, Any, Protocol
 
 import pydantic
@@ -26,6 +27,15 @@ class Policy(Protocol):
 
     def rank(self, exchange: Exchange, targets: Sequence[Target]) -> Sequence[Target]:
         """The targets in the order to try them; leaving one out means not to try it."""
+
+
+def twin(policy: Policy) -> Policy:
+    """A copy to be asked without a trace in the original: it has mappings, sets and lists of its own."""
+    made = copy(policy)
+    for name, value in getattr(made, "__dict__", {}).items():
+        if isinstance(value, dict | set | list):
+            setattr(made, name, copy(value))
+    return made
 
 
 def _known(by: str) -> str:

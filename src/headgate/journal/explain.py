@@ -1,0 +1,115 @@
+"""Why a request went where it went, from its record: in plain words, and as JSON."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from headgate.core.decision import Candidate, Decided
+from headgate.core.printable import json_safe, printable
+from headgate.core.record import Record
+from headgate.journal.read import Filter, find
+from headgate.journal.show import attempt_told
+from headgate.journal.table import moment, offset, seconds
+
+NAMES = (
+    "id", "time", "key", "tags", "model", "stream", "target", "status", "ending", "error", "message", "decision",
+    "attempts", "lost", "resumed", "shadow_of", "usage", "duration",
+)  # fmt: skip
+"""What of a record says why; left out where it is empty."""
+
+
+def explain(data_dir: Path, id: str, *, as_json: bool) -> None:
+    """Print it to standard output. Raises click.ClickException where there is no such record."""
+    folder = data_dir / "journal"
+    try:
+        found = find(folder, Filter(id), 2)
+    except OSError as error:
+        raise click.ClickException(f"the records in {folder} cannot be read: {error.strerror}") from error
+    if len(found) != 1:
+        told = "no request has this id" if not found else "several requests have this in their ids: give more of it"
+        raise click.ClickException(f"{id!r}: {told} (records are in {folder}; `headgate records` lists them)")
+    [stored] = found
+    if as_json:
+        text = msgspec.json.format(reasons(stored.record), indent=2).decode()
+        click.echo(json_safe(text) if sys.stdout.isatty() else text)
+        return
+    for line in lines(stored.record, datetime.now().astimezone().tzinfo or UTC):
+        click.echo(line)
+
+
+def decision(folder: Path, id: str) -> bytes | None:
+    """The JSON of the request whose id is this one; None where there is none. Raises OSError."""
+    found = find(folder, Filter(id), 1)
+    return reasons(found[0].record) if found and found[0].record.id == id else None
+
+
+def reasons(record: Record) -> bytes:
+    """A JSON object of what says why, and `text`, the same in plain words."""
+    fields: dict[str, Any] = msgspec.to_builtins(record)
+    said = {name: fields[name] for name in NAMES if name in fields}
+    return msgspec.json.encode({**said, "ending": record.ending, "text": list(lines(record, UTC))})
+
+
+def lines(record: Record, zone: tzinfo) -> Iterator[str]:
+    """In plain words, for somebody who wants to know why."""
+    yield f"{record.id}, {moment(record.time, zone)} {offset(zone)}"
+    yield printable(_asked(record))
+    if record.shadow_of is not None:
+        yield f"It is a copy of {record.shadow_of}, whose answer nobody was given."
+    decided = record.decision
+    if decided is None:
+        yield printable(f"It did not get as far as to be routed: {record.message or record.ending}")
+        return
+    yield printable(f"Why: {decided.why}")
+    if decided.candidates:
+        yield f"Candidates{_unit(decided)}:"
+        for place, each in enumerate(decided.candidates, 1):
+            yield printable(f"  {_candidate(place, each)}")
+    if record.attempts:
+        yield "Attempts:"
+        for place, attempt in enumerate(record.attempts, 1):
+            yield printable(f"  {place}. {attempt_told(attempt)}")
+    if record.resumed:
+        times = "once" if record.resumed == 1 else f"{record.resumed} times"
+        yield f"The stream broke off {times}, and another target went on."
+    yield printable(_ended(record))
+
+
+def _asked(record: Record) -> str:
+    who = f"by the key {record.key}" if record.key is not None else "without a key"
+    tags = f", tags {', '.join(record.tags)}" if record.tags else ""
+    streamed = ", streamed" if record.stream else ""
+    return f"Asked for {record.model or record.path} {who}{tags}{streamed}."
+
+
+def _unit(decided: Decided) -> str:
+    return f", by {decided.unit}, less being better" if decided.unit else ""
+
+
+def _candidate(place: int, candidate: Candidate) -> str:
+    score = f"  {candidate.score:g}" if candidate.score is not None else ""
+    if candidate.out is not None:
+        return f"-  {candidate.target}{score}  left out ({candidate.by}): {candidate.out}"
+    return f"{place}. {candidate.target}{score}"
+
+
+def _ended(record: Record) -> str:
+    whose = f" by {record.target}" if record.target is not None else ""
+    took = f"after {seconds(record.duration)}"
+    match record.ending:
+        case "complete":
+            return f"It was answered{whose} {took}."
+        case "explained":
+            return f"It was only explained: {record.target or 'nobody'} was not asked."
+        case "cancelled":
+            return f"The client went away {took}."
+        case "cut":
+            return f"The answer{whose} broke off {took}: {record.message or record.error}"
+    return f"It failed with {record.status} {record.error} {took}: {record.message}"

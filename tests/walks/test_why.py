@@ -1,0 +1,218 @@
+"""Why a request goes where it goes, asked from outside: dry runs, decisions, the state of targets, the command line."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from gateways import ADMIN_KEY, KEY, running
+from traffic import whole
+from upstreams import ScriptedUpstream, json_reply
+
+CONFIG = """
+server: {{host: 127.0.0.1, port: {{PORT}}}}
+data_dir: {{DATA}}
+providers:
+  good:
+    kind: openai
+    api_keys: [{{api_key: one-secret-key, name: main}}, {{api_key: other-secret-key, enabled: false}}]
+    base_url: '{good}/v1'
+  bad: {{kind: openai, api_key: bad-secret-key, base_url: '{bad}/v1'}}
+models:
+  chat:
+    policy: cheapest
+    targets: [{{model: good/dear, concurrency: 5, requests_per_minute: 1000}}, good/cheap]
+    first_token: 10
+    deadline: 30
+    hedge: p95
+    fallbacks_on: {{context_overflow: good/long}}
+  turns: {{policy: round_robin, targets: [good/a, good/b, good/c]}}
+  shares: {{policy: weighted, targets: [good/a, good/b]}}
+  trial: {{targets: [good/a], canary: {{target: bad/new, steps: [100], least: 1}}}}
+  falls: {{targets: [bad/m], fallbacks: [good/a]}}
+  broken: {{targets: [bad/dead]}}
+rules:
+  - {{name: batch work, when: '"batch" in tags', models: [chat], use: turns}}
+retry: {{attempts: 1}}
+breaker: {{failures: 2, rest: 100}}
+catalogue:
+  models:
+    good/dear: {{prices: {{input: 10, output: 30}}}}
+    good/cheap: {{prices: {{input: 1, output: 3}}}}
+keys:
+  - {{name: test, key: {KEY}}}
+  - {{name: narrow, key: hg-narrow-key-0123456789, models: [turns]}}
+"""
+QUESTION = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 100}
+DRY = {"x-headgate-explain": "true"}
+
+
+@pytest.fixture(scope="module")
+def upstreams():
+    async def answer(asked):
+        await asked.send(whole("Hi"))
+
+    async def fail(asked):
+        await asked.send(json_reply({"error": {"message": "down"}}, status=500))
+
+    with ScriptedUpstream() as good, ScriptedUpstream() as bad:
+        good.script, bad.script = answer, fail
+        yield good, bad
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory, upstreams):
+    good, bad = upstreams
+    config = CONFIG.format(KEY=KEY, good=good.url, bad=bad.url)
+    with running(tmp_path_factory.mktemp("why"), config) as made:
+        yield made
+
+
+def explained(gateway, model, **more):
+    headers = more.pop("headers", {})
+    status, _, body = gateway.post({"model": model, **QUESTION, **more}, headers={**DRY, **headers})
+    assert status == 200, body
+    return body
+
+
+def operator(gateway, path, key=ADMIN_KEY, method="GET"):
+    status, _, body = gateway.request(method, path, headers={"authorization": f"Bearer {key}"})
+    return status, body
+
+
+def test_a_dry_run_says_where_a_request_would_go(gateway):
+    told = explained(gateway, "chat", stream=True)
+    assert told["target"] == "good/cheap"
+    assert (told["alias"], told["policy"], told["unit"], told["answer_tokens"]) == (
+        "chat",
+        "cheapest",
+        "US dollars",
+        100,
+    )
+    cheap, dear = told["candidates"]
+    assert (cheap["target"], cheap["place"], dear["target"], dear["place"]) == ("good/cheap", 1, "good/dear", 2)
+    tokens = told["prompt_tokens"]
+    assert cheap["prompt_cost"] == pytest.approx(tokens * 1e-6, rel=1e-4)
+    assert dear["most_cost"] == pytest.approx(tokens * 1e-5 + 100 * 3e-5, rel=1e-4)
+    assert told["manner"] == {
+        "first_token": 10,
+        "deadline": 30,
+        "hedge": "p95",
+        "fallbacks_on": {"context_overflow": ["good/long"]},
+    }
+    assert "good/cheap has" in told["why"]
+    record = gateway.record_of(told["id"])
+    assert (record["ending"], record.get("attempts"), record.get("target")) == ("explained", None, None)
+
+
+def test_a_rule_is_named_and_anthropics_clients_may_ask_too(gateway):
+    assert explained(gateway, "chat", headers={"x-headgate-tags": "batch"})["rule"] == "batch work"
+    status, _, body = gateway.post({"model": "turns", **QUESTION}, "/v1/messages", headers=DRY)
+    assert (status, body["policy"]) == (200, "round_robin")
+
+
+@pytest.mark.parametrize("model", ["turns", "shares"])
+def test_no_turn_is_taken(gateway, model):
+    def asked():
+        return gateway.post({"model": model, **QUESTION})[1]["x-headgate-model"]
+
+    for _ in range(3):
+        told = {explained(gateway, model)["target"] for _ in range(4)}
+        assert len(told) == 1
+        assert asked() in told
+
+
+def test_a_canary_does_not_count_it(gateway):
+    def percent():
+        return gateway.metric("headgate_canary_percent", model="trial", target="bad/new")
+
+    for _ in range(2):  # its circuit opens, which every request counts that it would have got
+        gateway.post({"model": "bad/new", **QUESTION})
+    for _ in range(3):
+        assert explained(gateway, "trial")["target"] == "good/a"
+    assert percent() == 100
+    gateway.post({"model": "trial", **QUESTION})
+    assert percent() == 0
+
+
+def test_a_request_that_would_be_refused_is(gateway):
+    status, _, body = gateway.post({"model": "chta", **QUESTION}, headers=DRY)
+    assert (status, body["error"]["code"]) == (404, "model_not_found")
+    status, _, body = gateway.post({"model": "chat", **QUESTION}, headers=DRY, key="hg-narrow-key-0123456789")
+    assert (status, body["error"]["code"]) == (403, "model_not_allowed")
+
+
+@pytest.mark.parametrize("value", ["false", "0", "no", ""])
+def test_who_says_no_is_answered(gateway, value):
+    status, headers, _ = gateway.post({"model": "turns", **QUESTION}, headers={"x-headgate-explain": value})
+    assert (status, headers["x-headgate-attempts"]) == (200, "1")
+
+
+def test_an_open_circuit_is_told(gateway):
+    for _ in range(2):
+        gateway.post({"model": "broken", **QUESTION})
+    told = explained(gateway, "broken")
+    assert "target" not in told
+    assert (told["error"]["status"], told["error"]["code"]) == (503, "no_target")
+    [candidate] = told["candidates"]
+    assert (candidate["by"], candidate["circuit"]) == ("health", "open")
+    assert "2 failures in a row" in candidate["out"]
+
+
+def test_the_decision_of_a_request(gateway):
+    status, headers, _ = gateway.post({"model": "falls", **QUESTION})
+    assert (status, headers["x-headgate-model"]) == (200, "good/a")
+    id = headers["x-request-id"]
+    status, told = operator(gateway, f"/admin/api/decisions/{id}")
+    assert (status, told["id"], told["key"], told["target"], told["ending"]) == (200, id, "test", "good/a", "complete")
+    assert [attempt["target"] for attempt in told["attempts"]] == ["bad/m", "good/a"]
+    assert [each["target"] for each in told["decision"]["candidates"]] == ["bad/m", "good/a"]
+    assert "Asked for falls by the key test." in told["text"]
+    assert any("answered 500" in line for line in told["text"])
+
+
+def test_decisions_and_targets_are_for_the_admin_key(gateway):
+    for path in ("/admin/api/decisions/req_1", "/admin/api/targets"):
+        assert operator(gateway, path, key=KEY)[0] == 403
+        assert operator(gateway, path, key="wrong-key")[0] == 401
+        status, told = operator(gateway, path, method="POST")
+        assert (status, told["error"]["code"]) == (405, "method_not_allowed")
+    status, told = operator(gateway, "/admin/api/decisions/req_nobody_has")
+    assert (status, told["error"]["code"]) == (404, "unknown_request")
+
+
+def test_how_the_targets_are(gateway):
+    gateway.post({"model": "broken", **QUESTION})
+    gateway.post({"model": "broken", **QUESTION})
+    gateway.post({"model": "good/dear", **QUESTION})
+    status, told = operator(gateway, "/admin/api/targets")
+    assert status == 200
+    targets = {each["target"]: each for each in told["targets"]}
+    dead, dear = targets["bad/dead"], targets["good/dear"]
+    assert (dead["circuit"]["state"], dead["models"]) == ("open", ["broken"])
+    assert "2 failures in a row" in dead["circuit"]["why"]
+    assert 0 < dead["circuit"]["asked_again_in"] <= 100
+    assert dear["limits"]["concurrency"] == 5
+    assert dear["limits"]["requests"] == {"of_this_minute": 1, "most": 1000}
+    assert dear["seconds"]["answer"] > 0
+    assert [(key["name"], key["state"]) for key in dear["keys"]] == [("main", "active"), ("key-2", "disabled")]
+    assert "secret" not in json.dumps(told)
+
+
+def headgate(gateway, *arguments):
+    command = [sys.executable, "-m", "headgate", "explain", *arguments, "--data-dir", str(gateway.folder / "data")]
+    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+
+
+def test_the_command_line_explains(gateway):
+    id = gateway.post({"model": "falls", **QUESTION})[1]["x-request-id"]
+    said = headgate(gateway, id)
+    assert said.returncode == 0, said.stderr
+    assert "Why: alias falls" in said.stdout
+    assert "bad/m" in said.stdout
+    assert "It was answered by good/a" in said.stdout
+    assert json.loads(headgate(gateway, id, "--json").stdout)["target"] == "good/a"
+    nobody = headgate(gateway, "req_nobody_has")
+    assert nobody.returncode == 1
+    assert "no request has this id" in nobody.stderr
