@@ -86,7 +86,7 @@ async def test_a_full_line_and_a_long_wait_are_told():
         await gate.enter(0, "t", 0, 1.0, "a/m")
     with pytest.raises(Overloaded, match=r"no place for 0\.01 s"):
         await gate.enter(0, "t", 1, 0.01, "a/m")
-    assert (gate.running, gate.waiting) == (1, 0)
+    assert (gate.running, gate.waiting, gate.turned_away) == (1, 0, 2)
 
 
 async def test_another_limit_lets_those_in_who_wait():

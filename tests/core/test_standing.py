@@ -92,6 +92,19 @@ def test_a_standing_counts_what_runs_and_learns_from_what_ended():
     assert standing.total.read(12) > 2.0
 
 
+def test_repetitions_are_counted_and_those_that_were_denied():
+    standing = Standing("a/m")
+    standing.begun(1.0)
+    for number in range(3):
+        assert standing.may_repeat(1.0, 0.2, 2) is (number < 2)
+        if number < 2:
+            standing.begun(1.0, again=True)
+    assert (standing.repeats, standing.denied) == (2, 1)
+    standing.unasked(1.0, again=True)
+    assert standing.repeats == 1
+    assert standing.may_repeat(1.0, 0.2, 2)
+
+
 def test_a_board_keeps_one_of_each_and_forgets_the_oldest():
     board = Board(most=2)
     first = board.standing("a/m")

@@ -200,6 +200,24 @@ def test_how_the_targets_are(gateway):
     assert "secret" not in json.dumps(told)
 
 
+def test_every_state_is_a_metric(gateway):
+    for _ in range(2):
+        gateway.post({"model": "broken", **QUESTION})
+    gateway.post({"model": "good/made-up", **QUESTION})
+    assert gateway.metric("headgate_circuits", target="bad/dead", state="open") == 1
+    assert gateway.metric("headgate_circuits", target="good/a", state="closed") == 1
+    assert gateway.metric("headgate_circuit_openings_total", target="bad/dead") >= 1
+    assert gateway.metric("headgate_keys", provider="good", key="main", state="active") == 1
+    assert gateway.metric("headgate_keys", provider="good", key="key-2", state="disabled") == 1
+    series = gateway.metrics()
+    for name in ("running", "waiting", "turned_away_total"):
+        assert series[f'headgate_target_{name}{{target="good/dear"}}'] == 0
+    for name in ("headgate_repetitions_total", "headgate_repetitions_denied_total"):
+        assert series[f'{name}{{target="bad/dead"}}'] == 0
+    circuits = [name for name in series if name.startswith("headgate_circuits{")]
+    assert not [name for name in circuits if "made-up" in name], "clients make up no series"
+
+
 def headgate(gateway, *arguments):
     command = [sys.executable, "-m", "headgate", "explain", *arguments, "--data-dir", str(gateway.folder / "data")]
     return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)

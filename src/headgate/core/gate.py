@@ -63,12 +63,14 @@ class Gate:
     meanwhile; of one priority, tenants take turns. Who sends a thousand urgent requests neither holds up who sends one
     for ever nor takes all the room in the line."""
 
-    __slots__ = ("_lines", "_tenants", "_time", "limit", "running", "waiting")
+    __slots__ = ("_lines", "_tenants", "_time", "limit", "running", "turned_away", "waiting")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.running = 0
         self.waiting = 0
+        self.turned_away = 0
+        """Since it is there."""
         self._lines = {priority: Line() for priority in SHARES}
         self._time = 0.0
         """When the last turn was due."""
@@ -89,6 +91,7 @@ class Gate:
             self.running += 1
             return
         if self.waiting >= most and not self._make_room(tenant, what):
+            self.turned_away += 1
             raise _no_room(what)
         place = Place(asyncio.get_running_loop().create_future(), priority, tenant)
         self._add(place)
@@ -101,6 +104,7 @@ class Gate:
             place.given.result()
             return
         self._remove(place)
+        self.turned_away += 1
         raise Overloaded(f"{what} had no place for {seconds:g} s; try again later", retry_after=1)
 
     def leave(self) -> None:
@@ -134,6 +138,7 @@ class Gate:
             if place is not None:
                 self._remove(place)
                 place.given.set_exception(_no_room(what))
+                self.turned_away += 1
                 return True
         return False
 

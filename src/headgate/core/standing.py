@@ -117,8 +117,8 @@ class Standing:
     """`running` counts attempts from their start to the end of the reply they led to."""
 
     __slots__ = (
-        "asked", "breaker", "first", "gate", "limited", "repeated", "requests", "running", "streams", "target",
-        "tokens", "total", "window",
+        "asked", "breaker", "denied", "first", "gate", "limited", "repeated", "repeats", "requests", "running",
+        "streams", "target", "tokens", "total", "window",
     )  # fmt: skip
 
     def __init__(self, target: str, trip: Trip | None = None) -> None:
@@ -138,6 +138,8 @@ class Standing:
         self.asked = Sliding(BUDGETED)
         self.repeated = Sliding(BUDGETED)
         """What a retry budget goes by: requests of the last seconds, and how many of them were repetitions."""
+        self.repeats = self.denied = 0
+        """Repetitions, and those that the budget did not allow, since the process began."""
         self.requests: Sliding | None = None
         self.tokens: Sliding | None = None
         self.limited = False
@@ -147,6 +149,7 @@ class Standing:
         """It is asked, about so many tokens; `again` where it has been for the same request."""
         self.running += 1
         (self.repeated if again else self.asked).add(now)
+        self.repeats += again
         if self.requests is not None:
             self.requests.add(now)
         if self.tokens is not None:
@@ -155,6 +158,7 @@ class Standing:
     def unasked(self, now: float, *, again: bool = False, tokens: float = 0.0) -> None:
         """What `begun` said was not so: nothing was sent."""
         (self.repeated if again else self.asked).add(now, -1.0)
+        self.repeats -= again
         if self.requests is not None:
             self.requests.add(now, -1.0)
         if self.tokens is not None:
@@ -174,7 +178,9 @@ class Standing:
 
     def may_repeat(self, now: float, share: float, least: int) -> bool:
         """Whether the retry budget has room: a share of the requests of the last seconds, and a few anyway."""
-        return self.repeated.sum(now) < max(least, share * self.asked.sum(now))
+        allowed = self.repeated.sum(now) < max(least, share * self.asked.sum(now))
+        self.denied += not allowed
+        return allowed
 
     def answered(
         self, now: float, seconds: float, stream: bool, *, probe: bool = False, slow: float = math.inf

@@ -31,6 +31,7 @@ from headgate.runtime.gateway import Gateway, Ports
 from headgate.server import finished
 from headgate.server.app import App, Page
 from headgate.server.checks import Checks
+from headgate.server.conditions import Conditions
 from headgate.server.health import Live, Ready
 from headgate.server.health import Metrics as MetricsPage
 from headgate.server.lifecycle import Lifecycle, Service
@@ -199,6 +200,7 @@ class Parts:
             shared["headgate_state_failures"] = lambda: share.failures
         return {
             **shared,
+            **Conditions(self).reads(),
             "headgate_in_flight": lambda: app.running,
             "headgate_upstream_connections": self._connections,
             "headgate_upstream_connections_opened": self._opened,

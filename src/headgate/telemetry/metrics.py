@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Literal, NamedTuple
 
@@ -75,6 +76,7 @@ COUNTED = (
         "Copies of requests that were sent to another target; they count in no metric of requests.",
         ("model", "target", "ending"),
     ),
+    Family("headgate_resumed", "counter", "Times that a broken stream was continued by another target.", ("model",)),
     Family("headgate_config_reloads", "counter", "Configurations read again: applied or refused.", ("outcome",)),
     Family("headgate_series_overflow", "counter", 'What was counted under "other" for want of room.', ("metric",)),
 )
@@ -98,6 +100,29 @@ WATCHED = (
         "Share of a name's requests that its canary gets; 0: it was taken back.",
         ("model", "target"),
         across="max",
+    ),
+    Family(
+        "headgate_circuits",
+        "gauge",
+        "Processes in which a target's circuit is in a state: closed, open, half_open.",
+        ("target", "state"),
+    ),
+    Family("headgate_circuit_openings", "counter", "Times that a target's circuit has opened.", ("target",)),
+    Family("headgate_target_running", "gauge", "Attempts under way at a target.", ("target",)),
+    Family("headgate_target_waiting", "gauge", "Requests that wait for a place at a target.", ("target",)),
+    Family(
+        "headgate_target_turned_away",
+        "counter",
+        "Requests that found no room in a target's line, or no place in time.",
+        ("target",),
+    ),
+    Family("headgate_repetitions", "counter", "Attempts at a target after it had failed the request.", ("target",)),
+    Family("headgate_repetitions_denied", "counter", "Such attempts that the retry budget did not allow.", ("target",)),
+    Family(
+        "headgate_keys",
+        "gauge",
+        "Processes in which a provider's key is in a state: active, cooling, exhausted, invalid, disabled.",
+        ("provider", "key", "state"),
     ),
     Family("headgate_shadows_dropped", "counter", "Copies that there was no room for.", ("model", "target")),
     Family(
@@ -135,11 +160,14 @@ _Request = tuple[int, str, str | None]
 class _Row:
     """What is counted for one model at one provider."""
 
-    __slots__ = ("first_token", "first_token_sum", "labels", "requests", "seconds", "seconds_sum", "tokens")
+    __slots__ = (
+        "first_token", "first_token_sum", "labels", "requests", "resumed", "seconds", "seconds_sum", "tokens",
+    )  # fmt: skip
 
     def __init__(self, labels: Labels) -> None:
         self.labels = labels
         self.requests: dict[_Request, int] = {}
+        self.resumed = 0
         self.seconds = [0] * (len(REQUEST_BUCKETS) + 1)
         self.seconds_sum = 0.0
         self.first_token = [0] * (len(TOKEN_BUCKETS) + 1)
@@ -224,6 +252,7 @@ class Metrics:
         usage = record.usage
         if usage is not None:
             _count_tokens(row.tokens, usage)
+        row.resumed += record.resumed
         self._count_attempts(record)
 
     def _count_attempts(self, record: Record) -> None:
@@ -284,6 +313,10 @@ class Metrics:
             Series((target, error or "answered"), n) for (target, error), n in self._attempts.copy().items()
         ]
         series["headgate_shadows"] = [Series(labels, n) for labels, n in self._shadows.copy().items()]
+        resumed: Counter[str] = Counter()
+        for row in list(self._rows.copy().values()):
+            resumed[row.labels[0]] += row.resumed
+        series["headgate_resumed"] = [Series((model,), n) for model, n in resumed.items() if n]
         series["headgate_config_reloads"] = [Series(labels, n) for labels, n in self._reloads.items()]
         series["headgate_series_overflow"] = [Series(labels, n) for labels, n in self._overflow.copy().items()]
         for name, read in self._watched.items():
