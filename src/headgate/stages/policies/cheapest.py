@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import ClassVar
 
 import pydantic
 
@@ -25,6 +26,8 @@ ENOUGH = 3
 """Outcomes of the last thirty seconds, fewer of which say nothing of a target."""
 VERDICT = 1.0
 """Seconds for which it is not looked anew whether a target keeps to the bounds."""
+SHARED = 10_000
+"""Prices that are kept for all policies."""
 PICTURE = 1100
 """Tokens that a picture has as an answer, and below what a letter has said aloud and a recording in seconds: of things
 that cost the same per unit at every target a guess will do."""
@@ -62,11 +65,22 @@ class CheapestSettings(PolicySettings):
 class _Prices(dict[Target, Price | None]):
     """Of targets for one operation and service tier, worked out when they are asked for."""
 
+    shared: ClassVar[dict[tuple[int, str, datetime, str | None], tuple[object, Price | None]]] = {}
+    """Of all policies, by the identity of a model's prices: it stands under many names, and what is looked at for each
+    request is to be found in the processor's cache."""
+
     def __init__(self, operation: str, tier: str | None, moment: datetime) -> None:
         self._of = operation, moment, tier
 
     def __missing__(self, target: Target) -> Price | None:
-        found = self[target] = price_of(target.terms.prices, *self._of)
+        prices, shared = target.terms.prices, self.shared
+        place = id(prices), *self._of
+        held = shared.get(place)
+        if held is None or held[0] is not prices:
+            if len(shared) >= SHARED:
+                shared.clear()
+            held = shared[place] = prices, price_of(prices, *self._of)
+        found = self[target] = held[1]
         return found
 
 
