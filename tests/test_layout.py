@@ -61,7 +61,7 @@ FREE_STANDING = {
     "stages": {"stage"},
     "stages.filters": {"filter"},
     "stages.policies": {"policy"},
-    "stages.rules": {"expression", "rule", "subject", "words"},
+    "stages.rules": {"embedder", "expression", "rule", "subject", "words"},
 }
 PLUGINS = {
     "dialects": "dialects.md",

@@ -85,6 +85,80 @@ def test_a_rule_that_cannot_be_read_leaves_the_others_in_their_places(told):
     assert [(line, path) for line, path, _ in said] == [(5, "rules[0].name"), (6, "rules[1].when")]
 
 
+TOPICS = """\
+providers: {simulator: , claude: {kind: anthropic, api_key: k}, openai: {api_key: k}}
+models: {near: openai/text-embedding-3-small, chat: [simulator/sim, openai/gpt-4o]}
+matching: {embedding_model: MODEL, topics: {billing: [a bill], code: [a bug]}}
+rules:
+  - {name: a, when: 'WHEN', use: chat}
+"""
+FITS = 'topic == "billing"'
+
+
+def topics(model="near", when=FITS):
+    return TOPICS.replace("MODEL", model).replace("WHEN", when)
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        FITS,
+        'topic in ["billing", "code"] && "x" in tags',
+        '"" != topic && metadata.topic == "x" && topic_score >= 0.5',
+        'tags == ["x"] && topic != ""',
+        'key == topic || "x" + topic == "xcode"',
+    ],
+)
+def test_topics(told, when):
+    assert told("", topics(when=when)) == []
+    assert told("", topics("openai/unheard-of", when)) == []
+    assert told("", topics("simulator/sim", when)) == []
+
+
+@pytest.mark.parametrize("when", ['topic == "bill"', '"bill" != topic', 'key == "x" && topic in ["code", "bill"]'])
+def test_a_topic_that_there_is_not(told, when):
+    ((line, path, words),) = told("", topics(when=when))
+    assert (line, path) == (5, "rules[0].when")
+    assert words == "there is no topic `bill` in `matching.topics`; did you mean `billing`?"
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ("nera", "there is no model `nera` in `models`; did you mean `near`?"),
+        ("nowhere/x", "there is no provider `nowhere` in `providers`"),
+        ("auto", "rules decide what `auto` stands for, and this model is asked for their sake; write a name"),
+        ("claude/claude-sonnet-4-5", "`claude/claude-sonnet-4-5` gives no embeddings; `headgate models list"),
+        ("chat", "`openai/gpt-4o` gives no embeddings"),
+    ],
+)
+def test_an_embedding_model_that_is_none(told, model, words):
+    ((line, path, said),) = told("", topics(model))
+    assert (line, path) == (3, "matching.embedding_model")
+    assert words in said
+
+
+def test_topics_that_are_incomplete(told):
+    head = topics()
+    ((_, path, words),) = told("", head.replace("embedding_model: near, ", ""))
+    assert path == "matching.topics"
+    assert words.startswith("topics need `matching.embedding_model`, which is missing; set it to a name of `models`")
+    ((line, path, words),) = told("", head.replace("[a bill]", "[]"))  # and no rule is blamed for it
+    assert (line, path, words) == (3, "matching.topics.billing", "must not be empty; ")
+    ((_, path, words),) = told("", head.replace("a bug", "a bill"))
+    assert (path, words[:35]) == ("matching.topics.code[0]", "this sentence stands there twice; o")
+    ((_, path, words),) = told("", head.replace("code:", '" x":'))
+    assert (path, words) == ("matching.topics. x", "not a topic's name; use printable characters")
+    ((_, path, words),) = told("", head.replace("topics: {billing: [a bill], code: [a bug]}", "topics: {}"))
+    assert (path, words) == (
+        "rules[0].when",
+        "there are no topics in `matching.topics`; give each some example sentences there",
+    )
+    for wrong in ("topic_threshold: 1.5", "topic_timeout: 0"):
+        ((_, path, _),) = told("", head.replace("{embedding", f"{{{wrong}, embedding"))
+        assert path == f"matching.{wrong.partition(':')[0]}"
+
+
 def test_what_rules_go_by(told):
     head = "providers: {simulator: }\n"
     assert told("matching: {time_zone: Europe/Vienna, lists: {a: [b]}}", head) == []

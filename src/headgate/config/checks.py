@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from headgate.catalog.catalogue import assemble
 from headgate.catalog.shelf import kinds as bundled_kinds
-from headgate.config import state
+from headgate.config import matching, state
 from headgate.config.catalogue_settings import CatalogueRefresh
 from headgate.config.document import Node, Path
 from headgate.config.redaction import shown
@@ -27,8 +27,7 @@ from headgate.dialects.dialect import dialects
 from headgate.providers.provider import Provider
 from headgate.providers.settings import ProviderSettings
 from headgate.stages.policies.policy import Policy, settings_of
-from headgate.stages.rules.expression import PACKAGE, Compiler, Wrong, installed
-from headgate.stages.rules.subject import variables
+from headgate.stages.rules.expression import Wrong
 from headgate.stages.stage import Stage
 
 Tell = Callable[..., None]
@@ -272,7 +271,9 @@ class _Checks:
 
     def rules_(self) -> None:
         taken: set[str] = set()
-        compiler = self.compiler()
+        compiler = matching.compiler(self.config, self.root, self.tell)
+        if matching.check(self.config, self.tell, self.shown):
+            self.allowed(matching.MODEL, self.config.matching.embedding_model or "")
         for index, rule in zip(self.kept.get("rules", ()), self.config.rules, strict=True):
             path: Path = ("rules", index)
             if not rule.name.isprintable() or rule.name != rule.name.strip():
@@ -287,16 +288,6 @@ class _Checks:
                     compiler.compile(rule.when)
                 except Wrong as wrong:
                     self.tell((*path, "when"), wrong.message, wrong.hint)
-
-    def compiler(self) -> Compiler | None:
-        """What expressions are checked by; None where there are none, or no package for them, which is told."""
-        with_expressions = [rule for rule in self.config.rules if rule.when is not None]
-        if with_expressions and not installed():
-            hint = "install headgate[rules]"
-            self.tell(("rules",), f"`when` needs the package {PACKAGE.replace('_', '-')}, which is not there", hint)
-        elif with_expressions:
-            return Compiler({name: each.kind for name, each in variables().items()}, self.config.matching.lists)
-        return None
 
     def given(self, path: Path, rule: Rule) -> None:
         """What a rule gives."""

@@ -66,3 +66,22 @@ class Matching(Section):
         description='Lists of words by a name of yours, for `mentions(prompt, "name")`; `indemnif*` is every word '
         "that begins so.",
     )
+    topics: dict[str, Words] = Field(
+        default_factory=dict,
+        description="Example sentences by the topic's name, for `topic`: a prompt has the topic of the nearest one.",
+    )
+    embedding_model: str | None = Field(
+        None,
+        min_length=1,
+        description="What tells how near sentences are: a name of `models`, or `provider/model`.",
+    )
+    topic_threshold: float = Field(
+        0.4,
+        ge=0,
+        le=1,
+        description="How like the nearest example a prompt must be. [How to choose it]"
+        "(../how-to/route-by-content.md#topics).",
+    )
+    topic_timeout: float = Field(
+        2.0, gt=0, le=60, description="Seconds for which a request waits for its topic, at most; then it has none."
+    )

@@ -15,6 +15,7 @@ from headgate.core.credential import Credential
 from headgate.core.gate import Gate
 from headgate.core.shadows import Shadows
 from headgate.core.sliding import Sliding
+from headgate.core.spaces import Spaces
 from headgate.core.trial import Trials
 
 FADING = 10.0
@@ -249,6 +250,7 @@ class Board:
         self.trip = Trip()
         self.trials = Trials()
         self.shadows = Shadows()
+        self.spaces = Spaces()
         self.limited: list[Standing] = []
         """Those of which the configuration limits what is counted by the minute."""
         self.newcomers: Newcomers | None = None

@@ -12,6 +12,7 @@ from headgate.catalog.catalogue import Catalogue, assemble
 from headgate.catalog.menu import Menu
 from headgate.catalog.refreshed import Refreshed
 from headgate.config.schema import Config
+from headgate.config.secrets import hash_key
 from headgate.core import plugin
 from headgate.core.breaker import NEVER, Trip
 from headgate.core.dialect import Dialect
@@ -40,7 +41,9 @@ from headgate.stages.record import Record
 from headgate.stages.resume import Resume
 from headgate.stages.retry import Retry
 from headgate.stages.route import Alias, Route
+from headgate.stages.rules.embedder import Embedder, Within
 from headgate.stages.rules.rule import Rules
+from headgate.stages.rules.topic import Topics
 from headgate.stages.send import Send
 from headgate.stages.shadow import Shade, Shadow
 from headgate.stages.stage import Checked, Stage, chain
@@ -53,9 +56,9 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
     maker = Maker(config, ports.board, known)
     providers = maker.host()
     aliases = {name: maker.alias(name, model) for name, model in config.models.items()}
-    rules = maker.rules(aliases)
-    menu = Menu(known, _offered(aliases, rules, providers))
     record = Record(ports.journal, ports.meter)
+    rules = maker.rules(aliases, _topics(config, ports, record, Route(aliases, providers, [Health()], ports.board)))
+    menu = Menu(known, _offered(aliases, rules, providers))
     authenticate = Authenticate(_callers(config, admin_digest))
     route = Route(aliases, providers, _filters(config, menu), ports.board, rules)
     faces, templates = _faces(config.dialects)
@@ -123,6 +126,22 @@ def _shadow(config: Config, route: Route, ports: Ports, record: Record, sending:
     }
     send = chain(sending, Send(ports.upstream))
     return [Shadow(shades, ports.board.shadows, record, route.filters, send, Ids())] if shades else []
+
+
+def _topics(config: Config, ports: Ports, record: Record, route: Route) -> Topics | None:
+    """`route` knows no rules: who is asked for the topic is not to depend on it."""
+    matching = config.matching
+    if not matching.topics or matching.embedding_model is None:
+        return None
+    model, seconds = matching.embedding_model, matching.topic_timeout
+    sending: list[Stage] = [Retry(_retries(config)), Translate()]
+    send = Send(ports.upstream)
+    embedder = Embedder(
+        model, chain([record, route, Within(seconds), *sending], send), chain([record, *sending], send), Ids()
+    )
+    # hashed, as there may be a key among the settings of a target
+    space = ports.board.spaces.space(hash_key(repr((model, config.models.get(model), config.providers))))
+    return Topics(matching.topics, matching.topic_threshold, seconds, embedder, space)
 
 
 def _settle(board: Board, config: Config, named: Iterable[Target], providers: Iterable[AnyProvider]) -> None:

@@ -33,6 +33,7 @@ from headgate.stages.route import Alias
 from headgate.stages.rules.expression import Compiler
 from headgate.stages.rules.rule import Rule, Rules
 from headgate.stages.rules.subject import Settings, variables
+from headgate.stages.rules.topic import Topics
 
 T = TypeVar("T")
 
@@ -93,7 +94,7 @@ class Maker:
         [shade] = self._targets(name, [model.shadow.target]) if model.shadow is not None else [None]
         return Alias(name, model.policy.use, _policy(model.policy), targets, fallbacks, manner, canary, shade)
 
-    def rules(self, aliases: Mapping[str, Alias]) -> Rules | None:
+    def rules(self, aliases: Mapping[str, Alias], topics: Topics | None) -> Rules | None:
         """What is compiled here has been checked with the configuration."""
         config = self.config
         if not config.rules:
@@ -111,10 +112,11 @@ class Maker:
                 elif given is not None:
                     gives[name] = self.alias(rule.use or name, given)
             if rule.when is not None and compiler is None:
-                compiler = Compiler({name: each.kind for name, each in variables().items()}, settings.lists)
+                kinds = {name: each.kind for name, each in variables().items()}
+                compiler = Compiler(kinds, settings.lists, config.matching.topics)
             when = compiler.compile(rule.when) if compiler is not None and rule.when is not None else None
             rules.append(Rule(rule.name, gives, when, rule.use))
-        return Rules(rules, settings)
+        return Rules(rules, settings, topics)
 
     def _targets(self, alias: str, entries: Iterable[ConfiguredTarget]) -> list[Target]:
         return [self._target(alias, entry) for entry in entries]

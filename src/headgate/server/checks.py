@@ -8,11 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-import msgspec
-
 from headgate.core.errors import GatewayError
-from headgate.core.exchange import Exchange
-from headgate.core.record import Record
+from headgate.core.question import answer, question
 from headgate.core.target import Manner, Target
 from headgate.dialects import openai_chat
 from headgate.runtime.gateway import Gateway
@@ -63,30 +60,13 @@ class Checks:
                     asking.add_done_callback(self._asking.discard)
 
     async def _ask(self, gateway: Gateway, target: Target) -> None:
-        id = self.next_id()
-        fields = {"model": target.name, **QUESTION}
-        record = Record(id=id, time=time.time(), dialect=openai_chat.name, path=PATH, worker=self.worker)
-        exchange = Exchange(id, openai_chat, PATH, (), _nothing, time.perf_counter(), record)
-        exchange.model, exchange.fields, exchange.body = target.name, fields, msgspec.json.encode(fields)
-        exchange.targets, exchange.manner = (target,), Manner(PATIENCE, PATIENCE)
+        asked = question(self.next_id(), openai_chat, {"model": target.name, **QUESTION}, PATH, self.worker)
+        asked.targets, asked.manner = (target,), Manner(PATIENCE, PATIENCE)
         try:
-            reply = await gateway.check(exchange)
-            await reply.whole(openai_chat, fields)
-            record.status = reply.status
-            log.info("%s is back: it answered a check", target.name)
-        except GatewayError as error:
-            record.ending, record.error, record.message, record.status = (
-                "failed",
-                error.code,
-                error.message,
-                error.status,
-            )
-            record.origin = error.origin
-        except asyncio.CancelledError:
-            record.ending, record.status = "cancelled", 499
-            raise
-        finally:
-            await exchange.ending.aclose()
+            await answer(asked, gateway.check)
+        except GatewayError:
+            return  # its standing and the record know
+        log.info("%s is back: it answered a check", target.name)
 
 
 def _due(gateway: Gateway, now: float) -> list[Target]:
@@ -99,7 +79,3 @@ def _due(gateway: Gateway, now: float) -> list[Target]:
             if entry is None or not entry.ops or "chat" in entry.ops.split():
                 found[id(target.standing)] = target
     return list(found.values())
-
-
-async def _nothing() -> bytes:
-    return b""

@@ -300,6 +300,7 @@ class Parts:
         if self.sharing is not None:
             await asyncio.wait([self.sharing])
         await self.board.shadows.stop()
+        await self.board.spaces.stop()
         await self.upstream.close()
         if self.fetcher is not None:
             await self.fetcher.client.close()

@@ -6,8 +6,9 @@ The package is imported by what compiles one: a gateway without rules does witho
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from headgate.core.plugin import suggestion
@@ -20,6 +21,8 @@ LOOPS = frozenset({"all", "exists", "exists_one", "filter", "map"})
 """CEL's macros that go over every entry of what a client sent, and over each again where they are nested."""
 MAPS = frozenset({"headers", "metadata"})
 """Variables whose keys are the client's: one that is named but not there is the empty text, no error."""
+TOPIC = frozenset({"topic", "topic_score"})
+"""Variables that a model has to be asked for: `Rules` does, where an answer depends on them."""
 
 _ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
 _UNKNOWN = re.compile(r"undeclared reference to '([^']*)'")
@@ -72,9 +75,9 @@ class Expression:
         self._blank = blank
         """Of variables that are maps, the keys that it names."""
 
-    def holds(self, subject: Values) -> bool:
-        """Raises Undecided."""
-        values = {name: subject[name] for name in self.names}
+    def holds(self, subject: Values, unknown: Collection[str] = ()) -> bool:
+        """Raises Undecided, also where the answer depends on a variable that is unknown."""
+        values = {name: subject[name] for name in self.names if name not in unknown}
         for name, blank in self._blank.items():
             values[name] = {**blank, **values[name]}
         try:
@@ -94,8 +97,10 @@ def installed() -> bool:
 class Compiler:
     """Knows what there is to ask about."""
 
-    def __init__(self, variables: Mapping[str, Any], lists: Mapping[str, Sequence[str]]) -> None:
-        """`variables`: the Python type of each. `lists`: of words, by name, for `mentions`."""
+    def __init__(
+        self, variables: Mapping[str, Any], lists: Mapping[str, Sequence[str]], topics: Collection[str] = ()
+    ) -> None:
+        """`variables`: the Python type of each. `lists`: of words, by name, for `mentions`. `topics`: their names."""
         from cel_expr_python import cel
 
         text, yes = cel.Type.STRING, cel.Type.BOOL
@@ -110,6 +115,7 @@ class Compiler:
         self._yes = yes
         self.variables = variables
         self.lists = lists
+        self.topics = topics
         words = {name: tuple(entries) for name, entries in lists.items()}
 
         def mentions(said: str, list_of_words: list[str]) -> bool:
@@ -142,6 +148,8 @@ class Compiler:
         ahead = [Token("", ""), *tokens]
         used = {token.text for before, token in zip(ahead, tokens, strict=False) if before.text != "."}
         names = [name for name in self.variables if name in used]
+        if not self.topics and not TOPIC.isdisjoint(names):
+            raise Wrong("there are no topics in `matching.topics`", "give each some example sentences there")
         blank = {name: dict.fromkeys(self._keys(tokens, name), "") for name in names if name in MAPS}
         return Expression(program, names, {name: keys for name, keys in blank.items() if keys})
 
@@ -177,6 +185,9 @@ class Compiler:
             name = self._constant(given[1][0])
             if name not in self.lists:
                 raise Wrong(f"there is no list `{name}` in `matching.lists`", suggestion(name, list(self.lists)))
+        for name in map(self._constant, _compared(tokens, "topic")):
+            if name and name not in self.topics and self.topics:
+                raise Wrong(f"there is no topic `{name}` in `matching.topics`", suggestion(name, list(self.topics)))
 
     def _keys(self, tokens: Sequence[Token], name: str) -> Iterator[str]:
         """Keys of a map that the expression names, less those of which it asks whether they are there."""
@@ -201,6 +212,25 @@ class Compiler:
     def _constant(self, token: Token) -> str:
         value = self._environment.compile(token.text).eval(data={}).value()
         return value if isinstance(value, str) else ""
+
+
+def _compared(tokens: Sequence[Token], variable: str) -> Iterator[Token]:
+    """The texts that a variable is compared with: `topic == "x"`, `"x" != topic`, `topic in ["x", "y"]`."""
+    ends = [Token("", "")] * 4
+    around = [*ends, *tokens, *ends]
+    for at, token in enumerate(around):
+        if token != Token("name", variable) or around[at - 1].text in (".", "+"):
+            continue
+        before, ahead = around[at - 3 : at], around[at + 1 : at + 4]
+        if ahead[0].text in ("=", "!") and ahead[1].text == "=":
+            compared = ahead[2:]
+        elif before[1].text in ("=", "!") and before[2].text == "=":
+            compared = before[:1]
+        elif ahead[0].text == "in" and ahead[1].text == "[":
+            compared = list(itertools.takewhile(lambda token: token.text != "]", around[at + 3 :]))
+        else:
+            compared = []
+        yield from (token for token in compared if token.kind == "text")
 
 
 def _calls(tokens: Sequence[Token], function: str) -> Iterator[list[list[Token]]]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from headgate.core.exchange import Exchange
 from headgate.stages.route import Alias
-from headgate.stages.rules.expression import Expression, Undecided
+from headgate.stages.rules.expression import TOPIC, Expression, Undecided
 from headgate.stages.rules.subject import Settings, Subject
+from headgate.stages.rules.topic import Topics
 
 log = logging.getLogger("headgate.stages.rules")
 
@@ -29,19 +30,20 @@ class Rule:
 class Rules:
     """Asked by the stage `route`, for the names in `names` alone."""
 
-    def __init__(self, rules: Sequence[Rule], settings: Settings) -> None:
+    def __init__(self, rules: Sequence[Rule], settings: Settings, topics: Topics | None = None) -> None:
         self.names: Mapping[str, Sequence[Rule]] = {
             name: [rule for rule in rules if name in rule.gives]
             for name in dict.fromkeys(name for rule in rules for name in rule.gives)
         }
         self._settings = settings
+        self._topics = topics
         self._told: set[str] = set()
 
     async def choose(self, exchange: Exchange, model: str) -> Alias | None:
         """What the first rule gives that fits; None where none does."""
         subject = Subject(exchange, model, self._settings)
         for rule in self.names[model]:
-            if self._fits(rule, exchange, subject) and self._may(rule, exchange):
+            if await self._fits(rule, exchange, subject) and self._may(rule, exchange):
                 exchange.decision.rule = rule.name
                 return rule.gives[model]
         return None
@@ -51,9 +53,14 @@ class Rules:
         tried = ", ".join(rule.name for rule in self.names[model][:20])
         return f"no rule for {model!r} fits this request (tried {tried}); add a last one without `when` to `rules`"
 
-    def _fits(self, rule: Rule, exchange: Exchange, subject: Subject) -> bool:
+    async def _fits(self, rule: Rule, exchange: Exchange, subject: Subject) -> bool:
         if rule.when is None:
             return True
+        if self._topics is not None and "topic" not in subject and not TOPIC.isdisjoint(rule.when.names):
+            try:
+                return rule.when.holds(subject, TOPIC)  # `key == "acme" && topic == "x"` of another key
+            except Undecided:
+                await self._find_topic(self._topics, exchange, subject)
         try:
             return rule.when.holds(subject)
         except Undecided as undecided:
@@ -64,6 +71,12 @@ class Rules:
                     "the rule %s could not be decided for %s, and is passed over: %s", rule.name, exchange.id, undecided
                 )
             return False
+
+    async def _find_topic(self, topics: Topics, exchange: Exchange, subject: Subject) -> None:
+        found = await topics.find(subject["prompt"], exchange.record.worker)
+        subject["topic"], subject["topic_score"] = found.topic, found.score
+        if found.said:
+            exchange.decision.said.append(found.said)
 
     def _may(self, rule: Rule, exchange: Exchange) -> bool:
         caller = exchange.caller

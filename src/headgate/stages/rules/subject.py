@@ -52,6 +52,14 @@ class Subject:
             self._found[name] = getattr(self, name)()
         return self._found[name]
 
+    def __setitem__(self, name: str, value: Any) -> None:
+        """What somebody else found out."""
+        self._found[name] = value
+
+    def __contains__(self, name: str) -> bool:
+        """Whether its value is there already."""
+        return name in self._found
+
     def key(self) -> str:
         """The name of the caller's key."""
         caller = self._exchange.caller
@@ -182,6 +190,15 @@ class Subject:
     def complexity_score(self) -> float:
         """The same as a number between 0.0 and 1.0; from 0.5 on it is complex."""
         return score(self["prompt"], self["turns"], self["tools"])
+
+    def topic(self) -> str:
+        """Of those in `matching.topics` the one that what the user said last is most like; "" where it is like none,
+        or that cannot be told."""
+        return ""
+
+    def topic_score(self) -> float:
+        """How like it is to the nearest example of any topic, up to 1.0; 0.0 where that cannot be told."""
+        return 0.0
 
     @cached_property
     def _now(self) -> datetime:

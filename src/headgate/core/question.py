@@ -1,0 +1,48 @@
+"""A request of the gateway's own: asked and recorded like a client's, but by no key."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from headgate.core.dialect import Dialect
+from headgate.core.errors import GatewayError
+from headgate.core.exchange import Exchange
+from headgate.core.record import Record
+from headgate.core.reply import Reply
+
+
+def question(id: str, dialect: Dialect, fields: Mapping[str, Any], path: str, worker: int) -> Exchange:
+    """To be sent; `path` is what stands in the record instead of one."""
+    record = Record(id=id, time=time.time(), dialect=dialect.name, path=path, worker=worker)
+    exchange = Exchange(id, dialect, path, (), _nothing, time.perf_counter(), record)
+    exchange.model, exchange.fields, exchange.body = fields["model"], dict(fields), msgspec.json.encode(fields)
+    return exchange
+
+
+async def answer(exchange: Exchange, ask: Callable[[Exchange], Awaitable[Reply]]) -> bytes:
+    """All of it, in the question's dialect. However it ends, it is recorded. Raises GatewayError."""
+    record = exchange.record
+    try:
+        reply = await ask(exchange)
+        said = await reply.whole(exchange.dialect, exchange.fields)
+        record.status = reply.status
+    except GatewayError as error:
+        record.ending, record.status, record.origin = "failed", error.status, error.origin
+        record.error, record.message = error.code, error.message[:1000]
+        raise
+    except asyncio.CancelledError:
+        record.ending, record.status = "cancelled", 499
+        raise
+    else:
+        return said
+    finally:
+        await exchange.ending.aclose()
+
+
+async def _nothing() -> bytes:
+    return b""
