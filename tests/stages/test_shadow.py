@@ -5,10 +5,10 @@ import logging
 
 import pytest
 
+from headgate.core.background import Background
 from headgate.core.errors import Forbidden, Incapable, InvalidRequest, ProviderCut, ProviderTimeout
 from headgate.core.exchange import Caller
 from headgate.core.reply import Reply
-from headgate.core.shadows import Shadows
 from headgate.dialects import openai_chat
 from headgate.stages.record import Record
 from headgate.stages.shadow import Shade, Shadow
@@ -40,7 +40,7 @@ class Copying:
     """A stage, and the host that gets its copies: it waits for `gate` and raises `error`."""
 
     def __init__(self, share=1.0, at_once=20, filters=(), error=None, open=True):
-        self.journal, self.shadows, self.sent = Kept(), Shadows(), []
+        self.journal, self.shadows, self.sent = Kept(), Background(), []
         self.error, self.gate = error, asyncio.Event()
         if open:
             self.gate.set()
@@ -151,7 +151,7 @@ async def test_what_nobody_foresaw_is_logged_and_recorded(caplog):
     with caplog.at_level(logging.ERROR):
         await copying.ask()
         await copying.over()
-    assert "a shadow failed inside the gateway" in caplog.text
+    assert "a task beside requests failed inside the gateway" in caplog.text
     assert [record.ending for record in copying.journal.records] == ["failed"]
 
 

@@ -180,6 +180,31 @@ class Shadow(Section):
     )
 
 
+class Judge(Section):
+    """A model that says how good the answers of a name's targets are."""
+
+    target: Target = Field(description="Who judges.")
+    share: float = Field(0.1, ge=0, le=1, description="Share of the answers that are judged.")
+    least: float = Field(
+        0.5, ge=0, le=1, description="A target whose answers have less than this on average is asked after the others."
+    )
+    enough: int = Field(5, ge=1, le=1000, description="Judgments of a target without which no average is believed.")
+    ask_again: bool = Field(
+        False,
+        description="Wait for the judgment of every answer that is not streamed, and where it has less than `least` "
+        "ask the next target once.",
+    )
+    criteria: str = Field(
+        "is it right, does it answer what was asked, completely and as asked for?",
+        min_length=1,
+        description="What makes an answer good, as the judge is told.",
+    )
+    seconds: Seconds = Field(30.0, description="Seconds that the judge has.")
+    at_once: int = Field(
+        20, ge=1, le=10_000, description="Most judgments under way, of each worker; more are left out, and counted."
+    )
+
+
 class Model(Section):
     """What a name that clients ask for stands for; a text or a list in place of the mapping is its `targets`."""
 
@@ -232,6 +257,12 @@ class Model(Section):
         description="Another target that gets copies of requests: [how](../how-to/shadow-traffic.md). Left out: none.",
     )
 
+    judge: Judge | None = Field(
+        None,
+        description="A model that judges the answers, so that targets which answer badly are asked last: "
+        "[how](../how-to/judge-answers.md). Left out: none.",
+    )
+
     def places(self) -> Iterator[tuple[tuple[str | int, ...], Target]]:
         """Every target, and where it stands."""
         listed = {"targets": self.targets, "fallbacks": self.fallbacks}
@@ -243,6 +274,8 @@ class Model(Section):
             yield ("canary", "target"), self.canary.target
         if self.shadow is not None:
             yield ("shadow", "target"), self.shadow.target
+        if self.judge is not None:
+            yield ("judge", "target"), self.judge.target
 
     @field_validator("deadline")
     @classmethod

@@ -32,6 +32,21 @@ class Attempt(msgspec.Struct, omit_defaults=True):
     message: str | None = None
     credential: str | None = None
     """Which of the provider's keys, where it has several."""
+    usage: Usage | None = None
+    """Of an answer that the client was not given: it was refused, or judged too bad, and another target's was."""
+
+
+class Judgment(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """What a judge found of another request's answer."""
+
+    of: str
+    """The id of the request."""
+    model: str
+    """The name that it had asked for."""
+    target: str
+    """Who had answered."""
+    score: float | None = None
+    """From 0 to 1; None where the judge gave none."""
 
 
 class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -73,4 +88,6 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     """How often the answer was continued by another target."""
     shadow_of: str | None = None
     """The id of the request that this is a copy of, whose answer nobody was given."""
+    judgment: Judgment | None = None
+    """Of a question to a judge: whose answer it was about, and what he found."""
     worker: int = 0

@@ -199,14 +199,20 @@ class Reply:
         """A reply that is not streamed, in the client's dialect."""
         if self._relay is not None:
             if self.taps or self.filters:
-                reader = self.dialect.reader(stream=False)
-                self._events = self._identified(reader.feed(self.body) + reader.end())
+                self.events()
             if not self.filters:
                 self._tell(self._events)
                 return self._first
         events = await self._through(self._events)
         writer = client.writer(False, request, self.lost)
         return writer.feed(events) + writer.end()
+
+    def events(self) -> list[Event]:
+        """What a reply that is not streamed says."""
+        if self._relay is not None and not self._events:
+            reader = self.dialect.reader(stream=False)
+            self._events = self._identified(reader.feed(self.body) + reader.end())
+        return self._events
 
     def frames(self, client: Dialect, request: Mapping[str, Any]) -> AsyncIterator[bytes]:
         """A streamed reply in the client's dialect, whole frames at a time.

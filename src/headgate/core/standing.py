@@ -10,10 +10,11 @@ from bisect import bisect_left
 from collections.abc import Collection
 from typing import Protocol
 
+from headgate.core.background import Background
 from headgate.core.breaker import Breaker, Trip
 from headgate.core.credential import Credential
 from headgate.core.gate import Gate
-from headgate.core.shadows import Shadows
+from headgate.core.quality import Scores
 from headgate.core.sliding import Sliding
 from headgate.core.spaces import Spaces
 from headgate.core.trial import Trials
@@ -249,8 +250,9 @@ class Board:
         self._credentials: dict[tuple[str, str], Credential] = {}
         self.trip = Trip()
         self.trials = Trials()
-        self.shadows = Shadows()
+        self.shadows, self.judging = Background(), Background()
         self.spaces = Spaces()
+        self._scores: dict[str, Scores] = {}
         self.limited: list[Standing] = []
         """Those of which the configuration limits what is counted by the minute."""
         self.newcomers: Newcomers | None = None
@@ -270,6 +272,10 @@ class Board:
         elif target not in self._named:
             self._keep(found)
         return found
+
+    def scores(self, name: str) -> Scores:
+        """How the answers of a name's targets are judged."""
+        return self._scores.setdefault(name, Scores())
 
     def credential(self, provider: str, name: str, digest: str, *, enabled: bool, trusting: bool) -> Credential:
         """That of a key, known by its digest: another key under the same name starts anew."""

@@ -23,6 +23,7 @@ from headgate.core.reply import Reply
 from headgate.core.standing import Board, Standing
 from headgate.core.target import Provider as AnyProvider
 from headgate.core.target import Target, Terms
+from headgate.dialects import openai_chat
 from headgate.dialects.dialect import dialects
 from headgate.dialects.opaque import Opaque
 from headgate.providers.provider import Provider
@@ -36,6 +37,7 @@ from headgate.stages.filters.capability import Capability
 from headgate.stages.filters.filter import Filter
 from headgate.stages.filters.health import Health
 from headgate.stages.hedge import Hedge
+from headgate.stages.judge import Bench, Judge
 from headgate.stages.receive import Receive
 from headgate.stages.record import Record
 from headgate.stages.resume import Resume
@@ -71,6 +73,7 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         *(_stage(stage.use, stage.settings) for stage in config.stages),
         Explain(chain([route], _nobody), known),
         route,
+        *_judge(config, route, ports, [record, once, *sending]),
         *_shadow(config, route, ports, record, [once, *sending]),
         *([Resume()] if any(model.resume for model in config.models.values()) else []),
         *([Hedge()] if any(model.hedge is not None for model in config.models.values()) else []),
@@ -142,6 +145,20 @@ def _topics(config: Config, ports: Ports, record: Record, route: Route) -> Topic
     # hashed, as there may be a key among the settings of a target
     space = ports.board.spaces.space(hash_key(repr((model, config.models.get(model), config.providers))))
     return Topics(matching.topics, matching.topic_threshold, seconds, embedder, space)
+
+
+def _judge(config: Config, route: Route, ports: Ports, asking: Sequence[Stage]) -> list[Stage]:
+    """The stage that has answers judged, where any are; `asking`: the stages of a question to a judge."""
+    benches = {
+        name: Bench(
+            alias.judge, alias.judged.scores, said.share, said.least, said.ask_again, said.criteria, said.seconds,
+            said.at_once,
+        )
+        for (name, alias), model in zip(route.aliases.items(), config.models.values(), strict=True)
+        if (said := model.judge) is not None and alias.judge is not None and alias.judged is not None
+    }  # fmt: skip
+    ask = chain(asking, Send(ports.upstream))
+    return [Judge(benches, ports.board.judging, ask, openai_chat, Ids())] if benches else []
 
 
 def _settle(board: Board, config: Config, named: Iterable[Target], providers: Iterable[AnyProvider]) -> None:

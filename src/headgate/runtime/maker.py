@@ -22,6 +22,7 @@ from headgate.config.targets import Target as ConfiguredTarget
 from headgate.core import plugin
 from headgate.core.canary import Canary
 from headgate.core.credential import Arm
+from headgate.core.quality import Judged
 from headgate.core.standing import Board
 from headgate.core.target import PLAIN, Manner, Shape, Target, Terms
 from headgate.core.together import Together
@@ -92,7 +93,12 @@ class Maker:
             trial = self.board.trials.of(name, new.name, _course(model.canary), time.monotonic())
             canary = Canary(new, trial, Together(model.canary.by))
         [shade] = self._targets(name, [model.shadow.target]) if model.shadow is not None else [None]
-        return Alias(name, model.policy.use, _policy(model.policy), targets, fallbacks, manner, canary, shade)
+        judge = judged = None
+        if model.judge is not None:
+            [judge] = self._targets(name, [model.judge.target])
+            judged = Judged(self.board.scores(name), model.judge.least, model.judge.enough, time.monotonic)
+        policy = _policy(model.policy)
+        return Alias(name, model.policy.use, policy, targets, fallbacks, manner, canary, shade, judge, judged)
 
     def rules(self, aliases: Mapping[str, Alias], topics: Topics | None) -> Rules | None:
         """What is compiled here has been checked with the configuration."""

@@ -211,6 +211,7 @@ class Parts:
             "headgate_journal_deleted_records": lambda: journal.deleted_records,
             "headgate_canary_percent": self._canaries,
             "headgate_shadows_dropped": self.board.shadows.dropped.copy,
+            "headgate_judgments_dropped": self.board.judging.dropped.copy,
             "headgate_config_loaded_timestamp_seconds": lambda: self.metrics.loaded,
         }
 
@@ -300,6 +301,7 @@ class Parts:
         if self.sharing is not None:
             await asyncio.wait([self.sharing])
         await self.board.shadows.stop()
+        await self.board.judging.stop()
         await self.board.spaces.stop()
         await self.upstream.close()
         if self.fetcher is not None:

@@ -68,9 +68,11 @@ class Retry:
                 if not plan.refused():
                     return reply
                 kept, failed = reply, turn.target
+                exchange.attempts[-1].usage = reply.account.usage
             turn = plan.next(self.clock())
         exchange.target = failed or exchange.target
         if kept is not None:
+            _given(exchange, kept)
             return kept
         assert plan is not None
         try:
@@ -204,6 +206,13 @@ def _tell(turn: Turn, exchange: Exchange, error: GatewayError, now: float, start
         # how long a whole answer takes is up to the client, who is not to have targets taken for broken
         cut = waited is not None and turn.limit != inf and not exchange.stream
         standing.failed(now, told, waited, stream=exchange.stream, probe=turn.probe, certain=not cut)
+
+
+def _given(exchange: Exchange, kept: Reply) -> None:
+    """It goes to the client, and counts as the answer."""
+    for attempt in exchange.attempts:
+        if attempt.usage is kept.account.usage:
+            attempt.usage = None
 
 
 def _refused(reply: Reply) -> bool:

@@ -15,6 +15,7 @@ from headgate.core.errors import Forbidden, Incapable, InternalError, UnknownMod
 from headgate.core.exchange import Caller, Exchange
 from headgate.core.named import ANY, parts
 from headgate.core.printable import printable
+from headgate.core.quality import Judged
 from headgate.core.reply import Reply
 from headgate.core.standing import Board
 from headgate.core.target import PLAIN, Manner, Provider, Target
@@ -43,6 +44,9 @@ class Alias:
     canary: Canary | None = None
     shade: Target | None = None
     """Who gets copies of its requests."""
+    judge: Target | None = None
+    judged: Judged | None = None
+    """Where answers are judged: by whom, and what follows."""
     all: Sequence[Target] = field(init=False)
     everyone: Sequence[Target] = field(init=False)
     """With those that are asked for a certain cause only."""
@@ -56,8 +60,8 @@ class Alias:
             self, "all", (*self.targets, *self.fallbacks, *new) if self.fallbacks or new else self.targets
         )
         special = chain.from_iterable(self.manner.instead.values())
-        copied = (self.shade,) if self.shade is not None else ()
-        object.__setattr__(self, "everyone", (*self.all, *special, *copied))
+        beside = (each for each in (self.shade, self.judge) if each is not None)
+        object.__setattr__(self, "everyone", (*self.all, *special, *beside))
         object.__setattr__(self, "spare", frozenset(self.fallbacks))
 
 
@@ -187,6 +191,8 @@ class Route:
             targets = ranked
         if spare:
             targets = [*targets, *(target for target in left if target in spare)]
+        if alias.judged is not None:
+            targets = alias.judged.sort(exchange, targets)
         if first:
             targets = [*first, *targets]
         return sorted(targets, key=exchange.ceilings.__contains__) if exchange.ceilings else targets

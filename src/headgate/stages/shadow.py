@@ -7,13 +7,14 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
+from headgate.core.background import Background
 from headgate.core.decision import Decision
 from headgate.core.errors import GatewayError
 from headgate.core.exchange import Exchange
 from headgate.core.record import Record
 from headgate.core.reply import Reply
-from headgate.core.shadows import Shadows
 from headgate.core.target import PLAIN, Target
 from headgate.stages.filters.filter import Filter
 from headgate.stages.stage import Proceed, Stage, chain
@@ -48,7 +49,7 @@ class Shadow:
     def __init__(
         self,
         shades: Mapping[str, Shade],
-        shadows: Shadows,
+        shadows: Background,
         record: Stage,
         filters: Sequence[Filter],
         send: Proceed,
@@ -95,6 +96,7 @@ class Shadow:
         )
         made.decision = Decision(alias=exchange.decision.alias, ranked=made.targets)
         made.decision.said.append("a copy, whose answer nobody is given")
+        made.until = inf
         made.manner, made.ceilings, made.target, made.host, made.reply = PLAIN, None, None, None, None
         return made
 

@@ -76,6 +76,13 @@ COUNTED = (
         "Copies of requests that were sent to another target; they count in no metric of requests.",
         ("model", "target", "ending"),
     ),
+    Family(
+        "headgate_judgments",
+        "counter",
+        "Answers that a judge gave a score; they count in no metric of requests.",
+        ("model", "target"),
+    ),
+    Family("headgate_judgment_points", "counter", "The sum of these scores, each from 0 to 1.", ("model", "target")),
     Family("headgate_resumed", "counter", "Times that a broken stream was continued by another target.", ("model",)),
     Family("headgate_config_reloads", "counter", "Configurations read again: applied or refused.", ("outcome",)),
     Family("headgate_series_overflow", "counter", 'What was counted under "other" for want of room.', ("metric",)),
@@ -123,6 +130,9 @@ WATCHED = (
         "gauge",
         "Processes in which a provider's key is in a state: active, cooling, exhausted, invalid, disabled.",
         ("provider", "key", "state"),
+    ),
+    Family(
+        "headgate_judgments_dropped", "counter", "Answers whose judgment there was no room for.", ("model", "target")
     ),
     Family("headgate_shadows_dropped", "counter", "Copies that there was no room for.", ("model", "target")),
     Family(
@@ -205,7 +215,8 @@ class Metrics:
         self._found: dict[tuple[str | None, str | None], _Row] = {}
         self._attempts: dict[tuple[str, str | None], int] = {}
         self._shadows: dict[Labels, int] = {}
-        """Of names and targets of the configuration, hence few."""
+        self._judged: dict[Labels, tuple[int, float]] = {}
+        """Of names and targets of the configuration, hence few: how many, and their sum."""
         self._overflow: dict[Labels, int] = {}
         self._reloads = {("applied",): 0, ("refused",): 0}
         self.loaded = time.time()
@@ -233,8 +244,8 @@ class Metrics:
     def count(self, record: Record) -> None:
         """Add a finished request."""
         row = self._found.get((record.model, record.target)) or self._row(record)
-        if record.shadow_of is not None:
-            self._count_shadow(record, row)
+        if record.shadow_of is not None or record.judgment is not None:
+            self._count_own(record, row)
             return
         key = (record.status, record.ending, record.origin)
         requests = row.requests
@@ -257,19 +268,30 @@ class Metrics:
 
     def _count_attempts(self, record: Record) -> None:
         for attempt in record.attempts:
+            if attempt.usage is not None:
+                _count_tokens(self._row_of(record, attempt.target).tokens, attempt.usage)
             tried = (attempt.target, attempt.error)
             if tried in self._attempts:
                 self._attempts[tried] += 1
             else:
                 self._new_attempt(tried)
 
-    def _count_shadow(self, record: Record, row: _Row) -> None:
+    def _count_own(self, record: Record, row: _Row) -> None:
         """It costs tokens, but is no request of anybody's."""
-        labels = (row.labels[0], record.target or NONE, record.ending)
-        self._shadows[labels] = self._shadows.get(labels, 0) + 1
+        judgment = record.judgment
+        if judgment is None:
+            labels: Labels = (row.labels[0], record.target or NONE, record.ending)
+            self._shadows[labels] = self._shadows.get(labels, 0) + 1
+        elif judgment.score is not None:
+            labels = (judgment.model, judgment.target)
+            count, points = self._judged.get(labels, (0, 0.0))
+            self._judged[labels] = count + 1, points + judgment.score
         if record.usage is not None:
             _count_tokens(row.tokens, record.usage)
         self._count_attempts(record)
+
+    def _row_of(self, record: Record, target: str) -> _Row:
+        return self._found.get((record.model, target)) or self._row(msgspec.structs.replace(record, target=target))
 
     def _row(self, record: Record) -> _Row:
         """The row of a record's model and provider, made where there is none yet."""
@@ -313,6 +335,9 @@ class Metrics:
             Series((target, error or "answered"), n) for (target, error), n in self._attempts.copy().items()
         ]
         series["headgate_shadows"] = [Series(labels, n) for labels, n in self._shadows.copy().items()]
+        judged = self._judged.copy().items()
+        series["headgate_judgments"] = [Series(labels, count) for labels, (count, _) in judged]
+        series["headgate_judgment_points"] = [Series(labels, points) for labels, (_, points) in judged]
         resumed: Counter[str] = Counter()
         for row in list(self._rows.copy().values()):
             resumed[row.labels[0]] += row.resumed

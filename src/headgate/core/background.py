@@ -1,4 +1,4 @@
-"""The copies of requests that are under way in the background: how many, and how many there was no room for."""
+"""What the gateway asks by itself, beside requests: how much is under way, and how much there was no room for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 log = logging.getLogger("headgate.stages")
 
 
-class Shadows:
+class Background:
     """Those of a process, by name and target; kept when the configuration changes."""
 
     def __init__(self) -> None:
@@ -19,22 +19,22 @@ class Shadows:
         self.dropped: Counter[tuple[str, ...]] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, whose: tuple[str, ...], copy: Coroutine[Any, Any, None]) -> None:
+    def begin(self, whose: tuple[str, ...], work: Coroutine[Any, Any, Any]) -> None:
         self.running[whose] += 1
-        task = asyncio.get_running_loop().create_task(self._run(whose, copy))
+        task = asyncio.get_running_loop().create_task(self._run(whose, work))
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
-    async def _run(self, whose: tuple[str, ...], copy: Coroutine[Any, Any, None]) -> None:
+    async def _run(self, whose: tuple[str, ...], work: Coroutine[Any, Any, Any]) -> None:
         try:
-            await copy
+            await work
         finally:
             self.running[whose] -= 1
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            log.error("a shadow failed inside the gateway", exc_info=task.exception())
+            log.error("a task beside requests failed inside the gateway", exc_info=task.exception())
 
     async def stop(self) -> None:
         """End them; what they cost until now is recorded."""
