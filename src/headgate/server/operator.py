@@ -127,7 +127,9 @@ def _seconds(standing: Standing, now: float) -> dict[str, float]:
     known = {
         "first_token": standing.first.read(now),
         "answer": standing.total.read(now),
+        "first_token_p50": standing.streams.quantile(now, 0.5),
         "first_token_p95": standing.streams.quantile(now, 0.95),
+        "answer_p50": standing.window.quantile(now, 0.5),
         "answer_p95": standing.window.quantile(now, 0.95),
     }
     return {name: round(value, 4) for name, value in known.items() if value and isfinite(value)}
