@@ -76,7 +76,7 @@ class Matching(Section):
         description="What tells how near sentences are: a name of `models`, or `provider/model`.",
     )
     topic_threshold: float = Field(
-        0.4,
+        0.3,
         ge=0,
         le=1,
         description="How like the nearest example a prompt must be. [How to choose it]"
