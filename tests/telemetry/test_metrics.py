@@ -99,6 +99,29 @@ def test_attempts_are_counted_by_target_and_outcome(metrics):
     }
 
 
+def test_another_target_counts_by_what_the_one_before_had_done(metrics):
+    def attempts(*told):
+        return [Attempt(target, 0.1, status, error) for target, status, error in told]
+
+    dead, full = ("a/dead", None, "provider_unreachable"), ("a/full", 429, "provider_refused")
+    metrics.count(a_record(attempts=attempts(dead, full, ("a/good", 200, None))))
+    metrics.count(a_record(attempts=attempts(full, full, ("a/shy", 200, None), ("a/good", 200, None))))
+    metrics.count(a_record(attempts=attempts(("a/slow", None, "hedged"), ("a/good", 200, None))))
+    metrics.count(a_record(model="free text", target="a/good", attempts=attempts(dead, ("a/good", 200, None))))
+    assert series(metrics, "headgate_fallbacks") == {
+        ("chat", "provider_unreachable"): 1,
+        ("chat", "429"): 2,
+        ("chat", "answer"): 1,
+        ("a/good", "provider_unreachable"): 1,
+    }
+
+
+def test_the_time_of_a_dry_run_is_that_of_no_answer(metrics):
+    metrics.count(a_record(target=None, ending="explained", duration=0.5, first_token=0.5))
+    assert series(metrics, "headgate_requests") == {("chat", "none", "200", "explained", "none"): 1}
+    assert series(metrics, "headgate_request_seconds") == series(metrics, "headgate_first_token_seconds") == {}
+
+
 def test_shadows_count_apart_but_for_what_they_cost(metrics):
     copy = {"target": "groq/llama", "shadow_of": "req_1", "usage": Usage(output=7), "duration": 3.0}
     metrics.count(a_record(**copy, attempts=[Attempt("groq/llama", 0.1, status=200)]))

@@ -104,12 +104,40 @@ def test_a_dry_run_says_where_a_request_would_go(gateway):
     assert "good/cheap has" in told["why"]
     record = gateway.record_of(told["id"])
     assert (record["ending"], record.get("attempts"), record.get("target")) == ("explained", None, None)
+    said = operator(gateway, f"/admin/api/decisions/{told['id']}")[1]
+    assert said["text"][-1] == "It was only explained: nobody was asked."
 
 
 def test_a_rule_is_named_and_anthropics_clients_may_ask_too(gateway):
     assert explained(gateway, "chat", headers={"x-headgate-tags": "batch"})["rule"] == "batch work"
     status, _, body = gateway.post({"model": "turns", **QUESTION}, "/v1/messages", headers=DRY)
     assert (status, body["policy"]) == (200, "round_robin")
+
+
+def test_every_kind_of_request_may_ask(gateway, upstreams):
+    good, _ = upstreams
+    before = len(good.requests)
+    form = b'--b\r\ncontent-disposition: form-data; name="model"\r\n\r\ngood/whisper-1\r\n' + (
+        b'--b\r\ncontent-disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+        + bytes(3_000_000)
+        + b"\r\n--b--\r\n"
+    )
+    sent = {"authorization": f"Bearer {KEY}", **DRY}
+    for method, path, body, kind in (
+        ("POST", "/v1/embeddings", b'{"model": "good/embed", "input": "Hello"}', "application/json"),
+        ("POST", "/v1beta/models/turns:streamGenerateContent", b'{"contents": []}', "application/json"),
+        ("POST", "/v1/audio/transcriptions", form, "multipart/form-data; boundary=b"),
+        ("GET", "/good/files?limit=2", None, None),
+        ("POST", "/good/files", bytes(3_000_000), "application/octet-stream"),
+    ):
+        headers = {**sent, "content-type": kind} if kind else sent
+        status, said, told = gateway.request(method, path, body, headers)
+        assert (status, said["content-type"], said["x-headgate-attempts"]) == (200, "application/json", "0"), (
+            path,
+            told,
+        )
+        assert told["target"].startswith("good/"), path
+    assert len(good.requests) == before
 
 
 @pytest.mark.parametrize("model", ["turns", "shares"])
@@ -170,6 +198,7 @@ def test_the_decision_of_a_request(gateway):
     assert [each["target"] for each in told["decision"]["candidates"]] == ["bad/m", "good/a"]
     assert "Asked for falls by the key test." in told["text"]
     assert any("answered 500" in line for line in told["text"])
+    assert told["text"][-1] == "It used 1 token of prompt and 2 of answer."
 
 
 def test_decisions_and_targets_are_for_the_admin_key(gateway):
@@ -196,6 +225,7 @@ def test_how_the_targets_are(gateway):
     assert dear["limits"]["concurrency"] == 5
     assert dear["limits"]["requests"] == {"of_this_minute": 1, "most": 1000}
     assert dear["seconds"]["answer"] > 0
+    assert 0 < dear["seconds"]["answer_p50"] <= dear["seconds"]["answer_p95"]
     assert [(key["name"], key["state"]) for key in dear["keys"]] == [("main", "active"), ("key-2", "disabled")]
     assert "secret" not in json.dumps(told)
 
@@ -214,6 +244,8 @@ def test_every_state_is_a_metric(gateway):
         assert series[f'headgate_target_{name}{{target="good/dear"}}'] == 0
     for name in ("headgate_repetitions_total", "headgate_repetitions_denied_total"):
         assert series[f'{name}{{target="bad/dead"}}'] == 0
+    gateway.post({"model": "falls", **QUESTION})
+    assert gateway.metric("headgate_fallbacks_total", model="falls", cause="500") >= 1
     circuits = [name for name in series if name.startswith("headgate_circuits{")]
     assert not [name for name in circuits if "made-up" in name], "clients make up no series"
 

@@ -19,6 +19,9 @@ Ending = Literal[
     "explained",  # the client asked where the request would go, and it went nowhere
 ]
 
+HEDGED = "hedged"
+"""The error of an attempt that another was faster than."""
+
 
 class Attempt(msgspec.Struct, omit_defaults=True):
     """One call of one target. `seconds` from its start to its end or to the reply's first frame."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import msgspec
 from headgate.core.decision import Candidate, Decided
 from headgate.core.printable import json_safe, printable
 from headgate.core.record import Record
+from headgate.core.usage import Usage
 from headgate.journal.read import Filter, find
 from headgate.journal.show import attempt_told
 from headgate.journal.table import moment, offset, seconds
@@ -80,6 +82,9 @@ def lines(record: Record, zone: tzinfo) -> Iterator[str]:
         times = "once" if record.resumed == 1 else f"{record.resumed} times"
         yield f"The stream broke off {times}, and another target went on."
     yield printable(_ended(record))
+    used = _used(record)
+    if used:
+        yield used
 
 
 def _asked(record: Record) -> str:
@@ -107,9 +112,25 @@ def _ended(record: Record) -> str:
         case "complete":
             return f"It was answered{whose} {took}."
         case "explained":
-            return f"It was only explained: {record.target or 'nobody'} was not asked."
+            return "It was only explained: nobody was asked."
         case "cancelled":
             return f"The client went away {took}."
         case "cut":
             return f"The answer{whose} broke off {took}: {record.message or record.error}"
     return f"It failed with {record.status} {record.error} {took}: {record.message}"
+
+
+def _used(record: Record) -> str:
+    """What it used, all attempts together; "" where nobody says."""
+    said = [usage for usage in (record.usage, *(each.usage for each in record.attempts)) if usage is not None]
+    if not said:
+        return ""
+    whole = reduce(Usage.plus, said)
+    units = [f"{number:g} {unit}" for unit, number in whole.units.items()]
+    cached = f" ({whole.cache_read:,} of them cached)" if whole.cache_read else ""
+    thought = f" ({whole.reasoning:,} of them reasoning)" if whole.reasoning else ""
+    plural = "" if whole.prompt == 1 else "s"
+    tokens = f"{whole.prompt:,} token{plural} of prompt{cached} and {whole.completion:,} of answer{thought}"
+    parts = [*([tokens] if whole.prompt or whole.completion else []), *units]
+    beside = ", with an answer that was not taken" if len(said) > 1 else ""
+    return f"It used {', '.join(parts)}{beside}." if parts else ""

@@ -7,6 +7,7 @@ import time
 
 from headgate.core.errors import GatewayError
 from headgate.core.exchange import Exchange
+from headgate.core.record import HEDGED
 from headgate.core.reply import Reply
 from headgate.core.sliding import Sliding
 from headgate.stages.stage import Clock, Proceed
@@ -18,8 +19,6 @@ LEAST = 10
 """Of ten seconds' requests at most a fifth is asked twice, or ten: where everything is slow, that would not help."""
 KNOWN = 20
 """Answers of the last thirty seconds without which nothing is known of a target's time."""
-LOST = "hedged"
-"""The error of an attempt that another was faster than."""
 
 
 class Hedge:
@@ -100,7 +99,7 @@ async def _leave(exchange: Exchange, tasks: Tasks, heard: bool) -> None:
     for task, fork in tasks.items():
         for attempt in fork.attempts:
             if heard and attempt.error is None:
-                attempt.error, attempt.message = LOST, "another target had begun to answer first"
+                attempt.error, attempt.message = HEDGED, "another target had begun to answer first"
         exchange.attempts[:0] = fork.attempts
         await fork.ending.aclose()
         if not task.cancelled():

@@ -11,11 +11,12 @@ import time
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import msgspec
 
-from headgate.core.record import Record
+from headgate.core.record import HEDGED, Attempt, Record
 from headgate.core.usage import Usage
 
 Labels = tuple[str, ...]
@@ -69,6 +70,12 @@ COUNTED = (
         "counter",
         'Calls of a target; the outcome is "answered" or the error\'s code.',
         ("target", "outcome"),
+    ),
+    Family(
+        "headgate_fallbacks",
+        "counter",
+        "Times that another target was asked after one had failed a request, by what that one had answered.",
+        ("model", "cause"),
     ),
     Family(
         "headgate_shadows",
@@ -214,6 +221,7 @@ class Metrics:
         self._rows: dict[Labels, _Row] = {}
         self._found: dict[tuple[str | None, str | None], _Row] = {}
         self._attempts: dict[tuple[str, str | None], int] = {}
+        self._fallbacks: dict[Labels, int] = {}
         self._shadows: dict[Labels, int] = {}
         self._judged: dict[Labels, tuple[int, float]] = {}
         """Of names and targets of the configuration, hence few: how many, and their sum."""
@@ -253,6 +261,8 @@ class Metrics:
             requests[key] += 1
         else:
             self._new_request(requests, key)
+        if record.ending == "explained":  # nobody was asked: its time would be taken for that of an answer
+            return
         duration = record.duration
         row.seconds[bisect_left(REQUEST_BUCKETS, duration)] += 1
         row.seconds_sum += duration
@@ -265,6 +275,8 @@ class Metrics:
             _count_tokens(row.tokens, usage)
         row.resumed += record.resumed
         self._count_attempts(record)
+        if len(record.attempts) > 1:
+            self._count_fallbacks(row.labels[0], record.attempts)
 
     def _count_attempts(self, record: Record) -> None:
         for attempt in record.attempts:
@@ -275,6 +287,15 @@ class Metrics:
                 self._attempts[tried] += 1
             else:
                 self._new_attempt(tried)
+
+    def _count_fallbacks(self, model: str, attempts: Sequence[Attempt]) -> None:
+        for before, after in pairwise(attempts):
+            if before.target != after.target and before.error != HEDGED:
+                labels = (model, _cause(before))
+                if labels not in self._fallbacks and len(self._fallbacks) >= self._max_series:
+                    self._overflowed("headgate_fallbacks")
+                    labels = (OTHER, OTHER)
+                self._fallbacks[labels] = self._fallbacks.get(labels, 0) + 1
 
     def _count_own(self, record: Record, row: _Row) -> None:
         """It costs tokens, but is no request of anybody's."""
@@ -334,6 +355,7 @@ class Metrics:
         series["headgate_attempts"] = [
             Series((target, error or "answered"), n) for (target, error), n in self._attempts.copy().items()
         ]
+        series["headgate_fallbacks"] = [Series(labels, n) for labels, n in self._fallbacks.copy().items()]
         series["headgate_shadows"] = [Series(labels, n) for labels, n in self._shadows.copy().items()]
         judged = self._judged.copy().items()
         series["headgate_judgments"] = [Series(labels, count) for labels, (count, _) in judged]
@@ -361,6 +383,13 @@ class Metrics:
         if any(row.first_token):
             series["headgate_first_token_seconds"].append(Series(row.labels, row.first_token_sum, row.first_token[:]))
         series["headgate_tokens"] += [Series((*row.labels, name), n) for name, n in row.tokens.items() if n]
+
+
+def _cause(attempt: Attempt) -> str:
+    """Why it was not the last one."""
+    if attempt.error is None:
+        return "answer"  # it refused, was judged too bad, or broke off and another went on
+    return attempt.error if attempt.status is None else str(attempt.status)
 
 
 def _count_tokens(tokens: dict[str, int], usage: Usage) -> None:
