@@ -286,6 +286,20 @@ def explain(config: Path | None, data_dir: Path | None, id_: str, as_json: bool)
     told(_folder(config, data_dir), id_, as_json=as_json)
 
 
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: all that the gateway tells.")
+@click.option("--url", help="Where the gateway is, such as https://gateway.example. Default: as configured, here.")
+@config_option
+def targets(config: Path | None, as_json: bool, url: str | None) -> None:
+    """Show how the targets of a running gateway are: circuits, load, times, limits, keys; and what is wrong with them.
+
+    It is asked with the admin key, which has to be in HEADGATE_ADMIN_KEY.
+    """
+    from headgate.server.targets import address, show
+
+    show(url if url is not None else address(_load(config, {}).config), os.environ, as_json=as_json)
+
+
 class ListByDefault(click.Group):
     """`headgate models --json` is `headgate models list --json`; the same of providers."""
 

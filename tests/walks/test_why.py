@@ -1,12 +1,13 @@
 """Why a request goes where it goes, asked from outside: dry runs, decisions, the state of targets, the command line."""
 
 import json
-import subprocess
-import sys
+import re
 
 import pytest
+from click.testing import CliRunner
 
 from gateways import ADMIN_KEY, KEY, running
+from headgate.cli import cli
 from traffic import whole
 from upstreams import ScriptedUpstream, json_reply
 
@@ -18,6 +19,7 @@ providers:
     kind: openai
     api_keys: [{{api_key: one-secret-key, name: main}}, {{api_key: other-secret-key, enabled: false}}]
     base_url: '{good}/v1'
+  poor: {{kind: openai, api_key: poor-secret-key, base_url: '{poor}/v1'}}
   bad: {{kind: openai, api_key: bad-secret-key, base_url: '{bad}/v1'}}
 models:
   chat:
@@ -32,6 +34,7 @@ models:
   trial: {{targets: [good/a], canary: {{target: bad/new, steps: [100], least: 1}}}}
   falls: {{targets: [bad/m], fallbacks: [good/a]}}
   broken: {{targets: [bad/dead]}}
+  poor: {{targets: [poor/m]}}
 rules:
   - {{name: batch work, when: '"batch" in tags', models: [chat], use: turns}}
 retry: {{attempts: 1}}
@@ -56,15 +59,18 @@ def upstreams():
     async def fail(asked):
         await asked.send(json_reply({"error": {"message": "down"}}, status=500))
 
-    with ScriptedUpstream() as good, ScriptedUpstream() as bad:
-        good.script, bad.script = answer, fail
-        yield good, bad
+    async def ask_for_money(asked):
+        await asked.send(json_reply({"error": {"message": "pay first"}}, status=402))
+
+    with ScriptedUpstream() as good, ScriptedUpstream() as bad, ScriptedUpstream() as poor:
+        good.script, bad.script, poor.script = answer, fail, ask_for_money
+        yield good, bad, poor
 
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory, upstreams):
-    good, bad = upstreams
-    config = CONFIG.format(KEY=KEY, good=good.url, bad=bad.url)
+    good, bad, poor = upstreams
+    config = CONFIG.format(KEY=KEY, good=good.url, bad=bad.url, poor=poor.url)
     with running(tmp_path_factory.mktemp("why"), config) as made:
         yield made
 
@@ -115,7 +121,7 @@ def test_a_rule_is_named_and_anthropics_clients_may_ask_too(gateway):
 
 
 def test_every_kind_of_request_may_ask(gateway, upstreams):
-    good, _ = upstreams
+    good = upstreams[0]
     before = len(good.requests)
     form = b'--b\r\ncontent-disposition: form-data; name="model"\r\n\r\ngood/whisper-1\r\n' + (
         b'--b\r\ncontent-disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
@@ -250,19 +256,63 @@ def test_every_state_is_a_metric(gateway):
     assert not [name for name in circuits if "made-up" in name], "clients make up no series"
 
 
-def headgate(gateway, *arguments):
-    command = [sys.executable, "-m", "headgate", "explain", *arguments, "--data-dir", str(gateway.folder / "data")]
-    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+def headgate(*arguments, key=ADMIN_KEY):
+    """In this process: that the commands run in one of their own is tested elsewhere."""
+    return CliRunner(env={"HEADGATE_ADMIN_KEY": key}).invoke(cli, arguments)
 
 
 def test_the_command_line_explains(gateway):
+    here = ("--data-dir", str(gateway.folder / "data"))
     id = gateway.post({"model": "falls", **QUESTION})[1]["x-request-id"]
-    said = headgate(gateway, id)
-    assert said.returncode == 0, said.stderr
+    said = headgate("explain", id, *here)
+    assert said.exit_code == 0, said.stderr
     assert "Why: alias falls" in said.stdout
     assert "bad/m" in said.stdout
     assert "It was answered by good/a" in said.stdout
-    assert json.loads(headgate(gateway, id, "--json").stdout)["target"] == "good/a"
-    nobody = headgate(gateway, "req_nobody_has")
-    assert nobody.returncode == 1
+    assert json.loads(headgate("explain", id, "--json", *here).stdout)["target"] == "good/a"
+    nobody = headgate("explain", "req_nobody_has", *here)
+    assert nobody.exit_code == 1
     assert "no request has this id" in nobody.stderr
+
+
+def test_the_command_line_shows_the_targets(gateway):
+    for _ in range(2):
+        gateway.post({"model": "broken", **QUESTION})
+    gateway.post({"model": "good/dear", **QUESTION})
+    gateway.post({"model": "poor/m", **QUESTION})
+    said = headgate("targets", "--config", str(gateway.config))
+    assert said.exit_code == 0, said.stderr
+    head, *lines = said.stdout.splitlines()
+    assert head.split()[:2] == ["TARGET", "CIRCUIT"]
+    rows = {line.split()[0]: line for line in lines}
+    assert re.match(r"bad/dead +open [\d.]+ s +0 ", rows["bad/dead"])
+    assert re.match(
+        r"good/dear +closed +0/5 +0 +\d+ +0 .*\d/1000 requests +main: active, key-2: disabled$", rows["good/dear"]
+    )
+    assert any(line.startswith("bad/dead: its circuit is open: 2 failures in a row") for line in lines)
+    assert "poor, key key: exhausted: poor/m answered 402" in lines
+    assert "good, key key-2: disabled" not in said.stdout, "as it was told to be"
+    told = json.loads(headgate("targets", "--json", "--url", gateway.url).stdout)
+    [poor] = [each for each in told["targets"] if each["target"] == "poor/m"]
+    assert 0 < poor["keys"][0]["tried_again_in"] <= 300
+    assert "secret" not in json.dumps(told) + said.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key", "why"),
+    [
+        ((), KEY, "is not the admin key"),
+        ((), "wrong", "is not the admin key"),
+        (("--url", "http://127.0.0.1:9"), ADMIN_KEY, "no gateway answers at http://127.0.0.1:9: Connection refused"),
+        (("--url", "127.0.0.1"), ADMIN_KEY, "that is no URL"),
+        (("--url", "http://127.0.0.1:x"), ADMIN_KEY, "no gateway answers at http://127.0.0.1:x"),
+        (("--url", "UPSTREAM"), ADMIN_KEY, "is no gateway"),
+    ],
+)
+def test_who_cannot_be_shown_the_targets_is_told_why(gateway, upstreams, arguments, key, why):
+    arguments = [argument.replace("UPSTREAM", upstreams[0].url) for argument in arguments]
+    said = headgate("targets", *(arguments or ["--url", gateway.url]), key=key)
+    assert (said.exit_code, said.stdout) == (1, "")
+    assert why in said.stderr
+    assert len(said.stderr.splitlines()) == 1
+    assert key not in said.stderr

@@ -150,6 +150,8 @@ def _limits(target: Target, now: float) -> dict[str, Any]:
 def _key(target: Target, now: float, number: int) -> dict[str, Any]:
     arm = target.provider.arms[number]
     credential = arm.credential
-    told = {"name": credential.name, "state": credential.state(now), "weight": arm.weight}
+    told: dict[str, Any] = {"name": credential.name, "state": credential.state(now), "weight": arm.weight}
+    if told["state"] in ("exhausted", "invalid"):
+        told["tried_again_in"] = round(credential.until - now, 1)
     words = credential.told_of(target.model, now)
     return {**told, "for_this_model": words} if words != told["state"] else told
