@@ -8,18 +8,20 @@ from hypothesis import strategies as st
 
 from headgate.core.labels import LONGEST, MOST, read
 
+NOTHING = ({}, [], "normal", frozenset())
+
 
 def headers(**said):
     return [(f"x-headgate-{name}".encode(), value.encode()) for name, value in said.items()]
 
 
 def test_a_request_that_says_nothing():
-    assert read([(b"accept", b"*/*")], {"model": "chat", "metadata": None}) == ({}, [], "normal")
+    assert read([(b"accept", b"*/*")], {"model": "chat", "metadata": None}) == NOTHING
 
 
 def test_headers():
     found = read(headers(tags="batch, nightly,,batch", priority=" LOW ", metadata='{"tier": "free", "n": 3}'), {})
-    assert found == ({"tier": "free", "n": "3"}, ["batch", "nightly"], "low")
+    assert found == ({"tier": "free", "n": "3"}, ["batch", "nightly"], "low", frozenset())
 
 
 @pytest.mark.parametrize("place", ["metadata", "labels", "requestMetadata"])
@@ -35,13 +37,14 @@ def test_tags_in_a_list():
         {"tags": '["a",3,null,"priority:low"]'},
         ["a", "3", "null", "priority:low"],
         "low",
+        frozenset(),
     )
 
 
 def test_headers_count_more_than_the_body():
     body = {"metadata": {"tier": "free", "app": "shop", "priority": "low", "tags": ["body"]}}
     found = read(headers(metadata='{"tier": "premium"}', priority="high", tags="head"), body)
-    assert found == ({**body["metadata"], "tier": "premium", "tags": '["body"]'}, ["head", "body"], "high")
+    assert found == ({**body["metadata"], "tier": "premium", "tags": '["body"]'}, ["head", "body"], "high", frozenset())
 
 
 def test_priority_by_tag_then_by_metadata():
@@ -52,7 +55,12 @@ def test_priority_by_tag_then_by_metadata():
 
 @pytest.mark.parametrize("value", ["", "[]", "{", '{"a": NaN}', "[" * 5000, "\\xff", '"text"'])
 def test_metadata_that_is_no_object_is_passed_over(value):
-    assert read(headers(metadata=value), {}) == ({}, [], "normal")
+    assert read(headers(metadata=value), {}) == NOTHING
+
+
+def test_what_is_required_is_read_whole():
+    many = [f"t{n}" for n in range(200)]
+    assert read(headers(requires="EU,, no-Training ," + ",".join(many)), {}).requires == {"eu", "no-training", *many}
 
 
 def test_there_is_a_bound():

@@ -16,7 +16,7 @@ server: {{host: 127.0.0.1, port: {{PORT}}}}
 data_dir: {{DATA}}
 retry: {{attempts: 1}}
 providers:
-  simulator: {{}}
+  simulator: {{traits: [eu]}}
   openai: {{api_key: sk-upstream-openai-secret, base_url: 'URL/v1'}}
 models:
   near: openai/text-embedding-3-small
@@ -91,10 +91,10 @@ def well(model):
     model.asked()
 
 
-def ask(gateway, prompt, *, key=KEY, model="auto", **more):
+def ask(gateway, prompt, *, key=KEY, model="auto", headers=None, **more):
     """(the model that answered, why)."""
     body = {"model": model, "messages": [{"role": "user", "content": prompt}], **more}
-    status, answered, answer = gateway.post(body, key=key)
+    status, answered, answer = gateway.post(body, key=key, headers=headers)
     assert status == 200, answer
     return answered["x-headgate-model"].partition("/")[2], gateway.record_of(answered["x-request-id"])["decision"][
         "why"
@@ -125,6 +125,15 @@ def test_questions_are_recorded_as_the_gateway_s_own(gateway):
     assert record["target"] == "openai/text-embedding-3-small"
     assert record["usage"]["input"] == 7
     assert "key" not in record
+
+
+def test_a_model_that_may_not_see_the_prompt_is_not_asked(gateway, model):
+    for number in range(4):
+        target, why = ask(gateway, f"money that stays here {number}", headers={"x-headgate-requires": "eu"})
+        assert target == "rest"
+        assert "the topic could not be told: x-headgate-requires requires eu" in why
+    assert model.asked() == []
+    assert ask(gateway, "money that may be seen")[0] == "billing"
 
 
 def test_examples_are_not_asked_again_after_a_reload(gateway, model):

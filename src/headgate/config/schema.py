@@ -23,7 +23,7 @@ from headgate.config.secrets import hash_key
 from headgate.config.section import Section
 from headgate.config.state import State
 from headgate.config.targets import Model, ProviderEntry, Target
-from headgate.providers.settings import Seconds
+from headgate.providers.settings import Seconds, Traits
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
@@ -151,6 +151,12 @@ class Key(Section):
         None,
         description="Models the key may ask for: names of `models`, `provider/model`, or `provider/*`. Left out: all. "
         "Holds for every model that a request names (fallbacks, advisers).",
+    )
+
+    requires: Traits = Field(
+        default_factory=list,
+        description="What must be so of every target that its requests are given to: "
+        "[`traits`](../how-to/keep-data-where-it-may-be.md).",
     )
 
     @property

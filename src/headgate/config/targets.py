@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from headgate.config.section import Section
 from headgate.core.cause import Cause
 from headgate.providers.provider import Provider
-from headgate.providers.settings import ProviderSettings, Seconds
+from headgate.providers.settings import ProviderSettings, Seconds, Traits
 from headgate.stages.policies.policy import By
 
 
@@ -71,6 +71,11 @@ class Target(Section):
     weight: float = Field(1.0, ge=0, le=1e6, description="Its share among the targets, for policies that weigh.")
     quality: float | None = Field(
         None, description="How good its answers are, on a scale of yours; more is better. For policies that ask for it."
+    )
+    traits: Traits = Field(
+        default_factory=list,
+        description="What is so of it, beside the `traits` of its provider, for keys and requests that "
+        "[require](../how-to/keep-data-where-it-may-be.md) it.",
     )
     settings: dict[str, Any] = Field(
         default_factory=dict,

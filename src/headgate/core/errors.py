@@ -98,6 +98,13 @@ class Unauthenticated(RequestError):
     code = "invalid_api_key"
 
 
+class RequirementUnmet(RequestError):
+    """The key or the request requires of whoever answers what no target of the model has."""
+
+    status = 403
+    code = "requirement_not_met"
+
+
 class Forbidden(RequestError):
     """The key is known but may not use this model, or another that the request names."""
 

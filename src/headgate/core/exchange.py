@@ -34,6 +34,8 @@ class Caller:
     models: frozenset[str] | None = None
     """None: every model."""
     families: tuple[str, ...] = ()
+    requires: frozenset[str] = frozenset()
+    """What must be so of every target that is given its requests."""
 
     def may_use(self, model: str) -> bool:
         return self.models is None or model in self.models or model.startswith(self.families)
@@ -124,6 +126,8 @@ class Exchange:
     effort: str | None = None  # route: of reasoning, as the model's name asks for it
     ceilings: Mapping[Target, Ceiling] | None = None  # route: of targets that write less than asked for
     manner: Manner = PLAIN  # route
+    imposed: frozenset[str] = frozenset()
+    """Of a question of the gateway's own: what another request requires that it is about."""
     dry: bool = False  # explain: nobody will be asked
     until: float = inf  # retry: when an answer must have begun, time.monotonic() seconds
     target: Target | None = None  # retry
@@ -151,6 +155,13 @@ class Exchange:
         if self._labels is None:
             self._labels = read(self.headers, self.fields)
         return self._labels
+
+    @property
+    def requires(self) -> frozenset[str]:
+        """What must be so of whoever is given this request: `Target.traits`."""
+        said, caller = self.labels.requires, self.caller
+        own = caller.requires | self.imposed if caller is not None else self.imposed
+        return own | said if said else own
 
     @property
     def tags(self) -> list[str]:

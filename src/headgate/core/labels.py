@@ -16,7 +16,8 @@ Priority = Literal["low", "normal", "high"]
 
 EXPLAIN = b"x-headgate-explain"
 METADATA, TAGS, PRIORITY = b"x-headgate-metadata", b"x-headgate-tags", b"x-headgate-priority"
-HEADERS = frozenset({METADATA, TAGS, PRIORITY})
+REQUIRES = b"x-headgate-requires"
+HEADERS = frozenset({METADATA, TAGS, PRIORITY, REQUIRES})
 PLACES = ("metadata", "labels", "requestMetadata")
 """Where a body has it: most APIs, Google's, Bedrock's."""
 PRIORITIES: Mapping[str, Priority] = {"low": "low", "normal": "normal", "high": "high"}
@@ -33,6 +34,8 @@ class Labels(NamedTuple):
     metadata: Mapping[str, str]
     tags: list[str]
     priority: Priority
+    requires: frozenset[str] = frozenset()
+    """In lower case. These are read as they are: what a client requires is not passed over."""
 
 
 def read(headers: Sequence[tuple[bytes, bytes]], fields: Mapping[str, Any]) -> Labels:
@@ -52,7 +55,9 @@ def read(headers: Sequence[tuple[bytes, bytes]], fields: Mapping[str, Any]) -> L
     wanted = said.get(PRIORITY, b"").decode("latin-1").strip().lower()
     tagged = next((tag[9:] for tag in tags if tag.startswith("priority:")), "")
     words = (wanted, tagged, metadata.get("priority", ""))
-    return Labels(metadata, tags, next((PRIORITIES[word] for word in words if word in PRIORITIES), "normal"))
+    priority: Priority = next((PRIORITIES[word] for word in words if word in PRIORITIES), "normal")
+    required = (part.strip().lower() for part in said.get(REQUIRES, b"").decode("utf-8", "replace").split(","))
+    return Labels(metadata, tags, priority, frozenset(filter(None, required)))
 
 
 def _object(value: bytes) -> dict[str, Any]:

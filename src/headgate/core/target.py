@@ -146,6 +146,10 @@ class Provider(Protocol):
     def further(self, fields: Mapping[str, Any]) -> Sequence[Named]:
         """The models a request names besides `model`, as this host calls them, and where. Raises InvalidRequest."""
 
+    @property
+    def traits(self) -> frozenset[str]:
+        """What is so of all its targets, in lower case: `eu`, `no-training`."""
+
     def known_as(self, model: str) -> Sequence[str]:
         """The names by which clients ask for what this host calls so."""
 
@@ -184,6 +188,8 @@ class Terms:
     queue: int = 100
     """Requests that wait at most where it serves as many as it may at a time."""
     queue_seconds: float = 30.0
+    traits: frozenset[str] = frozenset()
+    """What is so of it beside what is so of its provider."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -224,3 +230,8 @@ class Target:
     @property
     def name(self) -> str:
         return f"{self.provider.name}/{self.model}"
+
+    @property
+    def traits(self) -> frozenset[str]:
+        """What is so of it, as the configuration says."""
+        return self.provider.traits | self.terms.traits

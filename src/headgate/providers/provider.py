@@ -103,6 +103,7 @@ class Provider:
         self.timeouts = Timeouts(**settings.timeouts.model_dump())
         self.asks_for_usage = settings.ask_for_usage
         self.inline_links = settings.inline_links
+        self.traits = frozenset(settings.traits)
         self.arms: Sequence[Arm] = ()
         """This provider with each of its keys; `runtime` puts them in."""
         self.credential: Credential | None = None

@@ -40,6 +40,16 @@ class KeySettings(pydantic.BaseModel, extra="forbid"):
         return {"api_key": value} if isinstance(value, str) else value
 
 
+def _trait(trait: str) -> str:
+    trait = trait.strip().lower()
+    if not trait or "," in trait:
+        raise PydanticCustomError("trait", "not a trait: write a word such as `eu` or `no-training`, without commas")
+    return trait
+
+
+Traits = list[Annotated[str, pydantic.AfterValidator(_trait)]]
+
+
 class ProviderSettings(pydantic.BaseModel, extra="forbid"):
     """What every provider can be told."""
 
@@ -58,6 +68,11 @@ class ProviderSettings(pydantic.BaseModel, extra="forbid"):
     )
     headers: dict[str, str] = pydantic.Field(
         default_factory=dict, description="Headers added to every request to this provider."
+    )
+    traits: Traits = pydantic.Field(
+        default_factory=list,
+        description="What is so of it, for keys and requests that [require](../how-to/keep-data-where-it-may-be.md) "
+        "it: `eu`, `no-training`, `hipaa`.",
     )
     catalogue: str | None = pydantic.Field(
         None,

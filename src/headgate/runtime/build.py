@@ -36,6 +36,7 @@ from headgate.stages.fetch import Fetch
 from headgate.stages.filters.capability import Capability
 from headgate.stages.filters.filter import Filter
 from headgate.stages.filters.health import Health
+from headgate.stages.filters.requirement import Requirement
 from headgate.stages.hedge import Hedge
 from headgate.stages.judge import Bench, Judge
 from headgate.stages.receive import Receive
@@ -59,7 +60,9 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
     providers = maker.host()
     aliases = {name: maker.alias(name, model) for name, model in config.models.items()}
     record = Record(ports.journal, ports.meter)
-    rules = maker.rules(aliases, _topics(config, ports, record, Route(aliases, providers, [Health()], ports.board)))
+    rules = maker.rules(
+        aliases, _topics(config, ports, record, Route(aliases, providers, [Requirement(), Health()], ports.board))
+    )
     menu = Menu(known, _offered(aliases, rules, providers))
     authenticate = Authenticate(_callers(config, admin_digest))
     route = Route(aliases, providers, _filters(config, menu), ports.board, rules)
@@ -112,7 +115,7 @@ async def _nobody(exchange: Exchange) -> Reply:
 
 
 def _filters(config: Config, menu: Menu) -> list[Filter]:
-    return [*([Capability(menu)] if config.catalogue.enforce else []), Health()]
+    return [Requirement(), *([Capability(menu)] if config.catalogue.enforce else []), Health()]
 
 
 def _retries(config: Config) -> Retries:
@@ -212,7 +215,7 @@ def _callers(config: Config, admin_digest: str) -> dict[bytes, Caller]:
         if key.models is not None:
             models = frozenset(name for name in key.models if not name.endswith("/*"))
             families = tuple(name[:-1] for name in key.models if name.endswith("/*"))
-        callers[bytes.fromhex(key.digest)] = Caller(key.name, models, families or ())
+        callers[bytes.fromhex(key.digest)] = Caller(key.name, models, families or (), frozenset(key.requires))
     return callers
 
 

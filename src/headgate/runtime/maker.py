@@ -146,6 +146,7 @@ class Maker:
             concurrency=entry.concurrency,
             queue=entry.queue,
             queue_seconds=entry.queue_seconds,
+            traits=frozenset(entry.traits),
         )
         return replace(made, terms=terms, standing=standing)
 

@@ -125,7 +125,7 @@ class Route:
                 raise UnknownModel("; ".join([self.rules.hint(model), *exchange.decision.said]), param="model")
         if alias is not None:
             exchange.targets = self._ranked(exchange, alias)
-            exchange.manner = alias.manner
+            exchange.manner = alias.manner if not exchange.requires else _meeting(alias.manner, exchange.requires)
         elif targets is not None:
             exchange.targets = self._left(exchange, targets)
         else:
@@ -237,6 +237,14 @@ class Route:
         else:
             hint = "GET /v1/models lists what there is, or ask for provider/model"
         return UnknownModel(f"there is no model {_short(model)}; {hint}", param="model")
+
+
+def _meeting(manner: Manner, requires: frozenset[str]) -> Manner:
+    """Asked for a certain cause are only those of whom all is so that is required."""
+    if not manner.instead:
+        return manner
+    left = {why: [each for each in targets if requires <= each.traits] for why, targets in manner.instead.items()}
+    return replace(manner, instead=left)
 
 
 def _tried(exchange: Exchange, canary: Canary, left: Sequence[Target]) -> tuple[Sequence[Target], Sequence[Target]]:

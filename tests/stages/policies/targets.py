@@ -11,6 +11,8 @@ from headgate.dialects import openai_chat
 
 
 class Host:
+    traits = frozenset()
+
     def __init__(self, name):
         self.name = name
 

@@ -35,7 +35,7 @@ class Embedder:
         self.hold = None
         self.target = TARGET
 
-    async def one(self, text, worker):
+    async def one(self, text, worker, requires):
         self.texts.append(text)
         await asyncio.sleep(0)
         if self.trouble is not None:

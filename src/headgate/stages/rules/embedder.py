@@ -59,9 +59,10 @@ class Embedder:
         self._ask_one = ask_one
         self._next_id = next_id
 
-    async def one(self, text: str, worker: int) -> tuple[Vector, Target]:
-        """Of a text, and who gave it. Raises GatewayError."""
+    async def one(self, text: str, worker: int, requires: frozenset[str]) -> tuple[Vector, Target]:
+        """Of a text, and who gave it, of whom all is so that is required. Raises GatewayError."""
         asked = self._question([text], worker)
+        asked.imposed = requires
         [vector] = _vectors(await answer(asked, self._ask), 1)
         assert asked.target is not None
         return vector, asked.target
