@@ -98,6 +98,62 @@ def test_the_same_in_another_dialect():
     assert [there[name] for name in names] == ["u-7", "You are a lawyer.", "Look it up", 1, 300]
 
 
+DATA = "iVBORw0KGgo="
+PARTS = [{"text": "first"}, {"inlineData": {"mimeType": "image/png", "data": DATA}}]
+BLOCKS = [{"text": "first"}, {"image": {"format": "png", "source": {"bytes": DATA}}}]
+ITEMS = [
+    {"type": "input_text", "text": "first"},
+    {"type": "input_image", "image_url": f"data:image/png;base64,{DATA}"},
+]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "fields"),
+    [
+        (
+            "openai_responses",
+            {
+                "instructions": "Be brief.",
+                "input": [{"role": "user", "content": ITEMS}, {"type": "message", "role": "user", "content": "last"}],
+                "max_output_tokens": 9,
+            },
+        ),
+        (
+            "gemini_generate",
+            {
+                "systemInstruction": {"parts": [{"text": "Be brief."}]},
+                "contents": [{"role": "user", "parts": PARTS}, {"role": "user", "parts": [{"text": "last"}]}],
+                "generationConfig": {"maxOutputTokens": 9},
+            },
+        ),
+        (
+            "bedrock_converse",
+            {
+                "system": [{"text": "Be brief."}],
+                "messages": [{"role": "user", "content": BLOCKS}, {"role": "user", "content": [{"text": "last"}]}],
+                "inferenceConfig": {"maxTokens": 9},
+            },
+        ),
+        (
+            "ollama_chat",
+            {
+                "messages": [
+                    {"role": "system", "content": "Be brief."},
+                    {"role": "user", "content": "first", "images": [DATA]},
+                    {"role": "user", "content": "last"},
+                ],
+                "options": {"num_predict": 9},
+            },
+        ),
+    ],
+)
+def test_a_chat_in_every_family(dialect, fields):
+    there = subject({"model": "auto", **fields}, dialect=DIALECTS[dialect])
+    names = ("system", "prompt", "text", "turns", "images", "max_tokens")
+    assert [there[name] for name in names] == ["Be brief.", "last", "first\nlast", 2, 1, 9]
+    assert there["tokens"] > 500  # the picture
+
+
 @pytest.mark.parametrize(
     ("dialect", "fields", "prompt"),
     [
@@ -107,12 +163,32 @@ def test_the_same_in_another_dialect():
         ("openai_moderations", {"input": "is this fine?"}, "is this fine?"),
         ("openai_speech", {"input": "say this", "voice": "alloy"}, "say this"),
         ("openai_completions", {"prompt": "Once upon"}, "Once upon"),
+        ("openai_completions", {"prompt": ["Once", "upon"]}, "Once\nupon"),
+        ("openai_moderations", {"input": [{"type": "text", "text": "this?"}, IMAGE]}, "this?"),
+        ("cohere_embed", {"texts": ["one", "two"], "input_type": "search_query"}, "one\ntwo"),
     ],
 )
 def test_other_operations(dialect, fields, prompt):
     there = subject({"model": "auto", **fields}, dialect=DIALECTS[dialect])
     assert there["prompt"] == there["text"] == prompt
     assert there["tokens"] > 0
+
+
+def test_pictures_to_be_classified_or_embedded():
+    fields = {"model": "auto", "input": [{"type": "text", "text": "this?"}, IMAGE]}
+    assert subject(fields, dialect=DIALECTS["openai_moderations"])["images"] == 1
+    fields = {"model": "auto", "images": [f"data:image/png;base64,{DATA}"], "input_type": "image"}
+    assert subject(fields, dialect=DIALECTS["cohere_embed"])["images"] == 1
+
+
+def test_all_of_a_request_counts_that_is_no_chat():
+    fields = {"model": "auto", "query": "which?", "documents": ["some words " * 1000] * 20}
+    asked = exchange(fields, dialect=DIALECTS["cohere_rerank"])
+    asked.body = json.dumps(fields).encode()
+    assert Subject(asked, "auto", Settings())["tokens"] == pytest.approx(55_000, rel=0.02)
+    asked = exchange({"model": "auto", "input": list(range(1000, 9000))}, dialect=DIALECTS["openai_embeddings"])
+    asked.body = json.dumps(asked.fields).encode()
+    assert 6000 < Subject(asked, "auto", Settings())["tokens"] < 16_000
 
 
 def test_headers_without_credentials():

@@ -23,13 +23,15 @@ LETTERS_PER_WORD = 6
 COMPLEX = 0.5
 """From here on a prompt is complex."""
 
+# blanks at a beginning end with the line: of a text of empty ones, all would be tried from each
 STEP = re.compile(
-    r"^\s*(?:[-*•]|\d+[.)])\s|[;\uff1b]|\b(?:then|and then|danach|dann|puis|luego|poi)\b", re.MULTILINE | re.IGNORECASE
+    r"^[^\S\n]*(?:[-*•]|\d+[.)])\s|[;\uff1b]|\b(?:then|and then|danach|dann|puis|luego|poi)\b",
+    re.MULTILINE | re.IGNORECASE,
 )
 QUESTION = re.compile("[?\uff1f\u061f]")
 CLAUSE = re.compile("[,:\uff0c\u3001\uff1a\u060c]")
 CODE = re.compile(
-    r"```|^\s*(?:def|class|import|from|function|const|let|var|public|#include|SELECT|Traceback|at )\b|[{};]\s*$"
+    r"```|^[^\S\n]*(?:def|class|import|from|function|const|let|var|public|#include|SELECT|Traceback|at )\b|[{};]\s*$"
     r"|\w\(\w*\)|->|=>|==|!=|\+=|&&|\|\||\.(?:py|js|ts|go|rs|java|cpp?)\b"
     r"|\b(?:SQL|Python|Java|JavaScript|TypeScript|Rust|Go|C\+\+|React|Kubernetes|Postgres|MySQL|bash|JSON|API|regex)\b",
     re.MULTILINE,

@@ -33,8 +33,8 @@ SCRIPTS = [
 SCRIPT_WEIGHT = {"ja": 4.0, "zh": 2.5, "ko": 2.0}
 """A sign of these says more than a letter: a text is Chinese also where it holds English names."""
 LATIN = re.compile("[A-Za-z\u00c0-\u024f\u1e00-\u1eff]")
-MACHINES = re.compile(r"[!-~]*[/_=(){}<>\\@][!-~]*|[!-~]+\.[!-~]+")
-"""Addresses, and what is code."""
+RUN = re.compile("[!-~]+")
+SIGN = re.compile(r"[/_=(){}<>\\@]")
 WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 
 FILE = Path(__file__).with_name("small_words.txt")
@@ -69,7 +69,7 @@ def profiles() -> Profiles:
 
 def language(text: str) -> str:
     """ISO 639-1, such as `en`; "" where it cannot be told."""
-    text = MACHINES.sub(" ", text[:LOOKED_AT])
+    text = RUN.sub(_said, text[:LOOKED_AT])
     signs = {name: len(pattern.findall(text)) for name, pattern in SCRIPTS} if not text.isascii() else {}
     if signs.get("ja"):
         signs["ja"] += signs["zh"]
@@ -78,6 +78,12 @@ def language(text: str) -> str:
     if script and weighed[script] > len(LATIN.findall(text)):
         return script if script not in SHARED else _closest(text, SHARED[script]) or script
     return _closest(text, profiles().latin)
+
+
+def _said(run: re.Match[str]) -> str:
+    """A blank instead of addresses, and of what is code."""
+    signs = run[0]
+    return " " if SIGN.search(signs) or "." in signs[1:-1] else signs
 
 
 def _closest(text: str, among: tuple[str, ...]) -> str:

@@ -126,9 +126,9 @@ class Subject:
     def tokens(self) -> int:
         """About how many tokens the prompt has, tools and pictures included."""
         request = self._request
-        if isinstance(request, chat.ChatRequest):
+        if isinstance(request, chat.ChatRequest) and request.messages:
             return prompts.count(request, "", []).tokens
-        return tokens.estimate(self["text"])
+        return self._exchange.tokens or tokens.estimate(self["text"])  # a form has no body that could be counted
 
     def max_tokens(self) -> int:
         """How many tokens the answer may have; 0 where the request does not say."""
@@ -147,7 +147,8 @@ class Subject:
         request = self._request
         if isinstance(request, chat.ChatRequest):
             return self._count(chat.Image)
-        return len(getattr(request, "images", ()))
+        inputs = (part for each in getattr(request, "inputs", ()) for part in _pieces(each))
+        return len(getattr(request, "images", ())) + sum(isinstance(part, chat.Image) for part in inputs)
 
     def documents(self) -> int:
         """How many documents."""
@@ -168,8 +169,8 @@ class Subject:
 
     def prompt(self) -> str:
         """What the user said last; of other operations than chat the prompt, query or input."""
-        spoken = [text for text in map(_text, self._by("user")) if text]
-        return _clean(spoken[-1] if spoken else self._input())
+        spoken = (_text(message) for message in reversed(self._messages()) if message.role == "user")
+        return _clean(next(filter(None, spoken), "") or self._input())
 
     def system(self) -> str:
         """The system prompt."""
@@ -228,8 +229,9 @@ class Subject:
         request = self._request
         said = [getattr(request, name, None) for name in ("text", "prompt", "query", "input")]
         for each in getattr(request, "inputs", ()):
-            parts = each if isinstance(each, list) else getattr(each, "parts", ())
-            said += [each, *(part.text for part in parts if isinstance(part, chat.Text))]
+            said += [each, *(part.text for part in _pieces(each) if isinstance(part, chat.Text))]
+        several = self._exchange.fields.get("prompt")  # of the Completions API, which the typed reading leaves alone
+        said += several if isinstance(several, list) else []
         return "\n".join(text for text in said if isinstance(text, str) and text)
 
 
@@ -259,6 +261,11 @@ def _parts(parts: Sequence[chat.Part]) -> Iterator[chat.Part]:
         yield part
         if isinstance(part, chat.ToolResult):
             yield from part.parts
+
+
+def _pieces(given: Any) -> Sequence[chat.Part]:
+    """Of one of several inputs, where it is not a text alone."""
+    return given if isinstance(given, list) else getattr(given, "parts", ())
 
 
 def _answers_a_tool(message: chat.Message) -> bool:
