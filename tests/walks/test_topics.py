@@ -119,6 +119,13 @@ def test_each_prompt_goes_by_its_topic(gateway, model):
     assert ask(gateway, "a python bug", key=OTHER_KEY)[0] == "sure"  # it was asked already
 
 
+def test_a_dry_run_asks_for_the_topic_too(gateway, model):
+    body = {"model": "auto", "messages": [{"role": "user", "content": "money, but dry"}]}
+    status, _, told = gateway.post(body, headers={"x-headgate-explain": "true"})
+    assert (status, told["target"], told["rule"]) == (200, "simulator/billing", "billing")
+    assert ["money, but dry"] in model.asked()
+
+
 def test_questions_are_recorded_as_the_gateway_s_own(gateway):
     ask(gateway, "money is asked for here")
     record = gateway.records(1, path="topic", model="near")[-1]

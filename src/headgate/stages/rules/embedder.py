@@ -75,7 +75,10 @@ class Embedder:
 
     def _question(self, texts: Sequence[str], worker: int) -> Exchange:
         fields = {"model": self.model, "input": list(texts)}
-        return question(self._next_id(), openai_embeddings, fields, PATH, worker)
+        asked = question(self._next_id(), openai_embeddings, fields, PATH, worker)
+        # for hosts that have a word for it; those that speak OpenAI's API, which has none, get the bytes as they are
+        asked.request.purpose = "classification"
+        return asked
 
 
 def _vectors(body: bytes, count: int) -> list[Vector]:
