@@ -239,7 +239,8 @@ def test_how_the_targets_are(gateway):
 def test_every_state_is_a_metric(gateway):
     for _ in range(2):
         gateway.post({"model": "broken", **QUESTION})
-    gateway.post({"model": "good/made-up", **QUESTION})
+    for model in ("good/made-up", "good/a", "good/dear", "falls"):
+        gateway.post({"model": model, **QUESTION})
     assert gateway.metric("headgate_circuits", target="bad/dead", state="open") == 1
     assert gateway.metric("headgate_circuits", target="good/a", state="closed") == 1
     assert gateway.metric("headgate_circuit_openings_total", target="bad/dead") >= 1
@@ -250,10 +251,11 @@ def test_every_state_is_a_metric(gateway):
         assert series[f'headgate_target_{name}{{target="good/dear"}}'] == 0
     for name in ("headgate_repetitions_total", "headgate_repetitions_denied_total"):
         assert series[f'{name}{{target="bad/dead"}}'] == 0
-    gateway.post({"model": "falls", **QUESTION})
     assert gateway.metric("headgate_fallbacks_total", model="falls", cause="500") >= 1
     circuits = [name for name in series if name.startswith("headgate_circuits{")]
     assert not [name for name in circuits if "made-up" in name], "clients make up no series"
+    idle = {name.partition("{")[0] for name in series if 'target="good/long"' in name}
+    assert idle == {"headgate_circuits"}, "nobody has asked it yet"
 
 
 def headgate(*arguments, key=ADMIN_KEY):

@@ -4,7 +4,7 @@ up series. Read in a thread, hence nothing here changes what it reads."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from headgate.core.credential import Credential
@@ -23,6 +23,9 @@ class Gateways(Protocol):
 class Conditions:
     def __init__(self, gateways: Gateways) -> None:
         self.gateways = gateways
+        self._of: Gateway | None = None
+        self._found: list[Standing] = []
+        """Of `_of`: each target once."""
 
     def reads(self) -> dict[str, Read]:
         """By the metric's name."""
@@ -38,7 +41,9 @@ class Conditions:
         }
 
     def _each(self, value: Callable[[Standing], float]) -> Read:
-        return lambda: {(standing.target,): value(standing) for standing in self._standings()}
+        """Of those that something is known of: thousands may be configured, and each worker writes all its series every
+        second."""
+        return lambda: {(standing.target,): value(standing) for standing in filter(_known, self._standings())}
 
     def _circuits(self) -> Series:
         now = time.monotonic()
@@ -48,10 +53,19 @@ class Conditions:
         now = time.monotonic()
         return {(each.provider, each.name, each.state(now)): 1 for each in self._credentials()}
 
-    def _standings(self) -> Iterator[Standing]:
-        return iter({id(target.standing): target.standing for target in self.gateways.gateway.named}.values())
+    def _standings(self) -> Sequence[Standing]:
+        gateway = self.gateways.gateway
+        if gateway is not self._of:
+            found = {id(target.standing): target.standing for target in gateway.named}
+            self._found, self._of = list(found.values()), gateway
+        return self._found
 
     def _credentials(self) -> Iterator[Credential]:
         gateway = self.gateways.gateway
         providers = [*gateway.route.providers.values(), *(target.provider for target in gateway.named)]
         return iter({id(arm.credential): arm.credential for each in providers for arm in each.arms}.values())
+
+
+def _known(standing: Standing) -> bool:
+    gate = standing.gate
+    return bool(standing.asked.own or standing.breaker.opened or (gate and (gate.waiting or gate.turned_away)))

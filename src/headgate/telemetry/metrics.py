@@ -154,7 +154,7 @@ WATCHED = (
 FAMILIES = {family.name: family for family in COUNTED + WATCHED}
 
 
-class Series(msgspec.Struct, frozen=True, array_like=True):
+class Series(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One line of a counter or gauge, or one histogram (`counts` by bucket, the last one unbounded)."""
 
     labels: Labels
