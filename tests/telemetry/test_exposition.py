@@ -83,3 +83,21 @@ def test_the_page_of_metrics_names_each_with_its_labels():
         (line,) = (line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
         assert f"| {family.kind} |" in line
         assert re.findall(r"`(\w+)`", line.split("|")[3]) == list(family.labels), "all of them, and no other"
+
+
+ENDINGS = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
+
+
+def test_the_queries_of_the_page_on_monitoring_name_what_there_is():
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "monitor.md").read_text()
+    labels = {f"{family.name}{end}": family.labels for family in FAMILIES.values() for end in ENDINGS[family.kind]}
+    named = re.findall(r"\b(headgate_\w+)(?:\{([^}]*)\})?", page)
+    assert len(named) > 20
+    for name, matchers in named:
+        assert name in labels, "a metric that there is"
+        for label in re.findall(r"(\w+)(?:=~|!=|=|!~)", matchers):
+            assert label in labels[name], f"{name} has no label {label}"
+    for query in re.findall(r"`([^`]*headgate_[^`]*)`", page):
+        kept = {"le"}.union(*(labels[name] for name, _ in re.findall(r"\b(headgate_\w+)(\b)", query)))
+        for by in re.findall(r"\bby \(([^)]*)\)", query):
+            assert kept >= set(re.split(r"[, ]+", by)), query
