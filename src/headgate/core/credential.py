@@ -16,6 +16,8 @@ COOLING = 2.0
 MOST_COOLING = 60.0
 RECHECK = 300.0
 """Seconds after which a key that was refused is tried again: it may have been paid for meanwhile."""
+PLENTY = 2_000_000
+"""Tokens: more than any request has."""
 MODELS = 1000
 """That are remembered of one key."""
 
@@ -126,8 +128,11 @@ class Credential:
         self._cool(model, now + RECHECK, RECHECK)
 
     def told(self, model: str, now: float, tokens: float, seconds: float) -> None:
-        """What the provider says is left of its limit, until it is full again."""
-        self._remember(self._left, model, (tokens, now + seconds))
+        """What the provider says is left of its limit, until it is full again; plenty needs no remembering."""
+        if tokens < PLENTY:
+            self._remember(self._left, model, (tokens, now + seconds))
+        elif self._left.pop(model, None) is not None:
+            self._settle()
 
     def taken(self, model: str, now: float) -> None:
         """A request with it was answered."""

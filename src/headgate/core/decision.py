@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from headgate.core.target import Target
 
 
+DIRECT = "asked for directly"
+
+
 class Candidate(msgspec.Struct, omit_defaults=True):
     """A target that might have been asked."""
 
@@ -61,8 +64,12 @@ class Decision:
     def told(self, chosen: Target | None, tried: int) -> Decided | None:
         """For the record; None where the request did not get as far as to be routed. `chosen` was asked last, after
         `tried` attempts."""
-        if not self.ranked and not self.out:
-            return None
+        if not self.out and len(self.ranked) <= 1:
+            if not self.ranked:
+                return None
+            if self.rule is None and not self.scores and not self.said and tried <= 1:  # nothing there was to decide
+                why = f"alias {self.alias}" if self.alias is not None else DIRECT
+                return Decided(why=why, alias=self.alias, policy=self.policy, unit=self.unit or None)
         scores = {target: _rounded(score * self.scale) for target, score in (self.scores or {}).items()}
         candidates = [
             *(Candidate(target.name, score=scores.get(target)) for target in self.ranked),
@@ -78,7 +85,7 @@ class Decision:
         )
 
     def _why(self, chosen: Target | None, tried: int) -> str:
-        words = [f"alias {self.alias}" if self.alias is not None else "asked for directly"]
+        words = [f"alias {self.alias}" if self.alias is not None else DIRECT]
         if self.rule is not None:
             words = [f"{self.alias} by the rule {self.rule}"]
         if self.policy is not None and len(self.ranked) > 1:

@@ -164,7 +164,7 @@ class Exchange:
         return own | said if said else own
 
     @property
-    def tags(self) -> list[str]:
+    def tags(self) -> Sequence[str]:
         return self.labels.tags
 
     @property

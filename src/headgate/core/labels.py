@@ -8,6 +8,7 @@ no sense is passed over: it is no reason to refuse a request.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -32,10 +33,14 @@ _encode = msgspec.json.Encoder().encode
 
 class Labels(NamedTuple):
     metadata: Mapping[str, str]
-    tags: list[str]
+    tags: Sequence[str]
     priority: Priority
     requires: frozenset[str] = frozenset()
     """In lower case. These are read as they are: what a client requires is not passed over."""
+
+
+NOTHING = Labels(MappingProxyType({}), (), "normal")
+"""What nearly every request says."""
 
 
 def read(headers: Sequence[tuple[bytes, bytes]], fields: Mapping[str, Any]) -> Labels:
@@ -43,7 +48,7 @@ def read(headers: Sequence[tuple[bytes, bytes]], fields: Mapping[str, Any]) -> L
     said = {name: value for name, value in headers if name in HEADERS}
     found = [inner for inner in map(fields.get, PLACES) if type(inner) is dict] if fields else []
     if not said and not found:
-        return Labels({}, [], "normal")
+        return NOTHING
     if METADATA in said:
         found.append(_object(said[METADATA]))
     merged: dict[str, Any] = {}

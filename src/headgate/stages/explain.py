@@ -136,7 +136,7 @@ class Explain:
             prompt_tokens=exchange.tokens,
             answer_tokens=answer_limit(exchange.fields),
             priority=exchange.priority,
-            tags=exchange.tags,
+            tags=list(exchange.tags),
             candidates=ways,
             manner=_manner(exchange.manner),
             error=error,

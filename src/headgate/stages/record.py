@@ -30,7 +30,8 @@ class Record:
         record = exchange.record
         record.duration = round(time.perf_counter() - exchange.clock, 6)
         record.model = exchange.model or None
-        record.tags = exchange.tags
+        if exchange.tags:
+            record.tags = list(exchange.tags)
         record.stream = exchange.stream
         record.attempts = exchange.attempts
         record.lost = exchange.lost

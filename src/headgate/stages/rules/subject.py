@@ -67,7 +67,7 @@ class Subject:
 
     def tags(self) -> list[str]:
         """`x-headgate-tags: batch, nightly`, and `metadata.tags` of the body."""
-        return self._exchange.tags
+        return list(self._exchange.tags)
 
     def priority(self) -> str:
         """`low`, `normal` or `high`, by the header `x-headgate-priority`, a tag `priority:low` or
