@@ -150,6 +150,17 @@ async def test_failures_are_told_once_and_soon_not_asked_for(caplog):
         assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
 
 
+async def test_what_a_provider_says_of_one_text_is_not_told_of_others(caplog):
+    topics, embedder, _ = made()
+    embedder.trouble = ProviderRefused("cannot embed 'my secret'", status=500)
+    assert "my secret" in (await topics.find("my secret", 0)).said
+    for number in range(3):
+        embedder.trouble = ProviderRefused("out of order", status=500)
+        said = (await topics.find(f"another {number}", 0)).said
+    assert "3 failures in a row, the last: 500 provider_refused" in said
+    assert "my secret" not in caplog.text
+
+
 async def test_one_at_a_time_tries_whether_the_model_is_back():
     topics, embedder, clock = made()
     embedder.trouble = ProviderTimeout("host had not answered")

@@ -86,7 +86,7 @@ class Expression:
             raise Undecided(str(error)) from None
         if answer is True or answer is False:
             return answer
-        raise Undecided(str(answer))
+        raise Undecided(str(answer).partition('"')[0].rstrip(" :"))  # in quotation marks is what the client sent
 
 
 def installed() -> bool:

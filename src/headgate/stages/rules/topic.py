@@ -116,14 +116,16 @@ class Topics:
 
     def _failed(self, error: GatewayError, probe: bool) -> None:
         now = self._clock()
+        # a provider's own words may be those of the client: they stand in the record of the question alone
+        told = f"{error.status} {error.code}" if isinstance(error, ProviderRefused) else error.message
         if self._failed_at is None:
-            log.warning("topics cannot be told at the moment, and are taken for none: %s", error.message)
+            log.warning("topics cannot be told at the moment, and are taken for none: %s", told)
         self._failed_at = now
         if isinstance(error, ProviderRefused) and error.status in ABOUT_THE_TEXT:
             if probe:
                 self._breaker.release()
         else:
-            self._breaker.failed(now, probe, error.message, None)
+            self._breaker.failed(now, probe, told, None)
 
     async def _examples(self, target: Target, dimensions: int, until: float, worker: int) -> Mapping[str, Vector]:
         """By text, as this target has them. Raises GatewayError."""
