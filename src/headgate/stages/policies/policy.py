@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections import deque
 from collections.abc import Mapping, Sequence
 from copy import copy
+from itertools import chain
 from typing import Annotated, Any, Protocol
 
 import pydantic
@@ -30,11 +32,13 @@ class Policy(Protocol):
 
 
 def twin(policy: Policy) -> Policy:
-    """A copy to be asked without a trace in the original: it has mappings, sets and lists of its own."""
+    """A copy to be asked without a trace in the original: it has mappings, sets, lists and deques of its own."""
     made = copy(policy)
-    for name, value in getattr(made, "__dict__", {}).items():
-        if isinstance(value, dict | set | list):
-            setattr(made, name, copy(value))
+    slots = chain.from_iterable(getattr(kind, "__slots__", ()) for kind in type(policy).__mro__)
+    for name in (*getattr(policy, "__dict__", ()), *slots):
+        value = getattr(policy, name, None)
+        if isinstance(value, dict | set | list | deque):
+            object.__setattr__(made, name, copy(value))  # also where the class is a frozen one
     return made
 
 
