@@ -159,6 +159,8 @@ def test_examples_are_not_asked_again_after_a_reload(gateway, model):
 
 
 def test_rules_about_the_embedding_model_do_not_ask_it_for_itself(gateway, model):
+    ask(gateway, "weather, after which the examples are known")
+    model.asked()
     status, _, answer = gateway.post({"model": "near", "input": "weather by itself"}, "/v1/embeddings")
     assert (status, len(answer["data"][0]["embedding"])) == (200, 5)
     assert model.asked() == [["weather by itself"], "weather by itself"]  # for its topic, and for the client
