@@ -10,7 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from headgate.core.record import Attempt, Record
 from headgate.core.usage import Usage
 from headgate.telemetry.exposition import Exposition
-from headgate.telemetry.metrics import FAMILIES, WATCHED, Metrics
+from headgate.telemetry.families import FAMILIES, WATCHED
+from headgate.telemetry.metrics import Metrics
 
 NASTY = 'a"b\\c\nd{}é'
 

@@ -7,15 +7,8 @@ from hypothesis import strategies as st
 
 from headgate.core.record import Attempt, Record
 from headgate.core.usage import Usage
-from headgate.telemetry.metrics import (
-    REQUEST_BUCKETS,
-    TOKEN_CLASSES,
-    WATCHED,
-    Metrics,
-    Series,
-    State,
-    merged,
-)
+from headgate.telemetry.families import REQUEST_BUCKETS, WATCHED
+from headgate.telemetry.metrics import TOKEN_CLASSES, Metrics, Series, State, merged
 
 
 def a_record(**fields):

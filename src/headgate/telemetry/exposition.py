@@ -6,16 +6,8 @@ import platform
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from headgate.telemetry.metrics import (
-    FAMILIES,
-    REQUEST_BUCKETS,
-    TOKEN_BUCKETS,
-    Family,
-    Metrics,
-    Series,
-    State,
-    merged,
-)
+from headgate.telemetry.families import FAMILIES, REQUEST_BUCKETS, TOKEN_BUCKETS, Family
+from headgate.telemetry.metrics import Metrics, Series, State, merged
 from headgate.telemetry.workers import Workers
 
 if TYPE_CHECKING:

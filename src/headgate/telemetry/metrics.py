@@ -12,146 +12,22 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import pairwise
-from typing import Literal, NamedTuple
 
 import msgspec
 
 from headgate.core.record import HEDGED, Attempt, Record
 from headgate.core.usage import Usage
+from headgate.telemetry.families import COUNTED, FAMILIES, REQUEST_BUCKETS, TOKEN_BUCKETS, WATCHED, Family, Labels
 
-Labels = tuple[str, ...]
 Read = Callable[[], float | Mapping[Labels, float]]
 """The value now: a number, or one for each combination of the metric's labels."""
 
-REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0)
-TOKEN_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)
 TOKEN_CLASSES = tuple(
     field.name for field in msgspec.structs.fields(Usage) if field.name not in ("server_tools", "units", "reported")
 )
 
 _RARE_CLASSES = tuple(name for name in TOKEN_CLASSES if name not in ("input", "output", "cache_read", "reasoning"))
 UNKNOWN, OTHER, NONE = "unknown", "other", "none"
-
-
-class Family(NamedTuple):
-    """A metric: what it is called, what its labels are, and how values of several workers become one."""
-
-    name: str
-    kind: Literal["counter", "gauge", "histogram"]
-    help: str
-    labels: Labels = ()
-    across: Literal["sum", "max"] = "sum"
-
-
-COUNTED = (
-    Family(
-        "headgate_requests",
-        "counter",
-        "Finished requests.",
-        ("model", "provider", "status", "ending", "origin"),
-    ),
-    Family(
-        "headgate_request_seconds",
-        "histogram",
-        "Seconds from a request's arrival to its end.",
-        ("model", "provider"),
-    ),
-    Family(
-        "headgate_first_token_seconds",
-        "histogram",
-        "Seconds from a request's arrival to the first piece of the answer.",
-        ("model", "provider"),
-    ),
-    Family(
-        "headgate_tokens", "counter", "Tokens by class; the classes do not overlap.", ("model", "provider", "class")
-    ),
-    Family(
-        "headgate_attempts",
-        "counter",
-        'Calls of a target; the outcome is "answered" or the error\'s code.',
-        ("target", "outcome"),
-    ),
-    Family(
-        "headgate_fallbacks",
-        "counter",
-        "Times that another target was asked after one had failed a request, by what that one had answered.",
-        ("model", "cause"),
-    ),
-    Family(
-        "headgate_shadows",
-        "counter",
-        "Copies of requests that were sent to another target; they count in no metric of requests.",
-        ("model", "target", "ending"),
-    ),
-    Family(
-        "headgate_judgments",
-        "counter",
-        "Answers that a judge gave a score; they count in no metric of requests.",
-        ("model", "target"),
-    ),
-    Family("headgate_judgment_points", "counter", "The sum of these scores, each from 0 to 1.", ("model", "target")),
-    Family("headgate_resumed", "counter", "Times that a broken stream was continued by another target.", ("model",)),
-    Family("headgate_config_reloads", "counter", "Configurations read again: applied or refused.", ("outcome",)),
-    Family("headgate_series_overflow", "counter", 'What was counted under "other" for want of room.', ("metric",)),
-)
-WATCHED = (
-    Family("headgate_in_flight", "gauge", "Requests being served."),
-    Family(
-        "headgate_upstream_connections",
-        "gauge",
-        "Connections to providers by origin (scheme://host:port) and state.",
-        ("origin", "state"),
-    ),
-    Family("headgate_upstream_connections_opened", "counter", "Connections to providers opened.", ("origin",)),
-    Family("headgate_journal_backlog_records", "gauge", "Records in memory because the disk does not take them."),
-    Family("headgate_journal_backlog_bytes", "gauge", "Bytes of memory these records use."),
-    Family("headgate_journal_segments", "gauge", "Files of the journal, of all workers.", across="max"),
-    Family("headgate_journal_bytes", "gauge", "Size of these files.", across="max"),
-    Family("headgate_journal_deleted_records", "counter", "Records deleted because the journal had grown too large."),
-    Family(
-        "headgate_canary_percent",
-        "gauge",
-        "Share of a name's requests that its canary gets; 0: it was taken back.",
-        ("model", "target"),
-        across="max",
-    ),
-    Family(
-        "headgate_circuits",
-        "gauge",
-        "Processes in which a target's circuit is in a state: closed, open, half_open.",
-        ("target", "state"),
-    ),
-    Family("headgate_circuit_openings", "counter", "Times that a target's circuit has opened.", ("target",)),
-    Family("headgate_target_running", "gauge", "Attempts under way at a target.", ("target",)),
-    Family("headgate_target_waiting", "gauge", "Requests that wait for a place at a target.", ("target",)),
-    Family(
-        "headgate_target_turned_away",
-        "counter",
-        "Requests that found no room in a target's line, or no place in time.",
-        ("target",),
-    ),
-    Family("headgate_repetitions", "counter", "Attempts at a target after it had failed the request.", ("target",)),
-    Family("headgate_repetitions_denied", "counter", "Such attempts that the retry budget did not allow.", ("target",)),
-    Family(
-        "headgate_keys",
-        "gauge",
-        "Processes in which a provider's key is in a state: active, cooling, exhausted, invalid, disabled.",
-        ("provider", "key", "state"),
-    ),
-    Family(
-        "headgate_judgments_dropped", "counter", "Answers whose judgment there was no room for.", ("model", "target")
-    ),
-    Family("headgate_shadows_dropped", "counter", "Copies that there was no room for.", ("model", "target")),
-    Family(
-        "headgate_state_away",
-        "gauge",
-        "1 while the shared state cannot be asked, and every process goes by its own.",
-        across="max",
-    ),
-    Family("headgate_state_failures", "counter", "Exchanges with the shared state that did not come about."),
-    Family("headgate_config_loaded_timestamp_seconds", "gauge", "When the configuration was applied.", across="max"),
-)
-FAMILIES = {family.name: family for family in COUNTED + WATCHED}
 
 
 class Series(msgspec.Struct, frozen=True, array_like=True, gc=False):

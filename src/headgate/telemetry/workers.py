@@ -17,7 +17,8 @@ from typing import TypeVar
 
 import msgspec
 
-from headgate.telemetry.metrics import FAMILIES, Metrics, Series, State, merged
+from headgate.telemetry.families import FAMILIES
+from headgate.telemetry.metrics import Metrics, Series, State, merged
 
 _RETIRED = "metrics-retired.json"
 _LOCK = "metrics.lock"
