@@ -47,6 +47,13 @@ def test_headers_count_more_than_the_body():
     assert found == ({**body["metadata"], "tier": "premium", "tags": '["body"]'}, ["head", "body"], "high", frozenset())
 
 
+def test_a_body_of_many_entries_does_not_crowd_out_the_header():
+    body = {"metadata": {f"k{number}": "x" for number in range(2 * MOST)} | {"tier": "premium"}}
+    found = read(headers(metadata='{"tier": "free", "team": "a"}', tags="b"), body)
+    assert (found.metadata["tier"], found.metadata["team"], found.tags) == ("free", "a", ["b"])
+    assert len(found.metadata) == MOST
+
+
 def test_priority_by_tag_then_by_metadata():
     assert read(headers(tags="priority:high"), {"metadata": {"priority": "low"}}).priority == "high"
     assert read([], {"metadata": {"priority": "low"}}).priority == "low"

@@ -52,8 +52,8 @@ def read(headers: Sequence[tuple[bytes, bytes]], fields: Mapping[str, Any]) -> L
     if METADATA in said:
         found.append(_object(said[METADATA]))
     merged: dict[str, Any] = {}
-    for inner in found:
-        merged.update(inner)
+    for inner in reversed(found):  # the last counts most: others neither stand over it nor crowd it out
+        merged = {**merged, **inner, **merged} if merged else inner
     metadata = {key[:LONGEST]: _text(value) for key, value in list(merged.items())[:MOST]}
     tags = [*_listed(said.get(TAGS, b"").decode("utf-8", "replace")), *_listed(merged.get("tags"))]
     tags = list(dict.fromkeys(tags))[:MOST]
