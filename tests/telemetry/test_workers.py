@@ -46,6 +46,13 @@ def told(worker):
     return values
 
 
+def test_a_gauge_is_summed_without_those_that_are_gone(started):
+    one, two = started(0, 1001, in_flight=2), started(1, 1002, in_flight=3)
+    assert one.sum("headgate_in_flight") == two.sum("headgate_in_flight") == {(): 5}
+    two.close()
+    assert one.sum("headgate_in_flight") == {(): 2}
+
+
 def test_every_worker_answers_for_all(started):
     one, two = started(0, 1001, in_flight=2), started(1, 1002, in_flight=3)
     for _ in range(5):

@@ -375,6 +375,9 @@ class TestWorkers:
             wait_for(both)
             wait_for(lambda: gateway.metric("headgate_requests_total") == len(asked))
             assert gateway.metric("headgate_tokens_total", **{"class": "input"}) == len(asked)
+            admin = {"authorization": f"Bearer {ADMIN_KEY}"}
+            for target in gateway.get("/admin/api/targets", admin)[2]["targets"]:
+                assert target["circuit"]["in_workers"] == {"closed": 2}
 
             [victim, other] = children(gateway.process.pid)
             os.kill(victim, signal.SIGKILL)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import suppress
 from math import isfinite
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 import msgspec
 
+from headgate.core.breaker import State
 from headgate.core.errors import Unauthenticated
 from headgate.core.standing import Standing
 from headgate.core.target import Target
@@ -17,6 +19,9 @@ from headgate.runtime.gateway import ADMIN, Gateway
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+Circuits = Mapping[tuple[str, ...], int]
+"""In how many workers the circuit of a target is in a state."""
 
 DECISIONS = b"/admin/api/decisions/"
 TARGETS = b"/admin/api/targets"
@@ -88,11 +93,17 @@ class Decisions:
 class Targets:
     """`/admin/api/targets`: every target of the configuration as this process sees it."""
 
-    def __init__(self, gateways: Gateways, worker: int) -> None:
+    def __init__(self, gateways: Gateways, worker: int, workers: Callable[[str], Circuits] | None) -> None:
+        """`workers` sums a metric over all of them; it is called in a thread."""
         self.gateways = gateways
         self.worker = worker
+        self.workers = workers
 
     async def __call__(self, scope: Scope, send: Send) -> None:
+        everywhere: Circuits = {}
+        if self.workers is not None:
+            with suppress(OSError):  # the log says it already, as their metrics cannot be read either
+                everywhere = await asyncio.to_thread(self.workers, "headgate_circuits")
         now = time.monotonic()
         gateway = self.gateways.gateway
         by_standing: dict[int, Target] = {id(each.standing): each for each in gateway.named}
@@ -101,6 +112,9 @@ class Targets:
             for standing in {id(target.standing) for target in alias.everyone}:
                 names.setdefault(standing, []).append(name)
         told = [_target(target, names.get(standing, []), now) for standing, target in by_standing.items()]
+        for found in told if everywhere else ():
+            counts = {state: everywhere.get((found["target"], state), 0) for state in get_args(State)}
+            found["circuit"]["in_workers"] = {state: count for state, count in counts.items() if count}
         await answer(send, 200, msgspec.json.encode({"worker": self.worker, "targets": told}))
 
 

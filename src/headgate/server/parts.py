@@ -176,7 +176,7 @@ class Parts:
     def _operators(self) -> dict[bytes, Page]:
         return {
             DECISIONS: Operator(self, Decisions(partial(decision, self.started_with.config.data_dir / "journal"))),
-            TARGETS: Operator(self, Targets(self, self.lifecycle.worker)),
+            TARGETS: Operator(self, Targets(self, self.lifecycle.worker, self.shared.sum if self.shared else None)),
         }
 
     def _render(self) -> bytes:

@@ -146,6 +146,10 @@ def _troubles(targets: list[dict[str, Any]]) -> Iterator[str]:
         circuit = target["circuit"]
         if circuit.get("why"):
             yield f"{target['target']}: its circuit is {circuit['state'].replace('_', '-')}: {circuit['why']}"
+        workers = circuit.get("in_workers", {})
+        if len(workers) > 1:
+            told = ", ".join(f"{state.replace('_', '-')} in {count}" for state, count in workers.items())
+            yield f"{target['target']}: of {sum(workers.values())} workers its circuit is {told}"
         provider = target["target"].partition("/")[0]
         for key in target["keys"]:
             why = key.get("for_this_model")

@@ -11,13 +11,14 @@ import fcntl
 import logging
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from headgate.telemetry.families import FAMILIES
+from headgate.telemetry.families import FAMILIES, Labels
 from headgate.telemetry.metrics import Metrics, Series, State, merged
 
 _RETIRED = "metrics-retired.json"
@@ -63,6 +64,14 @@ class Workers:
             retired = _fold(self.folder)
             others = [_load(path, State) for path in self.folder.glob("metrics-*-*.json") if path != self._path]
         return [own, *(state for state in others if state)], retired.series
+
+    def sum(self, name: str) -> Counter[Labels]:
+        """A gauge, of all live workers together. Raises OSError where the files of others cannot be read."""
+        found: Counter[Labels] = Counter()
+        for state in self.states()[0]:
+            for line in state.series.get(name, ()):
+                found[line.labels] += int(line.value)
+        return found
 
     def close(self) -> None:
         """Write a last time. The next worker that is asked counts this one among those that are gone. Idempotent."""
