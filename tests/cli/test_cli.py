@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from headgate import __version__
-from headgate.cli import cli, moment
+from headgate.cli import cli
+from headgate.cli.requests import moment
 from headgate.config.load import load
 from headgate.config.secrets import hash_key
 

@@ -1,0 +1,87 @@
+"""The command line: parses arguments, nothing else; what a command needs is imported inside it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from types import TracebackType
+
+import click
+
+from headgate.cli import gateway, keys, known, requests
+from headgate.cli.settings import FAILED, INTERRUPTED
+
+
+def main() -> None:
+    """Run the command line; exit codes are those of docs/reference/cli.md."""
+    sys.excepthook = _one_line
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("headgate: interrupted", err=True)
+        code = INTERRUPTED
+    except BrokenPipeError:
+        # whoever read our output has had enough (`headgate records | head`)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = FAILED
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """An unhandled failure as one line. Its text may hold a secret, so only an OSError's is shown."""
+    if "--debug" in sys.argv[1:]:
+        traceback.print_exception(kind, error, trace)
+        return
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"headgate: {where}{error.strerror}", err=True)
+        return
+    frames = traceback.extract_tb(trace)
+    place = f" in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    click.echo(f"headgate: internal error ({kind.__name__}{place}); `headgate --debug …` shows all of it", err=True)
+
+
+def _version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        context.invoke(version)
+        context.exit()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
+)
+@click.option("--debug", is_flag=True, help="Show the whole traceback of an internal error.")
+def cli(debug: bool) -> None:
+    """Headgate: one server between applications and every model provider."""
+
+
+@click.command()
+def version() -> None:
+    """Print the version."""
+    from headgate import __version__
+
+    click.echo(f"headgate {__version__}")
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print a completion script for your shell: eval "$(headgate completion bash)"."""
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(shell)
+    assert found is not None
+    click.echo(found(cli, {}, "headgate", "_HEADGATE_COMPLETE").source())
+
+
+for each in (
+    gateway.serve, gateway.check, gateway.export, version, requests.records, requests.explain, requests.targets,
+    known.models, known.providers, keys.key, gateway.configuration, completion,
+):  # fmt: skip
+    cli.add_command(each)

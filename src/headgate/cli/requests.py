@@ -1,0 +1,107 @@
+"""What became of requests, and how the targets are that they go to."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from headgate.cli.settings import config_option, data_dir_option, folder_of, loaded_from
+from headgate.core.errors import Origin
+from headgate.core.record import Ending
+
+SINCE = re.compile(r"(\d{1,6})([smhdw])\Z")
+STATUS = re.compile(r"[1-5](\d\d|[xX]{2})\Z", re.ASCII)
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def moment(text: str, now: datetime) -> datetime:
+    """`10m` ago (s, m, h, d, w), or a time as ISO 8601 writes it. Raises ValueError."""
+    match = SINCE.match(text)
+    if match:
+        return now - timedelta(**{UNITS[match[2]]: int(match[1])})
+    return datetime.fromisoformat(text)
+
+
+def _status(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not STATUS.match(value):
+        raise click.BadParameter(f"{value!r} is neither a status (100 to 599) nor a class of them (1xx to 5xx)")
+    return value
+
+
+def _moment(context: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        return moment(value, datetime.now(UTC))
+    except (ValueError, OverflowError) as error:
+        message = f"{value!r} is neither an age (45s, 10m, 2h, 3d, 1w) nor a time (2026-01-01T12:00)"
+        raise click.BadParameter(message) from error
+
+
+@click.command()
+@click.option("--follow", "-f", is_flag=True, help="Print new records as they come.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one record per line.")
+@click.option("--id", "id_", help="Only the request of this id.")
+@click.option("--key", help="Only requests of the key of this name.")
+@click.option("--model", help="Only requests for this model.")
+@click.option(
+    "--target", help="Only requests answered by this target, or given up at it: provider/model, or a provider's name."
+)
+@click.option("--status", callback=_status, help="Only replies of this HTTP status: 429, or 5xx.")
+@click.option("--ending", type=click.Choice(get_args(Ending)), help="Only requests that ended so.")
+@click.option(
+    "--error",
+    metavar="CODE",
+    help="Only requests that ended with this error: provider_timeout, or provider:provider_timeout.",
+)
+@click.option(
+    "--origin", type=click.Choice(get_args(Origin)), help="Only requests whose error is the gateway's, or a provider's."
+)
+@click.option("--client", metavar="ADDRESS", help="Only requests from this IP address.")
+@click.option(
+    "--since",
+    metavar="TIME",
+    callback=_moment,
+    help="Only requests that came in at this time or later: 10m ago (s, m, h, d, w), or 2026-01-01T12:00, which is "
+    "local time; 2026-01-01T12:00Z is UTC.",
+)
+@click.option("--until", metavar="TIME", callback=_moment, help="Only requests that came in before; as in --since.")
+@click.option("--limit", "-n", type=click.IntRange(min=1), help="Only the latest so many.")
+@config_option
+@data_dir_option
+def records(config: Path | None, data_dir: Path | None, id_: str | None, **wanted: Any) -> None:
+    """Print the records of requests."""
+    from headgate.journal.show import show
+
+    show(folder_of(config, data_dir), id=id_, **wanted)
+
+
+@click.command()
+@click.argument("id_", metavar="REQUEST-ID")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@config_option
+@data_dir_option
+def explain(config: Path | None, data_dir: Path | None, id_: str, as_json: bool) -> None:
+    """Say why a request went where it went: rule, policy, candidates, what was left out and why, attempts."""
+    from headgate.journal.explain import explain as told
+
+    told(folder_of(config, data_dir), id_, as_json=as_json)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: all that the gateway tells.")
+@click.option("--url", help="Where the gateway is, such as https://gateway.example. Default: as configured, here.")
+@config_option
+def targets(config: Path | None, as_json: bool, url: str | None) -> None:
+    """Show how the targets of a running gateway are: circuits, load, times, limits, keys; and what is wrong with them.
+
+    It is asked with the admin key, which has to be in HEADGATE_ADMIN_KEY.
+    """
+    from headgate.server.targets import address, show
+
+    show(url if url is not None else address(loaded_from(config, {}).config), os.environ, as_json=as_json)

@@ -1,0 +1,68 @@
+"""What commands share: where the configuration and the data are, and how they are read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from headgate.config.load import Loaded
+    from headgate.config.problems import ConfigError
+
+FAILED, BAD_USE, INTERRUPTED = 1, 2, 130
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+config_option = click.option(
+    "--config", "-c", type=FILE, help="Configuration file. Default: $HEADGATE_CONFIG, ./headgate.yaml, else discovery."
+)
+data_dir_option = click.option("--data-dir", type=FOLDER, help="Data directory. Default: the configuration's.")
+
+
+class Refused(click.ClickException):
+    """The configuration cannot be used: every problem on a line of its own."""
+
+    exit_code = BAD_USE
+
+    def __init__(self, error: ConfigError) -> None:
+        super().__init__(str(error))
+        self.count = len(error.problems)
+
+    def show(self, file: Any = None) -> None:
+        click.echo(self.message, err=True)
+        problems = "1 problem" if self.count == 1 else f"{self.count} problems"
+        click.echo(f"headgate: {problems} in the configuration", err=True)
+
+
+def loaded_from(path: Path | None, overrides: dict[str, Any], *, here: bool = False) -> Loaded:
+    from headgate.config.load import load
+    from headgate.config.problems import ConfigError
+
+    try:
+        return load(path, os.environ, overrides, here=here)
+    except ConfigError as error:
+        raise Refused(error) from error
+
+
+def folder_of(config: Path | None, data_dir: Path | None) -> Path:
+    if data_dir is not None:
+        return data_dir
+    from headgate.config.load import data_dir as configured
+    from headgate.config.problems import ConfigError
+
+    try:
+        return configured(config, os.environ)
+    except ConfigError as error:
+        raise Refused(error) from error
+
+
+class ListByDefault(click.Group):
+    """`headgate models --json` is `headgate models list --json`; the same of providers."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        plain = not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)
+        return super().parse_args(ctx, ["list", *args] if plain else args)
