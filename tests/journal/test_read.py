@@ -114,6 +114,11 @@ def test_a_value_that_json_writes_differently_is_found(opened, folder, record):
     assert len(names(read(folder, Filter(key='a "quoted"\nkey ü')))) == 1
 
 
+def test_what_is_no_text_is_found_nowhere(three_workers, folder):
+    for want in (Filter(id="\udcff"), Filter(model="\udcff"), Filter(client="a\ud800")):
+        assert find(folder, want, 2) == list(read(folder, want)) == []
+
+
 def test_a_long_request_stands_where_it_finished(opened, folder, record):
     journal = opened()
     journal.append(record(duration=1.0))

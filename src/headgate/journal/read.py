@@ -82,7 +82,10 @@ class Filter:
     def needle(self) -> bytes | None:
         """Bytes every wanted line holds, to find them before anything is decoded."""
         rarest = self.id or self.error or self.client or self.key or self.target or self.model
-        return msgspec.json.encode(rarest)[1:-1] if rarest else None
+        if not rarest:
+            return None
+        # what was typed at a terminal may be no text at all, which no record holds
+        return msgspec.json.encode(rarest.encode("utf-8", "backslashreplace").decode())[1:-1]
 
 
 EVERYTHING = Filter()
