@@ -20,6 +20,7 @@ providers:
     api_keys: [{{api_key: one-secret-key, name: main}}, {{api_key: other-secret-key, enabled: false}}]
     base_url: '{good}/v1'
   poor: {{kind: openai, api_key: poor-secret-key, base_url: '{poor}/v1'}}
+  full: {{kind: openai, api_key: full-secret-key, base_url: '{full}/v1'}}
   bad: {{kind: openai, api_key: bad-secret-key, base_url: '{bad}/v1'}}
 models:
   chat:
@@ -35,6 +36,8 @@ models:
   falls: {{targets: [bad/m], fallbacks: [good/a]}}
   broken: {{targets: [bad/dead]}}
   poor: {{targets: [poor/m]}}
+  other: {{targets: [full/other]}}
+  limited: {{targets: [full/m], fallbacks_on: {{rate_limit: [good/a]}}}}
 rules:
   - {{name: batch work, when: '"batch" in tags', models: [chat], use: turns}}
 retry: {{attempts: 1}}
@@ -62,15 +65,18 @@ def upstreams():
     async def ask_for_money(asked):
         await asked.send(json_reply({"error": {"message": "pay first"}}, status=402))
 
-    with ScriptedUpstream() as good, ScriptedUpstream() as bad, ScriptedUpstream() as poor:
-        good.script, bad.script, poor.script = answer, fail, ask_for_money
-        yield good, bad, poor
+    async def refuse(asked):
+        await asked.send(json_reply({"error": {"message": "slow down"}}, status=429))
+
+    with ScriptedUpstream() as good, ScriptedUpstream() as bad, ScriptedUpstream() as poor, ScriptedUpstream() as full:
+        good.script, bad.script, poor.script, full.script = answer, fail, ask_for_money, refuse
+        yield good, bad, poor, full
 
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory, upstreams):
-    good, bad, poor = upstreams
-    config = CONFIG.format(KEY=KEY, good=good.url, bad=bad.url, poor=poor.url)
+    urls = dict(zip(("good", "bad", "poor", "full"), (upstream.url for upstream in upstreams), strict=True))
+    config = CONFIG.format(KEY=KEY, **urls)
     with running(tmp_path_factory.mktemp("why"), config) as made:
         yield made
 
@@ -207,6 +213,13 @@ def test_the_decision_of_a_request(gateway):
     assert told["text"][-1] == "It used 1 token of prompt and 2 of answer."
 
 
+def test_a_target_for_a_certain_cause_is_told_with_it(gateway):
+    status, headers, _ = gateway.post({"model": "limited", **QUESTION})
+    assert (status, headers["x-headgate-model"]) == (200, "good/a")
+    told = operator(gateway, f"/admin/api/decisions/{headers['x-request-id']}")[1]
+    assert "good/a is asked because of the rate limit" in told["decision"]["why"]
+
+
 def test_decisions_and_targets_are_for_the_admin_key(gateway):
     for path in ("/admin/api/decisions/req_1", "/admin/api/targets"):
         assert operator(gateway, path, key=KEY)[0] == 403
@@ -282,6 +295,7 @@ def test_the_command_line_shows_the_targets(gateway):
         gateway.post({"model": "broken", **QUESTION})
     gateway.post({"model": "good/dear", **QUESTION})
     gateway.post({"model": "poor/m", **QUESTION})
+    gateway.post({"model": "limited", **QUESTION})
     said = headgate("targets", "--config", str(gateway.config))
     assert said.exit_code == 0, said.stderr
     head, *lines = said.stdout.splitlines()
@@ -293,6 +307,11 @@ def test_the_command_line_shows_the_targets(gateway):
     )
     assert any(line.startswith("bad/dead: its circuit is open: 2 failures in a row") for line in lines)
     assert "poor, key key: exhausted: poor/m answered 402" in lines
+    assert any(re.match(r"full/m, key key: cooling for [\d.]+ s$", line) for line in lines)
+    assert "cooling" in rows["full/m"]
+    assert not [
+        line for line in lines if "full/other" in line and line.split() != ["full/other", "closed", "0", "0", "0"]
+    ]
     assert "good, key key-2: disabled" not in said.stdout, "as it was told to be"
     told = json.loads(headgate("targets", "--json", "--url", gateway.url).stdout)
     [poor] = [each for each in told["targets"] if each["target"] == "poor/m"]

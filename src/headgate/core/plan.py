@@ -213,6 +213,9 @@ class Plan:
         self._special.add(why)
         chain = [other for other in self._manner.instead[why] if other not in self._asked]
         self._line.extendleft(reversed(chain))
+        if chain:
+            told = ", ".join(target.name for target in chain)
+            self._exchange.decision.said.append(f"{told} is asked because of the {why.replace('_', ' ')}")
         return bool(chain)
 
     def _other_key(self, target: Target, now: float) -> bool:

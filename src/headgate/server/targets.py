@@ -116,7 +116,8 @@ def _row(target: Mapping[str, Any]) -> list[str]:
         state += f" {circuit['asked_again_in']:g} s" if circuit.get("asked_again_in") else ""
     most = f"/{limits['concurrency']}" if "concurrency" in limits else ""
     used = [f"{limits[name]['of_this_minute']:g}/{limits[name]['most']:g} {name}" for name in LIMITED if name in limits]
-    keys = [f"{key['name']}: {key['state']}" for key in target["keys"]]
+    states = [key["state"] if key.get("for_this_model") != "active" else "active" for key in target["keys"]]
+    keys = [f"{key['name']}: {state}" for key, state in zip(target["keys"], states, strict=True)]
     heard = target["last_30_seconds"]
     cells = [
         target["target"],
@@ -128,7 +129,7 @@ def _row(target: Mapping[str, Any]) -> list[str]:
         _both(seconds, "first_token"),
         _both(seconds, "answer"),
         ", ".join(used),
-        ", ".join(keys) if len(keys) > 1 or any(key["state"] != "active" for key in target["keys"]) else "",
+        ", ".join(keys) if len(keys) > 1 or "active" not in states else "",
     ]
     return [printable(cell) for cell in cells]
 
@@ -153,7 +154,7 @@ def _troubles(targets: list[dict[str, Any]]) -> Iterator[str]:
         provider = target["target"].partition("/")[0]
         for key in target["keys"]:
             why = key.get("for_this_model")
-            if why is not None and key["state"] != "disabled":
+            if why is not None and why != "active" and key["state"] != "disabled":
                 whole = key["state"] in ("exhausted", "invalid")
                 keys[f"{provider if whole else target['target']}, key {key['name']}: {why}"] = None
     yield from keys
