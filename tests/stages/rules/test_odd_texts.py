@@ -30,15 +30,15 @@ TEXTS = [
 ]
 
 
-MOST = 0.5
-"""Seconds. It takes a fifth of that; what grows with the square of the length, some seconds."""
+MOST = 5.0
+"""Seconds of processor time: fifty times what it takes. What grows with the square of the length takes more still."""
 
 
 @pytest.mark.parametrize("piece", TEXTS)
 def test_a_text_of_one_piece(piece):
     text = piece * (5000 // len(piece))
     started = time.thread_time()
-    for _ in range(10):
+    for _ in range(15):
         score(text)
     assert time.thread_time() - started < MOST
     started = time.thread_time()
