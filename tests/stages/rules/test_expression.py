@@ -79,6 +79,11 @@ class TestKeysThatAreNotThere:
         ("dyn(stream)", "the expression gives dyn, not true or false", "compare it"),
         ('tokens == "3"', "found no matching overload for '_==_' applied to '(int, string)'", ""),
         ('mentions(prompt, "leagl")', "there is no list `leagl` in `matching.lists`", "did you mean `legal`?"),
+        (
+            'mentions(prompt, ["a", user])',
+            "`mentions` takes words that stand in the rule",
+            'write `mentions(prompt, ["…"])`',
+        ),
         ("mentions(prompt, key)", "`mentions` takes words in brackets, or the name of one of `matching.lists`", ""),
         ('prompt.matches("(")', "invalid regular expression: missing )", ""),
         ('key == "x" && matches(prompt, "[")', "invalid regular expression", ""),

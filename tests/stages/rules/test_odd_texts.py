@@ -6,6 +6,8 @@ import pytest
 
 from headgate.stages.rules.complexity import score
 from headgate.stages.rules.language import language
+from headgate.stages.rules.subject import LONGEST
+from headgate.stages.rules.words import Words
 
 TEXTS = [
     "\n",
@@ -45,4 +47,16 @@ def test_a_text_of_one_piece(piece):
     for _ in range(25):
         language(text)
         language(f"{text[:1999]}@")
+    assert time.thread_time() - started < MOST
+
+
+@pytest.mark.parametrize(
+    "word", ["invoice{}", "invoice{}*", "the invoice {}", "the invoice {}*", "発票{}号", "mail{}@a.at"]
+)
+def test_a_list_of_many_words(word):
+    words = Words(word.format(number) for number in range(5000))
+    text = "the invoice that mail sent; 発票第号 "
+    text *= LONGEST // len(text)
+    started = time.thread_time()
+    assert not words.within(text)
     assert time.thread_time() - started < MOST

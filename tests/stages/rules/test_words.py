@@ -2,7 +2,11 @@
 
 import pytest
 
-from headgate.stages.rules.words import mentioned
+from headgate.stages.rules.words import MANY, Words, mentioned
+
+OTHERS = tuple(
+    word for number in range(MANY) for word in (f"nr.{number}", f"第{number}号", f"no {number}", f"x{number}*")
+)
 
 
 @pytest.mark.parametrize(
@@ -27,3 +31,9 @@ from headgate.stages.rules.words import mentioned
 )
 def test_mentioned(text, words, there):
     assert mentioned(text, words) is there
+    assert mentioned(text, words + OTHERS) is there
+
+
+def test_different_words_are_counted_once():
+    words = Words(("nda", "nda*", "NDA", "of service", "terms of serv*", "c++", "合同", "合"))
+    assert words.count("NDA, nda, ndas: the terms of service for c++, c++ 合同 合同") == 7

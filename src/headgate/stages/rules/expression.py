@@ -178,16 +178,22 @@ class Compiler:
             if not isinstance(answer, bool):
                 raise Wrong(answer.partition(": ")[2], f"it is {pattern[0].text}")
         for given in _calls(tokens, "mentions"):
-            if given[1][0].text == "[":
-                continue
-            if len(given[1]) != 1 or given[1][0].kind != "text":
-                raise Wrong("`mentions` takes words in brackets, or the name of one of `matching.lists`")
-            name = self._constant(given[1][0])
-            if name not in self.lists:
-                raise Wrong(f"there is no list `{name}` in `matching.lists`", suggestion(name, list(self.lists)))
+            self._look_up(given[1])
         for name in map(self._constant, _compared(tokens, "topic")):
             if name and name not in self.topics and self.topics:
                 raise Wrong(f"there is no topic `{name}` in `matching.topics`", suggestion(name, list(self.topics)))
+
+    def _look_up(self, words: Sequence[Token]) -> None:
+        """Raises Wrong for words that are no list of the configuration, nor stand in the rule."""
+        if words[0].text == "[":
+            if any(token.kind != "text" and token.text not in "[,]" for token in words):
+                raise Wrong("`mentions` takes words that stand in the rule", 'write `mentions(prompt, ["…"])`')
+            return
+        if len(words) != 1 or words[0].kind != "text":
+            raise Wrong("`mentions` takes words in brackets, or the name of one of `matching.lists`")
+        name = self._constant(words[0])
+        if name not in self.lists:
+            raise Wrong(f"there is no list `{name}` in `matching.lists`", suggestion(name, list(self.lists)))
 
     def _keys(self, tokens: Sequence[Token], name: str) -> Iterator[str]:
         """Keys of a map that the expression names, less those of which it asks whether they are there."""
