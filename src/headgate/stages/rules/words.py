@@ -25,11 +25,12 @@ class Phrase(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """What may stand within a word, or holds signs; then `pattern` says what may not stand around it."""
+    """What may stand within a word, or holds signs; `begins` and `ends`: no letter may stand before it, or after."""
 
     written: str
     pairs: frozenset[str]
-    pattern: re.Pattern[str] | None = None
+    begins: bool = False
+    ends: bool = False
 
 
 class Words:
@@ -59,9 +60,8 @@ class Words:
         if stem[0] >= UNSPACED or stem[-1] >= UNSPACED:
             self._pieces.append(Piece(stem, _pairs(stem)))
         elif not PHRASE.fullmatch(stem):  # `c++`, `a.b`: its signs are part of it
-            before, after = (r"(?<!\w)" if WORD.match(stem[0]) else ""), (r"(?!\w)" if WORD.match(stem[-1]) else "")
-            pattern = re.compile(before + re.escape(stem) + ("" if begun else after))
-            self._pieces.append(Piece(stem, _pairs(stem), pattern))
+            begins, ends = WORD.match(stem[0]) is not None, WORD.match(stem[-1]) is not None
+            self._pieces.append(Piece(stem, _pairs(stem), begins, ends and not begun))
         elif not WORD.fullmatch(stem):
             words = WORD.findall(stem)
             written = f" {' '.join(words)}" + ("" if begun else " ")
@@ -100,7 +100,14 @@ class Words:
 
 
 def _stands(piece: Piece, text: str) -> bool:
-    return piece.written in text and (piece.pattern is None or piece.pattern.search(text) is not None)
+    start = text.find(piece.written)
+    while start >= 0:
+        end = start + len(piece.written)
+        before, after = text[start - 1 : start], text[end : end + 1]
+        if not (piece.begins and WORD.match(before)) and not (piece.ends and WORD.match(after)):
+            return True
+        start = text.find(piece.written, start + 1)
+    return False
 
 
 def _pairs(text: str) -> frozenset[str]:
