@@ -132,7 +132,8 @@ class Sequel:
             f"{failed.name if failed else 'the first'} broke off ({error.code}) after {len(text)} characters and "
             f"{fork.target.name if fork.target else reply.model} went on"
         )
-        self._used = self._using if self._used is None or self._using is None else self._used.plus(self._using)
+        if self._using is not None:  # who broke off before it told them has none, and takes away nobody's
+            self._used = self._used.plus(self._using) if self._used is not None else self._using
         self._using, self._blocks = None, {}
         return reply
 
