@@ -197,6 +197,7 @@ def test_a_canary(told, canary, path, words):
     ("text", "path", "words"),
     [
         ("models: {m: {targets: openai/x, hedge: p95}}", "models.m.hedge", "there is no second target"),
+        ("models: {m: {targets: openai/x, resume: true}}", "models.m.resume", "there is no other target to go on"),
         (
             "models: {m: {targets: [openai/x, openai/y], canary: {target: openai/y}}}",
             "models.m.canary",

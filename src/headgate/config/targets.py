@@ -299,6 +299,15 @@ class Model(Section):
             raise PydanticCustomError("hedge", "there is no second target to ask; add one to `targets` or `fallbacks`")
         return hedge
 
+    @field_validator("resume")
+    @classmethod
+    def _another(cls, resume: bool, info: ValidationInfo) -> bool:
+        if resume and len(info.data.get("targets", ())) + len(info.data.get("fallbacks", ())) == 1:
+            raise PydanticCustomError(
+                "resume", "there is no other target to go on; add one to `targets` or `fallbacks`"
+            )
+        return resume
+
     @field_validator("canary")
     @classmethod
     def _new(cls, canary: Canary | None, info: ValidationInfo) -> Canary | None:

@@ -24,6 +24,9 @@ MAPS = frozenset({"headers", "metadata"})
 TOPIC = frozenset({"topic", "topic_score"})
 """Variables that a model has to be asked for: `Rules` does, where an answer depends on them."""
 
+MEANT = {"error at: '=": "`==` compares", "input 'and'": "write `&&`", "input 'or'": "write `||`"}
+"""What the parser stumbles over where somebody writes as in other languages, and what to write."""
+
 _ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
 _UNKNOWN = re.compile(r"undeclared reference to '([^']*)'")
 _TOKEN = re.compile(
@@ -160,7 +163,8 @@ class Compiler:
         place = f"at character {found[2]}" if found[1] == "1" else f"in line {found[1]} at character {found[2]}"
         unknown = _UNKNOWN.search(found[3])
         if unknown is None:
-            return Wrong(f"the expression is wrong {place}: {found[3]}")
+            meant = next((hint for sign, hint in MEANT.items() if sign in found[3]), "")
+            return Wrong(f"the expression is wrong {place}: {found[3]}", meant)
         known = [*self.variables, "mentions"]
         return Wrong(f"there is no `{unknown[1]}` ({place})", suggestion(unknown[1], known, limit=len(known)))
 
