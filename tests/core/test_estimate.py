@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from headgate.core.estimate import PICTURE_TOKENS, answer_limit, prompt_tokens
+from headgate.core.estimate import PICTURE_TOKENS, answer_limit, answers_limit, prompt_tokens
 
 DATA = base64.b64encode(random.Random(1).randbytes(60_000)).decode()
 
@@ -56,3 +56,20 @@ def test_a_picture_is_a_thousand_tokens_however_large(picture):
 )
 def test_how_long_an_answer_may_be(fields, limit):
     assert answer_limit(fields) == limit
+
+
+@pytest.mark.parametrize(
+    ("fields", "limit"),
+    [
+        ({"n": 3}, None),
+        ({"max_tokens": 30}, 30),
+        ({"max_tokens": 30, "n": 3}, 90),
+        ({"max_tokens": 30, "n": -1}, 30),
+        ({"max_tokens": 30, "n": "3"}, 30),
+        ({"generationConfig": {"maxOutputTokens": 50, "candidateCount": 2}}, 100),
+        ({"max_tokens": 10**400}, None),
+        ({"max_tokens": 30, "n": 10**400}, None),
+    ],
+)
+def test_how_long_all_answers_may_be(fields, limit):
+    assert answers_limit(fields) == limit

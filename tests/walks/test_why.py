@@ -120,6 +120,15 @@ def test_a_dry_run_says_where_a_request_would_go(gateway):
     assert said["text"][-1] == "It was only explained: nobody was asked."
 
 
+@pytest.mark.parametrize(("more", "most"), [({"n": 3}, 300), ({"max_tokens": 10**400}, None), ({"n": 10**400}, None)])
+def test_all_answers_are_counted_as_long_as_that_makes_sense(gateway, more, most):
+    told = explained(gateway, "good/cheap", **more)
+    [candidate] = told["candidates"]
+    assert told.get("answer_tokens") == most
+    cost = None if most is None else pytest.approx(candidate["prompt_cost"] + most * 3e-6, rel=1e-4)
+    assert candidate.get("most_cost") == cost
+
+
 def test_a_rule_is_named_and_anthropics_clients_may_ask_too(gateway):
     assert explained(gateway, "chat", headers={"x-headgate-tags": "batch"})["rule"] == "batch work"
     status, _, body = gateway.post({"model": "turns", **QUESTION}, "/v1/messages", headers=DRY)

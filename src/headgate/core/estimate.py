@@ -8,8 +8,12 @@ from typing import Any
 
 LENGTH = ("max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens", "maxTokens", "num_predict")
 """Where the dialects say how long an answer may be."""
+CHOICES = ("n", "candidateCount")
+"""Where they say how many answers are wanted."""
 OPTIONS = ("generationConfig", "inferenceConfig", "options")
 """Fields that hold others."""
+MOST_ANSWERS = 10**9
+"""Tokens: a number beyond is no limit, and may be too large to reckon with."""
 BYTES_PER_TOKEN = 4
 PICTURE_TOKENS = 1000
 """Of a picture, about: vendors count some 250 to 1,600, by its size."""
@@ -35,6 +39,15 @@ def prompt_tokens(body: bytes) -> int:
 def answer_limit(fields: Mapping[str, Any]) -> int | None:
     """Most tokens that a request wants as its answer; None where it does not say."""
     return next((number for number in numbers(fields, LENGTH) if number > 0), None)
+
+
+def answers_limit(fields: Mapping[str, Any]) -> int | None:
+    """Most tokens that it wants as all its answers; None also for more than any model writes."""
+    limit = answer_limit(fields)
+    if limit is None:
+        return None
+    wanted = limit * max([1, *numbers(fields, CHOICES)])
+    return wanted if wanted <= MOST_ANSWERS else None
 
 
 def numbers(fields: Mapping[str, Any], names: Sequence[str]) -> list[int]:

@@ -13,7 +13,7 @@ import msgspec
 from headgate.catalog.catalogue import Catalogue
 from headgate.catalog.pricing import UNIT, price_of
 from headgate.core.errors import Incapable, NoTarget
-from headgate.core.estimate import answer_limit
+from headgate.core.estimate import answers_limit
 from headgate.core.exchange import Exchange
 from headgate.core.labels import EXPLAIN
 from headgate.core.reply import Reply
@@ -37,7 +37,7 @@ class Way(msgspec.Struct, omit_defaults=True, kw_only=True):
     prompt_cost: float | None = None
     """US dollars, about; None where no price is known."""
     most_cost: float | None = None
-    """With an answer as long as the request allows; None where it sets no limit."""
+    """With as many answers, as long as the request allows; None where it sets no limit."""
     circuit: Literal["closed", "open", "half_open"]
     running: int
     """Requests that it is serving now."""
@@ -68,7 +68,7 @@ class Explanation(msgspec.Struct, omit_defaults=True, kw_only=True):
     prompt_tokens: int
     """About."""
     answer_tokens: int | None = None
-    """Most that the request wants."""
+    """Most that the request wants, of all its answers."""
     priority: str
     tags: list[str] = []
     candidates: list[Way]
@@ -134,7 +134,7 @@ class Explain:
             policy=decision.policy,
             unit=decision.unit or None,
             prompt_tokens=exchange.tokens,
-            answer_tokens=answer_limit(exchange.fields),
+            answer_tokens=answers_limit(exchange.fields),
             priority=exchange.priority,
             tags=list(exchange.tags),
             candidates=ways,
@@ -165,7 +165,7 @@ class Explain:
         price = price_of(prices, operation, moment, tier if isinstance(tier, str) else None)
         if price is None or price.counts[0] != "input":
             return None, None
-        limit, asked = answer_limit(exchange.fields), exchange.tokens
+        limit, asked = answers_limit(exchange.fields), exchange.tokens
         if price.counts[1] is None:
             limit = 0
         return _dollars(price.of(asked, 0, 0)), _dollars(price.of(asked, 0, limit)) if limit is not None else None

@@ -16,7 +16,7 @@ from headgate.catalog.entry import CONFIGURATION, Entry
 from headgate.catalog.menu import Menu
 from headgate.core import chat
 from headgate.core.errors import Incapable, Unsupported
-from headgate.core.estimate import LENGTH, OPTIONS, inside, numbers
+from headgate.core.estimate import CHOICES, LENGTH, OPTIONS, inside, numbers
 from headgate.core.exchange import Caller, Ceiling, Exchange
 from headgate.core.target import Target
 
@@ -28,7 +28,6 @@ OPERATIONS = ("chat", "embeddings", "images", "speech", "transcription", "modera
 CONVERSATION = ("messages", "contents", "input")
 TOOLS = ("tools", "toolConfig", "functions")
 FORMAT = ("response_format", "text", "output_config", "output_format", "generationConfig", "format", "outputConfig")
-CHOICES = ("n", "candidateCount")
 PLAIN = frozenset({"text", "input_text", "output_text", "tool_use", "thinking", "redacted_thinking", "refusal"})
 """Types of parts that hold no picture, sound or file."""
 SHORT = 40
