@@ -354,5 +354,5 @@ def _read(told: bytes, kind: type[T]) -> T | None:
     """None where it is another version's, or nobody's."""
     try:
         return msgspec.json.decode(told, type=kind)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None

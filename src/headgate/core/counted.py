@@ -63,7 +63,7 @@ class Counted:
             return
         try:
             used = msgspec.json.decode(told, type=Used)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return
         before = self._seen.get((who, target))
         self._seen[who, target] = Seen(now, used)
