@@ -27,6 +27,18 @@ def test_a_limit_is_that_of_one_model_and_as_long_as_told(key):
     assert key.rests(101) == {"m": 6}
 
 
+def test_its_state_may_be_read_while_it_begins_to_cool(key):
+    class Moment(float):
+        def __lt__(self, until):
+            key.limited("another", 100, 7)  # what the loop may do while a thread reads
+            return float(self) < until
+
+    key.limited("m", 90, 1)
+    key.limited("other", 90, 1)
+    assert key.state(Moment(100)) == "active"
+    assert key.state(Moment(100)) == "cooling"
+
+
 def test_a_limit_without_a_time_grows_until_an_answer_comes(key):
     now = 100
     for seconds in (2, 4, 8, 16, 32, 60, 60):

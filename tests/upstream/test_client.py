@@ -27,6 +27,25 @@ async def test_sequential_requests_share_one_connection(client, to):
         assert (only(client).opened, only(client).idle) == (1, 1)
 
 
+async def test_connections_may_be_counted_while_more_are_asked_for(client, to):
+    counted: list[int] = []
+    with ScriptedUpstream(OK) as one, ScriptedUpstream(OK) as other:
+        await (await client.post(to(one), b"{}")).read(LIMIT)
+        pool = client._pools[to(one).origin]
+        before = pool.stats
+
+        def stats():  # the loop goes on while a thread counts
+            counted.append(len(client._pools))
+            client._open_pool(to(other).origin)
+            return before()
+
+        pool.stats = stats
+        assert len(client.stats()) == 1
+        del pool.stats
+        assert counted == [1]
+        assert len(client.stats()) == 2
+
+
 async def test_the_request_is_written_as_the_endpoint_says(client, to):
     with ScriptedUpstream(OK) as upstream:
         response = await client.post(to(upstream), b"{}", [(b"x-one", b"1"), (b"x-two", b"")])

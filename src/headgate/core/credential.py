@@ -62,7 +62,8 @@ class Credential:
         """That of the key as a whole: cooling where it is for any of its models."""
         if self.out == "disabled" or (self.out is not None and now < self.until):
             return self.out
-        return "cooling" if any(until > now for until, _ in self._cooling.values()) else "active"
+        cooling = self._cooling.copy().values()  # metrics ask in a thread, while requests go on
+        return "cooling" if any(until > now for until, _ in cooling) else "active"
 
     def ready(self, model: str, now: float, tokens: float = 0.0) -> bool:
         """Whether a request of about so many tokens may be sent with it."""

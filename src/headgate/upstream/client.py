@@ -111,8 +111,8 @@ class Client:
         return pool
 
     def stats(self) -> dict[Origin, PoolStats]:
-        """For each origin asked so far, its connections."""
-        return {origin: pool.stats() for origin, pool in self._pools.items()}
+        """For each origin asked so far, its connections. Metrics ask in a thread, while requests go on."""
+        return {origin: pool.stats() for origin, pool in self._pools.copy().items()}
 
     async def close(self, grace: float = 0.0) -> None:
         """Take no more requests, wait up to `grace` seconds for those under way, then close every connection."""

@@ -181,7 +181,7 @@ class Pool:
 
     def stats(self) -> PoolStats:
         idle = len(self._idle)
-        waiting = sum(not waiter.done() for waiter in self._waiters)
+        waiting = sum(not waiter.done() for waiter in self._waiters.copy())
         return PoolStats(self._open, idle, self._open - idle, self._opened, waiting)
 
 
