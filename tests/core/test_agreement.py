@@ -116,10 +116,11 @@ class Process:
         """The probe's outcome."""
         self.probing.discard(target)
         standing = self.board.standing(target)
+        probe = standing.breaker.claims
         if well:
-            standing.answered(self.now, 0.1, False, probe=True)
+            standing.answered(self.now, 0.1, False, probe=probe)
         else:
-            standing.failed(self.now, "500", probe=True)
+            standing.failed(self.now, "500", probe=probe)
 
     def key(self, digest="d" * 64, name="main", **settings):
         settings = {"enabled": True, "trusting": False, **settings}
@@ -372,7 +373,7 @@ def test_a_key_that_is_refused_is_out_for_all_and_back_for_all(two):
     assert (theirs.state(other.now), theirs.why) == ("exhausted", "p/m answered 402")
     assert theirs.until - other.now == pytest.approx(300)
     assert another.state(other.now) == "active"
-    theirs.taken("m", other.now)
+    theirs.taken("m", other.now + 2, other.now + 1)
     meet(*two)
     assert ours.state(one.now) == "active"
 

@@ -15,7 +15,7 @@ def breaker():
 
 def broken(breaker, now=100.0):
     for _ in range(3):
-        breaker.failed(now, probe=False, why="500", share=None)
+        breaker.failed(now, probe=0, why="500", share=None)
     return breaker
 
 
@@ -62,7 +62,7 @@ def test_open_lets_nothing_through_then_one_probe(breaker):
 def test_a_good_probe_closes_it(breaker):
     broken(breaker)
     breaker.claim(105)
-    assert breaker.succeeded(probe=True)
+    assert breaker.succeeded(probe=1)
     assert (breaker.state(105), breaker.row, breaker.why) == ("closed", 0, "")
 
 
@@ -70,8 +70,8 @@ def test_a_bad_probe_opens_it_for_twice_as_long_up_to_the_most(breaker):
     broken(breaker, 0.5)
     rests, now = [], 5.5
     for _ in range(5):
-        assert breaker.claim(now)
-        breaker.failed(now, probe=True, why="500", share=None)
+        probe = breaker.claim(now)
+        breaker.failed(now, probe=probe, why="500", share=None)
         rests.append(breaker.until - now)
         now = breaker.until
     assert rests == [10, 20, 30, 30, 30]
@@ -81,20 +81,19 @@ def test_a_bad_probe_opens_it_for_twice_as_long_up_to_the_most(breaker):
 def test_a_slow_probe_is_a_bad_one(breaker):
     broken(breaker)
     breaker.claim(105)
-    breaker.slow(105, probe=True, why="9 s", share=None)
+    breaker.slow(105, probe=1, why="9 s", share=None)
     assert breaker.state(106) == "open"
 
 
 def test_an_answer_to_what_was_sent_before_it_opened_does_not_close_it(breaker):
     broken(breaker)
-    assert not breaker.succeeded(probe=False)
+    assert not breaker.succeeded(probe=0)
     assert breaker.state(101) == "open"
 
 
 def test_a_lost_probe_makes_room(breaker):
     broken(breaker)
-    breaker.claim(105)
-    breaker.release()
+    breaker.release(breaker.claim(105))
     assert breaker.claim(106)
 
 
@@ -122,3 +121,18 @@ def test_a_probe_that_fails_after_another_process_has_closed_it_is_a_failure_lik
     breaker.close()
     breaker.failed(106.0, True, "500", None)
     assert breaker.state(106.0) == "closed"
+
+
+def test_what_becomes_of_an_old_probe_is_nothing_to_a_new_one(breaker):
+    broken(breaker)
+    old = breaker.claim(105)
+    breaker.close()  # another process's probe was answered
+    broken(breaker)
+    new = breaker.claim(205)
+    assert new
+    breaker.release(old)
+    assert not breaker.allows(205), "the new one is under way"
+    breaker.failed(205, old, "500", None)
+    assert breaker.probing
+    breaker.release(new)
+    assert breaker.allows(205)

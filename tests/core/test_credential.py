@@ -15,7 +15,7 @@ def test_one_that_is_refused_is_out_and_looked_at_again_later(key):
     assert (key.state(101), key.ready("m", 101)) == ("invalid", False)
     assert key.told_of("m", 101) == "invalid: openai/m answered 401"
     assert key.ready("m", 400)
-    key.taken("m", 401)
+    key.taken("m", 401, 400)
     assert (key.state(402), key.why) == ("active", "")
 
 
@@ -47,9 +47,9 @@ def test_a_limit_without_a_time_grows_until_an_answer_comes(key):
         assert key.rests(now) == {"m": seconds}
         now += seconds
     key.limited("m", now, None)
-    key.taken("m", now + 20)  # of a request sent before
+    key.taken("m", now + 20, now)  # of a request sent before
     assert not key.ready("m", now + 50)
-    key.taken("m", now + 61)
+    key.taken("m", now + 61, now + 60)
     key.limited("m", now + 100, None)
     assert key.rests(now + 100) == {"m": 2}
 
@@ -87,3 +87,11 @@ def test_without_breakers_nothing_is_remembered(key):
     key.limited("m", 100, 7)
     key.told("m", 100, 0, 30)
     assert key.ready("m", 101, 5)
+
+
+def test_an_answer_from_before_it_was_refused_brings_it_not_back(key):
+    key.refused(100, "invalid", "401")
+    key.taken("m", 102, 99)
+    assert key.state(102) == "invalid"
+    key.taken("m", 103, 101)
+    assert key.state(103) == "active"

@@ -27,3 +27,15 @@ def test_everything_is_forgotten():
     assert sliding.sum(14.0) == 3
     assert sliding.sum(15.5) == 0
     assert sliding.sum(1e9) == 0
+
+
+def test_what_is_amended_counts_only_as_long_as_what_it_amends():
+    minute = Sliding(60.0, 60)
+    minute.add(100.0, 50_000)
+    minute.add(130.0, 7)
+    minute.amend(100.0, 150.0, -20_000)
+    assert minute.sum(150.0) == 30_007
+    assert minute.sum(175.0) == 7, "never below what was added since"
+    minute.amend(100.0, 175.0, -30_000)
+    assert minute.sum(175.0) == 7
+    assert minute.own == 30_007

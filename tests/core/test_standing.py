@@ -136,3 +136,10 @@ def test_an_open_circuit_closes_where_the_configuration_wants_none():
     assert standing.breaker.until
     board.configure(NEVER, [standing], [])
     assert standing.breaker.state(2.0) == "closed"
+
+
+def test_a_key_that_stands_under_two_names_is_two():
+    board = Board()
+    one = board.credential("p", "a", "digest", enabled=True, trusting=False)
+    board.credential("p", "b", "digest", enabled=True, trusting=False)
+    assert board.credential("p", "a", "digest", enabled=True, trusting=False) is one

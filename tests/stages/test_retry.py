@@ -400,6 +400,41 @@ class TestLimits:
         await asked.ending.aclose()
         assert target.standing.tokens.sum(time.monotonic()) == 5120
 
+    async def test_a_stream_that_lasts_longer_than_a_minute_leaves_no_debt(self):
+        now = 1000.0
+        target = Target(Host("a"), "m")
+        target.standing.limit(None, requests=False, tokens=True)
+        asked = exchange()
+        asked.targets, asked.body = [target], b"x" * 4000
+        answer = Reply(openai_chat, stream=False, body=b"")
+        answer.account.usage = Usage(input=100, output=200)
+        await Retry(Retries(), clock=lambda: now)(asked, Script(answer))
+        now += 90
+        await asked.ending.aclose()
+        assert target.standing.tokens.sum(now) == 300
+
+    async def test_a_limit_that_came_meanwhile_is_not_credited(self):
+        target = Target(Host("a"), "m")
+        asked = exchange()
+        asked.targets, asked.body = [target], b"x" * 4000
+        answer = Reply(openai_chat, stream=False, body=b"")
+        answer.account.usage = Usage(input=100, output=200)
+        await Retry(Retries())(asked, Script(answer))
+        target.standing.limit(None, requests=True, tokens=True)
+        await asked.ending.aclose()
+        assert target.standing.tokens.sum(time.monotonic()) == 300
+
+    async def test_of_a_stream_in_parts_each_target_is_charged_its_own(self):
+        target = Target(Host("a"), "m")
+        target.standing.limit(None, requests=False, tokens=True)
+        asked = exchange()
+        asked.targets = [target]
+        answer = Reply(openai_chat, stream=False, body=b"")
+        answer.account.usage, answer.parted, answer.own = Usage(input=100, output=200), True, Usage(input=60, output=1)
+        await Retry(Retries())(asked, Script(answer))
+        await asked.ending.aclose()
+        assert target.standing.tokens.sum(time.monotonic()) == 61
+
     async def test_a_full_queue_is_told(self):
         target = Target(Host("a"), "m")
         target.standing.limit(1, requests=False, tokens=False)

@@ -46,7 +46,7 @@ class Breaker:
     `firm` where it opened because of failures in a row; else it is only a reason to prefer others.
     """
 
-    __slots__ = ("firm", "opened", "ours", "probes", "probing", "row", "trip", "until", "watcher", "why")
+    __slots__ = ("claims", "firm", "opened", "ours", "probes", "probing", "row", "trip", "until", "watcher", "why")
 
     def __init__(self, trip: Trip) -> None:
         self.trip = trip
@@ -57,6 +57,8 @@ class Breaker:
         self.firm = False
         self.why = ""
         self.probing = False
+        self.claims = 0
+        """How often a request was made the probe: the number of the latest."""
         self.opened = 0
         """How often it has."""
         self.probes = 0
@@ -76,30 +78,33 @@ class Breaker:
             return "closed"
         return "open" if now < self.until else "half_open"
 
-    def allows(self, now: float) -> bool:
-        """Whether a request may be let through, as a probe where it is half open."""
+    def allows(self, now: float, *, wanted: bool = True) -> bool:
+        """Whether a request may be let through, as a probe where it is half open. Not `wanted` where there will be
+        none."""
         if not self.until:
             return True
         if now < self.until or self.probing:
             return False
         if now < self.ours:
             return True
-        if self.watcher is not None:
+        if wanted and self.watcher is not None:
             self.watcher.wanted()
         return False
 
-    def claim(self, now: float) -> bool:
-        """Make the request that is about to be sent the probe; False where it is none."""
+    def claim(self, now: float) -> int:
+        """Make the request that is about to be sent the probe; gives its number, 0 where it is none."""
         if not self.until or now < self.until or self.probing or now >= self.ours:
-            return False
+            return 0
         self.probing = True
-        return True
+        self.claims += 1
+        return self.claims
 
-    def release(self) -> None:
+    def release(self, probe: int) -> None:
         """The probe told nothing: its client went away, or it was never sent."""
-        self.probing = False
+        if probe == self.claims:
+            self.probing = False
 
-    def succeeded(self, probe: bool) -> bool:
+    def succeeded(self, probe: int) -> bool:
         """An answer came in time; True where that closes the breaker."""
         self.row = 0
         if not probe:
@@ -109,11 +114,11 @@ class Breaker:
             self._tell()
         return True
 
-    def failed(self, now: float, probe: bool, why: str, share: float | None, *, certain: bool = True) -> None:
+    def failed(self, now: float, probe: int, why: str, share: float | None, *, certain: bool = True) -> None:
         """`share` of failures in the window, None where there are too few to tell. Failures that are not `certain` are
         none of those in a row."""
         self.row += certain
-        if probe and self.until:  # another process's probe may have closed it meanwhile
+        if probe == self.claims and probe and self.until:  # it may have been closed meanwhile, and opened again
             self._reopen(now, why)
         elif self.until:
             return  # it was sent before the breaker opened
@@ -122,10 +127,10 @@ class Breaker:
         elif share is not None and share >= self.trip.error_rate:
             self.open(now, f"{share:.0%} of its answers were failures, the last: {why}", firm=False)
 
-    def slow(self, now: float, probe: bool, why: str, share: float | None) -> None:
+    def slow(self, now: float, probe: int, why: str, share: float | None) -> None:
         """An answer came, but too late."""
         self.row = 0
-        if probe and self.until:
+        if probe == self.claims and probe and self.until:
             self._reopen(now, why)
         elif not self.until and share is not None and share >= self.trip.slow_rate:
             self.open(now, f"{share:.0%} of its answers were slow, the last: {why}", firm=False)

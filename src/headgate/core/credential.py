@@ -135,9 +135,9 @@ class Credential:
         elif self._left.pop(model, None) is not None:
             self._settle()
 
-    def taken(self, model: str, now: float) -> None:
-        """A request with it was answered."""
-        if self.out in ("exhausted", "invalid"):
+    def taken(self, model: str, now: float, begun: float) -> None:
+        """A request with it, sent at `begun`, was answered. One from before it was refused tells nothing of that."""
+        if self.out in ("exhausted", "invalid") and begun > self.until - RECHECK:
             self.out, self.why, self.until = None, "", 0.0
             self._tell()
         if self._cooling and self._cooling.get(model, (now + 1.0, 0.0))[0] <= now:

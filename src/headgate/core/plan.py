@@ -87,7 +87,8 @@ class Turn(NamedTuple):
     limit: float
     until: float
     again: bool
-    probe: bool
+    probe: int
+    """Its number; 0: it is none."""
 
 
 class Plan:

@@ -100,6 +100,9 @@ class Reply:
     """Where the events of a stream come from, if not only from `told`: it may be continued elsewhere."""
     broken: str = ""
     """Why it broke off, where another target went on: the error's code."""
+    parted: bool = False
+    own: Usage | None = None
+    """Where an answer has parts of several targets (`parted`): the usage of this one's part; `account` has all."""
     _relay: Relay | None = None
     _reader: Reader | None = None
     _first: bytes = b""

@@ -23,6 +23,15 @@ class Sliding:
         self._slices[self._at % len(self._slices)] += amount
         self._sum += amount
 
+    def amend(self, then: float, now: float, amount: float) -> None:
+        """Add to what was added `then`, if that counts yet."""
+        self._turn(now)
+        number = int(then / self._width)
+        if self._at - number < len(self._slices):
+            self.own += amount
+            self._slices[number % len(self._slices)] += amount
+            self._sum += amount
+
     def hear(self, now: float, amount: float) -> None:
         """Another process has added so much."""
         own = self.own

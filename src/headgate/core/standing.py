@@ -184,9 +184,7 @@ class Standing:
         self.denied += not allowed
         return allowed
 
-    def answered(
-        self, now: float, seconds: float, stream: bool, *, probe: bool = False, slow: float = math.inf
-    ) -> None:
+    def answered(self, now: float, seconds: float, stream: bool, *, probe: int = 0, slow: float = math.inf) -> None:
         """The first piece is there: of a stream its first frame, else the whole of it. `slow`: seconds above which
         that was too late."""
         if stream:
@@ -208,7 +206,7 @@ class Standing:
         seconds: float | None = None,
         *,
         stream: bool = False,
-        probe: bool = False,
+        probe: int = 0,
         certain: bool = True,
     ) -> None:
         """It did not come; `seconds` where the target was waited for in vain, which counts as its time. Not `certain`
@@ -247,7 +245,7 @@ class Board:
         self._most = most
         self._named: dict[str, Standing] = {}
         self._others: dict[str, Standing] = {}
-        self._credentials: dict[tuple[str, str], Credential] = {}
+        self._credentials: dict[tuple[str, str, str], Credential] = {}
         self.trip = Trip()
         self.trials = Trials()
         self.shadows, self.judging = Background(), Background()
@@ -279,9 +277,9 @@ class Board:
 
     def credential(self, provider: str, name: str, digest: str, *, enabled: bool, trusting: bool) -> Credential:
         """That of a key, known by its digest: another key under the same name starts anew."""
-        found = self._credentials.get((provider, digest))
-        if found is None or found.name != name:
-            found = self._credentials[provider, digest] = Credential(provider, name, digest)
+        found = self._credentials.get((provider, digest, name))
+        if found is None:
+            found = self._credentials[provider, digest, name] = Credential(provider, name, digest)
             if self.newcomers is not None:
                 self.newcomers.credential(found)
         found.configure(enabled=enabled, trusting=trusting)

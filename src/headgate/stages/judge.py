@@ -99,6 +99,7 @@ class Judge:
             other = await proceed(fork)
         except GatewayError as error:
             exchange.attempts += fork.attempts
+            exchange.ending.take(fork.ending)
             exchange.decision.said.append(f"its answer was judged {score:.2f}, and nobody else answered ({error.code})")
             return reply
         exchange.attempts[-1].usage = reply.account.usage

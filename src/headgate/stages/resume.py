@@ -66,9 +66,11 @@ class Sequel:
                 if not self._plain or number == MOST:
                     raise
                 reply.broken = error.code
+                reply.parted, reply.own = True, self._using
                 reply = await self._ask(error.with_traceback(None))
                 number += 1
             else:
+                reply.own = self._using
                 return
 
     def _hear(self, events: list[Event]) -> list[Event]:
@@ -125,6 +127,7 @@ class Sequel:
             reply = await self.proceed(fork)
         except GatewayError:
             exchange.attempts += fork.attempts
+            exchange.ending.take(fork.ending)
             raise error from None
         exchange.adopt(fork)
         exchange.record.resumed += 1
@@ -135,6 +138,7 @@ class Sequel:
         if self._using is not None:  # who broke off before it told them has none, and takes away nobody's
             self._used = self._used.plus(self._using) if self._used is not None else self._using
         self._using, self._blocks = None, {}
+        reply.parted = True
         return reply
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from math import inf
+from typing import NamedTuple
 
 from headgate.core.cause import REFUSED, cause
 from headgate.core.errors import (
@@ -19,6 +20,7 @@ from headgate.core.gate import Gate
 from headgate.core.plan import Plan, Retries, Turn
 from headgate.core.record import Attempt
 from headgate.core.reply import Reply
+from headgate.core.sliding import Sliding
 from headgate.core.target import PLAIN, Target
 from headgate.stages.stage import Clock, Proceed
 
@@ -92,7 +94,7 @@ class Retry:
             if len(self._first) >= REMEMBERED:
                 self._first.clear()
             arm = next(iter(target.provider.arms), None)
-            turn = self._first[target] = Turn(target, arm, 0.0, inf, inf, again=False, probe=False)
+            turn = self._first[target] = Turn(target, arm, 0.0, inf, inf, again=False, probe=0)
         return turn
 
     def _plan(self, exchange: Exchange, begun: Turn | None) -> Plan:
@@ -135,15 +137,16 @@ class Retry:
             now = self.clock()
             standing.answered(now, now - started, reply.stream, probe=turn.probe, slow=target.terms.slow_after)
             if arm is not None:
-                arm.credential.taken(target.model, now)
-            exchange.ending.callback(_over, exchange, turn, reply, gate, started, self.clock)
+                arm.credential.taken(target.model, now, started)
+            counted = Counted(started, tokens, standing.tokens)
+            exchange.ending.callback(_over, exchange, turn, reply, gate, counted, self.clock)
             return reply
         finally:
             attempt.seconds = round(self.clock() - started, 6)
             if reply is None:
                 standing.ended(self.clock(), None)
                 if turn.probe:
-                    standing.breaker.release()
+                    standing.breaker.release(turn.probe)
                 if gate is not None:
                     gate.leave()
 
@@ -163,7 +166,7 @@ class Retry:
             )
         except BaseException:
             if turn.probe:
-                turn.target.standing.breaker.release()
+                turn.target.standing.breaker.release(turn.probe)
             raise
 
 
@@ -173,7 +176,7 @@ async def _rest(turn: Turn) -> None:
         await asyncio.sleep(turn.wait)
     except asyncio.CancelledError:
         if turn.probe:
-            turn.target.standing.breaker.release()
+            turn.target.standing.breaker.release(turn.probe)
         raise
 
 
@@ -220,16 +223,26 @@ def _refused(reply: Reply) -> bool:
     return reply.account.complete and reply.account.finish in REFUSED
 
 
-def _over(exchange: Exchange, turn: Turn, reply: Reply, gate: Gate | None, started: float, clock: Clock) -> None:
+class Counted(NamedTuple):
+    """What a target was said to be asked: when, about how many tokens, and where they were counted."""
+
+    started: float
+    tokens: float
+    where: Sliding | None
+
+
+def _over(exchange: Exchange, turn: Turn, reply: Reply, gate: Gate | None, counted: Counted, clock: Clock) -> None:
     """The reply has come to its end, or not. `gate` is what was entered: the target may have another one by now."""
     record, now, standing = exchange.record, clock(), turn.target.standing
     broken = reply.broken or (record.error or "cut" if record.ending == "cut" and record.origin == "provider" else "")
     if broken:
         standing.failed(now, broken)
     whole = record.ending == "complete" and not broken and not exchange.abandoned
-    standing.ended(now, now - started if whole else None)
-    usage = reply.account.usage
+    standing.ended(now, now - counted.started if whole else None)
+    usage = reply.own if reply.parted else reply.account.usage
     if standing.tokens is not None and usage is not None:
-        standing.tokens.add(now, usage.prompt + usage.completion - exchange.tokens)
+        if standing.tokens is counted.where:
+            standing.tokens.amend(counted.started, now, -counted.tokens)
+        standing.tokens.add(now, usage.prompt + usage.completion)
     if gate is not None:
         gate.leave()

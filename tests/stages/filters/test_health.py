@@ -61,6 +61,24 @@ def test_who_is_probed_by_another_process_is_left_out_with_the_reason(asked, tar
     assert asked.decision.out[0][2] == "its circuit is open: slow; another process sends the probe"
 
 
+@pytest.mark.parametrize("dry", [True, False])
+def test_who_only_asks_why_wants_no_probe(asked, targets, dry):
+    class Watcher:
+        count = 0
+
+        def wanted(self):
+            self.count += 1
+
+        def moved(self):
+            pass
+
+    breaker = targets[0].standing.breaker
+    breaker.open(time.monotonic() - 60, "slow", firm=True)
+    breaker.ours, breaker.watcher, asked.dry = 0.0, Watcher(), dry
+    assert left(asked, targets) == ["b", "c"]
+    assert (breaker.watcher.count > 0) is not dry
+
+
 def test_the_last_one_stays_if_it_is_merely_bad(asked, targets):
     for target in targets:
         target.standing.breaker.open(time.monotonic(), "60% failures", firm=False)

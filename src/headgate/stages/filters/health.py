@@ -60,7 +60,7 @@ class Health:
             why = _why(target, exchange, now)
             if why is None:
                 well.append(target)
-            elif breaker.until and breaker.firm and not breaker.allows(now):
+            elif breaker.until and breaker.firm and not breaker.allows(now, wanted=not exchange.dry):
                 broken.append((target, why))
             else:
                 poor.append((target, why))
@@ -83,7 +83,7 @@ def _why(target: Target, exchange: Exchange, now: float) -> str | None:
     """Why others are to be preferred; None: it is well."""
     standing, terms = target.standing, target.terms
     breaker, tokens = standing.breaker, exchange.tokens
-    if not breaker.allows(now):
+    if not breaker.allows(now, wanted=not exchange.dry):
         rest = "a probe is under way" if breaker.probing else "another process sends the probe"
         if now < breaker.until:
             rest = f"asked again in {breaker.until - now:.1f} s"

@@ -99,14 +99,14 @@ class Topics:
             found = await self._nearest(vector, await self._examples(target, len(vector), now + self._seconds, worker))
         except RequirementUnmet:
             if probe:
-                breaker.release()
+                breaker.release(probe)
             raise
         except GatewayError as error:
             self._failed(error, probe)
             raise
         except BaseException:
             if probe:
-                breaker.release()
+                breaker.release(probe)
             raise
         breaker.succeeded(probe)
         if self._failed_at is not None and self._clock() > self._failed_at + QUIET:
@@ -114,7 +114,7 @@ class Topics:
             log.info("topics can be told again")
         return found
 
-    def _failed(self, error: GatewayError, probe: bool) -> None:
+    def _failed(self, error: GatewayError, probe: int) -> None:
         now = self._clock()
         # a provider's own words may be those of the client: they stand in the record of the question alone
         told = f"{error.status} {error.code}" if isinstance(error, ProviderRefused) else error.message
@@ -123,7 +123,7 @@ class Topics:
         self._failed_at = now
         if isinstance(error, ProviderRefused) and error.status in ABOUT_THE_TEXT:
             if probe:
-                self._breaker.release()
+                self._breaker.release(probe)
         else:
             self._breaker.failed(now, probe, told, None)
 
