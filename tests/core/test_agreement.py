@@ -220,6 +220,18 @@ def test_who_has_a_request_gets_the_probe_of_one_that_has_none(two, meeting):
     assert not one.ask()  # it is under way
 
 
+@pytest.mark.parametrize("gap", [0.25, 0.75, 3.0, 20.0])
+def test_requests_that_come_to_each_in_turn_do_not_take_the_probe_from_each_other(meeting, gap):
+    processes = [Process(meeting, name, skew) for name, skew in (("a", 0.0), ("b", 5000.0), ("c", -900.0))]
+    processes[0].fails()
+    passing(5.25, *processes)
+    asked = 0
+    while not processes[(asked + 1) % 3].ask():
+        asked += 1
+        passing(gap, *processes)
+        assert asked < 30
+
+
 def test_the_probe_of_a_process_that_died_is_sent_by_another(two, meeting):
     one, other = two
     one.fails()

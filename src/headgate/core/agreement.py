@@ -5,7 +5,9 @@ each exchange with the others (`core.ports.State`). The latest finding counts, w
 be reached each process goes by its own.
 
 A target's probe is sent by one process at a time: whose the right to do so is. It is the one that has opened the
-circuit, until another one has a request for the target and the first has none, or the first is gone.
+circuit, until another one has a request for the target and the first has none, or the first is gone. Who had
+such a request keeps it for a while, longer each time: else requests that come to one and the other in turn would take
+it from each other for ever.
 """
 
 from __future__ import annotations
@@ -28,6 +30,9 @@ T = TypeVar("T")
 
 HELD = 3.0
 """Seconds for which a process has the right to a target's probe, if it does not ask for more."""
+TURN = 1.0
+"""Seconds for which a process that has wanted a probe keeps the right to it, whoever wants it meanwhile: until its next
+request. Doubled at each turn: requests that a balancer gives to each process in turn may be far apart."""
 KEPT = 600.0
 """Seconds for which what is over is remembered, so that who was away does not bring back what was true before."""
 MOST = 500
@@ -92,6 +97,8 @@ class Agreement:
         """Those whose probe is no longer ours, and whose it is to be."""
         self._due: dict[str, float] = {}
         """All whose circuit is open, and when the right to their probe is to be asked for again."""
+        self._turns: dict[str, tuple[float, float]] = {}
+        """Until when we keep the right to a probe that a request of ours has wanted, and how long that turn is."""
         self._orders: list[Order] = []
         self._asked = 0.0
         self._count = 0
@@ -252,6 +259,7 @@ class Agreement:
         del self._due[target]
         self._held.discard(target)
         self._wanted.discard(target)
+        self._turns.pop(target, None)
 
     def _settle(self, target: str, holder: str, now: float) -> None:
         """Whether a probe is ours; `holder` may be who wants it of us."""
@@ -266,9 +274,13 @@ class Agreement:
             breaker.ours = 0.0
             return
         self._held.add(target)
-        self._wanted.discard(target)
+        over, turn = self._turns.get(target, (0.0, TURN / 2))
+        if target in self._wanted:
+            self._wanted.discard(target)
+            over = now + turn * 2
+            self._turns[target] = over, turn * 2
         breaker.ours = self._asked + HELD
-        if holder != self.me and now >= breaker.until and not breaker.probing:
+        if holder != self.me and now >= max(breaker.until, over) and not breaker.probing:
             breaker.ours = 0.0
             self._held.discard(target)
             self._given[target] = holder
