@@ -104,7 +104,9 @@ async def test_a_limited_key_is_passed_by_what_it_may_not_use():
     with pytest.raises(Forbidden, match=r"may not use the model 'auto'; it may use 'smart'"):
         await routed(stage, exchange(caller=Caller("k", frozenset({"smart"}))))
     only = route(rule("vip", SMART, needs="smart"))
-    with pytest.raises(UnknownModel, match="the rule vip fits, but the key k may not use smart"):
+    with pytest.raises(
+        UnknownModel, match=r"add what they `use` to the key's `models`; the rule vip fits, but the key k"
+    ):
         await routed(only, exchange(caller=Caller("k", frozenset({"auto"}))))
 
 

@@ -51,6 +51,8 @@ class Rules:
     def hint(self, model: str) -> str:
         """What is said where none fits."""
         tried = ", ".join(rule.name for rule in self.names[model][:20])
+        if any(rule.when is None for rule in self.names[model]):
+            return f"no rule for {model!r} fits the key (tried {tried}); add what they `use` to the key's `models`"
         return f"no rule for {model!r} fits this request (tried {tried}); add a last one without `when` to `rules`"
 
     async def _fits(self, rule: Rule, exchange: Exchange, subject: Subject) -> bool:
