@@ -259,6 +259,7 @@ def test_the_zone_of_the_times_is_said_once(opened, folder, record, zone, at, ti
         (Attempt("a/b", 2.0, None, "provider_unreachable"), "a/b  2.0s  no answer: provider_unreachable"),
         (Attempt("a/b", 2.0, None, "provider_bad_reply"), "no usable answer: provider_bad_reply"),
         (Attempt("a/b", 2.0), "a/b  2.0s  no answer"),
+        (Attempt("a/b", 0.2, 200, credential="main"), "1. a/b with the key main  200ms  answered 200"),
     ],
 )
 def test_what_came_of_an_attempt_is_said_in_words(opened, folder, record, attempt, words):

@@ -148,12 +148,14 @@ def _in_full(record: Record, zone: tzinfo, colour: bool) -> str:
 
 
 def attempt_told(attempt: Attempt) -> str:
-    """Where, for how long, and what came of it in words: a status only where the provider gave one."""
+    """Where, with which of several keys, for how long, and what came of it in words: a status only where the provider
+    gave one."""
     if attempt.status is not None:
         outcome = f"answered {attempt.status}"
     else:
         outcome = "no usable answer" if attempt.error in _UNUSABLE else "no answer"
-    parts = [attempt.target, seconds(attempt.seconds), f"{outcome}: {attempt.error}" if attempt.error else outcome]
+    where = f"{attempt.target} with the key {attempt.credential}" if attempt.credential else attempt.target
+    parts = [where, seconds(attempt.seconds), f"{outcome}: {attempt.error}" if attempt.error else outcome]
     return "  ".join([*parts, f"({attempt.message})"] if attempt.message else parts)
 
 
