@@ -239,6 +239,22 @@ class TestKeys:
             await self.run(target, answer)
         assert used == {"k3"}
 
+    async def test_of_keys_that_are_all_out_the_least_bad_is_asked(self):
+        target, used = self.target(), set()
+        one, two, three = (arm.credential for arm in target.provider.arms)
+        now = time.monotonic()
+        one.refused(now, "invalid", "401")
+        two.refused(now, "exhausted", "402")
+        three.refused(now, "invalid", "401")
+
+        async def answer(asked):
+            used.add(asked.host.key)
+            raise refused(402)
+
+        for _ in range(10):
+            await self.run(target, answer)
+        assert used == {"k2"}
+
     async def test_each_key_is_tried_once_and_the_last_error_told(self):
         error, asked = await self.run(self.target(), Script(*(refused(401) for _ in range(9))))
         assert (error.status, len(asked.attempts)) == (401, 3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Literal, NamedTuple
@@ -174,7 +174,7 @@ class Plan:
         used = self._arms.setdefault(target, [])
         ready = [arm for arm in arms if arm.credential.ready(target.model, now, self._exchange.tokens)]
         fresh = [arm for arm in ready if arm not in used]
-        choice = fresh or ready or [arm for arm in arms if arm.credential.out != "disabled"] or arms
+        choice = fresh or ready or _least_bad(arms)
         choice = [arm for arm in choice if arm.weight] or choice  # one without weight is used where it is the last
         weights = [arm.weight or 1.0 for arm in choice]
         [arm] = random.choices(choice, weights)  # noqa: S311  # a share, not a secret
@@ -230,6 +230,15 @@ class Plan:
             return None
         ceiling = min(self._retries.backoff * 2.0 ** (turn - 1), self._retries.max_backoff)
         return max(asked, random.uniform(0, ceiling))  # noqa: S311  # jitter, not a secret
+
+
+def _least_bad(arms: Sequence[Arm]) -> Sequence[Arm]:
+    """Of keys none of which may be used, those of which the least is known to be wrong."""
+    for out in (None, "exhausted", "invalid"):
+        found = [arm for arm in arms if arm.credential.out == out]
+        if found:
+            return found
+    return arms
 
 
 def none_left(broken: Mapping[Target, str], now: float) -> NoTarget:
