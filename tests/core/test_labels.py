@@ -71,6 +71,11 @@ def test_what_is_required_is_read_whole():
     assert read(headers(requires="EU,, no-Training ," + ",".join(many)), {}).requires == {"eu", "no-training", *many}
 
 
+def test_what_is_required_in_one_header_is_not_taken_back_by_another():
+    said = [(b"x-headgate-requires", value) for value in (b"eu", b"", b"hipaa, EU")]
+    assert read(said, {}).requires == {"eu", "hipaa"}
+
+
 def test_there_is_a_bound():
     found = read(
         headers(tags=",".join(f"t{n}" for n in range(1000))), {"metadata": {f"k{n}": "x" * 10_000 for n in range(1000)}}

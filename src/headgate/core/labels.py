@@ -53,7 +53,8 @@ def read(headers: Sequence[tuple[bytes, bytes]], fields: Mapping[str, Any]) -> L
         found.append(_object(said[METADATA]))
     merged: dict[str, Any] = {}
     for inner in reversed(found):  # the last counts most: others neither stand over it nor crowd it out
-        merged = {**merged, **inner, **merged} if merged else inner
+        for name, value in inner.items():
+            merged.setdefault(name, value)
     metadata = {key[:LONGEST]: _text(value) for key, value in list(merged.items())[:MOST]}
     tags = [*_listed(said.get(TAGS, b"").decode("utf-8", "replace")), *_listed(merged.get("tags"))]
     tags = list(dict.fromkeys(tags))[:MOST]
@@ -61,8 +62,13 @@ def read(headers: Sequence[tuple[bytes, bytes]], fields: Mapping[str, Any]) -> L
     tagged = next((tag[9:] for tag in tags if tag.startswith("priority:")), "")
     words = (wanted, tagged, metadata.get("priority", ""))
     priority: Priority = next((PRIORITIES[word] for word in words if word in PRIORITIES), "normal")
-    required = (part.strip().lower() for part in said.get(REQUIRES, b"").decode("utf-8", "replace").split(","))
-    return Labels(metadata, tags, priority, frozenset(filter(None, required)))
+    return Labels(metadata, tags, priority, _required(headers) if REQUIRES in said else NOTHING.requires)
+
+
+def _required(headers: Sequence[tuple[bytes, bytes]]) -> frozenset[str]:
+    """What all headers of that name say together: who adds one takes nothing back."""
+    said = b",".join(value for name, value in headers if name == REQUIRES).decode("utf-8", "replace")
+    return frozenset(filter(None, (part.strip().lower() for part in said.split(","))))
 
 
 def _object(value: bytes) -> dict[str, Any]:
