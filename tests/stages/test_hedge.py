@@ -61,6 +61,15 @@ async def run(asked, answers, hedge=None):
     return await chain([hedge or Hedge(), Retry(Retries(attempts=2, backoff=0.0))], answers)(asked)
 
 
+async def two_under_way(targets):
+    """A request that both were asked for, and neither answers."""
+    asked, answers = exchange(targets), Answers(slow=60, fast=60)
+    going = asyncio.create_task(run(asked, answers))
+    while len(answers.asked) < 2:
+        await asyncio.sleep(0.005)
+    return asked, answers, going
+
+
 async def test_the_faster_is_heard_and_the_slower_left(targets):
     asked, answers = exchange(targets), Answers(slow=60, fast=0)
     reply = await run(asked, answers)
@@ -97,9 +106,7 @@ async def test_a_failure_of_both_is_told(targets):
 
 
 async def test_a_client_that_leaves_ends_both(targets):
-    asked, answers = exchange(targets), Answers(slow=60, fast=60)
-    task = asyncio.create_task(run(asked, answers))
-    await asyncio.sleep(0.05)
+    _, answers, task = await two_under_way(targets)
     task.cancel()
     await asyncio.wait([task])
     assert task.cancelled()
@@ -126,10 +133,7 @@ async def test_streams_are_compared_with_streams(targets):
 
 
 async def test_whoever_is_left_is_left_in_order_when_the_gateway_stops_meanwhile(targets):
-    asked, answers = exchange(targets), Answers(slow=60, fast=60)
-    going = asyncio.create_task(run(asked, answers))
-    while len(answers.asked) < 2:
-        await asyncio.sleep(0.005)
+    _, answers, going = await two_under_way(targets)
     going.cancel()
     await asyncio.sleep(0)
     going.cancel()
@@ -147,10 +151,7 @@ async def test_not_all_are_asked_twice_where_everything_is_slow(targets):
 
 
 async def test_a_client_that_goes_away_is_not_told_as_a_race(targets):
-    asked, answers = exchange(targets), Answers(slow=60, fast=60)
-    going = asyncio.create_task(run(asked, answers))
-    while len(answers.asked) < 2:
-        await asyncio.sleep(0.005)
+    asked, _, going = await two_under_way(targets)
     going.cancel()
     with pytest.raises(asyncio.CancelledError):
         await going

@@ -7,7 +7,7 @@ import base64
 from collections.abc import Iterator, Sequence
 
 from headgate.core.chat import Audio, Bytes, ChatRequest, Document, Image, Link, Part, ToolResult, Video
-from headgate.core.errors import InvalidRequest, Unsupported
+from headgate.core.errors import GatewayError, InvalidRequest, Unsupported
 from headgate.core.exchange import Exchange
 from headgate.core.ports import Fetch as Port
 from headgate.core.reply import Reply
@@ -67,8 +67,10 @@ class Fetch:
             try:
                 async with asyncio.TaskGroup() as group:
                     tasks = [group.create_task(self._bytes(url, place)) for url, place in some]
-            except BaseExceptionGroup as failed:
-                raise failed.exceptions[0] from None
+            except ExceptionGroup as failed:
+                # what nobody foresaw is not to be hidden by what is told the client
+                unforeseen = (each for each in failed.exceptions if not isinstance(each, GatewayError))
+                raise next(unforeseen, failed.exceptions[0]) from None
             for (url, place), task in zip(some, tasks, strict=True):
                 data[url] = task.result()
                 left -= len(data[url].base64) * 3 // 4
