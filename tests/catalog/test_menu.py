@@ -1,7 +1,7 @@
 from headgate.catalog.catalogue import Catalogue
 from headgate.catalog.menu import Menu
 from headgate.catalog.shelf import Shelf, layer
-from headgate.core.exchange import Caller
+from headgate.core.caller import Caller
 from headgate.core.target import Target
 
 DATA = layer(

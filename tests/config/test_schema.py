@@ -4,7 +4,8 @@ import pydantic
 import pytest
 
 from headgate.config.explain import bare
-from headgate.config.schema import Config, Key, Server, Stage, is_loopback
+from headgate.config.identities import Key
+from headgate.config.schema import Config, Server, Stage, is_loopback
 from headgate.config.secrets import hash_key
 from headgate.config.targets import Model, Target
 

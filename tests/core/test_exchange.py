@@ -4,8 +4,9 @@ import time
 
 import pytest
 
+from headgate.core.caller import Caller
 from headgate.core.errors import GatewayError, InvalidRequest, Overloaded
-from headgate.core.exchange import Caller, Ending, Exchange
+from headgate.core.exchange import Ending, Exchange
 from headgate.core.record import Record
 from headgate.dialects import openai_chat
 

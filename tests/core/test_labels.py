@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from headgate.core.labels import LONGEST, MOST, read
 
-NOTHING = ({}, (), "normal", frozenset())
+NOTHING = ({}, (), "normal", frozenset(), "")
 
 
 def headers(**said):
@@ -21,7 +21,7 @@ def test_a_request_that_says_nothing():
 
 def test_headers():
     found = read(headers(tags="batch, nightly,,batch", priority=" LOW ", metadata='{"tier": "free", "n": 3}'), {})
-    assert found == ({"tier": "free", "n": "3"}, ["batch", "nightly"], "low", frozenset())
+    assert found == ({"tier": "free", "n": "3"}, ["batch", "nightly"], "low", frozenset(), "")
 
 
 @pytest.mark.parametrize("place", ["metadata", "labels", "requestMetadata"])
@@ -38,13 +38,15 @@ def test_tags_in_a_list():
         ["a", "3", "null", "priority:low"],
         "low",
         frozenset(),
+        "",
     )
 
 
 def test_headers_count_more_than_the_body():
     body = {"metadata": {"tier": "free", "app": "shop", "priority": "low", "tags": ["body"]}}
     found = read(headers(metadata='{"tier": "premium"}', priority="high", tags="head"), body)
-    assert found == ({**body["metadata"], "tier": "premium", "tags": '["body"]'}, ["head", "body"], "high", frozenset())
+    metadata = {**body["metadata"], "tier": "premium", "tags": '["body"]'}
+    assert found == (metadata, ["head", "body"], "high", frozenset(), "")
 
 
 def test_a_body_of_many_entries_does_not_crowd_out_the_header():
@@ -52,6 +54,22 @@ def test_a_body_of_many_entries_does_not_crowd_out_the_header():
     found = read(headers(metadata='{"tier": "free", "team": "a"}', tags="b"), body)
     assert (found.metadata["tier"], found.metadata["team"], found.tags) == ("free", "a", ["b"])
     assert len(found.metadata) == MOST
+
+
+@pytest.mark.parametrize(
+    ("said", "body", "user"),
+    [
+        ({}, {"user": "ann"}, "ann"),
+        ({}, {"safety_identifier": "ann"}, "ann"),
+        ({}, {"metadata": {"user_id": "ann"}}, "ann"),
+        ({"user": " ann "}, {"user": "bob", "metadata": {"user_id": "eve"}}, "ann"),
+        ({}, {"user": 3, "safety_identifier": ["x"], "metadata": {"user_id": "eve"}}, "eve"),
+        ({}, {"user": "x" * 9999}, "x" * LONGEST),
+        ({"tags": "a"}, {"user": ""}, ""),
+    ],
+)
+def test_for_whom_a_caller_asks(said, body, user):
+    assert read(headers(**said), body).user == user
 
 
 def test_priority_by_tag_then_by_metadata():

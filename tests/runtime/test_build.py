@@ -3,13 +3,13 @@
 import pytest
 
 from headgate.config.load import load
-from headgate.core.exchange import Caller
+from headgate.core.caller import Caller
 from headgate.core.keys import digest
 from headgate.core.plugin import PluginNotFound
 from headgate.core.standing import Board
 from headgate.dialects import anthropic_messages, openai_chat
 from headgate.runtime.build import build
-from headgate.runtime.gateway import ADMIN, Ports
+from headgate.runtime.gateway import Ports
 from headgate.stages.policies.ordered import Ordered
 
 KEY = "hg-runtime-key-0123456789"
@@ -73,7 +73,7 @@ def test_aliases_name_targets_at_the_configured_providers(made):
 def test_callers_are_known_by_their_digests(made):
     authenticate = made().authenticate
     assert authenticate.find([(b"x-api-key", KEY.encode())]) == Caller("all")
-    assert authenticate.find([(b"x-api-key", b"hg-admin-key-0123456789")]) == Caller(ADMIN)
+    assert authenticate.find([(b"x-api-key", b"hg-admin-key-0123456789")]).role == "owner"
     some = authenticate.find([(b"x-api-key", b"hg-another-key-0123456789")])
     assert (some.models, some.families) == (frozenset({"chat", "openai/gpt-4o"}), ("claude/",))
     assert not authenticate.find([(b"x-api-key", b"hg-a-third-key-0123456789")]).may_use("chat")

@@ -8,6 +8,7 @@ from selectors import SelectSelector
 
 from gateways import rounds
 from headgate.core.breaker import Trip
+from headgate.core.caller import Caller
 from headgate.core.credential import Arm, Credential
 from headgate.core.errors import (
     GatewayError,
@@ -18,7 +19,7 @@ from headgate.core.errors import (
     ProviderTimeout,
     ProviderUnreachable,
 )
-from headgate.core.exchange import Caller, Exchange
+from headgate.core.exchange import Exchange
 from headgate.core.plan import Retries
 from headgate.core.record import Record
 from headgate.core.reply import Reply

@@ -6,8 +6,8 @@ import logging
 import pytest
 
 from headgate.core.background import Background
+from headgate.core.caller import Caller
 from headgate.core.errors import Forbidden, Incapable, InvalidRequest, ProviderCut, ProviderTimeout
-from headgate.core.exchange import Caller
 from headgate.core.reply import Reply
 from headgate.dialects import openai_chat
 from headgate.stages.record import Record

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.core import named
+from headgate.core.caller import Caller
 from headgate.core.errors import (
     Forbidden,
     InvalidRequest,
@@ -14,7 +15,7 @@ from headgate.core.errors import (
     UnknownModel,
     UnsupportedMedia,
 )
-from headgate.core.exchange import Caller, Exchange
+from headgate.core.exchange import Exchange
 from headgate.core.keys import digest
 from headgate.core.record import Record
 from headgate.core.reply import Reply

@@ -506,6 +506,7 @@ class TestClock:
             "providers/bedrock.py",  # the date in a signature
             "providers/provider.py",  # the date until which a limit is used up, in Anthropic's headers
             "providers/simulator/__init__.py",  # `created` of an answer
+            "runtime/gateway.py",  # whether a key has expired
             "server/app.py",  # a record's time
             "server/parts.py",  # a record's time, and when the server started
             "stages/shadow.py",  # a record's time

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from headgate.catalog.catalogue import Catalogue
 from headgate.catalog.entry import Entry
-from headgate.core.exchange import Caller
+from headgate.core.caller import Caller
 from headgate.core.target import Target
 
 

@@ -12,15 +12,17 @@ from urllib.parse import urlsplit
 
 from headgate.catalog.catalogue import assemble
 from headgate.catalog.shelf import kinds as bundled_kinds
-from headgate.config import matching, state
+from headgate.config import identities, matching, state
 from headgate.config.catalogue_settings import CatalogueRefresh
 from headgate.config.document import Node, Path
+from headgate.config.identities import Grants, Key
 from headgate.config.redaction import shown
 from headgate.config.rules import Rule
-from headgate.config.schema import Config, Key, is_loopback
+from headgate.config.schema import Config, is_loopback
 from headgate.config.secrets import SHORT_KEY, well_known, well_known_hash
 from headgate.config.targets import Model, ProviderEntry, Target
 from headgate.config.targets import Policy as ConfiguredPolicy
+from headgate.core.caller import EVERYTHING
 from headgate.core.dialect import Dialect
 from headgate.core.plugin import PluginNotFound, load, module, suggestion
 from headgate.dialects.dialect import dialects
@@ -59,6 +61,7 @@ def check(config: Config, root: Node, tell: Tell, kept: Mapping[str, Sequence[in
     checks.models_()
     checks.rules_()
     checks.keys_()
+    identities.check(config.people, checks.keys, tell)
     for index, stage in zip(kept.get("stages", ()), config.stages, strict=True):
         checks.stage(index, stage.use, stage.settings)
     for index, path in zip(kept.get("dialects", ()), config.dialects, strict=True):
@@ -104,6 +107,8 @@ class _Checks:
         self.providers = _names(root, "providers")
         self.aliases = _names(root, "models")
         self.ruled = {name for rule in config.rules for name in rule.models}
+        places: list[Path] = [("keys", index) for index in kept.get("keys", ())]
+        self.keys = list(zip(places, config.keys, strict=True))
 
     def shown(self, path: Path, value: str) -> str:
         return shown(self.root.written(path, value))
@@ -313,9 +318,14 @@ class _Checks:
 
     def keys_(self) -> None:
         self.key_names()
-        digests: dict[str, tuple[int, str]] = {}
-        for index, key in zip(self.kept.get("keys", ()), self.config.keys, strict=True):
-            path = ("keys", index)
+        for section, found in zip(identities.NAMES.values(), self.config.people, strict=True):
+            for name, grants in found.items():
+                self.granted((section, name), grants)
+        for path, key in self.keys:
+            self.granted(path, key)
+        digests: dict[str, tuple[str | int, str]] = {}
+        for path, key in self.keys:
+            index = path[1]
             if not key.name.isprintable() or key.name != key.name.strip():
                 self.tell((*path, "name"), "not a key's name", "use printable characters")
             if (key.key is None) == (key.key_hash is None):
@@ -327,9 +337,11 @@ class _Checks:
                 same = f"the keys `{other}` and `{name}` are the same"
                 self.tell(path, same, "records could not tell them apart")
             self.strength(path, key)
-            for position, model in enumerate(key.models or ()):
-                if model not in self.ruled:
-                    self.allowed((*path, "models", position), model)
+
+    def granted(self, path: Path, grants: Grants) -> None:
+        for position, model in enumerate(grants.models or ()):
+            if model not in self.ruled and model != EVERYTHING:
+                self.allowed((*path, "models", position), model)
 
     def key_names(self) -> None:
         """Over the file's own list: a name is taken by an entry that is wrong in another way, too."""

@@ -30,6 +30,8 @@ EXPECTED = {
     "string_type": "text",
     "path_type": "a path",
     "network": "an IP address or network (10.0.0.0/8)",
+    "moment": "a day (2027-01-31) or a time (2027-01-31T12:00Z)",
+    "path": "a path that begins with `/`, with a `*` at its end at most",
     "date_type": "a date (2027-01-31)",
     "date_parsing": "a date (2027-01-31)",
     "date_from_datetime_parsing": "a date (2027-01-31)",

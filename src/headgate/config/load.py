@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,11 +16,12 @@ from headgate.config import checks, discover, state, surroundings
 from headgate.config.admin_key import VARIABLE as ADMIN_VARIABLE
 from headgate.config.document import MAX_BYTES, Node, made, parse
 from headgate.config.explain import explain, found
+from headgate.config.identities import Application, Grants, Key, Organisation, Team, User
 from headgate.config.interpolate import fill
 from headgate.config.problems import ConfigError, Problem, dotted
 from headgate.config.redaction import Redaction, masked, shown
 from headgate.config.rules import Rule
-from headgate.config.schema import Config, Key, Stage
+from headgate.config.schema import Config, Stage
 from headgate.config.secrets import SECRET_NAME, SecretError, follow, is_reference
 from headgate.config.targets import Model, ProviderEntry, Target, in_full
 from headgate.core.plugin import BARE, PACKAGE, PluginNotFound, names, suggestion
@@ -33,6 +35,12 @@ T = TypeVar("T", bound=pydantic.BaseModel)
 SCRUBBED = 8
 """Characters a secret needs to be searched for in logs: shorter ones would hit ordinary words."""
 NO_KEY = "none"
+SECTIONS: Mapping[str, type[Grants]] = {
+    "organisations": Organisation,
+    "teams": Team,
+    "applications": Application,
+    "users": User,
+}
 COMMAND_LINE = "command line"
 
 
@@ -274,6 +282,8 @@ class _Reading:
                 return self.mapping(
                     node, name, lambda key, value: self.validate(Model, in_full(value.plain()), (name, key))
                 )
+            case "organisations" | "teams" | "applications" | "users":
+                return self.mapping(node, name, partial(self.person, name))
             case "keys":
                 return self.sequence(node, name, Key)
             case "stages":
@@ -289,6 +299,10 @@ class _Reading:
                 return self.paths(node, name)
         kind: Any = Config.model_fields[name].annotation
         return self.read(kind, node, (name,))
+
+    def person(self, section: str, name: str, node: Node) -> Any:
+        """An organisation, a team, an application, a user; without more than its name, too."""
+        return self.validate(SECTIONS[section], {} if node.value is None else node.plain(), (section, name))
 
     def paths(self, node: Node, name: str) -> list[str] | None:
         if not isinstance(node.value, list):

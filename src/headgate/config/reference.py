@@ -7,6 +7,7 @@ import json
 import types
 import typing
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from pydantic_core import PydanticUndefined
 
 from headgate.config.discover import kinds
 from headgate.config.explain import bare
+from headgate.config.identities import Application, Key, Organisation, Team, User
 from headgate.config.rules import Rule
-from headgate.config.schema import Config, Key, Stage
+from headgate.config.schema import Config, Stage
 from headgate.config.targets import Model, ProviderEntry, Target
 from headgate.core.plugin import load, names
 from headgate.providers.provider import Provider
@@ -28,6 +30,7 @@ from headgate.stages.rules.subject import variables
 
 SHORT_FORMS: dict[type, str] = {Target: "`provider/model`", Model: "`provider/model`, a list of them"}
 WORDS = {
+    datetime: "time",
     str: "text",
     int: "whole number",
     float: "number",
@@ -36,6 +39,17 @@ WORDS = {
     pydantic.SecretStr: "secret",
     typing.Any: "anything",
 }
+ENTRIES: dict[str, tuple[str, type[pydantic.BaseModel]]] = {
+    "models": ("models.<name>", Model),
+    "rules": ("rules[]", Rule),
+    "organisations": ("organisations.<name>", Organisation),
+    "teams": ("teams.<name>", Team),
+    "applications": ("applications.<name>", Application),
+    "users": ("users.<name>", User),
+    "keys": ("keys[]", Key),
+    "stages": ("stages[]", Stage),
+}
+"""What stands in sections that are mappings or lists, and how its place is written."""
 HEAD = """# Configuration reference
 
 Every key of `headgate.yaml`. This page is made from the code (`make docs`); editors read
@@ -54,7 +68,6 @@ Every key of `headgate.yaml`. This page is made from the code (`make docs`); edi
 - A changed file (of the configuration or of a secret) is read again without dropping a request; one with a problem is
   refused and the old configuration stays.
 """
-PLACES = {"models": "models.<name>", "rules": "rules[]", "keys": "keys[]", "stages": "stages[]"}
 KINDS = {
     str: "text", int: "whole number", float: "number", bool: "true or false", list[str]: "list of texts",
     dict[str, str]: "texts by name",
@@ -87,11 +100,10 @@ def page() -> str:
     parts = [HEAD, "\n## Top level\n\n", _table(list(_rows(Config, "", deep=False)))]
     for name, field in Config.model_fields.items():
         kind = bare(field.annotation)
-        inner = {"models": Model, "rules": Rule, "keys": Key, "stages": Stage}.get(name, kind)
+        path, inner = ENTRIES.get(name, (name, kind))
         if name == "providers":
             parts.append(_providers())
         elif isinstance(inner, type) and issubclass(inner, pydantic.BaseModel):
-            path = PLACES.get(name, name)
             about = inspect.cleandoc(inner.__doc__ or "")
             parts += f"\n## {name}\n\n{about}\n\n", _table(list(_rows(inner, path)))
             if name == "rules":
@@ -272,6 +284,8 @@ def _short_forms(definitions: dict[str, Any]) -> None:
     rule["targets"]["anyOf"].insert(0, text)
     definitions["Target"] = {"anyOf": [text, definitions["Target"]]}
     definitions["Policy"] = {"anyOf": [{"type": "string", "minLength": 1}, definitions["Policy"]]}
+    for name in ("Organisation", "Team", "Application", "User"):
+        definitions[name] = {"anyOf": [{"type": "null"}, definitions[name]]}
 
 
 def _kind() -> dict[str, Any]:

@@ -11,33 +11,30 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     Field,
-    SecretStr,
     WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError
 
 from headgate.config.catalogue_settings import CatalogueSettings
+from headgate.config.identities import (
+    Addresses,
+    Application,
+    Key,
+    Network,
+    Organisation,
+    People,
+    Team,
+    User,
+)
 from headgate.config.resilience import Breaker, Retry
 from headgate.config.rules import Matching, Rule
-from headgate.config.secrets import hash_key
 from headgate.config.section import Section
 from headgate.config.state import State
 from headgate.config.targets import Model, ProviderEntry, Target
-from headgate.providers.settings import Seconds, Traits
+from headgate.providers.settings import Seconds
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
-
-
-def _network(value: str) -> str:
-    try:
-        ipaddress.ip_network(value, strict=False)
-    except ValueError:
-        raise PydanticCustomError("network", "not an IP address or network") from None
-    return value
-
-
-Network = Annotated[str, AfterValidator(_network)]
 
 
 def _host(value: str) -> str:
@@ -124,6 +121,10 @@ class Server(Section):
         default_factory=list,
         description="Addresses or networks (`10.0.0.0/8`) of proxies in front, whose `x-forwarded-for` is believed.",
     )
+    addresses: Addresses = Field(
+        default_factory=Addresses,
+        description="From where anything but the probes may be asked; keys and their owners may narrow it.",
+    )
     tls: TLS | None = Field(None, description="Serve HTTPS with this certificate. Left out: plain HTTP.")
 
     @property
@@ -135,36 +136,6 @@ class Server(Section):
     def metrics_access(self) -> Literal["open", "key", "off"]:
         """`metrics`, with its default worked out."""
         return self.metrics or ("open" if self.loopback else "key")
-
-
-class Key(Section):
-    """A client's key."""
-
-    name: str = Field(min_length=1, max_length=100, description="Name in records and metrics.")
-    key: SecretStr | None = Field(None, description="The key: `${NAME}`, `env:NAME`, `file:path`, or itself.")
-    key_hash: str | None = Field(
-        None,
-        pattern=r"^sha256:[0-9a-f]{64}$",
-        description="Instead of `key`, its SHA-256: `sha256:` and 64 hex digits, as `headgate key new` prints it.",
-    )
-    models: list[str] | None = Field(
-        None,
-        description="Models the key may ask for: names of `models`, `provider/model`, or `provider/*`. Left out: all. "
-        "Holds for every model that a request names (fallbacks, advisers).",
-    )
-
-    requires: Traits = Field(
-        default_factory=list,
-        description="What must be so of every target that its requests are given to: "
-        "[`traits`](../how-to/keep-data-where-it-may-be.md).",
-    )
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the key, hex."""
-        if self.key_hash is not None:
-            return self.key_hash.removeprefix("sha256:")
-        return hash_key(self.key.get_secret_value()) if self.key else ""
 
 
 class Stage(Section):
@@ -260,6 +231,12 @@ class Config(Section):
     matching: Matching = Field(
         default_factory=Matching, description="What rules go by: word lists of yours, the time zone."
     )
+    organisations: dict[str, Organisation] = Field(
+        default_factory=dict, description="Tenants, whose teams, applications, users and keys belong together."
+    )
+    teams: dict[str, Team] = Field(default_factory=dict, description="Parts of organisations.")
+    applications: dict[str, Application] = Field(default_factory=dict, description="Programs that ask.")
+    users: dict[str, User] = Field(default_factory=dict, description="People.")
     keys: list[Key] = Field(
         default_factory=list,
         description="The clients' keys. The admin key needs no entry here and may use every model.",
@@ -287,6 +264,11 @@ class Config(Section):
     )
     journal: Journal = Field(default_factory=Journal, description="The records of requests on disk.")
     log: Log = Field(default_factory=Log, description="The gateway's own messages, on standard error.")
+
+    @property
+    def people(self) -> People:
+        """Whose keys may be."""
+        return People(self.organisations, self.teams, self.applications, self.users)
 
     def given(self, rule: Rule, name: str) -> Model | None:
         """What a request for `name` gets by a rule, as an entry of `models`; None where that is not there."""

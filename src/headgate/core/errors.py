@@ -7,7 +7,11 @@
     │   │   └── Unsupported         400  unsupported_field   (a crossing that would change the meaning)
     │   │       └── Incapable       400  model_cannot        (the catalogue says that the model cannot)
     │   ├── Unauthenticated         401  invalid_api_key
+    │   │   ├── KeyExpired          401  key_expired
+    │   │   └── KeyDisabled         401  key_disabled
     │   ├── Forbidden               403  model_not_allowed
+    │   │   ├── OperationForbidden  403  operation_not_allowed
+    │   │   └── AddressForbidden    403  address_not_allowed
     │   ├── UnknownModel            404  model_not_found
     │   ├── UnknownPath             404  unknown_path
     │   ├── MethodNotAllowed        405  method_not_allowed
@@ -98,6 +102,18 @@ class Unauthenticated(RequestError):
     code = "invalid_api_key"
 
 
+class KeyExpired(Unauthenticated):
+    """The key was one of ours, until a moment that is past."""
+
+    code = "key_expired"
+
+
+class KeyDisabled(Unauthenticated):
+    """The key, or somebody whose it is, is let in no more."""
+
+    code = "key_disabled"
+
+
 class RequirementUnmet(RequestError):
     """The key or the request requires of whoever answers what no target of the model has."""
 
@@ -110,6 +126,18 @@ class Forbidden(RequestError):
 
     status = 403
     code = "model_not_allowed"
+
+
+class OperationForbidden(Forbidden):
+    """The key may not ask for this, or not at this path."""
+
+    code = "operation_not_allowed"
+
+
+class AddressForbidden(Forbidden):
+    """No request may come from this address, or none with this key."""
+
+    code = "address_not_allowed"
 
 
 class UnknownModel(RequestError):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
 
 from headgate.core.body import Body
+from headgate.core.caller import Caller
 from headgate.core.chat import Loss
 from headgate.core.decision import Decision
 from headgate.core.dialect import Dialect
@@ -24,21 +25,6 @@ from headgate.core.usage import Usage
 
 if TYPE_CHECKING:
     from headgate.core.reply import Reply
-
-
-@dataclass(slots=True, frozen=True)
-class Caller:
-    """Who asks: the key's name and the models it may use, `families` being prefixes (`openai/`)."""
-
-    key: str
-    models: frozenset[str] | None = None
-    """None: every model."""
-    families: tuple[str, ...] = ()
-    requires: frozenset[str] = frozenset()
-    """What must be so of every target that is given its requests."""
-
-    def may_use(self, model: str) -> bool:
-        return self.models is None or model in self.models or model.startswith(self.families)
 
 
 class Place(NamedTuple):
@@ -165,7 +151,14 @@ class Exchange:
 
     @property
     def tags(self) -> Sequence[str]:
-        return self.labels.tags
+        """Those of its key and of whose it is, then its own."""
+        said, caller = self.labels.tags, self.caller
+        return tuple(dict.fromkeys((*caller.tags, *said))) if caller is not None and caller.tags else said
+
+    @property
+    def end_user(self) -> str:
+        """For whom the caller asks, as the request says it; "" where it does not."""
+        return self.labels.user
 
     @property
     def priority(self) -> Priority:

@@ -1,4 +1,4 @@
-"""What a caller says of a request beside the request itself: metadata, tags, how urgent it is.
+"""What a caller says of a request beside the request itself: metadata, tags, how urgent it is, for whom it is.
 
 It stands in headers of the gateway's own (`x-headgate-metadata: {"tier": "free"}`, `x-headgate-tags: batch, nightly`,
 `x-headgate-priority: low`) or in the body, where the vendors' APIs have a place for it. Headers count more. What makes
@@ -17,10 +17,13 @@ Priority = Literal["low", "normal", "high"]
 
 EXPLAIN = b"x-headgate-explain"
 METADATA, TAGS, PRIORITY = b"x-headgate-metadata", b"x-headgate-tags", b"x-headgate-priority"
+USER = b"x-headgate-user"
 REQUIRES = b"x-headgate-requires"
-HEADERS = frozenset({METADATA, TAGS, PRIORITY, REQUIRES})
+HEADERS = frozenset({METADATA, TAGS, PRIORITY, REQUIRES, USER})
 PLACES = ("metadata", "labels", "requestMetadata")
 """Where a body has it: most APIs, Google's, Bedrock's."""
+USERS = ("user", "safety_identifier")
+"""Where bodies name the caller's own user; Anthropic's do in `metadata.user_id`."""
 PRIORITIES: Mapping[str, Priority] = {"low": "low", "normal": "normal", "high": "high"}
 MOST = 64
 """Entries of metadata, and tags, that are looked at."""
@@ -37,6 +40,8 @@ class Labels(NamedTuple):
     priority: Priority
     requires: frozenset[str] = frozenset()
     """In lower case. These are read as they are: what a client requires is not passed over."""
+    user: str = ""
+    """For whom the caller asks: a user of its own."""
 
 
 NOTHING = Labels(MappingProxyType({}), (), "normal")
@@ -47,7 +52,8 @@ def read(headers: Sequence[tuple[bytes, bytes]], fields: Mapping[str, Any]) -> L
     """The labels of a request with these headers and this body."""
     said = {name: value for name, value in headers if name in HEADERS}
     found = [inner for inner in map(fields.get, PLACES) if type(inner) is dict] if fields else []
-    if not said and not found:
+    named = [fields[name] for name in USERS if name in fields] if fields else []
+    if not said and not found and not named:
         return NOTHING
     if METADATA in said:
         found.append(_object(said[METADATA]))
@@ -62,7 +68,9 @@ def read(headers: Sequence[tuple[bytes, bytes]], fields: Mapping[str, Any]) -> L
     tagged = next((tag[9:] for tag in tags if tag.startswith("priority:")), "")
     words = (wanted, tagged, metadata.get("priority", ""))
     priority: Priority = next((PRIORITIES[word] for word in words if word in PRIORITIES), "normal")
-    return Labels(metadata, tags, priority, _required(headers) if REQUIRES in said else NOTHING.requires)
+    named = [said.get(USER, b"").decode("utf-8", "replace").strip(), *named, metadata.get("user_id")]
+    user = next((text[:LONGEST] for text in named if isinstance(text, str) and text), "")
+    return Labels(metadata, tags, priority, _required(headers) if REQUIRES in said else NOTHING.requires, user)
 
 
 def _required(headers: Sequence[tuple[bytes, bytes]]) -> frozenset[str]:

@@ -59,6 +59,13 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     time: float
     key: str | None = None
     """The name of the caller's key, never the key."""
+    organisation: str | None = None
+    team: str | None = None
+    application: str | None = None
+    user: str | None = None
+    """Whose the key is."""
+    end_user: str | None = None
+    """For whom the caller asks, as the request says."""
     client: str | None = None
     """The caller's address."""
     dialect: str | None = None

@@ -11,12 +11,14 @@ from typing import Any
 from headgate.catalog.catalogue import Catalogue, assemble
 from headgate.catalog.menu import Menu
 from headgate.catalog.refreshed import Refreshed
+from headgate.config.identities import callers
 from headgate.config.schema import Config
 from headgate.config.secrets import hash_key
 from headgate.core import plugin
 from headgate.core.breaker import NEVER, Trip
+from headgate.core.caller import EVERY_OPERATION, Caller
 from headgate.core.dialect import Dialect
-from headgate.core.exchange import Caller, Exchange
+from headgate.core.exchange import Exchange
 from headgate.core.ids import Ids
 from headgate.core.plan import WAYS, Retries
 from headgate.core.reply import Reply
@@ -64,7 +66,8 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         aliases, _topics(config, ports, record, Route(aliases, providers, [Requirement(), Health()], ports.board))
     )
     menu = Menu(known, _offered(aliases, rules, providers))
-    authenticate = Authenticate(_callers(config, admin_digest))
+    addresses = config.server.addresses
+    authenticate = Authenticate(_callers(config, admin_digest), addresses.made if addresses.says else None)
     route = Route(aliases, providers, _filters(config, menu), ports.board, rules)
     faces, templates = _faces(config.dialects)
     sending: list[Stage] = [Count(menu), *([Fetch(ports.fetch)] if ports.fetch is not None else []), Translate()]
@@ -209,14 +212,10 @@ def _offered(
 
 
 def _callers(config: Config, admin_digest: str) -> dict[bytes, Caller]:
-    callers = {bytes.fromhex(admin_digest): Caller(ADMIN)}
-    for key in config.keys:
-        models = families = None
-        if key.models is not None:
-            models = frozenset(name for name in key.models if not name.endswith("/*"))
-            families = tuple(name[:-1] for name in key.models if name.endswith("/*"))
-        callers[bytes.fromhex(key.digest)] = Caller(key.name, models, families or (), frozenset(key.requires))
-    return callers
+    return {
+        bytes.fromhex(admin_digest): Caller(ADMIN, operations=EVERY_OPERATION, role="owner"),
+        **dict(callers(config.keys, config.people)),
+    }
 
 
 def _faces(own: Sequence[str]) -> tuple[dict[bytes, Dialect], dict[str, tuple[re.Pattern[bytes], Dialect]]]:

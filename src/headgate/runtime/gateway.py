@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from urllib.parse import unquote
 
 from headgate.catalog.menu import Menu
 from headgate.config.schema import Config
+from headgate.core.caller import Caller, Network
 from headgate.core.dialect import Dialect
 from headgate.core.errors import GatewayError
 from headgate.core.exchange import Exchange, Place
@@ -19,13 +21,12 @@ from headgate.core.ports import Journal, Meter, Upstream
 from headgate.core.reply import Reply
 from headgate.core.standing import Board
 from headgate.core.target import Target
-from headgate.stages.authenticate import Authenticate
+from headgate.stages.authenticate import Asked, Authenticate
 from headgate.stages.record import Record
 from headgate.stages.route import Route
 from headgate.stages.stage import Proceed, chain
 
 Headers = Sequence[tuple[bytes, bytes]]
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 ADMIN = "admin"
 DEFAULT_FACE = b"/v1/chat/completions"
@@ -122,6 +123,12 @@ class Gateway:
             if not self._trusts(address):
                 break
         return address
+
+    def admit(self, scope: Mapping[str, Any], operation: str | None) -> Caller:
+        """Who asks for a page, where they may. Raises what `stages.authenticate` raises."""
+        headers = scope["headers"]
+        client = self.client_of(scope["client"], headers)
+        return self.authenticate.admit(Asked(headers, client, scope["path"], operation, time.time()))
 
     def address_of(self, scope: Mapping[str, Any]) -> str:
         """Scheme and host by which the client reaches the gateway, as it says itself or as a trusted proxy says."""

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from headgate.core.errors import Unauthenticated
+from headgate.core.caller import ADMIN_OPERATION
+from headgate.core.errors import RequestError
 from headgate.runtime.gateway import ADMIN
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -52,9 +53,9 @@ class Metrics:
     async def __call__(self, scope: MutableMapping[str, Any], send: Send) -> None:
         if self.gateways is not None:
             try:
-                caller = self.gateways.gateway.authenticate.find(scope["headers"])
-            except Unauthenticated as error:
-                await text(send, 401, f"{error.message}\n".encode())
+                caller = self.gateways.gateway.admit(scope, ADMIN_OPERATION)
+            except RequestError as error:
+                await text(send, error.status, f"{error.message}\n".encode())
                 return
             if caller.key != ADMIN:
                 await text(send, 403, b"metrics are for the admin key\n")

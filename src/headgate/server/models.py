@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, unquote
 
 import msgspec
 
+from headgate.core.caller import Caller
 from headgate.core.errors import GatewayError, InvalidRequest, MethodNotAllowed, UnknownModel
-from headgate.core.exchange import Caller
 from headgate.core.ids import Ids
 from headgate.runtime.gateway import Gateway
 from headgate.server import model_shapes
@@ -56,7 +56,7 @@ class Models:
         try:
             if scope["method"] not in ("GET", "HEAD"):
                 raise MethodNotAllowed(f"{scope['path']} takes GET, not {scope['method']}")
-            caller = gateway.authenticate.find(headers)
+            caller = gateway.admit(scope, None)
             body = msgspec.json.encode(self._answer(gateway, caller, scope, shape))
         except GatewayError as error:
             status = error.status

@@ -12,7 +12,8 @@ from typing import Any, Protocol, get_args
 import msgspec
 
 from headgate.core.breaker import State
-from headgate.core.errors import Unauthenticated
+from headgate.core.caller import ADMIN_OPERATION
+from headgate.core.errors import RequestError
 from headgate.core.standing import Standing
 from headgate.core.target import Target
 from headgate.runtime.gateway import ADMIN, Gateway
@@ -56,9 +57,9 @@ class Operator:
 
     async def __call__(self, scope: Scope, send: Send) -> None:
         try:
-            caller = self.gateways.gateway.authenticate.find(scope["headers"])
-        except Unauthenticated as error:
-            await refuse(send, 401, error.code, error.message)
+            caller = self.gateways.gateway.admit(scope, ADMIN_OPERATION)
+        except RequestError as error:
+            await refuse(send, error.status, error.code, error.message)
             return
         if caller.key != ADMIN:
             await refuse(send, 403, "forbidden", "this is for the admin key")

@@ -1,11 +1,14 @@
-"""Find out who asks, before anything else of the request is read."""
+"""Find out who asks, before anything else of the request is read, and whether they may ask for this, and from there."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
 
-from headgate.core.errors import Unauthenticated
-from headgate.core.exchange import Caller, Exchange
+from headgate.core.caller import Caller, Networks
+from headgate.core.errors import AddressForbidden, KeyDisabled, KeyExpired, OperationForbidden, Unauthenticated
+from headgate.core.exchange import Exchange
 from headgate.core.keys import digest
 from headgate.core.reply import Reply
 from headgate.stages.stage import Proceed
@@ -16,15 +19,50 @@ SIGNED = b"AWS4-HMAC-SHA256 "
 of callers' keys only hashes are kept here."""
 
 
+class Asked(NamedTuple):
+    """What is looked at of a request whose caller is not known yet."""
+
+    headers: Sequence[tuple[bytes, bytes]]
+    client: str | None
+    """The client's address."""
+    path: str
+    operation: str | None
+    """What is asked for; None: what every caller may (the list of models)."""
+    now: float
+    """Unix seconds."""
+
+
 class Authenticate:
     """Keys are known by their SHA-256 alone: a look-up by digest tells nothing of a key through its timing."""
 
-    def __init__(self, callers: Mapping[bytes, Caller]) -> None:
+    def __init__(self, callers: Mapping[bytes, Caller], networks: Networks | None = None) -> None:
+        """`networks`: from where anybody may ask at all; None: from everywhere."""
         self.callers = callers
+        self.networks = networks
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
-        exchange.caller = self.find(exchange.headers)
+        record = exchange.record
+        asked = Asked(exchange.headers, record.client, exchange.path, exchange.dialect.operation, record.time)
+        exchange.caller = self.admit(asked)
         return await proceed(exchange)
+
+    def admit(self, asked: Asked) -> Caller:
+        """Who asks, where they may. Raises Unauthenticated, AddressForbidden or OperationForbidden."""
+        if self.networks is not None and not self.networks.admit(asked.client):
+            raise AddressForbidden(f"this gateway takes no requests from {asked.client}")
+        caller = self.find(asked.headers)
+        if caller.barred is not None:
+            raise KeyDisabled(f"the key {caller.key!r} {caller.barred}")
+        if asked.now >= caller.expires:
+            when = datetime.fromtimestamp(caller.expires, UTC).isoformat(timespec="minutes").replace("+00:00", "Z")
+            raise KeyExpired(f"the key {caller.key!r} expired at {when}; ask for a new one")
+        if caller.networks and not caller.may_come_from(asked.client):
+            raise AddressForbidden(f"the key {caller.key!r} may not be used from {asked.client}")
+        if asked.operation is not None and not caller.may_do(asked.operation):
+            raise OperationForbidden(_not_this(caller, asked.operation))
+        if caller.paths and not (_plain(asked.path) and caller.may_ask_at(asked.path)):
+            raise OperationForbidden(f"the key {caller.key!r} may not ask at {asked.path[:200]}")
+        return caller
 
     def find(self, headers: Sequence[tuple[bytes, bytes]]) -> Caller:
         """Whoever the first valid key belongs to; every vendor's header counts alike. Raises Unauthenticated."""
@@ -47,3 +85,15 @@ class Authenticate:
 
 def _token(value: bytes) -> bytes:
     return value[7:].strip() if value[:7].lower() == b"bearer " else value.strip()
+
+
+def _not_this(caller: Caller, operation: str) -> str:
+    allowed = sorted(caller.operations or ())
+    what = "what is forwarded unread (`opaque`)" if operation == "opaque" else operation
+    may = f"it may ask for {', '.join(allowed)}" if allowed else "it may ask for nothing"
+    return f"the key {caller.key!r} may not ask for {what}; {may}"
+
+
+def _plain(path: str) -> bool:
+    """Whether whoever gets this path will read it as it stands here."""
+    return "%" not in path and "\\" not in path and not {".", "..", ""} & set(path[1:].rstrip("/").split("/"))

@@ -37,6 +37,8 @@ class Record:
         record.lost = exchange.lost
         if exchange.caller is not None:
             record.key = exchange.caller.key
+            record.organisation, record.team, record.application, record.user = exchange.caller.belongs
+            record.end_user = exchange.end_user or None
         if exchange.target is not None:
             record.target = exchange.target.name
         record.decision = exchange.decision.told(exchange.target, len(exchange.attempts))

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Protocol
 
+from headgate.core.caller import Caller
 from headgate.core.canary import Canary
 from headgate.core.errors import Forbidden, Incapable, InternalError, UnknownModel
-from headgate.core.exchange import Caller, Exchange
+from headgate.core.exchange import Exchange
 from headgate.core.named import ANY, parts
 from headgate.core.printable import printable
 from headgate.core.quality import Judged

@@ -9,8 +9,9 @@ from headgate.catalog.catalogue import Catalogue
 from headgate.catalog.menu import Menu
 from headgate.catalog.shelf import Shelf, layer
 from headgate.core import chat
+from headgate.core.caller import Caller
 from headgate.core.errors import Incapable
-from headgate.core.exchange import Caller, Exchange
+from headgate.core.exchange import Exchange
 from headgate.core.record import Record
 from headgate.core.target import Target
 from headgate.dialects import anthropic_messages, openai_chat

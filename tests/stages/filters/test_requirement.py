@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headgate.core.caller import Caller
 from headgate.core.errors import RequirementUnmet
-from headgate.core.exchange import Caller
 from headgate.core.target import Target, Terms
 from headgate.stages.filters.requirement import Requirement
 from stages.policies.targets import asked

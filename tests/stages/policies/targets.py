@@ -3,7 +3,8 @@
 import json
 import time
 
-from headgate.core.exchange import Caller, Exchange
+from headgate.core.caller import Caller
+from headgate.core.exchange import Exchange
 from headgate.core.record import Record
 from headgate.core.standing import Standing
 from headgate.core.target import Target, Terms

@@ -2,7 +2,8 @@
 
 import time
 
-from headgate.core.exchange import Caller, Exchange
+from headgate.core.caller import Caller
+from headgate.core.exchange import Exchange
 from headgate.core.record import Record
 from headgate.dialects import openai_chat
 

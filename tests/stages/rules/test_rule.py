@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headgate.core.caller import Caller
 from headgate.core.errors import Forbidden, UnknownModel
-from headgate.core.exchange import Caller
 from headgate.core.target import Target
 from headgate.stages.policies.ordered import Ordered
 from headgate.stages.route import Alias, Route

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headgate.core.exchange import Caller
+from headgate.core.caller import Caller
 from headgate.dialects.dialect import dialects
 from headgate.stages.rules.subject import LONGEST, Settings, Subject, variables
 from stages.rules.asked import exchange

@@ -15,9 +15,10 @@ from typing import Any, Literal
 from headgate.catalog.entry import CONFIGURATION, Entry
 from headgate.catalog.menu import Menu
 from headgate.core import chat
+from headgate.core.caller import Caller
 from headgate.core.errors import Incapable, Unsupported
 from headgate.core.estimate import CHOICES, LENGTH, OPTIONS, inside, numbers
-from headgate.core.exchange import Caller, Ceiling, Exchange
+from headgate.core.exchange import Ceiling, Exchange
 from headgate.core.target import Target
 
 REMEMBERED = 50_000

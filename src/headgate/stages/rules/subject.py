@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from headgate.catalog import prompts, tokens
 from headgate.core import chat
+from headgate.core.caller import NOBODYS, Belongs
 from headgate.core.errors import GatewayError
 from headgate.core.exchange import Exchange
 from headgate.stages.rules.complexity import COMPLEX, score
@@ -88,11 +89,26 @@ class Subject:
             if not CREDENTIAL.search(name)
         }
 
+    def organisation(self) -> str:
+        """The organisation whose the key is."""
+        return self._belongs.organisation or ""
+
+    def team(self) -> str:
+        """The team whose the key is."""
+        return self._belongs.team or ""
+
+    def application(self) -> str:
+        """The application whose the key is."""
+        return self._belongs.application or ""
+
+    def person(self) -> str:
+        """The user of the configuration whose the key is."""
+        return self._belongs.user or ""
+
     def user(self) -> str:
-        """The caller's own user, as the body says it (`user`, `safety_identifier`, `metadata.user_id`)."""
-        fields = self._exchange.fields
-        said = (fields.get("user"), fields.get("safety_identifier"), self._exchange.labels.metadata.get("user_id"))
-        return _clean(next((text for text in said if isinstance(text, str) and text), ""))
+        """The caller's own user, as the request says it (`x-headgate-user`, `user`, `safety_identifier`,
+        `metadata.user_id`)."""
+        return _clean(self._exchange.end_user)
 
     def model(self) -> str:
         """The model that is asked for, without an effort behind it."""
@@ -213,6 +229,11 @@ class Subject:
         except GatewayError:
             self._exchange.decision.said.append("rules could not read the request")
             return None
+
+    @property
+    def _belongs(self) -> Belongs:
+        caller = self._exchange.caller
+        return caller.belongs if caller is not None else NOBODYS
 
     def _messages(self) -> Sequence[chat.Message]:
         request = self._request
