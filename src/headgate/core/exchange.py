@@ -125,6 +125,8 @@ class Exchange:
     reckoned: Usage | None = None  # translate: what is known of the cost without the provider
     attempts: list[Attempt] = field(default_factory=list)  # retry
     reply: Reply | None = None  # record
+    billed: bool = False
+    """Use and cost stand in the record."""
     abandoned: bool = False
     """Of a fork: nobody waits for it any more."""
     edited: bool = False
@@ -169,6 +171,7 @@ class Exchange:
         instead. It shares the record and the decision, and has attempts and an ending of its own."""
         other = copy(self)
         other.targets, other.attempts, other.ending, other.lost = targets, [], Ending(), []
+        other.billed = False
         if request is not None:
             other._request, other.edited = request, True
         return other

@@ -37,6 +37,8 @@ class Attempt(msgspec.Struct, omit_defaults=True):
     """Which of the provider's keys, where it has several."""
     usage: Usage | None = None
     """Of an answer that the client was not given: it was refused, or judged too bad, and another target's was."""
+    cost: str | None = None
+    """Of that answer, US dollars."""
 
 
 class Judgment(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -85,6 +87,8 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     origin: Literal["gateway", "provider"] | None = None
     finish: str | None = None
     usage: Usage | None = None
+    cost: str | None = None
+    """US dollars, as an exact decimal, of the answer that was given; None where it is not known."""
     upstream_id: str | None = None
     first_token: float | None = None
     """Seconds from the request's arrival to the first piece of the answer (for a whole reply, to the reply)."""

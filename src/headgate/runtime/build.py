@@ -68,7 +68,7 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
     menu = Menu(known, _offered(aliases, rules, providers))
     addresses = config.server.addresses
     authenticate = Authenticate(_callers(config, admin_digest), addresses.made if addresses.says else None)
-    route = Route(aliases, providers, _filters(config, menu), ports.board, rules)
+    route = Route(aliases, providers, _filters(config, menu), ports.board, rules, known)
     faces, templates = _faces(config.dialects)
     sending: list[Stage] = [Count(menu), *([Fetch(ports.fetch)] if ports.fetch is not None else []), Translate()]
     once = Retry(Retries(attempts=1))

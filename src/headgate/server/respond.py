@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
+from headgate.catalog.cost import bill
 from headgate.config.schema import Compression
 from headgate.core.dialect import Dialect
 from headgate.core.errors import GatewayError, Overloaded, ProviderRefused, RequestError
@@ -54,6 +55,9 @@ class Answer:
         record = exchange.record
         record.status, record.bytes_out = reply.status, len(body)
         record.first_token = round(time.perf_counter() - exchange.clock, 6)
+        bill(exchange)
+        if record.cost is not None:
+            headers.append((b"x-headgate-cost", record.cost.encode()))
         await exchange.ending.aclose()
         await self._head(reply.status, headers)
         await self.send({"type": "http.response.body", "body": body})

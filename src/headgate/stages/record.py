@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from headgate.catalog.cost import bill
 from headgate.core.errors import Overloaded
 from headgate.core.exchange import Exchange
 from headgate.core.ports import Journal, Meter
@@ -44,10 +45,10 @@ class Record:
         record.decision = exchange.decision.told(exchange.target, len(exchange.attempts))
         if exchange.reply is not None:
             account = exchange.reply.account
-            record.usage = account.usage or exchange.reckoned
             record.finish = account.finish
             record.upstream_id = account.id if account.id != exchange.id else None
             if exchange.reply.lost:
                 record.lost = [*exchange.lost, *exchange.reply.lost]
+        bill(exchange)
         self.journal.append(record)
         self.meter.count(record)

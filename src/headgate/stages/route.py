@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Protocol
 
+from headgate.catalog.catalogue import Catalogue
 from headgate.core.caller import Caller
 from headgate.core.canary import Canary
 from headgate.core.errors import Forbidden, Incapable, InternalError, UnknownModel
@@ -91,6 +92,7 @@ class Route:
         filters: Sequence[Filter] = (),
         board: Board | None = None,
         rules: Rules | None = None,
+        catalogue: Catalogue | None = None,
     ) -> None:
         self.aliases = aliases
         self.rules = rules
@@ -99,6 +101,7 @@ class Route:
         self.providers = providers
         self.filters = filters
         self.board = board or Board()
+        self.catalogue = catalogue
         self._direct: dict[str, tuple[Target, ...]] = {}
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
@@ -220,7 +223,9 @@ class Route:
         if len(self._direct) >= REMEMBERED:
             self._direct.clear()
         target = provider.target(rest)
-        known = self._direct[model] = (replace(target, standing=self.board.standing(target.name)),)
+        entry = self.catalogue.find(name, rest) if self.catalogue is not None else None
+        terms = replace(target.terms, prices=entry.prices) if entry is not None else target.terms
+        known = self._direct[model] = (replace(target, standing=self.board.standing(target.name), terms=terms),)
         return known
 
     def _unknown(self, model: str, caller: Caller | None) -> UnknownModel:

@@ -1,0 +1,68 @@
+"""What requests cost: by class, tier and length, exact over many, and unknown where something has no price."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headgate.catalog.cost import TOKENS, Tariff, dollars
+from headgate.core.usage import Usage
+
+SONNET = {
+    "input": "3", "output": "15", "cache_read": "0.3", "cache_write": "3.75", "cache_write_1h": "6",
+    "input>200000": "6", "output>200000": "22.5", "cache_read>200000": "0.6", "web_searches": "0.01",
+    "batch.input": "1.5", "batch.output": "7.5",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rates", "tier", "usage", "amount"),
+    [
+        (SONNET, None, Usage(input=1000, output=500), "0.0105"),
+        (SONNET, None, Usage(input=10, cache_read=1000, cache_write=100, cache_write_1h=100), "0.001305"),
+        (SONNET, None, Usage(input=1, cache_read=200_000, output=1000), "0.142506"),
+        (SONNET, None, Usage(input=0, cache_read=200_000, output=1000), "0.075"),
+        (SONNET, "batch", Usage(input=1000, output=500), "0.00525"),
+        (SONNET, None, Usage(input=1000, server_tools={"web_search_requests": 3}), "0.033"),
+        (SONNET, None, Usage(input=1000, output=10, reasoning=490), "0.0105"),
+        ({"input": "0.075", "output": "0.3", "input_audio": "0.7"}, None, Usage(input=1024, input_audio=100),
+         "0.0001468"),
+        ({"input": "0.02"}, None, Usage(input=8), "0.00000016"),
+        ({"input": "0.0001"}, None, Usage(input=1), "0"),
+        ({"images": "0.04"}, None, Usage(units={"images": 2.0}), "0.08"),
+        ({"images": "0.04", "input": "5", "output_image": "40"}, None,
+         Usage(input=10, output_image=1000, units={"images": 1.0}), "0.04005"),
+        ({"hours": "0.36"}, None, Usage(units={"seconds": 30.5}), "0.00305"),
+        ({"seconds": "0.0001"}, None, Usage(units={"seconds": 12.3456}), "0.00123456"),
+        ({"characters": "0.000015"}, None, Usage(units={"characters": 101}), "0.001515"),
+        ({"searches": "0.002", "input": "0"}, None, Usage(input=100, units={"searches": 1.0}), "0.002"),
+        ({"requests": "0.005", "input": "1", "output": "1"}, None, Usage(input=10, output=10), "0.00502"),
+        ({"input": "0", "output": "0"}, None, Usage(input=10, output=10), "0"),
+        ({"input": "1", "output": "1"}, None, Usage(), "0"),
+        ({"input": "1"}, None, Usage(input=10, output=10), None),
+        ({"seconds": "1"}, None, Usage(input=10, output=10), None),
+        ({"characters": "1"}, None, Usage(units={"images": 1.0}), None),
+        ({}, None, Usage(), None),
+    ],
+)  # fmt: skip
+def test_what_a_request_costs(rates, tier, usage, amount):
+    assert dollars(Tariff(rates, tier).cost(usage)) == amount
+
+
+RATES = st.decimals(0, 1000, places=4).map(str)
+COUNTS = st.integers(0, 10_000_000)
+
+
+@given(st.fixed_dictionaries(dict.fromkeys(TOKENS, RATES)), st.fixed_dictionaries(dict.fromkeys(TOKENS, COUNTS)))
+def test_it_is_the_sum_of_products_rounded_once(rates, counts):
+    exact = sum(Decimal(rates[name]) * counts[name] for name in TOKENS) / 10**6
+    found = Tariff(rates, None).cost(Usage(**counts))
+    assert abs(Decimal(found) / 10**9 - exact) <= Decimal("0.5e-9")
+
+
+@pytest.mark.parametrize(
+    ("nano", "text"), [(None, None), (0, "0"), (1, "0.000000001"), (10**9, "1"), (1_500_000_000, "1.5")]
+)
+def test_an_amount_is_written_exactly(nano, text):
+    assert dollars(nano) == text
