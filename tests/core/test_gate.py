@@ -134,5 +134,5 @@ async def test_never_too_many_and_nothing_leaks():
         task.cancel()
     await asyncio.wait(tasks)
     assert not any(task.exception() for task in tasks if not task.cancelled())
-    assert (gate.running, gate.waiting, +gate._tenants) == (0, 0, {})
-    assert not any(gate._lines.values())
+    assert (gate.running, gate.waiting, +gate._lines._tenants) == (0, 0, {})
+    assert not any(gate._lines._lines.values())

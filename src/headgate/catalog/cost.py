@@ -85,6 +85,11 @@ class Tariff:
             return None
         return _nano(total + (once or 0))
 
+    @property
+    def known(self) -> bool:
+        """Whether anything has a price."""
+        return bool(self._rates)
+
     def _free(self, usage: Usage) -> bool:
         """Whether nothing was used of a model whose prices are known."""
         return bool(self._rates) and not usage.units and usage.prompt + usage.completion == 0
@@ -156,8 +161,13 @@ def bill(exchange: Exchange) -> None:
         if attempt.usage is not None:
             other = next((each for each in exchange.decision.ranked if each.name == attempt.target), None)
             tariff = Tariffs.of(other, record.time, tier) if other is not None else None
-            attempt.cost = dollars(tariff.cost(attempt.usage)) if tariff is not None else None
-    record.cost = dollars(total)
+            spent = tariff.cost(attempt.usage) if tariff is not None else None
+            attempt.cost, exchange.charged = dollars(spent), _sum(exchange.charged, spent)
+    record.cost, exchange.charged = dollars(total), _sum(exchange.charged, total)
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return (one or 0) + (other or 0) if one is not None or other is not None else None
 
 
 def dollars(nano: int | None) -> str | None:

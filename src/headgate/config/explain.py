@@ -32,6 +32,7 @@ EXPECTED = {
     "network": "an IP address or network (10.0.0.0/8)",
     "moment": "a day (2027-01-31) or a time (2027-01-31T12:00Z)",
     "path": "a path that begins with `/`, with a `*` at its end at most",
+    "amounts": "exactly one of requests, tokens, input_tokens, output_tokens, money, concurrency",
     "date_type": "a date (2027-01-31)",
     "date_parsing": "a date (2027-01-31)",
     "date_from_datetime_parsing": "a date (2027-01-31)",

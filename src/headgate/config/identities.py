@@ -12,9 +12,11 @@ from pydantic import AfterValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
 from headgate.config.document import Path
+from headgate.config.limits import Amount, Own, own
 from headgate.config.secrets import hash_key
 from headgate.config.section import Section
 from headgate.core.caller import ADMIN_OPERATION, NOBODYS, Belongs, Caller, Models, Networks, Role
+from headgate.core.limits.rule import Dimension
 from headgate.core.plugin import suggestion
 from headgate.core.request import Operation
 from headgate.providers.settings import Traits
@@ -22,7 +24,7 @@ from headgate.providers.settings import Traits
 Tell = Callable[..., None]
 """Called with a path, a message and a hint."""
 HASH = r"^sha256:[0-9a-f]{64}$"
-NAMES: Mapping[str, str] = {
+NAMES: Mapping[Dimension, str] = {
     "organisation": "organisations",
     "team": "teams",
     "application": "applications",
@@ -117,6 +119,10 @@ class Grants(Section):
         "[`traits`](../how-to/keep-data-where-it-may-be.md).",
     )
     tags: list[str] = Field(default_factory=list, description="Tags that all its requests get.")
+    limits: list[Amount] = Field(
+        default_factory=list,
+        description="How much all that belong to it may use together; see [limits](../how-to/limit-use.md).",
+    )
     enabled: bool = Field(True, description="`false`: nobody of it is let in.")
 
 
@@ -266,6 +272,15 @@ def _barred(above: Sequence[tuple[str, str, Grants]], grants: Grants) -> str | N
         if not each.enabled:
             return f"belongs to the {what} {name!r}, which is disabled"
     return None if grants.enabled else "is disabled"
+
+
+def own_limits(people: People, keys: Sequence[tuple[Path, Key]]) -> Iterator[Own]:
+    """Limits that stand with whom they concern."""
+    for (what, section), found in zip(NAMES.items(), people, strict=True):
+        for name, grants in found.items():
+            yield from own((section, name), what, name, grants.limits)
+    for path, key in keys:
+        yield from own(path, "key", key.name, key.limits)
 
 
 def callers(keys: list[Key], people: People) -> Iterator[tuple[bytes, Caller]]:

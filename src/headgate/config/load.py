@@ -18,6 +18,7 @@ from headgate.config.document import MAX_BYTES, Node, made, parse
 from headgate.config.explain import explain, found
 from headgate.config.identities import Application, Grants, Key, Organisation, Team, User
 from headgate.config.interpolate import fill
+from headgate.config.limits import Limit
 from headgate.config.problems import ConfigError, Problem, dotted
 from headgate.config.redaction import Redaction, masked, shown
 from headgate.config.rules import Rule
@@ -290,6 +291,8 @@ class _Reading:
                 return self.sequence(node, name, Stage)
             case "rules":
                 return self.sequence(node, name, Rule)
+            case "limits":
+                return self.sequence(node, name, Limit)
             case "data_dir":
                 if isinstance(node.value, str) and node.value and "\0" not in node.value:
                     return Path(node.value)

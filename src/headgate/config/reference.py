@@ -19,6 +19,7 @@ from pydantic_core import PydanticUndefined
 from headgate.config.discover import kinds
 from headgate.config.explain import bare
 from headgate.config.identities import Application, Key, Organisation, Team, User
+from headgate.config.limits import Limit
 from headgate.config.rules import Rule
 from headgate.config.schema import Config, Stage
 from headgate.config.targets import Model, ProviderEntry, Target
@@ -47,6 +48,7 @@ ENTRIES: dict[str, tuple[str, type[pydantic.BaseModel]]] = {
     "applications": ("applications.<name>", Application),
     "users": ("users.<name>", User),
     "keys": ("keys[]", Key),
+    "limits": ("limits[]", Limit),
     "stages": ("stages[]", Stage),
 }
 """What stands in sections that are mappings or lists, and how its place is written."""

@@ -26,6 +26,7 @@ from headgate.config.identities import (
     Team,
     User,
 )
+from headgate.config.limits import Limit
 from headgate.config.resilience import Breaker, Retry
 from headgate.config.rules import Matching, Rule
 from headgate.config.section import Section
@@ -240,6 +241,9 @@ class Config(Section):
     keys: list[Key] = Field(
         default_factory=list,
         description="The clients' keys. The admin key needs no entry here and may use every model.",
+    )
+    limits: list[Limit] = Field(
+        default_factory=list, description="How much may be asked and spent, by whom, in which time."
     )
     stages: list[Stage] = Field(
         default_factory=list, description="Your own steps on every request's way, in this order."

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from headgate.core.request import Operation
 
@@ -102,6 +102,8 @@ class Caller:
     """Why it is let in no more, as a sentence goes on after "the key"."""
     tags: tuple[str, ...] = ()
     """Of all its requests, beside those that they bring."""
+    limits: Sequence[Any] = ()
+    """`core.limits.rule.Prepared`: the limits that may concern its requests."""
     role: Role | None = None
     """What it may do in the admin API, where `operations` has that; None: nothing."""
 

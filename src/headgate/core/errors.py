@@ -15,6 +15,8 @@
     │   ├── UnknownModel            404  model_not_found
     │   ├── UnknownPath             404  unknown_path
     │   ├── MethodNotAllowed        405  method_not_allowed
+    │   ├── PriceUnknown            403  price_unknown       (under a limit of money)
+    │   ├── LimitExceeded           429  limit_exceeded      (402, 422 as configured; budget_exceeded: of money)
     │   ├── SlowRequest             408  request_timeout
     │   ├── TooLarge                413  request_too_large
     │   ├── UnsupportedMedia        415  unsupported_media_type
@@ -159,6 +161,22 @@ class MethodNotAllowed(RequestError):
 
     status = 405
     code = "method_not_allowed"
+
+
+class PriceUnknown(RequestError):
+    """A limit of money cannot be kept with a model whose price is not known."""
+
+    status = 403
+    code = "price_unknown"
+
+
+class LimitExceeded(RequestError):
+    """A limit has no room for the request; the message names it, what is left and when there is more."""
+
+    status = 429
+    code = "limit_exceeded"
+    limit = ""
+    """The limit's name."""
 
 
 class SlowRequest(RequestError):

@@ -125,6 +125,10 @@ class Exchange:
     reckoned: Usage | None = None  # translate: what is known of the cost without the provider
     attempts: list[Attempt] = field(default_factory=list)  # retry
     reply: Reply | None = None  # record
+    announced: list[tuple[bytes, bytes]] = field(default_factory=list)
+    """Headers that the client is told whatever becomes of it."""  # limit
+    charged: int | None = None
+    """What all answers cost, nanodollars; None where that is not known."""
     billed: bool = False
     """Use and cost stand in the record."""
     abandoned: bool = False

@@ -98,6 +98,8 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     lost: list[Loss] = []
     decision: Decided | None = None
     """Why this target."""
+    downgraded: str | None = None
+    """The limit for whose sake another model was asked."""
     resumed: int = 0
     """How often the answer was continued by another target."""
     shadow_of: str | None = None

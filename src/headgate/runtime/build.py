@@ -5,13 +5,15 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from math import inf
 from typing import Any
 
 from headgate.catalog.catalogue import Catalogue, assemble
 from headgate.catalog.menu import Menu
 from headgate.catalog.refreshed import Refreshed
-from headgate.config.identities import callers
+from headgate.config.document import Path
+from headgate.config.identities import Key, callers, own_limits
 from headgate.config.schema import Config
 from headgate.config.secrets import hash_key
 from headgate.core import plugin
@@ -20,6 +22,7 @@ from headgate.core.caller import EVERY_OPERATION, Caller
 from headgate.core.dialect import Dialect
 from headgate.core.exchange import Exchange
 from headgate.core.ids import Ids
+from headgate.core.limits.rule import Rule, prepared
 from headgate.core.plan import WAYS, Retries
 from headgate.core.reply import Reply
 from headgate.core.standing import Board, Standing
@@ -41,6 +44,7 @@ from headgate.stages.filters.health import Health
 from headgate.stages.filters.requirement import Requirement
 from headgate.stages.hedge import Hedge
 from headgate.stages.judge import Bench, Judge
+from headgate.stages.limit import Limit
 from headgate.stages.receive import Receive
 from headgate.stages.record import Record
 from headgate.stages.resume import Resume
@@ -66,8 +70,8 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         aliases, _topics(config, ports, record, Route(aliases, providers, [Requirement(), Health()], ports.board))
     )
     menu = Menu(known, _offered(aliases, rules, providers))
-    addresses = config.server.addresses
-    authenticate = Authenticate(_callers(config, admin_digest), addresses.made if addresses.says else None)
+    addresses, limits = config.server.addresses, limits_of(config)
+    authenticate = Authenticate(_callers(config, admin_digest, limits), addresses.made if addresses.says else None)
     route = Route(aliases, providers, _filters(config, menu), ports.board, rules, known)
     faces, templates = _faces(config.dialects)
     sending: list[Stage] = [Count(menu), *([Fetch(ports.fetch)] if ports.fetch is not None else []), Translate()]
@@ -78,6 +82,7 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         Receive(config.data_dir),
         *(_stage(stage.use, stage.settings) for stage in config.stages),
         Explain(chain([route], _nobody), known),
+        *([Limit(ports.ledger, route.behind)] if limits else []),
         route,
         *_judge(config, route, ports, [record, once, *sending]),
         *_shadow(config, route, ports, record, [once, *sending]),
@@ -211,11 +216,17 @@ def _offered(
     return offered
 
 
-def _callers(config: Config, admin_digest: str) -> dict[bytes, Caller]:
-    return {
-        bytes.fromhex(admin_digest): Caller(ADMIN, operations=EVERY_OPERATION, role="owner"),
-        **dict(callers(config.keys, config.people)),
-    }
+def limits_of(config: Config) -> list[Rule]:
+    """All limits, those of the section and those that stand with whom they concern."""
+    keys: list[tuple[Path, Key]] = [(("keys", index), key) for index, key in enumerate(config.keys)]
+    own = [each.rule for each in own_limits(config.people, keys)]
+    return [*(limit.rule(limit.name, limit.match, limit.per) for limit in config.limits), *own]
+
+
+def _callers(config: Config, admin_digest: str, limits: Sequence[Rule]) -> dict[bytes, Caller]:
+    admin = Caller(ADMIN, operations=EVERY_OPERATION, role="owner")
+    found = {bytes.fromhex(admin_digest): admin, **dict(callers(config.keys, config.people))}
+    return {digest: replace(caller, limits=prepared(limits, caller)) for digest, caller in found.items()}
 
 
 def _faces(own: Sequence[str]) -> tuple[dict[bytes, Dialect], dict[str, tuple[re.Pattern[bytes], Dialect]]]:

@@ -16,6 +16,7 @@ from headgate.core.caller import Caller, Network
 from headgate.core.dialect import Dialect
 from headgate.core.errors import GatewayError
 from headgate.core.exchange import Exchange, Place
+from headgate.core.limits.ledger import Ledger
 from headgate.core.ports import Fetch as FetchPort
 from headgate.core.ports import Journal, Meter, Upstream
 from headgate.core.reply import Reply
@@ -45,6 +46,7 @@ class Ports:
     fetch: FetchPort | None = None
     """None: nothing that a client names is fetched."""
     board: Board = field(default_factory=Board)
+    ledger: Ledger = field(default_factory=Ledger)
 
 
 @dataclass(slots=True, frozen=True)

@@ -21,6 +21,7 @@ from headgate.core import plugin
 from headgate.core.agreement import Agreement
 from headgate.core.errors import GatewayError, RequestError
 from headgate.core.ids import Ids
+from headgate.core.limits.ledger import Ledger
 from headgate.core.plugin import PluginNotFound
 from headgate.core.record import Record
 from headgate.core.standing import Board
@@ -102,6 +103,7 @@ class Parts:
         self.checking: asyncio.Task[None] | None = None
         self.sharing: asyncio.Task[None] | None = None
         self.board = Board()
+        self.ledger = Ledger()
         self.share = _share(config, self.board)
         self.metrics = Metrics(worker=lifecycle.worker, pid=os.getpid(), models=config.models)
         self.gateway = self._build(loaded, self.refreshed)
@@ -137,7 +139,7 @@ class Parts:
         """Raises ValueError when a part of the configuration cannot be made."""
         digest = admin_key.read(loaded.config.data_dir, os.environ)
         try:
-            ports = Ports(self.journal, self.metrics, self.upstream, self.fetcher, self.board)
+            ports = Ports(self.journal, self.metrics, self.upstream, self.fetcher, self.board, self.ledger)
             gateway = build(loaded.config, ports, digest, refreshed)
         except PluginNotFound as error:
             raise ValueError(str(error)) from error
@@ -201,6 +203,9 @@ class Parts:
         return {
             **shared,
             **Conditions(self).reads(),
+            "headgate_limit_exceeded": self.ledger.denied.copy,
+            "headgate_limit_warnings": self.ledger.warned.copy,
+            "headgate_limit_waiting": self.ledger.waiting,
             "headgate_in_flight": lambda: app.running,
             "headgate_upstream_connections": self._connections,
             "headgate_upstream_connections_opened": self._opened,

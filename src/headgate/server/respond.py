@@ -9,7 +9,7 @@ from typing import Any
 from headgate.catalog.cost import bill
 from headgate.config.schema import Compression
 from headgate.core.dialect import Dialect
-from headgate.core.errors import GatewayError, Overloaded, ProviderRefused, RequestError
+from headgate.core.errors import GatewayError, LimitExceeded, Overloaded, ProviderRefused, RequestError
 from headgate.core.exchange import Exchange
 from headgate.core.reply import Reply, Unread
 from headgate.server import compress
@@ -146,6 +146,7 @@ async def refuse(exchange: Exchange, error: GatewayError, send: Send) -> None:
     body, kind = _error_body(exchange, error)
     headers = [
         *identity(exchange.dialect, exchange.id, error.headers if isinstance(error, ProviderRefused) else ()),
+        *exchange.announced,
         (b"content-type", kind),
         (b"content-length", b"%d" % len(body)),
         (b"x-headgate-error-code", error.code.encode()),
@@ -156,6 +157,8 @@ async def refuse(exchange: Exchange, error: GatewayError, send: Send) -> None:
         headers.append((b"x-headgate-attempts", b"%d" % len(exchange.attempts)))
     if error.retry_after is not None:
         headers.append((b"retry-after", b"%d" % -(-error.retry_after // 1)))
+    if isinstance(error, LimitExceeded):
+        headers.append((b"x-headgate-limit", _value(error.limit)))
     if error.status == 405:
         headers.append((b"allow", ANY_METHOD if exchange.dialect.takes == "raw" else b"POST"))
     record.bytes_out = len(body)
@@ -180,7 +183,10 @@ def _note(exchange: Exchange, error: GatewayError, ending: Any) -> None:
 
 def _headers(exchange: Exchange, reply: Reply) -> list[tuple[bytes, bytes]]:
     target = exchange.target
-    headers = identity(exchange.dialect, exchange.id, reply.headers)
+    passed: Sequence[Header] = reply.headers
+    if exchange.announced:  # what is left of the gateway's own limits counts, not what is left of a provider's
+        passed = [header for header in passed if not header[0].startswith(b"x-ratelimit-")]
+    headers = [*identity(exchange.dialect, exchange.id, passed), *exchange.announced]
     if target is not None:
         headers.append((b"x-headgate-model", _value(target.name)))
     headers.append((b"x-headgate-attempts", b"%d" % len(exchange.attempts)))

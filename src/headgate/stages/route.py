@@ -77,6 +77,9 @@ class Rules(Protocol):
     async def choose(self, exchange: Exchange, model: str) -> Alias | None:
         """The alias, or one made up for the occasion; None: the name stands for what it stands for without rules."""
 
+    def behind(self, model: str) -> Sequence[Target]:
+        """All targets that rules may choose for a name."""
+
     def hint(self, model: str) -> str:
         """What is said where none was chosen, and the name stands for nothing by itself."""
 
@@ -207,6 +210,14 @@ class Route:
         named = sorted(name for name in caller.models or () if name not in self.names)
         aliases = [name for name in self.names if caller.may_use(name)]
         return [*aliases, *named, *(f"{family}*" for family in caller.families)]
+
+    def behind(self, model: str) -> Sequence[Target]:
+        """All who may be asked for a name, whatever the request; none where it stands for nothing."""
+        found = list(self.rules.behind(model)) if self.rules is not None and model in self.ruled else []
+        alias = self.aliases.get(model) or self.aliases.get(model.rpartition(":")[0])
+        if alias is not None:
+            return [*found, *alias.all, *chain.from_iterable(alias.manner.instead.values())]
+        return found or self._directly(model) or ()
 
     def offers(self, model: str, caller: Caller) -> bool:
         """Whether the caller may ask for this name, be it an alias or provider/model."""

@@ -107,6 +107,15 @@ WATCHED = (
         "Requests that found no room in a target's line, or no place in time.",
         ("target",),
     ),
+    Family(
+        "headgate_limit_exceeded",
+        "counter",
+        "Requests that a limit had no room for, and what followed: deny, queue (no place in line, or not in time), "
+        "downgrade.",
+        ("limit", "then"),
+    ),
+    Family("headgate_limit_warnings", "counter", "Times that little was left of a limit.", ("limit",)),
+    Family("headgate_limit_waiting", "gauge", "Requests that wait for room of a limit.", ("limit",)),
     Family("headgate_repetitions", "counter", "Attempts at a target after it had failed the request.", ("target",)),
     Family("headgate_repetitions_denied", "counter", "Such attempts that the retry budget did not allow.", ("target",)),
     Family(

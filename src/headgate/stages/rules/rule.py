@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from headgate.core.exchange import Exchange
+from headgate.core.target import Target
 from headgate.stages.route import Alias
 from headgate.stages.rules.expression import TOPIC, Expression, Undecided
 from headgate.stages.rules.subject import Settings, Subject
@@ -47,6 +48,10 @@ class Rules:
                 exchange.decision.rule = rule.name
                 return rule.gives[model]
         return None
+
+    def behind(self, model: str) -> Sequence[Target]:
+        """All targets that may be chosen for a name."""
+        return [target for rule in self.names[model] for target in rule.gives[model].all]
 
     def hint(self, model: str) -> str:
         """What is said where none fits."""

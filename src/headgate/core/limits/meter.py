@@ -1,0 +1,97 @@
+"""What a limit counts and how much of it there may be; what a request wants of it and what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
+
+from headgate.core.limits.window import SECONDS, Calendar
+
+What = Literal["requests", "tokens", "input_tokens", "output_tokens", "money", "concurrency"]
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class Meter:
+    """At most `amount` in a window of the calendar; with a `burst`, at most that at once and `amount` steadily in as
+    much time; without a window, at any time (requests that run)."""
+
+    name: str
+    what: What
+    amount: int
+    """Nanodollars, of money."""
+    window: Calendar | None = None
+    burst: int | None = None
+    warn: float | None = None
+    """The share of the amount from which on it is told that there is little left."""
+
+    @property
+    def each(self) -> float:
+        """Seconds in which one more is allowed, where there is a burst."""
+        assert self.window is not None
+        return SECONDS[self.window.every] / self.amount
+
+    @property
+    def most(self) -> int:
+        """What a single request can have."""
+        return self.burst if self.burst is not None else self.amount
+
+
+class Now(NamedTuple):
+    """Two clocks: Unix seconds, for the calendar, and seconds that only advance, for rates."""
+
+    wall: float
+    steady: float
+
+
+class Demand(NamedTuple):
+    """What a request wants of a counter: its name, such as `team budget team=research`."""
+
+    meter: Meter
+    counter: str
+    amount: int
+    firm: bool = True
+    """False: it is counted, whether or not there is room."""
+
+
+class Level(NamedTuple):
+    """How a counter stands."""
+
+    meter: Meter
+    left: int
+    resets: float
+    """Seconds until all of it is there again; inf: when those who run end."""
+
+
+@dataclass(slots=True)
+class Hold:
+    """What a request was given, to be settled when it is over."""
+
+    levels: Sequence[Level]
+    warned: Sequence[Level] = ()
+    """Those of which little is left, told once in a window."""
+    held: Sequence[tuple[object, float, int]] = ()
+    """The counter, which of its windows, how much; empty once it is settled."""
+
+
+@dataclass(slots=True, frozen=True)
+class Denied:
+    """Nothing was given, as one of the counters has no room."""
+
+    demand: Demand
+    left: int
+    after: float
+    """Seconds until there can be; inf where it depends on those who run."""
+    never: bool = False
+    """It wants more than there can ever be."""
+    levels: Sequence[Level] = ()
+
+
+class Counters(Protocol):
+    """Where it is counted: in this process, or where several agree."""
+
+    async def reserve(self, demands: Sequence[Demand], now: Now) -> Hold | Denied:
+        """All of it, or nothing."""
+
+    def settle(self, hold: Hold, amounts: Sequence[int], now: Now) -> None:
+        """What it came to, in the order of the demands; a second call does nothing."""
