@@ -1,0 +1,224 @@
+"""SQLite or PostgreSQL, spoken to alike: a few statements of the SQL that both understand, with `?` for values."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import lru_cache, partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+from urllib.parse import unquote, urlsplit
+
+T = TypeVar("T")
+Row = Sequence[Any]
+
+POSTGRES = ("postgresql", "postgres")
+PACKAGE = "asyncpg"
+CONNECT, STATEMENT = 3.0, 10.0
+"""Seconds."""
+
+
+class StoreAway(Exception):
+    """The store cannot be asked; the message says why, without a password."""
+
+
+class Taken(Exception):
+    """There is a row of this key already."""
+
+
+class Statements(Protocol):
+    """What can be asked inside a transaction, and outside of one."""
+
+    async def rows(self, sql: str, *values: Any) -> list[Row]:
+        """What a query finds. Raises StoreAway."""
+
+    async def run(self, sql: str, *values: Any) -> int:
+        """How many rows were changed. Raises StoreAway, or Taken."""
+
+
+class Database(Statements, Protocol):
+    def transaction(self) -> AbstractAsyncContextManager[Statements]:
+        """All or nothing; who writes in one waits for who writes in another."""
+
+    def script(self, sql: str) -> AbstractAsyncContextManager[Statements]:
+        """A transaction that no other process has at the same time, for migrations; `sql` is run in it first."""
+
+    async def close(self) -> None: ...
+
+
+def connect(url: str) -> Database:
+    """The database of a URL: `sqlite:///path` or `postgresql://user:password@host/name`. Nothing is connected to yet.
+
+    Raises ValueError, whose text holds nothing of the URL.
+    """
+    scheme = url.partition(":")[0]
+    if scheme == "sqlite" and url.startswith("sqlite:///") and len(url) > len("sqlite:///"):
+        return SQLite(Path(unquote(url.removeprefix("sqlite:///"))))
+    if scheme in POSTGRES:
+        try:
+            parts = urlsplit(url)
+            there = parts.hostname or "host=" in parts.query
+            _ = parts.port
+        except ValueError:
+            raise ValueError("not a URL") from None
+        if not there:
+            raise ValueError("the URL has no host")
+        if find_spec(PACKAGE) is None:
+            raise ValueError(f"PostgreSQL needs the package {PACKAGE}, which is not there: install headgate[postgres]")
+        return Postgres(url)
+    raise ValueError("the URL must begin with sqlite:/// or postgresql://")
+
+
+class SQLite:
+    """One connection in a thread of its own; its file is for its owner alone."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._connection: sqlite3.Connection | None = None
+        self._writing = asyncio.Lock()
+
+    async def rows(self, sql: str, *values: Any) -> list[Row]:
+        return await self._do(lambda connection: connection.execute(sql, values).fetchall())
+
+    async def run(self, sql: str, *values: Any) -> int:
+        return await self._do(lambda connection: connection.execute(sql, values).rowcount)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Statements]:
+        async with self._writing:
+            await self.run("BEGIN IMMEDIATE")
+            try:
+                yield self
+            except BaseException:
+                await asyncio.shield(self.run("ROLLBACK"))
+                raise
+            await self.run("COMMIT")
+
+    @asynccontextmanager
+    async def script(self, sql: str) -> AsyncIterator[Statements]:
+        async with self.transaction() as statements:
+            for statement in filter(None, map(str.strip, sql.split(";"))):
+                await statements.run(statement)
+            yield statements
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
+            self._connection = None
+        self._thread.shutdown(wait=False)
+
+    async def _do(self, what: Callable[[sqlite3.Connection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(self._asked, what))
+
+    def _asked(self, what: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            if self._connection is None:
+                self._connection = self._open()
+            return what(self._connection)
+        except sqlite3.IntegrityError as error:
+            raise Taken from error
+        except (sqlite3.Error, OSError) as error:
+            raise StoreAway(f"{self.path.name}: {error}") from error
+
+    def _open(self) -> sqlite3.Connection:
+        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        connection = sqlite3.connect(self.path, timeout=STATEMENT, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        return connection
+
+
+class Postgres:
+    """A few connections."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._pool: Any = None
+        self._making = asyncio.Lock()
+
+    async def rows(self, sql: str, *values: Any) -> list[Row]:
+        async with self._connection() as connection:
+            return [tuple(row) for row in await connection.fetch(_numbered(sql), *values)]
+
+    async def run(self, sql: str, *values: Any) -> int:
+        async with self._connection() as connection:
+            return _count(await connection.execute(_numbered(sql), *values))
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Statements]:
+        async with self._connection() as connection, connection.transaction():
+            yield _Connected(connection)
+
+    @asynccontextmanager
+    async def script(self, sql: str) -> AsyncIterator[Statements]:
+        async with self._connection() as connection, connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock(7203)")
+            await connection.execute(sql)
+            yield _Connected(connection)
+
+    async def close(self) -> None:
+        if self._pool is not None:
+            self._pool.terminate()
+            self._pool = None
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Any]:
+        import asyncpg
+
+        try:
+            if self._pool is None:
+                async with self._making:
+                    if self._pool is None:
+                        self._pool = await asyncpg.create_pool(
+                            self._url, min_size=0, max_size=4, timeout=CONNECT, command_timeout=STATEMENT
+                        )
+            connection = await self._pool.acquire(timeout=CONNECT)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise StoreAway(self._told(error)) from None
+        try:
+            yield connection
+        except asyncpg.UniqueViolationError as error:
+            raise Taken from error
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise StoreAway(self._told(error)) from None
+        finally:
+            await self._pool.release(connection, timeout=CONNECT) if not connection.is_closed() else None
+
+    def _told(self, error: BaseException) -> str:
+        if isinstance(error, TimeoutError):
+            return "PostgreSQL did not answer in time"
+        said = next(iter(str(error).splitlines()), "")[:200] or type(error).__name__
+        password = urlsplit(self._url).password
+        return said.replace(password, "…") if password else said
+
+
+class _Connected:
+    """One connection of PostgreSQL, in a transaction."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def rows(self, sql: str, *values: Any) -> list[Row]:
+        return [tuple(row) for row in await self._connection.fetch(_numbered(sql), *values)]
+
+    async def run(self, sql: str, *values: Any) -> int:
+        return _count(await self._connection.execute(_numbered(sql), *values))
+
+
+@lru_cache(256)
+def _numbered(sql: str) -> str:
+    """With `$1`, `$2` … for each `?`; none of our statements has one in a text."""
+    numbers = iter(range(1, 1000))
+    return re.sub(r"\?", lambda _: f"${next(numbers)}", sql)
+
+
+def _count(status: str) -> int:
+    last = status.rpartition(" ")[2]
+    return int(last) if last.isdigit() else 0

@@ -1,0 +1,181 @@
+"""Objects of the configuration that stand in no file, their versions, and who changed what."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
+
+from headgate.store.database import Database, Statements, Taken
+
+Action = Literal["create", "replace", "delete"]
+Body = dict[str, Any]
+
+
+class Stored(NamedTuple):
+    """An object; times are Unix seconds."""
+
+    kind: str
+    """The section of the configuration in which it would stand: `keys`, `teams`, `providers` …"""
+    name: str
+    body: Body
+    version: int
+    """From 1, one more with each change."""
+    created: float
+    changed: float
+    changed_by: str
+
+
+class Change(NamedTuple):
+    """What is to become of an object; `version` is the one that it is to be made of (None: whichever, or none)."""
+
+    action: Action
+    kind: str
+    name: str
+    body: Body | None = None
+    version: int | None = None
+
+
+class Actor(NamedTuple):
+    """Who changes something, from where, by which request."""
+
+    name: str
+    address: str | None = None
+    request: str | None = None
+
+
+class Audited(NamedTuple):
+    """A change that was made."""
+
+    revision: int
+    number: int
+    time: float
+    actor: str
+    address: str | None
+    request: str | None
+    action: Action
+    kind: str
+    name: str
+    before: Body | None
+    after: Body | None
+
+
+class Conflict(Exception):
+    """The object is not what it was taken for: another version, there already, or not there any more."""
+
+    def __init__(self, change: Change, current: Stored | None) -> None:
+        super().__init__(f"{change.kind}/{change.name}")
+        self.change = change
+        self.current = current
+
+
+COLUMNS = "kind, name, body, version, created, changed, changed_by"
+AUDITED = "revision, number, time, actor, address, request, action, kind, name, before, after"
+
+
+class Objects:
+    """Secrets in bodies are sealed by whoever writes them: what is given here is written as it is."""
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def revision(self) -> int:
+        """Of the store as a whole: another number after each change."""
+        ((value,),) = await self._database.rows("SELECT value FROM revisions WHERE id = 1")
+        return int(value)
+
+    async def all(self) -> tuple[int, list[Stored]]:
+        """Everything, and the revision at which it was so."""
+        async with self._database.transaction() as statements:
+            ((revision,),) = await statements.rows("SELECT value FROM revisions WHERE id = 1")
+            rows = await statements.rows(f"SELECT {COLUMNS} FROM objects ORDER BY kind, name")  # noqa: S608  # ours
+            return int(revision), [_stored(row) for row in rows]
+
+    async def get(self, kind: str, name: str) -> Stored | None:
+        return await _get(self._database, kind, name)
+
+    async def apply(self, changes: Sequence[Change], actor: Actor, *, at: int | None = None) -> int:
+        """Make all of them, or none; gives the new revision. `at`: only if the store has this revision still.
+
+        Raises Conflict.
+        """
+        async with self._database.transaction() as statements:
+            await statements.run("UPDATE revisions SET value = value + 1 WHERE id = 1")  # others wait from here on
+            ((value,),) = await statements.rows("SELECT value FROM revisions WHERE id = 1")
+            revision = int(value)
+            if at is not None and revision != at + 1:
+                raise Conflict(changes[0], None)
+            for number, change in enumerate(changes):
+                before = await _get(statements, change.kind, change.name)
+                await self._change(statements, change, before, actor)
+                await statements.run(
+                    f"INSERT INTO audit ({AUDITED}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  # ours
+                    revision, number, self._clock(), actor.name, actor.address, actor.request, change.action,
+                    change.kind, change.name, _text(before.body if before is not None else None), _text(change.body),
+                )  # fmt: skip
+            return revision
+
+    async def audit(
+        self, *, before: tuple[int, int] | None = None, limit: int = 100, **wanted: str | float | None
+    ) -> list[Audited]:
+        """The latest changes first; `before` is the place of the last that is known. `wanted`: `kind`, `name`, `actor`,
+        `action`, `since` and `until` (Unix seconds)."""
+        where, values = ["1 = 1"], list[Any]()
+        for column in ("kind", "name", "actor", "action"):
+            if wanted.get(column) is not None:
+                where.append(f"{column} = ?")
+                values.append(wanted[column])
+        for column, sign in (("since", ">="), ("until", "<")):
+            if wanted.get(column) is not None:
+                where.append(f"time {sign} ?")
+                values.append(wanted[column])
+        if before is not None:
+            where.append("(revision < ? OR (revision = ? AND number < ?))")
+            values += [before[0], before[0], before[1]]
+        sql = f"SELECT {AUDITED} FROM audit WHERE {' AND '.join(where)} ORDER BY revision DESC, number DESC LIMIT {int(limit)}"  # noqa: S608, E501  # columns are ours, values bound
+        return [_audited(row) for row in await self._database.rows(sql, *values)]
+
+    async def _change(self, statements: Statements, change: Change, before: Stored | None, actor: Actor) -> None:
+        now, kind, name = self._clock(), change.kind, change.name
+        if change.action == "create":
+            if before is not None:
+                raise Conflict(change, before)
+            try:
+                await statements.run(
+                    f"INSERT INTO objects ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  # ours
+                    kind, name, _text(change.body), 1, now, now, actor.name,
+                )  # fmt: skip
+            except Taken:
+                raise Conflict(change, None) from None
+            return
+        if before is None or change.version not in (None, before.version):
+            raise Conflict(change, before)
+        if change.action == "delete":
+            await statements.run("DELETE FROM objects WHERE kind = ? AND name = ?", kind, name)
+        else:
+            await statements.run(
+                "UPDATE objects SET body = ?, version = version + 1, changed = ?, changed_by = ? "
+                "WHERE kind = ? AND name = ?",
+                _text(change.body), now, actor.name, kind, name,
+            )  # fmt: skip
+
+
+async def _get(statements: Statements, kind: str, name: str) -> Stored | None:
+    rows = await statements.rows(f"SELECT {COLUMNS} FROM objects WHERE kind = ? AND name = ?", kind, name)  # noqa: S608
+    return _stored(rows[0]) if rows else None
+
+
+def _stored(row: Sequence[Any]) -> Stored:
+    kind, name, body, version, created, changed, changed_by = row
+    return Stored(kind, name, json.loads(body), int(version), created, changed, changed_by)
+
+
+def _audited(row: Sequence[Any]) -> Audited:
+    *plain, before, after = row
+    return Audited._make([*plain, *(json.loads(body) if body else None for body in (before, after))])
+
+
+def _text(body: Body | None) -> str | None:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")) if body is not None else None

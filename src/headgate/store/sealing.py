@@ -1,0 +1,150 @@
+"""Secrets at rest: each encrypted with a key of its own, which is encrypted with the gateway's (envelope encryption).
+
+AES-256-GCM (NIST SP 800-38D), random nonces of 96 bits. A sealed secret is bound to the place it stands at, so that it
+cannot be moved to another: `sealed:v1:KEY:WRAPPED:DATA`, base64url.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+VARIABLE = "HEADGATE_SECRET_KEY"
+FILE = "secret_key"
+PREFIX = "sealed:v1:"
+NONCE = 12
+SHORTEST = 32
+"""Characters of a passphrase."""
+SALT = b"headgate secret key"
+
+
+class Unsealable(Exception):
+    """A sealed secret cannot be opened; the message says how to mend it, and nothing of the secret."""
+
+
+class KeyEncryption(Protocol):
+    """What encrypts the keys of secrets: a key of the gateway's, or a service that has one and gives it to nobody."""
+
+    id: str
+    """Which key it is, in a few characters."""
+
+    def wrap(self, key: bytes, place: bytes) -> bytes: ...
+
+    def unwrap(self, wrapped: bytes, place: bytes) -> bytes:
+        """Raises Unsealable."""
+
+
+class OwnKey:
+    """A key that the gateway has itself, 32 bytes."""
+
+    def __init__(self, key: bytes) -> None:
+        self.id = hashlib.sha256(b"id" + key).hexdigest()[:8]
+        self._key = key
+
+    def wrap(self, key: bytes, place: bytes) -> bytes:
+        return _encrypt(self._key, key, place)
+
+    def unwrap(self, wrapped: bytes, place: bytes) -> bytes:
+        return _decrypt(self._key, wrapped, place)
+
+
+class Seal:
+    """The first key seals, all open: to change the key, put the new one in front, and seal everything anew."""
+
+    def __init__(self, keys: Sequence[KeyEncryption]) -> None:
+        self._keys = keys
+
+    def seal(self, secret: str, place: str) -> str:
+        key, bound = secrets.token_bytes(32), place.encode()
+        parts = (self._keys[0].wrap(key, bound), _encrypt(key, secret.encode(), bound))
+        return PREFIX + ":".join((self._keys[0].id, *(base64.urlsafe_b64encode(part).decode() for part in parts)))
+
+    def open(self, sealed: str, place: str) -> str:
+        """Raises Unsealable."""
+        id, *parts = sealed.removeprefix(PREFIX).split(":")
+        key = next((key for key in self._keys if key.id == id), None)
+        if key is None:
+            raise Unsealable(
+                f"the secret was sealed with the key {id[:8]}, which is not there; put it into {VARIABLE} beside the "
+                "one in use (separated by a space), or give the secret anew"
+            )
+        try:
+            wrapped, data = (base64.b64decode(part, b"-_", validate=True) for part in parts)
+        except (ValueError, binascii.Error):
+            raise Unsealable("the sealed secret is damaged; give it anew") from None
+        return _decrypt(key.unwrap(wrapped, place.encode()), data, place.encode()).decode()
+
+
+def is_sealed(text: str) -> bool:
+    return text.startswith(PREFIX)
+
+
+def keys(data_dir: Path, environ: Mapping[str, str]) -> list[KeyEncryption]:
+    """The gateway's keys: those of HEADGATE_SECRET_KEY (several are separated by spaces), else the one in the data
+    directory, which is made at its first use. Raises Unsealable."""
+    said = environ.get(VARIABLE, "").split()
+    if said:
+        return [OwnKey(_key(each)) for each in said]
+    path = data_dir / FILE
+    try:
+        if not path.exists():
+            _make(path)
+        return [OwnKey(_key(each)) for each in path.read_text("ascii").split()]
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "not text"
+        raise Unsealable(f"the key of sealed secrets, {path}, cannot be read: {why}; set {VARIABLE}") from error
+
+
+def _make(path: Path) -> None:
+    """In one step: several processes may do so at the same time, and all take the one that came first."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    new = path.with_suffix(f".{os.getpid()}")
+    with os.fdopen(os.open(new, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as file:
+        file.write(base64.b64encode(secrets.token_bytes(32)).decode() + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(new, path)
+    except FileExistsError:
+        return
+    finally:
+        new.unlink()
+
+
+def _key(text: str) -> bytes:
+    """32 bytes in base64, or a passphrase, from which a key is derived (scrypt, RFC 7914)."""
+    try:
+        key = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) == 32:
+        return key
+    if len(text) < SHORTEST:
+        raise Unsealable(
+            f"{VARIABLE} is too short: give 32 random bytes in base64 (`openssl rand -base64 32`), or a passphrase of "
+            f"at least {SHORTEST} characters without spaces"
+        )
+    return hashlib.scrypt(text.encode(), salt=SALT, n=2**14, r=8, p=1, maxmem=2**26, dklen=32)
+
+
+def _encrypt(key: bytes, data: bytes, place: bytes) -> bytes:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    nonce = secrets.token_bytes(NONCE)
+    return nonce + AESGCM(key).encrypt(nonce, data, place)
+
+
+def _decrypt(key: bytes, data: bytes, place: bytes) -> bytes:
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    try:
+        return AESGCM(key).decrypt(data[:NONCE], data[NONCE:], place)
+    except (InvalidTag, ValueError):
+        raise Unsealable("the sealed secret does not belong here, or was changed; give it anew") from None

@@ -1,0 +1,92 @@
+"""Both engines behave alike: transactions, rows that are there already, what cannot be reached."""
+
+import asyncio
+import stat
+
+import pytest
+
+from headgate.store.database import StoreAway, Taken, connect
+from headgate.store.migrations import migrate, steps
+
+
+async def test_all_of_a_transaction_or_nothing(database):
+    await database.run("CREATE TABLE t (a BIGINT PRIMARY KEY, b TEXT)")
+    async with database.transaction() as statements:
+        assert await statements.run("INSERT INTO t VALUES (?, ?)", 1, "it's; -- ?") == 1
+
+    async def fail():
+        async with database.transaction() as statements:
+            await statements.run("INSERT INTO t VALUES (?, ?)", 2, "b")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+    assert [tuple(row) for row in await database.rows("SELECT a, b FROM t")] == [(1, "it's; -- ?")]
+    with pytest.raises(Taken):
+        await database.run("INSERT INTO t VALUES (?, ?)", 1, "again")
+    assert await database.run("UPDATE t SET b = ? WHERE a < ?", "c", 9) == 1
+
+
+async def test_who_writes_waits_for_who_writes(database):
+    await database.run("CREATE TABLE n (value BIGINT)")
+    await database.run("INSERT INTO n VALUES (0)")
+
+    async def add():
+        async with database.transaction() as statements:
+            await statements.run("UPDATE n SET value = value + 0")
+            ((value,),) = await statements.rows("SELECT value FROM n")
+            await asyncio.sleep(0)
+            await statements.run("UPDATE n SET value = ?", value + 1)
+
+    await asyncio.gather(*(add() for _ in range(20)))
+    assert [tuple(row) for row in await database.rows("SELECT value FROM n")] == [(20,)]
+
+
+async def test_wrong_statements_are_told_without_the_url(database):
+    with pytest.raises(StoreAway) as caught:
+        await database.rows("SELECT * FROM nothing")
+    assert "nothing" in str(caught.value)
+
+
+async def test_steps_are_taken_once_by_whoever_comes_first(url):
+    databases = [connect(url) for _ in range(4)]
+    await asyncio.gather(*(migrate(each) for each in databases))
+    await migrate(databases[0])
+    assert [number for (number,) in await databases[1].rows("SELECT number FROM steps ORDER BY number")] == [
+        number for number, _ in steps()
+    ]
+    await databases[0].run("INSERT INTO steps VALUES (9999)")
+    with pytest.raises(StoreAway, match="newer version"):
+        await migrate(databases[2])
+    for each in databases:
+        await each.close()
+
+
+async def test_what_cannot_be_reached_is_away_and_its_password_not_told():
+    database = connect("postgresql://somebody:hunter2secret@127.0.0.1:1/nothing")
+    with pytest.raises(StoreAway) as caught:
+        await database.rows("SELECT 1")
+    assert "hunter2secret" not in str(caught.value)
+    await database.close()
+
+
+async def test_a_folder_that_is_not_there_is_told(tmp_path):
+    database = connect(f"sqlite:///{tmp_path}/nowhere/headgate.db")
+    with pytest.raises(StoreAway, match=r"headgate\.db"):
+        await database.rows("SELECT 1")
+    await database.close()
+
+
+async def test_its_file_is_its_owners_alone(tmp_path):
+    database = connect(f"sqlite:///{tmp_path}/headgate.db")
+    await migrate(database)
+    await database.close()
+    assert stat.S_IMODE((tmp_path / "headgate.db").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    "url", ["", "mysql://x/y", "sqlite:///", "sqlite://x", "postgresql://", "postgresql://x:y:z/a"]
+)
+def test_what_is_no_address_of_a_database(url):
+    with pytest.raises(ValueError, match="URL"):
+        connect(url)
