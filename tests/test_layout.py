@@ -22,6 +22,7 @@ RANKS = {
     "config": 4,
     "state": 5,
     "store": 5,
+    "identity": 5,
     "journal": 5,
     "telemetry": 5,
     "stages": 6,

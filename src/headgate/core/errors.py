@@ -22,7 +22,8 @@
     │   ├── UnsupportedMedia        415  unsupported_media_type
     │   └── HeadersTooLarge         431  headers_too_large
     ├── Overloaded                  503  gateway_overloaded   (retry-after is set)
-    │   └── NoTarget                503  no_target            (all that could be asked are out of order)
+    │   ├── NoTarget                503  no_target            (all that could be asked are out of order)
+    │   └── IdentityUnavailable     503  identity_unavailable (who could say who asks does not answer)
     ├── InternalError               500  internal_error
     └── ProviderError               origin "provider"
         ├── ProviderRefused         the provider's own status and body
@@ -218,6 +219,13 @@ class NoTarget(Overloaded):
     """All targets that could be asked have failed so often that they are left alone for a while."""
 
     code = "no_target"
+
+
+class IdentityUnavailable(Overloaded):
+    """Whoever vouches for the caller (an identity provider, a directory) cannot be asked: nothing is known against what
+    was presented, and nothing for it."""
+
+    code = "identity_unavailable"
 
 
 class InternalError(GatewayError):

@@ -1,0 +1,80 @@
+"""Asks a service that vouches for callers, over HTTP: bounded in size and time, no redirect followed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from headgate.core.errors import GatewayError, IdentityUnavailable
+from headgate.core.ports import Upstream
+from headgate.core.target import Endpoint, Origin, Timeouts
+
+LONGEST = 1 << 19
+"""Bytes of an answer."""
+SOON = 5.0
+"""Seconds after which a client may try again when the service does not answer."""
+
+
+class BadJSON(ValueError):
+    """What came is no JSON object, or one that two readers could understand differently."""
+
+
+def endpoint(method: str, url: str, headers: Mapping[str, str], wait: float) -> Endpoint:
+    """Where a request goes, whose answer may take `wait` seconds in all. Raises ValueError for what cannot be sent."""
+    where = urlsplit(url)
+    if where.scheme not in ("https", "http") or not where.hostname:
+        raise ValueError(f"{url[:200]!a} is not the address of a web server")
+    port = where.port or (443 if where.scheme == "https" else 80)
+    path = (where.path or "/") + (f"?{where.query}" if where.query else "")
+    lines = [f"{method} {path} HTTP/1.1", f"host: {where.netloc.rpartition('@')[2]}", "user-agent: headgate"]
+    lines += [f"{name}: {value}" for name, value in {"accept": "application/json", **headers}.items()]
+    if not all(line.isascii() and line.isprintable() for line in lines) or " " in path:
+        raise ValueError("an address or a header holds a space, a line break or a letter beyond ASCII")
+    head = "".join(f"{line}\r\n" for line in lines).encode("ascii")
+    timeouts = Timeouts(connect=min(3.0, wait), first_byte=wait, idle=wait, total=wait)
+    return Endpoint(Origin(where.scheme, where.hostname, port), head, timeouts)
+
+
+async def ask(upstream: Upstream, to: Endpoint, body: bytes, whose: str) -> tuple[int, bytes]:
+    """Status and body of an answer. Raises IdentityUnavailable where there is none, or too much of it."""
+    try:
+        response = await upstream.post(to, body)
+        try:
+            return response.status, await response.read(LONGEST)
+        finally:
+            response.close()
+    except GatewayError as error:
+        raise IdentityUnavailable(f"{whose} does not answer: {error.message}", retry_after=SOON) from error
+
+
+def read_object(data: bytes) -> dict[str, Any]:
+    """A JSON object without a key twice, NaN or Infinity. Raises BadJSON."""
+    try:
+        found = json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_no_number)
+    except RecursionError:
+        raise BadJSON("it is nested too deeply") from None
+    except BadJSON:
+        raise
+    except ValueError:
+        raise BadJSON("it is no JSON") from None
+    if not isinstance(found, dict):
+        raise BadJSON("it is no JSON object")
+    return found
+
+
+def secure(url: str, than: str) -> bool:
+    """Whether an address that `than` led to is at least as well protected: of TLS nothing leads to plain HTTP."""
+    return urlsplit(url).scheme == "https" or urlsplit(than).scheme == "http"
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise BadJSON("a key stands twice in one object")
+    return found
+
+
+def _no_number(constant: str) -> float:
+    raise BadJSON(f"{constant} is no number of JSON")
