@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from headgate.store.database import connect
-from headgate.store.objects import Actor, Change, Conflict, Objects
+from headgate.store.objects import Actor, Change, Conflict, Moved, Objects
 
 ANN = Actor("ann", "10.0.0.1", "req_1")
 
@@ -61,7 +61,7 @@ async def test_what_is_not_as_it_was_taken_for_changes_nothing(objects, change):
 
 async def test_a_plan_made_of_another_revision_is_refused(objects):
     await objects.apply([Change("create", "teams", "a", {})], ANN, at=0)
-    with pytest.raises(Conflict):
+    with pytest.raises(Moved):
         await objects.apply([Change("create", "teams", "b", {})], ANN, at=0)
 
 

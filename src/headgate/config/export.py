@@ -14,7 +14,8 @@ from pydantic import SecretStr
 from headgate.config import discover
 from headgate.config.document import parse
 from headgate.config.interpolate import MARK
-from headgate.config.load import NO_KEY, Loaded
+from headgate.config.load import Loaded
+from headgate.config.reading import NO_KEY
 from headgate.config.schema import Config
 from headgate.config.secrets import SECRET_NAME, hash_key, is_reference
 

@@ -31,6 +31,7 @@ from headgate.config.resilience import Breaker, Retry
 from headgate.config.rules import Matching, Rule
 from headgate.config.section import Section
 from headgate.config.state import State
+from headgate.config.stored import Store
 from headgate.config.targets import Model, ProviderEntry, Target
 from headgate.providers.settings import Seconds
 
@@ -265,6 +266,9 @@ class Config(Section):
     retry: Retry = Field(default_factory=Retry, description="What happens when a target fails before its first bytes.")
     state: State = Field(
         default_factory=State, description="Where workers and replicas share what they know of broken targets."
+    )
+    store: Store = Field(
+        default_factory=Store, description="Where objects are kept that are changed while the gateway runs."
     )
     journal: Journal = Field(default_factory=Journal, description="The records of requests on disk.")
     log: Log = Field(default_factory=Log, description="The gateway's own messages, on standard error.")

@@ -33,6 +33,7 @@ from headgate.server import finished
 from headgate.server.app import App, Page
 from headgate.server.checks import Checks
 from headgate.server.conditions import Conditions
+from headgate.server.follow import Follow
 from headgate.server.health import Live, Ready
 from headgate.server.health import Metrics as MetricsPage
 from headgate.server.lifecycle import Lifecycle, Service
@@ -54,7 +55,7 @@ from headgate.upstream.public import Public
 
 log = logging.getLogger("headgate.server")
 
-SECTIONS = ("server", "journal", "upstream", "fetch", "state", "log")
+SECTIONS = ("server", "journal", "upstream", "fetch", "state", "store", "log")
 """What is made once from these settings stays as it is made, but for the ones of LIVE; all other settings are live."""
 LIVE = frozenset({"server.compression", "server.max_reply_bytes", "server.trusted_proxies", "log.level"})
 
@@ -102,6 +103,12 @@ class Parts:
         self.refreshing: asyncio.Task[None] | None = None
         self.checking: asyncio.Task[None] | None = None
         self.sharing: asyncio.Task[None] | None = None
+        self.following: asyncio.Task[None] | None = None
+        self.reloading = asyncio.Lock()
+        store = config.store.url
+        self.follow = Follow(
+            config.data_dir, store.get_secret_value() if store else None, lambda: self.loaded.held.revision, self.reload
+        )
         self.board = Board()
         self.ledger = Ledger()
         self.share = _share(config, self.board)
@@ -118,6 +125,8 @@ class Parts:
         self._keep_refreshing()
         checks = Checks(self, self.next_id, self.lifecycle.worker)
         self.checking = asyncio.get_running_loop().create_task(checks.run())
+        self.following = asyncio.get_running_loop().create_task(self.follow.run())
+        self.following.add_done_callback(_report)
         if self.share is not None:
             self.sharing = asyncio.get_running_loop().create_task(self.share.run())
             self.sharing.add_done_callback(_report)
@@ -130,7 +139,7 @@ class Parts:
             on_refused=self._on_refused,
             next_id=self.next_id,
             faces={"admin": App(self, admin_pages, worker=self.lifecycle.worker, only_pages=True)},
-            reload=self._reload,
+            reload=self.reload,
             watch=self._files(),
             close=self._close,
         )
@@ -190,9 +199,12 @@ class Parts:
         return "records cannot be kept" if self.journal.full else None
 
     def _but(self) -> str | None:
-        if self.share is None or self.share.why is None:
-            return None
-        return "the shared state is away: every process goes by its own"
+        said = []
+        if self.share is not None and self.share.why is not None:
+            said.append("the shared state is away: every process goes by its own")
+        if self.follow.why is not None:
+            said.append("the store is away: what was in it stays in force")
+        return "; ".join(said) or None
 
     def _watched(self, app: App) -> Mapping[str, Read]:
         journal, share = self.journal, self.share
@@ -203,6 +215,7 @@ class Parts:
         return {
             **shared,
             **Conditions(self).reads(),
+            "headgate_store_away": lambda: float(self.follow.why is not None),
             "headgate_limit_exceeded": self.ledger.denied.copy,
             "headgate_limit_warnings": self.ledger.warned.copy,
             "headgate_limit_waiting": self.ledger.waiting,
@@ -253,8 +266,12 @@ class Parts:
         config = self.loaded.config
         return sorted({*self.loaded.files, config.data_dir / admin_key.FILE, *(Path(file) for file in plugins if file)})
 
-    async def _reload(self) -> Sequence[Path]:
+    async def reload(self) -> Sequence[Path]:
         """Read the configuration anew and put it in force; raises ValueError and leaves all as it was if it is bad."""
+        async with self.reloading:
+            return await self._reload()
+
+    async def _reload(self) -> Sequence[Path]:
         try:
             plugin.forget(self._plugins())
             loaded = await asyncio.to_thread(self.loaded.again, os.environ)
@@ -300,11 +317,11 @@ class Parts:
         finished.tell(record)
 
     async def _close(self) -> None:
-        tasks = [task for task in (self.refreshing, self.checking, self.sharing) if task is not None]
+        tasks = [task for task in (self.refreshing, self.checking, self.sharing, self.following) if task is not None]
         for task in tasks:
             task.cancel()
-        if self.sharing is not None:
-            await asyncio.wait([self.sharing])
+        if waited := [task for task in (self.sharing, self.following) if task is not None]:
+            await asyncio.wait(waited)
         await self.board.shadows.stop()
         await self.board.judging.stop()
         await self.board.spaces.stop()

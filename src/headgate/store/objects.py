@@ -70,6 +70,10 @@ class Conflict(Exception):
         self.current = current
 
 
+class Moved(Exception):
+    """The store has another revision than the plan was made of."""
+
+
 COLUMNS = "kind, name, body, version, created, changed, changed_by"
 AUDITED = "revision, number, time, actor, address, request, action, kind, name, before, after"
 
@@ -99,14 +103,14 @@ class Objects:
     async def apply(self, changes: Sequence[Change], actor: Actor, *, at: int | None = None) -> int:
         """Make all of them, or none; gives the new revision. `at`: only if the store has this revision still.
 
-        Raises Conflict.
+        Raises Conflict, or Moved.
         """
         async with self._database.transaction() as statements:
             await statements.run("UPDATE revisions SET value = value + 1 WHERE id = 1")  # others wait from here on
             ((value,),) = await statements.rows("SELECT value FROM revisions WHERE id = 1")
             revision = int(value)
             if at is not None and revision != at + 1:
-                raise Conflict(changes[0], None)
+                raise Moved
             for number, change in enumerate(changes):
                 before = await _get(statements, change.kind, change.name)
                 await self._change(statements, change, before, actor)

@@ -114,6 +114,7 @@ WATCHED = (
         "downgrade.",
         ("limit", "then"),
     ),
+    Family("headgate_store_away", "gauge", "1 where the store cannot be reached.", (), "max"),
     Family("headgate_limit_warnings", "counter", "Times that little was left of a limit.", ("limit",)),
     Family("headgate_limit_waiting", "gauge", "Requests that wait for room of a limit.", ("limit",)),
     Family("headgate_repetitions", "counter", "Attempts at a target after it had failed the request.", ("target",)),

@@ -1,0 +1,74 @@
+"""Follows the store: what one process changes there is in force in every other within a second."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from headgate.config import stored
+from headgate.store.database import Database, StoreAway, connect
+from headgate.store.objects import Objects
+
+log = logging.getLogger("headgate.server")
+
+EVERY = 0.25
+"""Seconds between two looks at its revision."""
+AWAY = 1.0
+"""The same while it cannot be reached."""
+
+
+class Follow:
+    """`known` gives the revision in force, `reload` reads all anew; `why` tells why the store cannot be asked."""
+
+    def __init__(
+        self, data_dir: Path, url: str | None, known: Callable[[], int], reload: Callable[[], Awaitable[object]]
+    ) -> None:
+        self.why: str | None = None
+        self._data_dir = data_dir
+        self._url = url
+        self._known = known
+        self._reload = reload
+        self._database: Database | None = None
+        self._refused: int | None = None
+        """The revision that could not be put in force: told once."""
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        try:
+            while True:
+                await asyncio.sleep(EVERY if self.why is None else AWAY)
+                await self.look()
+        finally:
+            await self._close()
+
+    async def look(self) -> None:
+        """One look, and what follows from it."""
+        if not stored.there(self._data_dir, self._url):
+            return
+        try:
+            if self._database is None:
+                self._database = connect(stored.url(self._data_dir, self._url))
+            revision = await Objects(self._database).revision()
+        except (StoreAway, ValueError) as error:
+            if self.why is None:
+                log.warning("the store is away, what was in it stays in force: %s", error)
+            self.why = str(error)
+            await self._close()
+            return
+        if self.why is not None:
+            log.info("the store is back")
+        self.why = None
+        if revision not in (self._known(), self._refused):
+            try:
+                await self._reload()
+                self._refused = None
+            except (ValueError, OSError) as error:
+                self._refused = revision
+                log.error("what was changed in the store is not in force: %s", error)  # noqa: TRY400
+
+    async def _close(self) -> None:
+        database, self._database = self._database, None
+        if database is not None:
+            await database.close()
