@@ -24,11 +24,12 @@ def serve(
     folder = str(data_dir.absolute()) if data_dir else None
     given = {"server.host": host, "server.port": port, "server.workers": workers, "data_dir": folder}
     loaded = loaded_from(config, {path: value for path, value in given.items() if value is not None})
+    from headgate.admin.mount import Mount
     from headgate.config.problems import ConfigError
     from headgate.server.main import serve as run
 
     try:
-        return run(loaded)
+        return run(loaded, Mount)
     except ConfigError as error:
         raise Refused(error) from error
 

@@ -140,6 +140,17 @@ class Server(Section):
         return self.metrics or ("open" if self.loopback else "key")
 
 
+class KeyPolicy(Section):
+    """How long keys live that are made through the admin API or the command line."""
+
+    max_days: int | None = Field(
+        None, ge=1, le=3650, description="Days that a key lives at most, and where nothing is said. Left out: no bound."
+    )
+    warn_days: int = Field(
+        14, ge=0, le=365, description="Days before its end from which on the log names a key that expires."
+    )
+
+
 class Stage(Section):
     """A step of your own on every request's way, after its key was checked and before its target is chosen."""
 
@@ -245,6 +256,9 @@ class Config(Section):
     )
     limits: list[Limit] = Field(
         default_factory=list, description="How much may be asked and spent, by whom, in which time."
+    )
+    key_policy: KeyPolicy = Field(
+        default_factory=KeyPolicy, description="How long keys live that are made through the admin API."
     )
     stages: list[Stage] = Field(
         default_factory=list, description="Your own steps on every request's way, in this order."

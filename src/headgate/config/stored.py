@@ -231,8 +231,15 @@ class _Opener:
         return self._seal.open(sealed, place)
 
 
+def opened(body: dict[str, Any], kind: str, name: str, seal: Seal) -> dict[str, Any]:
+    """A body with its secrets in clear; what cannot be opened stays sealed."""
+    found = _opened(body, (kind, name), f"{kind}/{name}", seal, lambda *_: None, lambda _: None)
+    assert isinstance(found, dict)
+    return found
+
+
 def _opened(
-    value: Any, at: tuple[str, str], place: str, opener: _Opener, tell: Tell, secret: Callable[[str], None]
+    value: Any, at: tuple[str, str], place: str, opener: _Opener | Seal, tell: Tell, secret: Callable[[str], None]
 ) -> Any:
     """A body with its secrets in clear."""
     if isinstance(value, dict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Protocol
 
 from headgate.core.dialect import Dialect
@@ -26,6 +26,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 log = logging.getLogger("headgate.server")
 
 
+Mounted = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
 class Page(Protocol):
     """Something served beside the dialects: the list of models, a probe, metrics."""
 
@@ -43,13 +46,21 @@ class App:
     """Requests to a dialect's paths become exchanges; everything else is a page or an error in the caller's dialect."""
 
     def __init__(
-        self, gateways: Gateways, pages: dict[bytes, Page], *, worker: int = 0, only_pages: bool = False
+        self,
+        gateways: Gateways,
+        pages: dict[bytes, Page],
+        *,
+        mounts: Mapping[bytes, Mounted] | None = None,
+        worker: int = 0,
+        only_pages: bool = False,
     ) -> None:
         """`only_pages`: no dialect is served here, so that a listener for operators is no second way in."""
         self.gateways = gateways
         self.pages = pages
         self.folders = [(path, page) for path, page in pages.items() if path.endswith(b"/")]
         """Pages for everything below a path."""
+        self.mounts = mounts or {}
+        """Applications for everything below a path that is no page."""
         self.worker = worker
         self.only_pages = only_pages
         self.next_id = Ids()
@@ -75,6 +86,10 @@ class App:
         page = self.pages.get(path) or next((page for start, page in self.folders if path.startswith(start)), None)
         if page is not None:
             await page(scope, send)
+            return
+        mounted = next((app for start, app in self.mounts.items() if path.startswith(start)), None)
+        if mounted is not None:
+            await mounted(scope, receive, send)
             return
         if self.only_pages:
             known = b", ".join(sorted(self.pages))

@@ -18,15 +18,18 @@ from headgate.journal.segments import repair
 from headgate.server.greeting import greeting
 from headgate.server.lifecycle import Lifecycle, Listener, Service, Stopping
 from headgate.server.listen import allow_many_files, bind, inherited
-from headgate.server.parts import Parts
+from headgate.server.parts import Control, Parts
 from headgate.server.supervise import run
 from headgate.telemetry import logs, workers
 
 log = logging.getLogger("headgate.server")
 
 
-def serve(loaded: Loaded) -> int:
-    """Serve until stopped; gives the exit code. Raises ConfigError, or OSError when an address cannot be had."""
+def serve(loaded: Loaded, control: Control | None = None) -> int:
+    """Serve until stopped; gives the exit code. `control` makes the admin API of a process.
+
+    Raises ConfigError, or OSError when an address cannot be had.
+    """
     config = loaded.config
     new_key = admin_key.ensure(config.data_dir, os.environ)
     folder = config.data_dir / "journal"
@@ -42,7 +45,7 @@ def serve(loaded: Loaded) -> int:
 
     async def factory(lifecycle: Lifecycle) -> Service:
         try:
-            return await Parts(loaded, lifecycle).start()
+            return await Parts(loaded, lifecycle, control).start()
         except ValueError as error:
             click.echo(f"headgate: {error}", err=True)
             raise SystemExit(2) from error

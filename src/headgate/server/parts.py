@@ -7,9 +7,10 @@ import ipaddress
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import headgate
 from headgate.catalog.refreshed import Refreshed
@@ -30,7 +31,7 @@ from headgate.journal.journal import Journal
 from headgate.runtime.build import build
 from headgate.runtime.gateway import Gateway, Ports
 from headgate.server import finished
-from headgate.server.app import App, Page
+from headgate.server.app import App, Mounted, Page, Receive, Scope, Send
 from headgate.server.checks import Checks
 from headgate.server.conditions import Conditions
 from headgate.server.follow import Follow
@@ -60,6 +61,20 @@ SECTIONS = ("server", "journal", "upstream", "fetch", "state", "store", "log")
 LIVE = frozenset({"server.compression", "server.max_reply_bytes", "server.trusted_proxies", "log.level"})
 
 
+ADMIN_API = b"/admin/api/"
+
+
+class Controlling(Protocol):
+    """The admin API as it is mounted."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+Control = Callable[["Parts"], Controlling]
+
+
 class OfWorker(logging.Filter):
     """Lets all entries pass, with the number of the worker that writes them."""
 
@@ -75,7 +90,7 @@ class OfWorker(logging.Filter):
 class Parts:
     """One process's parts, and the snapshot in force; `gateway` is swapped whole when the configuration changes."""
 
-    def __init__(self, loaded: Loaded, lifecycle: Lifecycle) -> None:
+    def __init__(self, loaded: Loaded, lifecycle: Lifecycle, control: Control | None = None) -> None:
         self.loaded = self.started_with = loaded
         self.lifecycle = lifecycle
         config = loaded.config
@@ -114,13 +129,16 @@ class Parts:
         self.share = _share(config, self.board)
         self.metrics = Metrics(worker=lifecycle.worker, pid=os.getpid(), models=config.models)
         self.gateway = self._build(loaded, self.refreshed)
+        self.control = control(self) if control is not None else None
+        """The admin API."""
 
     async def start(self) -> Service:
         config = self.loaded.config
         together = config.server.workers > 1
         self.shared = workers.Workers(config.data_dir / "run", self.metrics) if together else None
         pages = self._pages(config)
-        app = App(self, pages, worker=self.lifecycle.worker)
+        mounts: dict[bytes, Mounted] = {ADMIN_API: self.control} if self.control is not None else {}
+        app = App(self, pages, mounts={} if config.server.admin else mounts, worker=self.lifecycle.worker)
         self.metrics.watch(self._watched(app))
         self._keep_refreshing()
         checks = Checks(self, self.next_id, self.lifecycle.worker)
@@ -138,17 +156,25 @@ class Parts:
             refuse=self._refuse,
             on_refused=self._on_refused,
             next_id=self.next_id,
-            faces={"admin": App(self, admin_pages, worker=self.lifecycle.worker, only_pages=True)},
+            faces={"admin": App(self, admin_pages, mounts=mounts, worker=self.lifecycle.worker, only_pages=True)},
             reload=self.reload,
             watch=self._files(),
             close=self._close,
         )
 
-    def _build(self, loaded: Loaded, refreshed: Refreshed | None) -> Gateway:
+    def check(self, loaded: Loaded) -> None:
+        """Whether a gateway can be made of it: one that serves nobody. Raises ValueError."""
+        self._build(loaded, self.refreshed, Board(), Ledger())
+
+    def _build(
+        self, loaded: Loaded, refreshed: Refreshed | None, board: Board | None = None, ledger: Ledger | None = None
+    ) -> Gateway:
         """Raises ValueError when a part of the configuration cannot be made."""
         digest = admin_key.read(loaded.config.data_dir, os.environ)
         try:
-            ports = Ports(self.journal, self.metrics, self.upstream, self.fetcher, self.board, self.ledger)
+            ports = Ports(
+                self.journal, self.metrics, self.upstream, self.fetcher, board or self.board, ledger or self.ledger
+            )
             gateway = build(loaded.config, ports, digest, refreshed)
         except PluginNotFound as error:
             raise ValueError(str(error)) from error
@@ -322,6 +348,8 @@ class Parts:
             task.cancel()
         if waited := [task for task in (self.sharing, self.following) if task is not None]:
             await asyncio.wait(waited)
+        if self.control is not None:
+            await self.control.close()
         await self.board.shadows.stop()
         await self.board.judging.stop()
         await self.board.spaces.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from typing import Any
 
 from headgate.core.limits.memory import MemoryCounters
 from headgate.core.limits.meter import Counters, Now
@@ -32,6 +33,18 @@ class Ledger:
             self.rooms = {name: room for name, room in self.rooms.items() if room.waiting}
             found = self.rooms[counter] = Room(counter, self.counters, self.clock)
         return found
+
+    def told(self, now: Now) -> list[dict[str, Any]]:
+        """How counters stand, the fullest first."""
+        found = []
+        for name, used, held, end in self.own.standing(now):
+            limit, _, rest = name.partition(": ")
+            what, *per = rest.split(" ")
+            found.append(
+                {"limit": limit, "what": what, "counter": name, "used": used, "held": held,
+                 "per": [each for each in per if "=" in each], "resets_in": round(max(end - now.wall, 0.0), 1)}
+            )  # fmt: skip
+        return sorted(found, key=lambda each: -int(each["used"] + each["held"]))
 
     def waiting(self) -> dict[tuple[str, ...], float]:
         """Requests that wait, by limit."""

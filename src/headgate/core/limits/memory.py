@@ -94,6 +94,12 @@ class MemoryCounters:
             if counter.used and counter.end - counter.start > 60:
                 yield Settled(name, counter.start, counter.used)
 
+    def standing(self, now: Now) -> Iterator[tuple[str, int, int, float]]:
+        """Name, used, held, and when its window ends, of those in force."""
+        for name, counter in self._counters.items():
+            if now.wall < counter.end and (counter.used or counter.held):
+                yield name, counter.used, counter.held, counter.end
+
     def add(self, meter: Meter, name: str, start: float, used: int, now: Now) -> None:
         """What was used before, as a dump or a record says; of a window that is over, nothing."""
         counter = self._counter(name, meter, now)

@@ -1,0 +1,104 @@
+"""Who may see and change what, by role. What one may not see is as if it were not there.
+
+owner       everything
+admin       everything, but for users whose role is owner or admin
+team_admin  what belongs to its teams: sees teams, users, applications, keys; changes applications and keys
+member      its own keys
+auditor     sees everything, changes nothing
+billing     sees who there is and what limits there are
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from headgate.config.identities import People
+from headgate.core.caller import ADMIN_OPERATION, Belongs, Role
+
+ALL: frozenset[Role] = frozenset({"owner", "admin", "team_admin", "member", "auditor", "billing"})
+RULERS: frozenset[Role] = frozenset({"owner", "admin"})
+SEE_ALL: frozenset[Role] = RULERS | {"auditor"}
+SEE_PEOPLE: frozenset[Role] = SEE_ALL | {"billing"}
+PEOPLE = frozenset({"organisations", "teams", "applications", "users", "keys", "limits"})
+MANAGED = ("key", "key_hash", "prefix", "previous")
+"""Of a key, what the gateway makes itself."""
+Body = Mapping[str, Any]
+
+
+class Who(NamedTuple):
+    """Somebody at the admin API."""
+
+    name: str
+    """For the audit: `admin`, or the user with the key's name."""
+    role: Role
+    user: str | None
+    teams: frozenset[str]
+
+
+def belongs(people: People, kind: str, name: str, body: Body) -> Belongs:
+    """Whose an object is."""
+    match kind:
+        case "teams":
+            return people.belongs(Belongs(team=name))
+        case "applications":
+            return people.belongs(Belongs(team=body.get("team"), organisation=body.get("organisation")))
+        case "keys":
+            said = (body.get(what) for what in Belongs._fields)
+            return people.belongs(Belongs(*said))
+    return Belongs()
+
+
+def may_see(who: Who, people: People, kind: str, name: str, body: Body) -> bool:
+    if who.role in SEE_ALL or (who.role in SEE_PEOPLE and kind in PEOPLE):
+        return True
+    if kind == "users":
+        return name == who.user or (who.role == "team_admin" and bool(who.teams & set(body.get("teams") or ())))
+    if who.role == "team_admin" and kind in ("teams", "applications", "keys"):
+        return belongs(people, kind, name, body).team in who.teams
+    return kind == "keys" and who.user is not None and body.get("user") == who.user
+
+
+def why_not(who: Who, people: People, kind: str, name: str, body: Body) -> str | None:
+    """Why an object may not be as `body` says (or, being so, not be changed) by somebody; None where it may."""
+    if who.role == "owner":
+        return None
+    if who.role == "admin":
+        over = kind == "users" and body.get("role") in RULERS
+        return "only an owner makes and changes owners and admins" if over else _referring(body)
+    if who.role == "team_admin" and kind == "applications":
+        return None if belongs(people, kind, name, body).team in who.teams else "it belongs to none of your teams"
+    if kind != "keys" or who.role not in ("team_admin", "member"):
+        return f"the role {who.role} may not change {kind}"
+    return _why_not_key(who, people, name, body)
+
+
+def _why_not_key(who: Who, people: People, name: str, body: Body) -> str | None:
+    user = body.get("user")
+    if ADMIN_OPERATION in (body.get("operations") or ()) and user != who.user:
+        return "a key for the admin API is made by the user whose it is"
+    if who.role == "member":
+        if user != who.user or user is None:
+            return "a member makes keys of its own: set `user` to yourself"
+        if body.get("application") is not None:
+            return "a key of an application is made by who administers its team"
+        team = body.get("team")
+        return None if team is None or team in who.teams else "it is a team that you are not in"
+    if belongs(people, "keys", name, body).team not in who.teams:
+        return "it belongs to none of your teams"
+    other = people.users.get(user or "")
+    if other is not None and user != who.user and other.role != "member":
+        return f"the keys of a user with the role {other.role} are made by that user"
+    return None
+
+
+def _referring(value: Any) -> str | None:
+    """Secrets of the machine's (files, variables) are referred to by owners alone: who could name any of them could
+    read it, by sending it to a host of his choice."""
+    if isinstance(value, Mapping):
+        return next(filter(None, map(_referring, value.values())), None)
+    if isinstance(value, list):
+        return next(filter(None, map(_referring, value)), None)
+    if isinstance(value, str) and value.startswith(("env:", "file:", "vault:", "aws:", "gcp:", "azure:")):
+        return "only an owner refers to a variable, a file or a vault; give the secret itself"
+    return None

@@ -1,0 +1,223 @@
+"""The admin API as an ASGI application: who asks, which endpoint, what it answers; all of it by the table."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Route
+
+from headgate.admin.control import Control
+from headgate.admin.endpoints import ENDPOINTS, ROOT, Call, Endpoint
+from headgate.admin.openapi import description
+from headgate.admin.problems import Problem
+from headgate.core.caller import ADMIN_OPERATION, Caller
+from headgate.core.errors import RequestError
+from headgate.core.ids import Ids
+from headgate.core.limits.meter import Demand, Denied, Meter
+from headgate.core.limits.window import Calendar
+from headgate.store import answers
+from headgate.store.database import StoreAway
+from headgate.store.objects import Actor
+
+log = logging.getLogger("headgate.admin")
+
+Scope = MutableMapping[str, Any]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+LONGEST = 4 << 20
+"""Bytes of a body."""
+RATE = Meter("admin API", "requests", 1200, Calendar("minute"), burst=300)
+STRANGERS = Meter("admin API, refused", "requests", 60, Calendar("minute"), burst=30)
+VERSION = re.compile(r'(?:W/)?"(\d{1,15})"\Z')
+KEY = re.compile(r"[!-~]{1,200}\Z")
+
+
+def routes() -> list[tuple[Route, Endpoint, str]]:
+    """Every path with its endpoint and kind."""
+    found = []
+    for endpoint in ENDPOINTS:
+        for kind in endpoint.kinds or ("",):
+            path = ROOT + endpoint.path.replace("{kind}", kind)
+            if kind == "models":  # the only ones whose names may hold a slash
+                path = path.replace("{name}", "{name:path}")
+            found.append((Route(path, _unused, methods=[endpoint.method]), endpoint, kind))
+    return found
+
+
+async def _unused(request: Request) -> Response:
+    raise AssertionError("routes are matched, not called")
+
+
+class App:
+    def __init__(self, control: Control) -> None:
+        self.control = control
+        self.routes = routes()
+        self.next_id = Ids()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        id = self.next_id()
+        try:
+            response = await self._answer(scope, Request(scope, receive), id)
+        except Problem as problem:
+            response = _problem(problem)
+        except StoreAway as away:
+            response = _problem(Problem(503, "store_away", f"the store cannot be asked: {away}", retry_after="2"))
+        except ClientDisconnect:
+            return
+        except Exception:  # the one place where what nobody foresaw becomes an answer
+            log.exception("the call %s of the admin API failed", id)
+            response = _problem(Problem(500, "internal_error", f"the gateway failed; its log says why under {id}"))
+        response.headers["x-request-id"] = id
+        response.headers["cache-control"] = "no-store"
+        await response(scope, receive, send)
+
+    async def _answer(self, scope: Scope, request: Request, id: str) -> Response:
+        caller = await self._caller(scope)
+        if scope["path"] == f"{ROOT}/openapi.json" and scope["method"] in ("GET", "HEAD"):
+            return JSONResponse(description())
+        endpoint, kind, name = self._matched(scope)
+        who = self.control.who(caller)
+        if who.role not in endpoint.roles:
+            raise Problem(403, "forbidden", f"the role {who.role} may not do this")
+        body = await _body(request) if endpoint.method in ("POST", "PUT", "PATCH") else {}
+        gateway = self.control.running.gateway
+        actor = Actor(who.name, gateway.client_of(scope["client"], scope["headers"]), id)
+        call = Call(self.control, who, actor, kind, name, _query(scope), body, _version(request))
+        key = request.headers.get("idempotency-key")
+        if endpoint.method == "POST" and key is not None:
+            return await self._once(call, endpoint, scope["path"], key)
+        return _response(await endpoint.handler(call))
+
+    async def _caller(self, scope: Scope) -> Caller:
+        """Who asks, bound to this path's place in the table and to nothing else of the request."""
+        running = self.control.running
+        address = running.gateway.client_of(scope["client"], scope["headers"]) or "local"
+        try:
+            caller = running.gateway.admit(scope, ADMIN_OPERATION)
+        except RequestError as error:
+            await self._count(STRANGERS, f"strangers {address}")
+            raise Problem(error.status, error.code, error.message) from None
+        await self._count(RATE, f"admin {caller.key}")
+        return caller
+
+    async def _count(self, meter: Meter, counter: str) -> None:
+        ledger = self.control.running.ledger
+        outcome = await ledger.own.reserve([Demand(meter, counter, 1)], ledger.clock())
+        if isinstance(outcome, Denied):
+            wait = str(int(-(-outcome.after // 1)))
+            raise Problem(429, "rate_limited", f"too many calls; try again in {wait} s", retry_after=wait)
+
+    def _matched(self, scope: Scope) -> tuple[Endpoint, str, str]:
+        others = set()
+        for route, endpoint, kind in self.routes:
+            match, inner = route.matches(scope)
+            if match is Match.FULL:
+                return endpoint, kind, inner["path_params"].get("name", "")
+            if match is Match.PARTIAL:
+                others.add(endpoint.method)
+        if others:
+            allowed = ", ".join(sorted(others))
+            raise Problem(405, "method_not_allowed", f"this takes {allowed}", allow=allowed)
+        raise Problem(404, "not_found", f"nothing is served at this path; {ROOT}/openapi.json says what is")
+
+    async def _once(self, call: Call, endpoint: Endpoint, path: str, key: str) -> Response:
+        """A call that is made again under the same key is answered as before, and made once."""
+        if not KEY.match(key):
+            raise Problem(400, "invalid_header", "`idempotency-key` is 1 to 200 printable ASCII characters")
+        database, seal, now = await self.control.database(), self.control.seal(), time.time()
+        text = json.dumps([endpoint.method, path, call.body], sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        before = await answers.begin(database, call.who.name, key, digest, now)
+        if before is not None:
+            if before.digest != digest:
+                raise Problem(422, "idempotency_key_reused", "this `idempotency-key` was used for another call")
+            if not before.status:
+                raise Problem(
+                    409, "still_running", "a call with this `idempotency-key` is still running", retry_after="1"
+                )
+            body = json.loads(seal.open(before.body, f"answers/{call.who.name}/{key}"))
+            return _response((before.status, body, {"idempotent-replayed": "true"}))
+        try:
+            answer = await endpoint.handler(call)
+        except BaseException:
+            await answers.forget(database, call.who.name, key)
+            raise
+        kept = seal.seal(json.dumps(answer[1]), f"answers/{call.who.name}/{key}")
+        await answers.finish(database, call.who.name, key, answer[0], kept)
+        return _response(answer)
+
+
+def _response(answer: Any) -> Response:
+    status, body, headers = (*answer, {})[:3]
+    return Response(None, status, headers) if body is None else JSONResponse(body, status, headers)
+
+
+def _problem(problem: Problem) -> Response:
+    return JSONResponse(problem.body(), problem.status, problem.headers, media_type="application/problem+json")
+
+
+def _query(scope: Scope) -> Mapping[str, str]:
+    text = scope["query_string"].decode("latin-1")
+    if len(text) > 8192:
+        raise Problem(400, "invalid_query", "the query is longer than 8 KiB")
+    found: dict[str, str] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True):
+        if "\0" in value:
+            raise Problem(400, "invalid_query", f"`{name[:50]}` holds a null character")
+        found.setdefault(name, value)
+    return found
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    data = b""
+    async for piece in request.stream():
+        data += piece
+        if len(data) > LONGEST:
+            raise Problem(413, "too_large", f"the body is larger than {LONGEST >> 20} MiB")
+    if not data:
+        return {}
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise Problem(415, "unsupported_media_type", "send JSON, with content-type: application/json")
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        raise Problem(400, "invalid_json", "the body is not valid JSON") from None
+    if not isinstance(found, dict):
+        raise Problem(422, "invalid", "the body must be a JSON object")
+    if b"\\u0000" in data or b"\\ud" in data.lower():
+        _clean(found)
+    return found
+
+
+def _clean(value: Any) -> None:
+    """Text that neither engine keeps: null characters, halves of surrogate pairs."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            _clean(name)
+            _clean(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _clean(inner)
+    elif isinstance(value, str) and ("\0" in value or any("\ud800" <= sign <= "\udfff" for sign in value)):
+        raise Problem(422, "invalid", "text must hold no null character and no half of a surrogate pair")
+
+
+def _version(request: Request) -> int | None:
+    said = request.headers.get("if-match")
+    if said is None or said.strip() == "*":
+        return None
+    match = VERSION.match(said.strip())
+    if match is None:
+        raise Problem(400, "invalid_header", '`if-match` is the `etag` of an object: "3"')
+    return int(match[1])

@@ -1,0 +1,245 @@
+"""What the admin API works on: the configuration in force, the store, and changes, tried before they are made."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from headgate.admin import access
+from headgate.admin.access import Who
+from headgate.admin.problems import Problem, missing, wrong
+from headgate.config import stored
+from headgate.config.export import export
+from headgate.config.identities import People
+from headgate.config.load import Loaded
+from headgate.config.problems import ConfigError
+from headgate.core.caller import Caller
+from headgate.core.limits.ledger import Ledger
+from headgate.runtime.gateway import Gateway
+from headgate.store.database import Database, connect
+from headgate.store.migrations import migrate
+from headgate.store.objects import Action, Actor, Change, Conflict, Moved, Objects, Stored
+from headgate.store.sealing import Seal, keys
+
+TRIES = 10
+"""How often a change is made anew that others have come before."""
+
+Body = dict[str, Any]
+
+
+class Running(Protocol):
+    """The serving process."""
+
+    loaded: Loaded
+    gateway: Gateway
+    ledger: Ledger
+
+    async def reload(self) -> object:
+        """Put in force what file and store say. Raises ValueError."""
+
+    def check(self, loaded: Loaded) -> None:
+        """Whether a gateway can be made of it. Raises ValueError."""
+
+
+class Entry(NamedTuple):
+    """An object of the configuration, wherever it stands."""
+
+    kind: str
+    name: str
+    body: Body
+    stored: Stored | None
+    """None: it stands in the file."""
+
+
+class Wanted(NamedTuple):
+    """What is to become of an object; `body` makes the new one of the old one (None: there is none)."""
+
+    action: Action
+    kind: str
+    name: str
+    body: Callable[[Body | None], Body] | None = None
+    version: int | None = None
+
+
+class Control:
+    def __init__(self, running: Running, environ: Mapping[str, str] = os.environ) -> None:
+        self.running = running
+        self._environ = environ
+        self._database: Database | None = None
+        self._opening = asyncio.Lock()
+        self._seal: Seal | None = None
+        self._file: tuple[Loaded, dict[str, dict[str, Body]]] | None = None
+
+    async def database(self) -> Database:
+        """The store, made where there is none yet. Raises StoreAway."""
+        async with self._opening:
+            if self._database is None:
+                config = self.running.loaded.config
+                url = config.store.url
+                database = connect(stored.url(config.data_dir, url.get_secret_value() if url else None))
+                try:
+                    await migrate(database)
+                except BaseException:
+                    await database.close()
+                    raise
+                self._database = database
+            return self._database
+
+    async def close(self) -> None:
+        if self._database is not None:
+            await self._database.close()
+
+    def seal(self) -> Seal:
+        if self._seal is None:
+            self._seal = Seal(keys(self.running.loaded.config.data_dir, self._environ))
+        return self._seal
+
+    def who(self, caller: Caller) -> Who:
+        """Somebody who has been let in. Raises Problem where the key has no role."""
+        user = self.running.loaded.config.users.get(caller.belongs.user or "")
+        if caller.role is None:
+            raise Problem(403, "no_role", f"the key {caller.key!r} is no user's, so that it has no role here")
+        name = caller.key if caller.belongs.user is None else f"{caller.belongs.user} ({caller.key})"
+        return Who(name, caller.role, caller.belongs.user, frozenset(user.teams if user is not None else ()))
+
+    async def entries(self, kind: str) -> list[Entry]:
+        """All objects of a kind, of the file and of the store, by their names."""
+        found = {name: Entry(kind, name, body, None) for name, body in self._filed(kind).items()}
+        if stored.there(*self._where()):
+            _, objects = await Objects(await self.database()).all()
+            for each in objects:
+                if each.kind == kind and each.name not in found:
+                    found[each.name] = Entry(kind, each.name, each.body, each)
+        return [found[name] for name in sorted(found)]
+
+    async def entry(self, who: Who, kind: str, name: str) -> Entry:
+        """One that somebody may see. Raises Problem."""
+        for each in await self.entries(kind):
+            if each.name == name and access.may_see(who, self.people, kind, name, each.body):
+                return each
+        raise missing(kind, name)
+
+    @property
+    def people(self) -> People:
+        return self.running.loaded.config.people
+
+    async def change(self, who: Who, wanted: Sequence[Wanted], actor: Actor, *, dry: bool = False) -> list[Change]:
+        """Make all changes or none, once they have been tried, and put them in force. Raises Problem, StoreAway."""
+        objects = Objects(await self.database())
+        for _ in range(TRIES):
+            revision, held = await objects.all()
+            changes = [self._planned(who, each, held) for each in wanted]
+            if not changes:
+                return []
+            await asyncio.to_thread(self._try, stored.Held(revision + 1, _applied(held, changes)))
+            if dry:
+                return changes
+            try:
+                await objects.apply(changes, actor, at=revision)
+            except Moved:
+                continue
+            except Conflict as conflict:
+                raise _conflict(conflict.change, conflict.current) from None
+            try:
+                await self.running.reload()
+            except (ValueError, OSError) as error:
+                said = f"the change is kept, but could not be put in force: {error}"
+                raise Problem(500, "not_in_force", said) from None
+            return changes
+        raise Problem(409, "busy", "others change the store all the time; try again")
+
+    def _planned(self, who: Who, wanted: Wanted, held: Sequence[Stored]) -> Change:
+        kind, name = wanted.kind, wanted.name
+        if name in self._filed(kind):
+            file = self.running.loaded.path
+            raise Problem(
+                409, "read_only", f"{kind}/{name} stands in {file.name if file else 'the environment'}; change it there"
+            )
+        before = next((each for each in held if (each.kind, each.name) == (kind, name)), None)
+        seen = before is not None and access.may_see(who, self.people, kind, name, before.body)
+        if wanted.action == "create" and before is not None:
+            raise Problem(409, "exists", f"there is {name!r} among {kind} already")
+        if wanted.action != "create" and (before is None or not seen):
+            raise missing(kind, name)
+        if before is not None and wanted.version not in (None, before.version):
+            raise _conflict(Change(wanted.action, kind, name, version=wanted.version), before)
+        body = wanted.body(before.body if before is not None else None) if wanted.body is not None else None
+        for each in (before.body if before is not None else None, body):
+            reason = access.why_not(who, self.people, kind, name, each) if each is not None else None
+            if reason is not None:
+                raise Problem(403, "forbidden", reason)
+        return Change(wanted.action, kind, name, body, before.version if before is not None else None)
+
+    def _try(self, held: stored.Held) -> None:
+        try:
+            self.running.check(self.running.loaded.again(self._environ, held))
+        except ConfigError as error:
+            raise wrong(error.problems) from None
+        except ValueError as error:
+            raise Problem(422, "invalid", str(error)) from None
+
+    def _where(self) -> tuple[Any, str | None]:
+        config = self.running.loaded.config
+        return config.data_dir, config.store.url.get_secret_value() if config.store.url else None
+
+    def opened(self, kind: str, name: str, body: Body) -> Body:
+        """A body of the store with its secrets in clear."""
+        return stored.opened(body, kind, name, self.seal())
+
+    def levels(self) -> list[dict[str, Any]]:
+        """What is used of limits, in this process, the fullest first."""
+        ledger = self.running.ledger
+        return ledger.told(ledger.clock())
+
+    def _filed(self, kind: str) -> dict[str, Body]:
+        """What stands in the file, as it is written there, without secrets."""
+        loaded = self.running.loaded
+        if self._file is None or self._file[0] is not loaded:
+            self._file = loaded, filed(loaded)
+        return self._file[1].get(kind, {})
+
+
+def filed(loaded: Loaded) -> dict[str, dict[str, Body]]:
+    """The objects of the file by kind and name; variables and references as they are written, secrets left out."""
+    document = export(loaded, os.environ).document
+    found: dict[str, dict[str, Body]] = {}
+    for kind in stored.KINDS:
+        section = document.get(kind)
+        if isinstance(section, dict):
+            found[kind] = {str(name): _body(kind, value) for name, value in section.items()}
+        elif isinstance(section, list):
+            entries = [each for each in section if isinstance(each, dict) and "name" in each]
+            found[kind] = {
+                str(each["name"]): {key: value for key, value in each.items() if key not in ("name", "key")}
+                for each in entries
+            }
+    return found
+
+
+def _body(kind: str, value: Any) -> Body:
+    if isinstance(value, dict):
+        return value
+    if kind == "models":
+        return {"targets": value if isinstance(value, list) else [value]}
+    return {}
+
+
+def _applied(held: Sequence[Stored], changes: Sequence[Change]) -> list[Stored]:
+    """What the store holds once the changes are made."""
+    found = {(each.kind, each.name): each for each in held}
+    for change in changes:
+        place = (change.kind, change.name)
+        if change.action == "delete":
+            del found[place]
+            continue
+        before = found.get(place)
+        created = before.created if before is not None else float("inf")
+        found[place] = Stored(*place, change.body or {}, 0, created, created, "")
+    return list(found.values())
+
+
+def _conflict(change: Change, current: Stored | None) -> Problem:
+    now = f"it is now version {current.version}" if current is not None else "it is not there any more"
+    return Problem(412, "changed_meanwhile", f"{change.kind}/{change.name} was changed meanwhile: {now}; read it again")

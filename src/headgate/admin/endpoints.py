@@ -1,0 +1,452 @@
+"""The admin API's endpoints: one table, from which routes, description and tests are made."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import pydantic
+from pydantic import Field
+
+from headgate.admin import access
+from headgate.admin.access import ALL, RULERS, SEE_ALL, SEE_PEOPLE, Who
+from headgate.admin.control import Control, Entry, Wanted
+from headgate.admin.problems import Problem
+from headgate.admin.secrets import sealed, shown
+from headgate.config import stored
+from headgate.config.identities import Application, Key, Moment, Organisation, Team, User
+from headgate.config.limits import Limit
+from headgate.config.rules import Rule
+from headgate.config.secrets import hash_key, new_key
+from headgate.config.section import Section
+from headgate.config.targets import Model
+from headgate.core.caller import Role
+from headgate.core.printable import printable
+from headgate.store.objects import Action, Actor, Audited, Objects
+
+ROOT = "/admin/api"
+PAGE, LONGEST_PAGE = 100, 1000
+PREFIX = 10
+"""Characters of a key by which people know it."""
+Body = dict[str, Any]
+Answer = tuple[int, Any] | tuple[int, Any, Mapping[str, str]]
+
+
+@dataclass(slots=True)
+class Call:
+    """One call, let in."""
+
+    control: Control
+    who: Who
+    actor: Actor
+    kind: str
+    name: str
+    query: Mapping[str, str]
+    body: Body
+    version: int | None
+    """Of `if-match`."""
+
+
+class Endpoint(NamedTuple):
+    method: str
+    path: str
+    """`{kind}` is filled in for each kind of `kinds`, `{name}` is an object's."""
+    roles: frozenset[Role]
+    """Who may call it at all; what each may see and change of it, `access` says."""
+    summary: str
+    handler: Callable[[Call], Awaitable[Answer]]
+    kinds: tuple[str, ...] = ()
+    takes: str | None = None
+    """What the body is: `entry`, `patch`, or the name of a model of `BODIES`."""
+
+
+SECTIONS: Mapping[str, type[Section] | None] = {
+    "organisations": Organisation, "teams": Team, "applications": Application, "users": User, "keys": Key,
+    "limits": Limit, "models": Model, "rules": Rule, "providers": None,
+}  # fmt: skip
+"""What the body of each kind is; of a provider it depends on its kind."""
+assert set(SECTIONS) == set(stored.KINDS)
+
+
+class Rotate(Section):
+    """How a key is replaced."""
+
+    overlap_seconds: int = Field(
+        86_400, ge=0, le=86_400 * 366, description="How long the old key is still taken, in seconds."
+    )
+    expires: Moment | None = Field(
+        None, description="From when the new key is not taken any more. Left out: as before."
+    )
+
+
+class Apply(Section):
+    """Many objects at once."""
+
+    document: dict[str, Any] = Field(description="Sections of a configuration: `teams`, `keys`, `limits` …")
+    prune: bool = Field(False, description="Delete what the store has of these sections and the document has not.")
+    dry_run: bool = Field(False, description="Only say what would be changed.")
+
+
+BODIES: Mapping[str, type[pydantic.BaseModel]] = {"rotate": Rotate, "apply": Apply}
+
+
+def read(kind: str, body: Body) -> pydantic.BaseModel:
+    """A body by its model. Raises Problem."""
+    try:
+        return BODIES[kind].model_validate(body)
+    except pydantic.ValidationError as errors:
+        told = [
+            {"path": ".".join(map(str, each["loc"])), "message": each["msg"], "hint": ""}
+            for each in errors.errors(include_url=False, include_input=False)
+        ]
+        raise Problem(422, "invalid", f"{told[0]['path']}: {told[0]['message']}", told) from None
+
+
+def told(entry: Entry) -> Body:
+    """An object as the API shows it."""
+    found: Body = {"name": entry.name, "origin": "store" if entry.stored is not None else "file"}
+    if entry.stored is not None:
+        found |= {
+            "version": entry.stored.version,
+            "created": _time(entry.stored.created),
+            "changed": _time(entry.stored.changed),
+            "changed_by": entry.stored.changed_by,
+        }
+    return {**found, "body": shown(entry.body)}
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _number(call: Call, name: str, usual: int, most: int) -> int:
+    text = call.query.get(name, str(usual))
+    if not (text.isascii() and text.isdigit() and len(text) < 8 and 1 <= int(text) <= most):
+        raise Problem(400, "invalid_query", f"`{name}` must be a whole number from 1 to {most}")
+    return int(text)
+
+
+async def list_objects(call: Call) -> Answer:
+    """A page, in the order of names; `after` is the last name of the page before. Other parameters filter by what
+    stands in the body: `?team=research`."""
+    limit, after = _number(call, "limit", PAGE, LONGEST_PAGE), call.query.get("after", "")
+    wanted = {name: value for name, value in call.query.items() if name not in ("limit", "after")}
+    fields = _fields(call.kind)
+    for name in wanted:
+        if name not in fields | {"origin"}:
+            raise Problem(400, "invalid_query", f"`{name}` is nothing to filter {call.kind} by")
+    people = call.control.people
+    found = [
+        each
+        for each in await call.control.entries(call.kind)
+        if each.name > after
+        and access.may_see(call.who, people, call.kind, each.name, each.body)
+        and all(_fits(told(each), name, value) for name, value in wanted.items())
+    ]
+    more = found[limit - 1].name if len(found) > limit else None
+    return 200, {"items": [told(each) for each in found[:limit]], "next": more}
+
+
+def _fields(kind: str) -> set[str]:
+    section = SECTIONS[kind]
+    return set(section.model_fields) - {"key", "key_hash", "previous"} if section is not None else {"kind"}
+
+
+def _fits(shown_: Body, name: str, value: str) -> bool:
+    found = shown_["origin"] if name == "origin" else shown_["body"].get(name)
+    if isinstance(found, bool):
+        return value == str(found).lower()
+    return value in map(str, found) if isinstance(found, list) else value == str(found)
+
+
+async def get_object(call: Call) -> Answer:
+    entry = await call.control.entry(call.who, call.kind, call.name)
+    return 200, told(entry), _version(entry)
+
+
+def _version(entry: Entry) -> Mapping[str, str]:
+    return {"etag": f'"{entry.stored.version}"'} if entry.stored is not None else {}
+
+
+async def create_object(call: Call) -> Answer:
+    """Of a key, the key itself is made here and told once."""
+    body = dict(call.body)
+    name = body.pop("name", None)
+    if not isinstance(name, str) or not name or name != printable(name).strip() or len(name) > 100:
+        raise Problem(422, "invalid", "`name` must be 1 to 100 printable characters")
+    if call.kind != "models" and "/" in name:
+        raise Problem(422, "invalid", "`name` must hold no slash")
+    _check(call.kind, body)
+    key = None
+    if call.kind == "keys":
+        body, key = _minted(call, body)
+    await _change(call, "create", name, lambda before: body)
+    entry = await call.control.entry(call.who, call.kind, name)
+    return 201, {**told(entry), **({"key": key} if key is not None else {})}, _version(entry)
+
+
+def _check(kind: str, body: Body) -> None:
+    """What only the gateway says of a key is said by nobody else; a plug-in's path is told by the configuration."""
+    if kind == "keys" and "key" in body:
+        raise Problem(422, "invalid", "`key` is made by the gateway: leave it out, or give `key_hash`")
+
+
+def _minted(call: Call, body: Body) -> tuple[Body, str | None]:
+    """A key's entry, and the key; none is made where its hash is given (by who may bring keys from elsewhere)."""
+    given = [name for name in access.MANAGED if name in body]
+    if given and call.who.role not in RULERS:
+        raise Problem(403, "forbidden", f"`{given[0]}` is made by the gateway: leave it out")
+    body.setdefault("models", [])
+    _lifetime(call, body)
+    if "key_hash" in body:
+        return body, None
+    key = new_key()
+    return {**body, "key_hash": f"sha256:{hash_key(key)}", "prefix": key[:PREFIX]}, key
+
+
+def _lifetime(call: Call, body: Body) -> None:
+    """Keys live as long as `key_policy` allows, where it says so."""
+    days = call.control.running.loaded.config.key_policy.max_days
+    if days is None:
+        return
+    last = datetime.now(UTC) + timedelta(days=days)
+    if body.get("expires") is None:
+        body["expires"] = last.isoformat(timespec="seconds").replace("+00:00", "Z")
+        return
+    try:
+        said = Key.model_validate({"name": "x", "expires": body["expires"]}).expires
+    except pydantic.ValidationError:
+        return  # told with all else that is wrong with it
+    if said is not None and said > last:
+        raise Problem(422, "invalid", f"expires: keys live {days} days at most (key_policy.max_days)")
+
+
+async def replace_object(call: Call) -> Answer:
+    _check(call.kind, call.body)
+
+    def made(before: Body | None) -> Body:
+        return {**call.body, **_managed(call, before or {}, call.body)}
+
+    await _change(call, "replace", call.name, made)
+    return await get_object(call)
+
+
+async def patch_object(call: Call) -> Answer:
+    """Keys of the body take the place of the object's; `null` takes one away."""
+    _check(call.kind, call.body)
+
+    def made(before: Body | None) -> Body:
+        found = {name: value for name, value in {**(before or {}), **call.body}.items() if value is not None}
+        return {**found, **_managed(call, before or {}, call.body)}
+
+    await _change(call, "replace", call.name, made)
+    return await get_object(call)
+
+
+def _managed(call: Call, before: Body, said: Body) -> Body:
+    """Of a key, what the gateway has made stays."""
+    if call.kind != "keys":
+        return {}
+    given = [name for name in access.MANAGED if name in said]
+    if given:
+        raise Problem(422, "invalid", f"`{given[0]}` is changed by rotating the key")
+    _lifetime(call, said) if "expires" in said else None
+    return {name: before[name] for name in access.MANAGED if name in before}
+
+
+async def delete_object(call: Call) -> Answer:
+    await _change(call, "delete", call.name)
+    return 204, None
+
+
+async def rotate_key(call: Call) -> Answer:
+    """Another key in its place, told once; the old one is taken for a while still."""
+    asked = read("rotate", call.body)
+    assert isinstance(asked, Rotate)
+    key, now = new_key(), datetime.now(UTC)
+    until = (now + timedelta(seconds=asked.overlap_seconds)).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+    def made(before: Body | None) -> Body:
+        body = dict(before or {})
+        kept = [old for old in body.get("previous", []) if old["expires"] > _time(now.timestamp())]
+        if asked.overlap_seconds and body.get("key_hash"):
+            kept.append({"key_hash": body["key_hash"], "expires": until})
+        body.update(key_hash=f"sha256:{hash_key(key)}", prefix=key[:PREFIX], previous=kept)
+        if asked.expires is not None:
+            body["expires"] = asked.expires.isoformat()
+        if body.get("expires") is not None or asked.expires is None:
+            _renew(call, body)
+        return body
+
+    await _change(call, "replace", call.name, made)
+    entry = await call.control.entry(call.who, "keys", call.name)
+    return 200, {**told(entry), "key": key}, _version(entry)
+
+
+def _renew(call: Call, body: Body) -> None:
+    """A new key has a life of its own, where the policy limits it."""
+    if call.control.running.loaded.config.key_policy.max_days is not None and "expires" in body:
+        body.pop("expires")
+    _lifetime(call, body)
+
+
+async def revoke_key(call: Call) -> Answer:
+    """Let it in no more, and none that came before it; its name and history stay."""
+
+    def made(before: Body | None) -> Body:
+        body = {**(before or {}), "enabled": False}
+        body.pop("previous", None)
+        return body
+
+    await _change(call, "replace", call.name, made)
+    return await get_object(call)
+
+
+async def _change(call: Call, action: Action, name: str, body: Callable[[Body | None], Body] | None = None) -> None:
+    seal = call.control.seal
+
+    def made(before: Body | None) -> Body:
+        assert body is not None
+        found = body(before)
+        if call.kind in ("providers", "models", "rules"):
+            return sealed(call.kind, name, found, before, seal())
+        return found
+
+    wanted = Wanted(action, call.kind, name, made if body is not None else None, call.version)
+    await call.control.change(call.who, [wanted], call.actor)
+
+
+async def apply_document(call: Call) -> Answer:
+    """All objects of a document, in one step: what is new is made, what differs replaced, what is equal left."""
+    asked = read("apply", call.body)
+    assert isinstance(asked, Apply)
+    control, wanted = call.control, list[Wanted]()
+    for kind, section in asked.document.items():
+        if kind not in stored.KINDS:
+            raise Problem(422, "invalid", f"`{kind}` is not kept in the store, only {', '.join(stored.KINDS)}")
+        there = {each.name: each for each in await control.entries(kind)}
+        named = _named(kind, section)
+        for name, body in named.items():
+            before = there.get(name)
+            if before is not None and before.stored is None:
+                raise Problem(409, "read_only", f"{kind}/{name} stands in the file; change it there")
+            made = _made(call, kind, name, body)
+            if before is None:
+                wanted.append(Wanted("create", kind, name, made))
+            elif made(before.body) != before.body:
+                wanted.append(Wanted("replace", kind, name, made, before.stored.version if before.stored else None))
+        if asked.prune:
+            gone = [each for name, each in there.items() if name not in named and each.stored is not None]
+            wanted += [Wanted("delete", kind, each.name, None, each.stored.version) for each in gone if each.stored]
+    changes = await control.change(call.who, wanted, call.actor, dry=asked.dry_run)
+    return 200, {
+        "applied": not asked.dry_run,
+        "changes": [{"action": each.action, "kind": each.kind, "name": each.name} for each in changes],
+    }
+
+
+def _made(call: Call, kind: str, name: str, body: Body) -> Callable[[Body | None], Body]:
+    """A body with its secrets sealed: one that is as it was keeps its seal."""
+
+    def made(before: Body | None) -> Body:
+        if kind not in ("providers", "models", "rules"):
+            return body
+        opened = call.control.opened(kind, name, before) if before is not None else None
+        return (
+            before if before is not None and opened == body else sealed(kind, name, body, before, call.control.seal())
+        )
+
+    return made
+
+
+def _named(kind: str, section: Any) -> dict[str, Body]:
+    if kind in stored.MAPPINGS and isinstance(section, dict):
+        return {str(name): _whole(kind, name, body) for name, body in section.items()}
+    if (
+        kind in stored.LISTS
+        and isinstance(section, list)
+        and all(isinstance(each, dict) and isinstance(each.get("name"), str) for each in section)
+    ):
+        return {each["name"]: {key: value for key, value in each.items() if key != "name"} for each in section}
+    expected = "a mapping of names" if kind in stored.MAPPINGS else "a list of mappings with a `name`"
+    raise Problem(422, "invalid", f"{kind}: expected {expected}")
+
+
+def _whole(kind: str, name: str, body: Any) -> Body:
+    """A body in its long form."""
+    if body is None or isinstance(body, dict):
+        return body or {}
+    if kind == "models":
+        return {"targets": body if isinstance(body, list) else [body]}
+    raise Problem(422, "invalid", f"{kind}.{name}: expected a mapping")
+
+
+async def audit(call: Call) -> Answer:
+    """Changes, the latest first; `before` is the place (`next`) that the page before ended at."""
+    wanted: dict[str, Any] = {name: call.query.get(name) for name in ("kind", "name", "actor", "action")}
+    unknown = set(call.query) - {*wanted, "limit", "before", "since", "until"}
+    if unknown:
+        raise Problem(400, "invalid_query", f"`{min(unknown)}` is nothing to filter by")
+    for name in ("since", "until"):
+        wanted[name] = _moment(call, name)
+    limit, place = _number(call, "limit", PAGE, LONGEST_PAGE), None
+    if "before" in call.query:
+        parts = call.query["before"].split(".")
+        if len(parts) != 2 or not all(part.isascii() and part.isdigit() and len(part) < 16 for part in parts):
+            raise Problem(400, "invalid_query", "`before` is the `next` of another page")
+        place = (int(parts[0]), int(parts[1]))
+    found = await Objects(await call.control.database()).audit(before=place, limit=limit, **wanted)
+    last = f"{found[-1].revision}.{found[-1].number}" if len(found) == limit else None
+    return 200, {"items": list(map(_change_told, found)), "next": last}
+
+
+def _moment(call: Call, name: str) -> float | None:
+    if name not in call.query:
+        return None
+    try:
+        moment = datetime.fromisoformat(call.query[name])
+        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        raise Problem(400, "invalid_query", f"`{name}` is not a time (2027-01-31T12:00Z)") from None
+
+
+def _change_told(change: Audited) -> Body:
+    found = change._asdict()
+    return {
+        "id": f"{found.pop('revision')}.{found.pop('number')}",
+        **found,
+        "time": _time(change.time),
+        "before": shown(change.before),
+        "after": shown(change.after),
+    }
+
+
+async def me(call: Call) -> Answer:
+    who = call.who
+    return 200, {"name": who.name, "role": who.role, "user": who.user, "teams": sorted(who.teams)}
+
+
+async def limits_now(call: Call) -> Answer:
+    """What is used of limits whose counters there are, in this process, the fullest first."""
+    return 200, {"items": call.control.levels()[:LONGEST_PAGE]}
+
+
+OBJECT_READERS = ALL
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint("GET", "/me", ALL, "Who you are here, and your role.", me),
+    Endpoint("GET", "/{kind}", OBJECT_READERS, "Objects, in the order of their names.", list_objects, stored.KINDS),
+    Endpoint("POST", "/{kind}", ALL, "Make an object.", create_object, stored.KINDS, "entry"),
+    Endpoint("GET", "/{kind}/{name}", OBJECT_READERS, "One object.", get_object, stored.KINDS),
+    Endpoint("PUT", "/{kind}/{name}", ALL, "Put another in an object's place.", replace_object, stored.KINDS, "body"),
+    Endpoint("PATCH", "/{kind}/{name}", ALL, "Change some of an object.", patch_object, stored.KINDS, "body"),
+    Endpoint("DELETE", "/{kind}/{name}", ALL, "Delete an object.", delete_object, stored.KINDS),
+    Endpoint(
+        "POST", "/keys/{name}/rotate", ALL, "Replace a key; the new one is told once.", rotate_key, ("keys",), "rotate"
+    ),
+    Endpoint("POST", "/keys/{name}/revoke", ALL, "Let a key in no more.", revoke_key, ("keys",)),
+    Endpoint("POST", "/apply", RULERS, "Make the store be as a document says.", apply_document, (), "apply"),
+    Endpoint("GET", "/audit", SEE_ALL, "Who changed what, the latest first.", audit),
+    Endpoint("GET", "/levels", SEE_PEOPLE, "What is used of limits.", limits_now),
+)

@@ -1,0 +1,136 @@
+"""The admin API's description (OpenAPI 3.1), made from its table."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import headgate
+from headgate.admin.endpoints import BODIES, ENDPOINTS, ROOT, SECTIONS, Endpoint
+
+NAMES = {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+QUERIES: dict[str, list[tuple[str, dict[str, Any], str]]] = {
+    "list_objects": [
+        ("limit", {"type": "integer", "minimum": 1, "maximum": 1000}, "Most objects of the page; 100 without it."),
+        ("after", {"type": "string"}, "The `next` of the page before."),
+    ],
+    "audit": [
+        ("limit", {"type": "integer", "minimum": 1, "maximum": 1000}, "Most changes of the page; 100 without it."),
+        ("before", {"type": "string", "pattern": r"^\d{1,15}\.\d{1,15}$"}, "The `next` of the page before."),
+        ("kind", {"type": "string"}, "Of these objects."),
+        ("name", {"type": "string"}, "Of this object."),
+        ("actor", {"type": "string"}, "By whom."),
+        ("action", {"enum": ["create", "replace", "delete"]}, "What was done."),
+        ("since", {"type": "string", "format": "date-time"}, "Not before."),
+        ("until", {"type": "string", "format": "date-time"}, "Before."),
+    ],
+}
+ERRORS = {
+    "400": "The call is malformed.", "401": "No key, or not one of ours.", "403": "The role may not do this.",
+    "404": "There is none, or none that you may see.", "409": "It stands in the file, or is there already.",
+    "412": "It was changed meanwhile.", "413": "The body is too large.", "415": "It is not JSON.",
+    "422": "The configuration would not be in order with it: `errors` says where.", "429": "Too many calls.",
+    "503": "The store cannot be asked.",
+}  # fmt: skip
+OBJECT = {
+    "type": "object",
+    "required": ["name", "origin", "body"],
+    "properties": {
+        "name": {"type": "string"},
+        "origin": {"enum": ["file", "store"], "description": "What stands in the file is read-only here."},
+        "version": {"type": "integer"},
+        "created": {"type": "string", "format": "date-time"},
+        "changed": {"type": "string", "format": "date-time"},
+        "changed_by": {"type": "string"},
+        "body": {"type": "object"},
+        "key": {"type": "string", "description": "The key itself, told when it is made and never again."},
+    },
+}
+
+
+@lru_cache(1)
+def description() -> dict[str, Any]:
+    paths: dict[str, dict[str, Any]] = {}
+    for endpoint in ENDPOINTS:
+        for kind in endpoint.kinds or ("",):
+            path = ROOT + endpoint.path.replace("{kind}", kind)
+            paths.setdefault(path, {})[endpoint.method.lower()] = _operation(endpoint, kind)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Headgate admin API", "version": headgate.__version__},
+        "security": [{"key": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "schemas": {"Object": OBJECT, "Problem": _problem(), **_bodies()},
+        },
+    }
+
+
+def _operation(endpoint: Endpoint, kind: str) -> dict[str, Any]:
+    name = endpoint.handler.__name__
+    parameters = [NAMES] if "{name}" in endpoint.path else []
+    parameters += [
+        {"name": query, "in": "query", "required": False, "schema": schema, "description": about}
+        for query, schema, about in QUERIES.get(name, ())
+    ]
+    if endpoint.method in ("PUT", "PATCH", "DELETE"):
+        about = "The version it is made of; otherwise refused with 412."
+        parameters.append({"name": "if-match", "in": "header", "schema": {"type": "string"}, "description": about})
+    if endpoint.method == "POST":
+        about = "A call that is made again with the same one is answered as before."
+        schema = {"type": "string", "pattern": "^[!-~]{1,200}$"}
+        parameters.append({"name": "idempotency-key", "in": "header", "schema": schema, "description": about})
+    found: dict[str, Any] = {
+        "operationId": f"{name}_{kind}" if kind else name,
+        "summary": endpoint.summary,
+        "tags": [kind or "other"],
+        "parameters": parameters,
+        "responses": _responses(endpoint, name),
+    }
+    if endpoint.takes is not None:
+        found["requestBody"] = {"required": True, "content": {"application/json": {"schema": _taken(endpoint, kind)}}}
+    return found
+
+
+def _responses(endpoint: Endpoint, name: str) -> dict[str, Any]:
+    objects = name in ("get_object", "create_object", "replace_object", "patch_object", "rotate_key", "revoke_key")
+    schema: dict[str, Any] = {"$ref": "#/components/schemas/Object"} if objects else {"type": "object"}
+    status = {"create_object": "201", "delete_object": "204"}.get(name, "200")
+    good: dict[str, Any] = {"description": "Done."}
+    if status != "204":
+        good["content"] = {"application/json": {"schema": schema}}
+    bad = {"$ref": "#/components/schemas/Problem"}
+    errors = {
+        code: {"description": about, "content": {"application/problem+json": {"schema": bad}}}
+        for code, about in ERRORS.items()
+    }
+    return {status: good, **errors}
+
+
+def _taken(endpoint: Endpoint, kind: str) -> dict[str, Any]:
+    if endpoint.takes is not None and endpoint.takes in BODIES:
+        return {"$ref": f"#/components/schemas/{BODIES[endpoint.takes].__name__}"}
+    if endpoint.takes == "entry":
+        return {"type": "object", "required": ["name"], "properties": {"name": {"type": "string", "minLength": 1}}}
+    return {"type": "object"} if SECTIONS[kind] is None else {"type": "object", "description": f"As in `{kind}`."}
+
+
+def _problem() -> dict[str, Any]:
+    text = {"type": "string"}
+    wrong = {"type": "object", "properties": {"path": text, "message": text, "hint": text}}
+    return {
+        "type": "object",
+        "required": ["type", "title", "status", "code", "detail"],
+        "properties": {
+            "type": text, "title": text, "status": {"type": "integer"}, "code": text, "detail": text,
+            "errors": {"type": "array", "items": wrong},
+        },
+    }  # fmt: skip
+
+
+def _bodies() -> dict[str, Any]:
+    return {
+        model.__name__: model.model_json_schema(ref_template="#/components/schemas/{model}")
+        for model in BODIES.values()
+    }

@@ -1,0 +1,64 @@
+"""Secrets in what is written through the admin API: sealed on their way in, never on their way out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headgate.config.secrets import SECRET_NAME, is_reference
+from headgate.store.sealing import Seal, is_sealed
+
+SHOWN = "(sealed)"
+"""What stands for a secret that is there; written back, it leaves the secret as it is."""
+HOLDING = frozenset({"providers", "models", "rules"})
+"""Kinds whose bodies may hold secrets: of providers, and of settings that targets have for their own (`with`)."""
+NAMES_NOT_SECRET = frozenset({"key_file", "auth", "catalogue", "token_url", "credentials_file"})
+
+
+def sealed(kind: str, name: str, body: dict[str, Any], before: dict[str, Any] | None, seal: Seal) -> dict[str, Any]:
+    """A body with its secrets sealed; those shown as `(sealed)` are as they were `before`."""
+    found = _walk(body, before, f"{kind}/{name}", seal, holding=kind == "providers", maybe=kind in HOLDING)
+    assert isinstance(found, dict)
+    return found
+
+
+def _walk(value: Any, before: Any, place: str, seal: Seal, *, holding: bool, maybe: bool) -> Any:
+    if isinstance(value, dict):
+        was = before if isinstance(before, dict) else {}
+        return {
+            key: _walk(
+                inner, was.get(key), f"{place}/{key}", seal,
+                holding=holding or (maybe and key == "with"), maybe=maybe,
+            )
+            for key, inner in value.items()
+        }  # fmt: skip
+    if isinstance(value, list):
+        old = before if isinstance(before, list) else []
+        kept = [*old, *[None] * len(value)]
+        return [
+            _walk(inner, _like(inner, old, kept[index]), place, seal, holding=holding, maybe=maybe)
+            for index, inner in enumerate(value)
+        ]
+    if not isinstance(value, str) or not holding:
+        return value
+    if value == SHOWN:
+        return before if isinstance(before, str) and is_sealed(before) else value
+    name = place.rpartition("/")[2]
+    if SECRET_NAME.search(name) and name not in NAMES_NOT_SECRET and not is_reference(value) and not is_sealed(value):
+        return seal.seal(value, place) if value and value.lower() != "none" else value
+    return value
+
+
+def _like(value: Any, before: list[Any], same_place: Any) -> Any:
+    """What an entry of a list was before: the one of its name, else the one at its place."""
+    if isinstance(value, dict) and "name" in value:
+        return next((old for old in before if isinstance(old, dict) and old.get("name") == value["name"]), same_place)
+    return same_place
+
+
+def shown(value: Any) -> Any:
+    """Without what is sealed, and without the hashes of keys."""
+    if isinstance(value, dict):
+        return {key: shown(inner) for key, inner in value.items() if key != "key_hash"}
+    if isinstance(value, list):
+        return [shown(inner) for inner in value]
+    return SHOWN if isinstance(value, str) and is_sealed(value) else value

@@ -1,0 +1,215 @@
+"""The admin API from outside: objects come and go while the gateway serves."""
+
+import json
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from gateways import ADMIN_KEY, KEY, running
+
+
+def key(name):
+    return f"hg-{name}-key-0123456789abcdef"
+
+
+ROLES = ("owner", "admin", "team_admin", "member", "auditor", "billing")
+CONFIG = f"""
+server: {{host: 127.0.0.1, port: {{PORT}}, workers: {{WORKERS}}}}
+data_dir: {{DATA}}
+providers: {{simulator: }}
+models: {{small: simulator/s, large: simulator/l}}
+organisations: {{acme: , globex: }}
+teams:
+  research: {{organisation: acme, models: [small]}}
+  sales: {{organisation: globex}}
+applications: {{shop: {{team: sales}}}}
+users:
+  u-owner: {{role: owner}}
+  u-admin: {{role: admin}}
+  u-team_admin: {{role: team_admin, teams: [research]}}
+  u-member: {{role: member, teams: [research]}}
+  u-auditor: {{role: auditor}}
+  u-billing: {{role: billing}}
+keys:
+  - {{name: test, key: {KEY}}}
+  - {{name: of-sales, key: {key("sales")}, team: sales}}
+  - {{name: plain-user, key: {key("plain")}, user: u-owner}}
+""" + "".join(
+    f"  - {{name: k-{role}, key: {key(role)}, user: u-{role}, operations: [admin, chat]}}\n" for role in ROLES
+)
+
+
+@contextmanager
+def serving(folder, workers=1, config=CONFIG):
+    with running(folder, config.replace("{WORKERS}", str(workers))) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("admin")) as made:
+        yield made
+
+
+def call(gateway, method, path, body=None, role=None, **headers):
+    sent = {"authorization": f"Bearer {key(role) if role else ADMIN_KEY}"}
+    sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+    data = None
+    if body is not None:
+        sent["content-type"], data = "application/json", json.dumps(body).encode()
+    status, told, answer = gateway.request(method, f"/admin/api{path}", data, sent)
+    return status, told, json.loads(answer) if isinstance(answer, bytes) and answer else answer
+
+
+def chat(gateway, secret, model="small"):
+    return gateway.post({"model": model, "messages": [{"role": "user", "content": "x"}]}, key=secret)[0]
+
+
+def test_a_key_is_made_told_once_used_rotated_and_revoked(gateway):
+    status, headers, made = call(gateway, "POST", "/keys", {"name": "fresh", "team": "research", "models": ["small"]})
+    assert (status, headers["etag"]) == (201, '"1"')
+    secret = made["key"]
+    assert made["body"]["prefix"] == secret[:10]
+    assert chat(gateway, secret) == 200
+    shown = call(gateway, "GET", "/keys/fresh")[2]
+    assert "key" not in shown
+    assert "key_hash" not in json.dumps(shown)
+    again = call(gateway, "POST", "/keys/fresh/rotate", {"overlap_seconds": 60})[2]["key"]
+    assert [chat(gateway, each) for each in (secret, again)] == [200, 200]
+    last = call(gateway, "POST", "/keys/fresh/rotate", {"overlap_seconds": 0})[2]["key"]
+    assert [chat(gateway, each) for each in (secret, again, last)] == [200, 401, 200]
+    assert call(gateway, "POST", "/keys/fresh/revoke")[0] == 200
+    assert [chat(gateway, each) for each in (secret, again, last)] == [401, 401, 401]
+    assert call(gateway, "DELETE", "/keys/fresh")[0] == 204
+    assert call(gateway, "GET", "/keys/fresh")[0] == 404
+    actions = [each["action"] for each in call(gateway, "GET", "/audit?kind=keys&name=fresh")[2]["items"]]
+    assert actions == ["delete", "replace", "replace", "replace", "create"]
+
+
+def test_a_new_key_without_grants_can_do_nothing(gateway):
+    made = call(gateway, "POST", "/keys", {"name": "bare"})[2]
+    assert made["body"]["models"] == []
+    assert chat(gateway, made["key"]) == 403
+    assert gateway.get("/admin/api/me", {"authorization": f"Bearer {made['key']}"})[0] == 403
+
+
+def test_a_provider_is_added_its_key_sealed_and_never_shown(gateway):
+    body = {
+        "name": "extra",
+        "kind": "simulator",
+        "api_key": "sk-planted-secret-0123456789",
+        "headers": {"x-token": "planted-too-123"},
+    }
+    status, _, made = call(gateway, "POST", "/providers", body)
+    assert status == 201, made
+    assert made["body"]["api_key"] == "(sealed)"
+    assert chat(gateway, KEY, "extra/x") == 200
+    changed = call(gateway, "PATCH", "/providers/extra", {"traits": ["eu"]})[2]["body"]
+    assert (changed["api_key"], changed["traits"]) == ("(sealed)", ["eu"])
+    assert call(gateway, "PUT", "/providers/extra", {**changed, "traits": []})[0] == 200
+    everything = b"".join(path.read_bytes() for path in gateway.data.rglob("*") if path.is_file())
+    assert b"planted" not in everything.replace(b"planted_", b"")
+    assert "planted-secret" not in gateway.output()
+    assert call(gateway, "DELETE", "/providers/extra")[0] == 204
+
+
+def test_what_would_break_the_configuration_is_refused_and_told_where(gateway):
+    status, headers, problem = call(gateway, "POST", "/models", {"name": "bad", "targets": ["nowhere/x"]})
+    assert (status, problem["code"]) == (422, "invalid")
+    assert headers["content-type"] == "application/problem+json"
+    assert problem["errors"][0]["path"] == "models.bad.targets[0]"
+    assert call(gateway, "POST", "/keys", {"name": "k", "team": "nobody"})[0] == 422
+    call(gateway, "POST", "/teams", {"name": "used"})
+    call(gateway, "POST", "/keys", {"name": "user-of-it", "team": "used"})
+    assert call(gateway, "DELETE", "/teams/used")[2]["errors"][0]["path"].endswith(".team")
+
+
+def test_what_stands_in_the_file_is_read_only_and_says_so(gateway):
+    assert call(gateway, "GET", "/teams/research")[2]["origin"] == "file"
+    for method in ("PUT", "PATCH", "DELETE"):
+        status, _, problem = call(gateway, method, "/teams/research", {} if method != "DELETE" else None)
+        assert (status, problem["code"]) == (409, "read_only")
+        assert "headgate.yaml" in problem["detail"]
+
+
+def test_nobody_overwrites_what_he_has_not_seen(gateway):
+    call(gateway, "POST", "/teams", {"name": "shared", "description": "one"})
+    assert call(gateway, "PUT", "/teams/shared", {"description": "two"}, if_match='"1"')[1]["etag"] == '"2"'
+    status, _, problem = call(gateway, "PUT", "/teams/shared", {"description": "three"}, if_match='"1"')
+    assert (status, problem["code"]) == (412, "changed_meanwhile")
+    assert call(gateway, "GET", "/teams/shared")[2]["body"]["description"] == "two"
+    assert call(gateway, "DELETE", "/teams/shared", if_match='"2"')[0] == 204
+
+
+def test_a_call_that_is_made_twice_is_done_once(gateway):
+    body = {"name": "once", "models": ["small"]}
+    first = call(gateway, "POST", "/keys", body, idempotency_key="abc")
+    second = call(gateway, "POST", "/keys", body, idempotency_key="abc")
+    assert (second[0], second[2], second[1]["idempotent-replayed"]) == (201, first[2], "true")
+    assert call(gateway, "POST", "/keys", {**body, "name": "other"}, idempotency_key="abc")[0] == 422
+    assert first[2]["key"].encode() not in b"".join(path.read_bytes() for path in gateway.data.glob("headgate.db*"))
+
+
+def test_lists_come_in_pages_and_are_filtered(gateway):
+    for number in range(5):
+        call(gateway, "POST", "/teams", {"name": f"page-{number}", "organisation": "acme", "enabled": number != 3})
+    names, after = [], ""
+    while after is not None:
+        page = call(gateway, "GET", f"/teams?limit=2&organisation=acme&after={after}")[2]
+        names += [each["name"] for each in page["items"]]
+        after = page["next"]
+    assert names == ["page-0", "page-1", "page-2", "page-3", "page-4", "research"]
+    assert [each["name"] for each in call(gateway, "GET", "/teams?enabled=false")[2]["items"]] == ["page-3"]
+    assert call(gateway, "GET", "/teams?nothing=1")[0] == 400
+    assert call(gateway, "GET", "/teams?limit=x")[0] == 400
+
+
+def test_a_document_is_applied_whole_or_not_at_all(gateway):
+    document = {"teams": {"applied": {"models": ["small"]}}, "limits": [{"name": "few", "requests": 9, "every": "day"}]}
+    planned = call(gateway, "POST", "/apply", {"document": document, "dry_run": True})[2]
+    assert (planned["applied"], len(planned["changes"])) == (False, 2)
+    assert call(gateway, "GET", "/teams/applied")[0] == 404
+    assert call(gateway, "POST", "/apply", {"document": document})[2]["applied"] is True
+    assert call(gateway, "POST", "/apply", {"document": document})[2]["changes"] == []
+    bad = {"teams": {"another": {}}, "models": {"m": "nowhere/x"}}
+    assert call(gateway, "POST", "/apply", {"document": bad})[0] == 422
+    assert call(gateway, "GET", "/teams/another")[0] == 404
+    pruned = call(gateway, "POST", "/apply", {"document": {"limits": []}, "prune": True})[2]["changes"]
+    assert pruned == [{"action": "delete", "kind": "limits", "name": "few"}]
+
+
+def test_prices_of_a_stored_limit_count_at_once(gateway):
+    made = call(
+        gateway,
+        "POST",
+        "/keys",
+        {"name": "limited", "models": ["small"], "limits": [{"requests": 1, "every": "month"}]},
+    )[2]
+    assert [chat(gateway, made["key"]) for _ in range(2)] == [200, 429]
+    call(gateway, "PATCH", "/keys/limited", {"limits": [{"requests": 3, "every": "month"}]})
+    assert [chat(gateway, made["key"]) for _ in range(3)] == [200, 200, 429]
+    level = call(gateway, "GET", "/levels")[2]["items"]
+    assert {"limit": "key limited", "used": 3}.items() <= next(
+        each for each in level if each["limit"] == "key limited"
+    ).items()
+
+
+def test_another_process_follows_within_a_second(tmp_path):
+    with serving(tmp_path, workers=3, config=CONFIG + "state: {}\n") as gateway:
+        secret = call(gateway, "POST", "/keys", {"name": "all", "models": ["small"]})[2]["key"]
+        until = time.monotonic() + 5
+        while not all(chat(gateway, secret) == 200 for _ in range(12)):
+            assert time.monotonic() < until
+        call(gateway, "POST", "/keys/all/revoke")
+        time.sleep(1.0)
+        assert {chat(gateway, secret) for _ in range(30)} == {401}
+
+
+def test_it_is_there_after_a_restart(tmp_path):
+    with serving(tmp_path) as gateway:
+        secret = call(gateway, "POST", "/keys", {"name": "kept", "models": ["small"]})[2]["key"]
+        assert chat(gateway, secret) == 200
+        gateway.kill()
+        gateway.start()
+        assert chat(gateway, secret) == 200

@@ -1,0 +1,207 @@
+"""Every endpoint of the admin API by every role, on what is one's own and what is another's, by one table; an endpoint
+without a row fails."""
+
+import json
+
+import pytest
+
+from gateways import running
+from headgate.admin.app import routes
+from headgate.config import stored
+
+ROLES = ("owner", "admin", "team_admin", "member", "auditor", "billing")
+NOBODY = "nobody"
+
+
+def key(name):
+    return f"hg-{name}-key-0123456789abcdef"
+
+
+CONFIG = (
+    """
+server: {host: 127.0.0.1, port: {PORT}}
+data_dir: {DATA}
+providers: {simulator: }
+teams: {mine: , theirs: }
+users:
+"""
+    + "".join(f"  {role}: {{role: {role}, teams: [mine]}}\n" for role in ROLES)
+    + "keys:\n"
+    + "".join(f"  - {{name: k-{role}, key: {key(role)}, user: {role}, operations: [admin]}}\n" for role in ROLES)
+    + f"  - {{name: k-nobody, key: {key(NOBODY)}, operations: [chat]}}\n"
+)
+
+OWN = {
+    "organisations": {}, "teams": {}, "models": {"targets": ["simulator/x"]},
+    "providers": {"kind": "simulator"}, "rules": {"models": ["auto"], "targets": ["simulator/x"]},
+    "limits": {"requests": 10**6, "every": "day"}, "users": {"teams": ["mine"]},
+    "applications": {"team": "mine"}, "keys": {"team": "mine"},
+}  # fmt: skip
+"""What an object of each kind may be that belongs to the team `mine`, where it can."""
+OTHERS = {"users": {"teams": ["theirs"]}, "applications": {"team": "theirs"}, "keys": {"team": "theirs"}}
+
+RULERS = {"owner", "admin"}
+SEES_ALL = RULERS | {"auditor"}
+SEES_PEOPLE = SEES_ALL | {"billing"}
+PEOPLE = {"organisations", "teams", "applications", "users", "keys", "limits"}
+
+
+def sees(role, kind, own):
+    """Whether a role sees an object that is its team's (`own`) or another's."""
+    if role in SEES_ALL or (role in SEES_PEOPLE and kind in PEOPLE):
+        return True
+    return own and role == "team_admin" and kind in ("applications", "keys", "users")
+
+
+def changes(role, kind, own):
+    if role in RULERS:
+        return True
+    return own and role == "team_admin" and kind in ("applications", "keys")
+
+
+def expected(endpoint, kind, role, own):
+    """The status that comes of a call of an endpoint: the table."""
+    if role == NOBODY:
+        return 403
+    seen, changed = sees(role, kind, own), changes(role, kind, own)
+    touched = 404 if not seen else 403 if not changed else 200
+    return {
+        ("GET", "/me"): 200,
+        ("GET", "/{kind}"): 200,
+        ("POST", "/{kind}"): 201 if changed else 403,
+        ("GET", "/{kind}/{name}"): 200 if seen else 404,
+        ("PUT", "/{kind}/{name}"): touched,
+        ("PATCH", "/{kind}/{name}"): touched,
+        ("DELETE", "/{kind}/{name}"): 204 if touched == 200 else touched,
+        ("POST", "/keys/{name}/rotate"): touched,
+        ("POST", "/keys/{name}/revoke"): touched,
+        ("POST", "/apply"): 200 if role in RULERS else 403,
+        ("GET", "/audit"): 200 if role in SEES_ALL else 403,
+        ("GET", "/levels"): 200 if role in SEES_PEOPLE else 403,
+    }[endpoint.method, endpoint.path]
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    with running(tmp_path_factory.mktemp("roles"), CONFIG) as made:
+        yield made
+
+
+def call(gateway, method, path, body, role):
+    headers = {"authorization": f"Bearer {key(role)}", "content-type": "application/json"}
+    data = json.dumps(body).encode() if body is not None else None
+    status, _, answer = gateway.request(method, path, data, headers)
+    return status, json.loads(answer) if isinstance(answer, bytes) and answer else answer
+
+
+def made_of(kind, own):
+    return (OWN if own else {**OWN, **OTHERS}).get(kind, {})
+
+
+def test_every_endpoint_by_every_role(gateway):
+    wrong, count = [], 0
+    for kind in stored.KINDS:
+        for own in (True, False):
+            body = {"name": f"{kind}-{own}", **made_of(kind, own)}
+            assert call(gateway, "POST", f"/admin/api/{kind}", body, "owner")[0] == 201
+    for _, endpoint, kind in routes():
+        for role in (*ROLES, NOBODY):
+            for own in (True, False) if kind in OTHERS else (True,):
+                count += 1
+                name, body = f"{kind}-{own}", made_of(kind, own)
+                wanted = expected(endpoint, kind, role, own)
+                if wanted == 204:
+                    name = f"gone-{count}"
+                    assert call(gateway, "POST", f"/admin/api/{kind}", {"name": name, **body}, "owner")[0] == 201
+                path = "/admin/api" + endpoint.path.replace("{kind}", kind).replace("{name}", name)
+                new = {"name": f"new-{count}", **body}
+                sent = {"entry": new, "body": body, "apply": {"document": {}}, "rotate": {}}
+                status, answer = call(gateway, endpoint.method, path, sent.get(endpoint.takes), role)
+                if status != wanted and (role, status) != (NOBODY, 429):  # strangers are soon asked to wait
+                    wrong.append((endpoint.method, path, role, own, status, wanted, answer))
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+def test_a_list_holds_what_its_reader_may_see_and_nothing_else(gateway):
+    for kind in stored.KINDS:
+        for own in (True, False):
+            body = (OWN if own else {**OWN, **OTHERS})[kind]
+            call(gateway, "POST", f"/admin/api/{kind}", {"name": f"listed-{own}", **body}, "owner")
+        for role in ROLES:
+            _, page = call(gateway, "GET", f"/admin/api/{kind}?limit=1000", None, role)
+            names = {each["name"] for each in page["items"]}
+            found = {own for own in (True, False) if f"listed-{own}" in names}
+            assert found == {own for own in (True, False) if sees(role, kind, own)}, (kind, role)
+
+
+@pytest.mark.parametrize(
+    ("role", "body"),
+    [
+        ("team_admin", {"user": "owner"}),
+        ("team_admin", {"user": "admin"}),
+        ("team_admin", {"user": "member", "operations": ["admin"]}),
+        ("team_admin", {"team": "theirs"}),
+        ("team_admin", {"key_hash": "sha256:" + "a" * 64, "team": "mine"}),
+        ("team_admin", {}),
+        ("member", {"team": "mine"}),
+        ("member", {"user": "owner"}),
+        ("member", {"user": "member", "team": "theirs"}),
+        ("member", {"user": "member", "application": "x"}),
+        ("auditor", {"user": "auditor"}),
+        ("billing", {"user": "billing"}),
+    ],
+)
+def test_nobody_makes_a_key_that_may_more_than_he_does(gateway, role, body):
+    assert call(gateway, "POST", "/admin/api/keys", {"name": "more", "models": ["*"], **body}, role)[0] == 403
+
+
+def test_a_member_has_keys_of_its_own(gateway):
+    status, _ = call(gateway, "POST", "/admin/api/keys", {"name": "self", "user": "member", "models": ["*"]}, "member")
+    assert status == 201
+    assert call(gateway, "PATCH", "/admin/api/keys/self", {"user": "owner"}, "member")[0] == 403
+    assert call(gateway, "PATCH", "/admin/api/keys/self", {"team": "theirs"}, "member")[0] == 403
+    assert call(gateway, "DELETE", "/admin/api/keys/self", None, "member")[0] == 204
+
+
+@pytest.mark.parametrize("role", ["admin", "team_admin", "member"])
+@pytest.mark.parametrize("raised", ["owner", "admin"])
+def test_nobody_raises_himself(gateway, role, raised):
+    call(gateway, "POST", "/admin/api/users", {"name": "climber", "teams": ["mine"], "role": "member"}, "owner")
+    status, _ = call(gateway, "PATCH", "/admin/api/users/climber", {"role": raised}, role)
+    assert status == (404 if role == "member" else 403)
+    assert call(gateway, "POST", "/admin/api/users", {"name": "boss", "role": raised}, role)[0] == 403
+
+
+def test_only_an_owner_names_secrets_of_the_machine(gateway):
+    body = {"kind": "simulator", "api_key": "env:HEADGATE_ADMIN_KEY"}
+    assert call(gateway, "POST", "/admin/api/providers", {"name": "thief", **body}, "admin")[0] == 403
+    assert call(gateway, "POST", "/admin/api/providers", {"name": "thief", **body}, "owner")[0] == 201
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"key": "hg-mine-0123456789abcdef"}, {"previous": []}, {"prefix": "x"}, {"key_hash": "sha256:" + "a" * 64},
+        {"version": 9}, {"origin": "file"}, {"created": 0}, {"changed_by": "me"}, {"__proto__": {}}, {"admin": True},
+    ],
+)  # fmt: skip
+def test_what_nobody_may_say_of_a_key_is_not_taken_from_anybody(gateway, body):
+    call(gateway, "POST", "/admin/api/keys", {"name": "masses", "team": "mine", "models": []}, "owner")
+    for role in ("owner", "team_admin"):
+        assert call(gateway, "PATCH", "/admin/api/keys/masses", body, role)[0] in (403, 422)
+        assert call(gateway, "PUT", "/admin/api/keys/masses", {"team": "mine", **body}, role)[0] in (403, 422)
+
+
+TRICKS = [
+    "//admin/api/users", "/admin/./api/users", "/admin/api//users", "/admin/api/users/../keys", "/ADMIN/api/users",
+    "/admin/api/users%2f", "/admin%2fapi/users", "/admin/api;x=1/users", "/admin/api/users/", "/x/../admin/api/users",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", TRICKS)
+@pytest.mark.parametrize("host", ["127.0.0.1", "evil.example/admin/api/users?", "x#@y", "127.0.0.1/livez"])
+def test_no_way_to_write_a_path_or_a_host_lets_anybody_in(gateway, path, host):
+    for headers in ({"host": host}, {"host": host, "authorization": f"Bearer {key(NOBODY)}"}):
+        status, _, body = gateway.request("GET", path, None, headers)
+        assert status in (400, 401, 403, 404, 405, 429), (status, body)
+        assert b'"items"' not in (body if isinstance(body, bytes) else json.dumps(body).encode())
