@@ -1,8 +1,9 @@
 """An issuer of tokens on a real socket, which can be told to misbehave."""
 
 import base64
+import hashlib
 import json
-import time
+from urllib.parse import parse_qsl, urlsplit
 
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
@@ -72,12 +73,15 @@ class TestIssuer:
         elif instead is not None:
             await asked.play([instead] if isinstance(instead, bytes) else instead)
         elif path == "/.well-known/openid-configuration":
-            await asked.send(json_reply({"issuer": self.url, "jwks_uri": f"{self.url}/keys", **self.changed}))
+            await asked.send(json_reply({**self.discovery(), **self.changed}))
         elif path == "/keys":
             public = [key if isinstance(key, dict) else key.as_dict(private=False) for key in self.keys]
             await asked.send(json_reply({"keys": public}))
         else:
             await asked.send(json_reply({"error": "not found"}, status=404))
+
+    def discovery(self):
+        return {"issuer": self.url, "jwks_uri": f"{self.url}/keys"}
 
     @property
     def fetches(self):
@@ -92,6 +96,60 @@ class TestIssuer:
         return signed(self.claims(**changes), key or self.keys[0], algorithm, header)
 
 
+class TestProvider(TestIssuer):
+    """An issuer where people log in; whoever comes is let in as `person`, with the claims of `told` beside."""
+
+    __test__ = False
+
+    def __init__(self, *keys):
+        super().__init__(*keys)
+        self.person = "ann"
+        self.told = {}
+        """Changes of what the ID token claims."""
+        self.more = {"sub": "ann", "groups": ["eng"]}
+        """What is told of the person at another address."""
+        self.codes = {}
+        self.forms = []
+
+    def discovery(self):
+        addresses = {
+            "authorization_endpoint": f"{self.url}/authorize?tenant=1",
+            "token_endpoint": f"{self.url}/token",
+            "userinfo_endpoint": f"{self.url}/userinfo",
+        }
+        return {**super().discovery(), **addresses}
+
+    def visit(self, url):
+        """A person follows the address and agrees; what they are sent back with."""
+        query = dict(parse_qsl(urlsplit(url).query))
+        assert query["response_type"] == "code"
+        assert query["code_challenge_method"] == "S256"
+        assert query["tenant"] == "1"
+        code = f"code-{len(self.codes)}"
+        self.codes[code] = query
+        return {"code": code, "state": query["state"]}
+
+    async def _answer(self, asked):
+        path = asked.request.path
+        if path in self.instead or path not in ("/token", "/userinfo"):
+            await super()._answer(asked)
+        elif path == "/token":
+            await asked.send(self._token(asked.request))
+        else:
+            assert asked.request.headers["authorization"] == "Bearer access"
+            await asked.send(json_reply(self.more))
+
+    def _token(self, request):
+        form = dict(parse_qsl(request.body.decode()))
+        self.forms.append((request.headers.get("authorization"), form))
+        query = self.codes.pop(form["code"], None)
+        challenge = encoded(hashlib.sha256(form["code_verifier"].encode()).digest()).decode()
+        if not query or challenge != query["code_challenge"] or form["redirect_uri"] != query["redirect_uri"]:
+            return json_reply({"error": "invalid_grant"}, status=400)
+        claims = {"aud": query["client_id"], "nonce": query["nonce"], "sub": self.person, **self.told}
+        return json_reply({"access_token": "access", "id_token": self.token(**claims).decode(), "token_type": "Bearer"})
+
+
 class Clock:
     """Monotonic seconds that tests move."""
 
@@ -100,10 +158,3 @@ class Clock:
 
     def __call__(self):
         return self.now
-
-
-def until(condition, seconds=5.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.002)

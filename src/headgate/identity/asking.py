@@ -66,7 +66,10 @@ def read_object(data: bytes) -> dict[str, Any]:
 
 def secure(url: str, than: str) -> bool:
     """Whether an address that `than` led to is at least as well protected: of TLS nothing leads to plain HTTP."""
-    return urlsplit(url).scheme == "https" or urlsplit(than).scheme == "http"
+    where = urlsplit(url)
+    if not where.hostname:
+        return False
+    return where.scheme == "https" or (where.scheme == "http" and urlsplit(than).scheme == "http")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
