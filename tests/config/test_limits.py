@@ -80,3 +80,20 @@ def test_names_differ(tmp_path):
         read(tmp_path, "limits: [{name: a, requests: 1, every: day}, {name: a, requests: 1, every: day},"
                        " {name: key k, requests: 1, every: day}]")  # fmt: skip
     assert [problem.path for problem in caught.value.problems] == ["limits[1].name", "limits[2].name"]
+
+
+@pytest.mark.parametrize(
+    ("text", "warned"),
+    [
+        ("server: {workers: 2}\nlimits: [{name: a, requests: 1, every: day}]", True),
+        ("server: {workers: 2}\nusers: {ann: {limits: [{concurrency: 1}]}}", True),
+        ("server: {workers: 2}\nkeys: [{name: k, key: a-key-of-good-length, limits: [{concurrency: 1}]}]", True),
+        ("server: {workers: 2}", False),
+        ("limits: [{name: a, requests: 1, every: day}]", False),
+        ("server: {workers: 2}\nstate: {url: 'redis://x'}\nlimits: [{name: a, requests: 1, every: day}]", False),
+    ],
+)
+def test_that_workers_share_no_limits_is_told(tmp_path, text, warned):
+    (tmp_path / "headgate.yaml").write_text("providers: {simulator: }\n" + text)
+    said = load(tmp_path / "headgate.yaml", {}).warnings
+    assert any("counts limits by itself" in each for each in said) == warned

@@ -12,6 +12,7 @@ from walks.vendors import Said, whole
 
 PASSWORD = "a-password-of-good-length"
 SPENT = "sk-of-the-spent-key"
+COUNTED = "hg-counted-key-0123456789abcdef"
 BROKEN = ("broken", "probed", "learnt", "alone", "again")
 CONFIG = """
 server: {{host: 127.0.0.1, port: {{PORT}}, workers: {workers}}}
@@ -32,6 +33,7 @@ models:
   limited: [{{model: limited/m, requests_per_minute: 4}}, good/m]
 keys:
   - {{name: test, key: {key}}}
+  - {{name: counted, key: {counted}, limits: [{{requests: 9, every: month}}]}}
 """
 REST = 1.0
 SOON = 2.0
@@ -74,7 +76,7 @@ def made(server, bad, good, tmp_path_factory):
         models = "\n".join(f"  {each}: [{each}/m, good/m]" for each in BROKEN)
         config = CONFIG.format(
             workers=workers, rest=REST, password=PASSWORD, port=server.port, providers=providers, good=good.url,
-            bad=base_url, spent=SPENT, models=models, key=KEY,
+            bad=base_url, spent=SPENT, models=models, key=KEY, counted=COUNTED,
         )  # fmt: skip
         gateways.append(Gateway(tmp_path_factory.mktemp(name), config).start(wait=False))
         return gateways[-1]
@@ -183,6 +185,19 @@ def test_who_starts_later_knows_what_is_broken_and_keys_and_limits_are_those_of_
     assert several.stop() == 0
 
 
+def counted(gateway):
+    body = {"model": "good/m", "messages": [{"role": "user", "content": "Hello"}]}
+    status, headers, _ = gateway.post(body, key=COUNTED)
+    return status, headers["x-ratelimit-remaining-requests"]
+
+
+def test_limits_are_those_of_all(two):
+    assert [gateway.metric("headgate_limits_away") for gateway in two] == [0, 0]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(counted, two * 10))
+    assert sorted(found) == [(200, str(left)) for left in range(9)] + [(429, "0")] * 11
+
+
 def test_both_go_on_while_the_state_is_away_and_agree_afterwards(two, server, bad):
     one, other = two
     assert one.metric("headgate_state_away") == 0
@@ -197,7 +212,11 @@ def test_both_go_on_while_the_state_is_away_and_agree_afterwards(two, server, ba
     server.start()
     for gateway in two:
         gateway.says("the shared state is back")
+    for gateway in two:
+        gateway.wait_for_metric(0, "headgate_limits_away")
     assert one.get("/readyz")[::2] == (200, b"ready\n")
+    assert counted(one)[0] == counted(other)[0] == 200, "what the other one had used before it was stopped is forgotten"
+    assert one.output().count("limits are counted without the other processes") == 1
     breaks(one, bad, "again")
     other.wait_for_metric(0, "headgate_circuits", SOON, target="again/m", state="closed")
     assert ask(other, "again") == "from the good one"
@@ -221,3 +240,4 @@ def test_a_state_that_hangs_holds_up_nothing(two, server, bad):
         server.go_on()
     for gateway in two:
         gateway.wait_for_metric(0, "headgate_state_away")
+        gateway.wait_for_metric(0, "headgate_limits_away")

@@ -1,4 +1,4 @@
-"""Where several processes share what they know of broken targets."""
+"""Where several processes share what they know of broken targets, and count limits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Tell = Callable[..., None]
 
 
 class State(Section):
-    """What processes share, so that workers and replicas agree about broken targets and keys."""
+    """What processes share: workers and replicas agree about broken targets and keys, and keep to limits together."""
 
     url: SecretStr | None = Field(
         None,
@@ -35,6 +35,19 @@ class State(Section):
         None,
         description="PEM file of the certificate authorities that its server's certificate may come from, relative to "
         "the configuration file. Left out: the system's.",
+    )
+    patience: float = Field(
+        0.05,
+        ge=0.005,
+        le=0.3,
+        description="Seconds that a request with limits waits for it, before the limits are counted without it.",
+    )
+    share: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="How much each process gives out of what is left of a limit, while it is away. With 1 divided by "
+        "the number of processes, together they give out no more than all of it.",
     )
 
 

@@ -22,7 +22,7 @@ from headgate.core import plugin
 from headgate.core.agreement import Agreement
 from headgate.core.errors import GatewayError, RequestError
 from headgate.core.ids import Ids
-from headgate.core.limits.ledger import Ledger
+from headgate.core.limits.ledger import Ledger, clock
 from headgate.core.plugin import PluginNotFound
 from headgate.core.record import Record
 from headgate.core.standing import Board
@@ -45,6 +45,7 @@ from headgate.server.refresh import Refresh
 from headgate.server.refusals import Headers, Limits
 from headgate.server.respond import identity
 from headgate.server.share import Share
+from headgate.state.limits import SharedCounters
 from headgate.state.redis import Redis
 from headgate.telemetry import logs, workers
 from headgate.telemetry.exposition import Exposition
@@ -125,7 +126,9 @@ class Parts:
             config.data_dir, store.get_secret_value() if store else None, lambda: self.loaded.held.revision, self.reload
         )
         self.board = Board()
-        self.ledger = Ledger()
+        self.counters = _counters(config)
+        self.counting: asyncio.Task[None] | None = None
+        self.ledger = Ledger(self.counters)
         self.share = _share(config, self.board)
         self.metrics = Metrics(worker=lifecycle.worker, pid=os.getpid(), models=config.models)
         self.gateway = self._build(loaded, self.refreshed)
@@ -148,7 +151,12 @@ class Parts:
         if self.share is not None:
             self.sharing = asyncio.get_running_loop().create_task(self.share.run())
             self.sharing.add_done_callback(_report)
-            await self.share.first()
+        if self.counters is not None:
+            self.counting = asyncio.get_running_loop().create_task(self.counters.run())
+            self.counting.add_done_callback(_report)
+        for part in (self.share, self.counters):
+            if part is not None:
+                await part.first()
         admin_pages = {**self._probes(), b"/metrics": MetricsPage(self._render), **self._operators()}
         return Service(
             app=app,
@@ -228,6 +236,8 @@ class Parts:
         said = []
         if self.share is not None and self.share.why is not None:
             said.append("the shared state is away: every process goes by its own")
+        elif self.counters is not None and self.counters.why is not None:
+            said.append("the shared state is away: every process counts limits by itself")
         if self.follow.why is not None:
             said.append("the store is away: what was in it stays in force")
         return "; ".join(said) or None
@@ -238,6 +248,10 @@ class Parts:
         if share is not None:
             shared["headgate_state_away"] = lambda: float(share.why is not None)
             shared["headgate_state_failures"] = lambda: share.failures
+        counters = self.counters
+        if counters is not None:
+            shared["headgate_limits_away"] = lambda: float(counters.why is not None)
+            shared["headgate_limits_failures"] = lambda: counters.failures
         return {
             **shared,
             **Conditions(self).reads(),
@@ -343,10 +357,13 @@ class Parts:
         finished.tell(record)
 
     async def _close(self) -> None:
-        tasks = [task for task in (self.refreshing, self.checking, self.sharing, self.following) if task is not None]
+        if self.counters is not None:
+            await self.counters.part()
+        ended = (self.sharing, self.following, self.counting)
+        tasks = [task for task in (self.refreshing, self.checking, *ended) if task is not None]
         for task in tasks:
             task.cancel()
-        if waited := [task for task in (self.sharing, self.following) if task is not None]:
+        if waited := [task for task in ended if task is not None]:
             await asyncio.wait(waited)
         if self.control is not None:
             await self.control.close()
@@ -387,6 +404,14 @@ def _share(config: Config, board: Board) -> Share | None:
         return None
     redis = Redis(state.url.get_secret_value(), state.prefix, state.ca_file)
     return Share(Agreement(board, redis.me), redis)
+
+
+def _counters(config: Config) -> SharedCounters | None:
+    state = config.state
+    if state.url is None:
+        return None
+    url = state.url.get_secret_value()
+    return SharedCounters(url, state.prefix, state.ca_file, clock=clock, patience=state.patience, share=state.share)
 
 
 def _fetcher(config: Config) -> Fetcher | None:

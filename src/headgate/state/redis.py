@@ -37,7 +37,7 @@ class Redis:
         self.me = secrets.token_hex(8)
         self.key = f"{prefix}:state"
         self._address = address(url)
-        self._context = _context(ca_file) if self._address.encrypted else None
+        self._context = context(ca_file) if self._address.encrypted else None
         self._connection: Connection | None = None
         self._seen = 0
 
@@ -50,7 +50,7 @@ class Redis:
             raise StateAway(f"{self._where()} did not answer within {PATIENCE:g} s") from None
         except (Refused, OSError, UnicodeError) as error:
             self.close()
-            raise StateAway(f"{self._where()}: {_told(error)}") from None
+            raise StateAway(f"{self._where()}: {told(error)}") from None
         self._seen = version
         places = range(0, len(found), 4)
         return Heard([_fact(*found[at : at + 4]) for at in places], [_read(holder) for holder in holders], whole == 1)
@@ -79,7 +79,7 @@ class Redis:
         return f"{self._address.host}:{self._address.port}"
 
 
-def _context(ca_file: Path | None) -> ssl.SSLContext:
+def context(ca_file: Path | None) -> ssl.SSLContext:
     """Made once: to read the system's authorities takes longer than an exchange."""
     try:
         return ssl.create_default_context(cafile=ca_file)
@@ -108,6 +108,6 @@ def _read(name: bytes) -> str:
     return name.decode("utf-8", "replace")
 
 
-def _told(error: Exception) -> str:
+def told(error: BaseException) -> str:
     """In one line. What the system and the server say of a connection holds its address at most."""
     return next(iter(str(error).splitlines()), "")[:200] or type(error).__name__

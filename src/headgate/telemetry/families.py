@@ -136,6 +136,13 @@ WATCHED = (
         across="max",
     ),
     Family("headgate_state_failures", "counter", "Exchanges with the shared state that did not come about."),
+    Family(
+        "headgate_limits_away",
+        "gauge",
+        "1 while limits are counted without the other processes, as the shared state cannot be asked.",
+        across="max",
+    ),
+    Family("headgate_limits_failures", "counter", "Times that the shared state was lost, or not found, for limits."),
     Family("headgate_config_loaded_timestamp_seconds", "gauge", "When the configuration was applied.", across="max"),
 )
 FAMILIES = {family.name: family for family in COUNTED + WATCHED}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from math import inf
 from typing import NamedTuple
 
@@ -46,14 +47,15 @@ class MemoryCounters:
 
     async def reserve(self, demands: Sequence[Demand], now: Now) -> Hold | Denied:
         counters = [self._counter(demand.counter, demand.meter, now) for demand in demands]
-        denied: Denied | None = None
-        for demand, counter in zip(demands, counters, strict=True):
-            found = _denied(demand, counter, now)
-            if found is not None and (denied is None or (found.never, found.after) > (denied.never, denied.after)):
-                denied = found
-        if denied is not None:
-            levels = [_level(demand.meter, counter, now) for demand, counter in zip(demands, counters, strict=True)]
-            return Denied(denied.demand, denied.left, denied.after, denied.never, levels)
+        short = [
+            denial(demand, counter, now)
+            for demand, counter in zip(demands, counters, strict=True)
+            if not _fits(demand, counter, now)
+        ]
+        if short:
+            return worst(
+                short, [level(demand.meter, counter, now) for demand, counter in zip(demands, counters, strict=True)]
+            )
         held, levels, warned = [], [], []
         for (meter, _, amount, _), counter in zip(demands, counters, strict=True):
             if meter.burst is not None:
@@ -61,20 +63,19 @@ class MemoryCounters:
             else:
                 counter.held += amount
             held.append((counter, counter.start, amount))
-            level = _level(meter, counter, now)
-            levels.append(level)
+            stands = level(meter, counter, now)
+            levels.append(stands)
             if meter.warn is not None and counter.warned != counter.start:
                 whole = meter.most
-                if whole - level.left >= meter.warn * whole:
+                if whole - stands.left >= meter.warn * whole:
                     counter.warned = counter.start
-                    warned.append(level)
+                    warned.append(stands)
         return Hold(levels, warned, held)
 
     def settle(self, hold: Hold, amounts: Sequence[int], now: Now) -> None:
         held, hold.held = hold.held, ()
-        for (counter, start, amount), true, level in zip(held, amounts, hold.levels, strict=bool(held)):
+        for (counter, start, amount), true, (meter, _, _) in zip(held, amounts, hold.levels, strict=bool(held)):
             assert isinstance(counter, Counter)
-            meter = level.meter
             if meter.burst is not None:
                 counter.due += (true - amount) * meter.each
             elif counter.start == start:  # else its window is over, and what follows has nothing of it
@@ -128,23 +129,40 @@ class MemoryCounters:
         self._sweep_at = max(MANY, 2 * len(self._counters))
 
 
-def _denied(demand: Demand, counter: Counter, now: Now) -> Denied | None:
+def _fits(demand: Demand, counter: Counter, now: Now) -> bool:
     meter, amount = demand.meter, demand.amount
     if not demand.firm:
-        return None
+        return True
     if meter.burst is not None:
-        wait = max(counter.due - now.steady, 0.0) + (amount - meter.burst - ROUNDING) * meter.each
-        if wait <= 0:
-            return None
-        return Denied(demand, _level(meter, counter, now).left, wait, amount > meter.burst)
-    left = meter.amount - counter.used - counter.held
-    if amount <= left or amount == 0:  # what costs nothing may go on when all is spent
-        return None
-    after = counter.end - now.wall if meter.window is not None else inf
-    return Denied(demand, max(left, 0), after, amount > meter.amount)
+        return _wait(demand, counter, now) <= 0
+    # what costs nothing may go on when all is spent
+    return amount == 0 or counter.used + counter.held + amount <= meter.amount
 
 
-def _level(meter: Meter, counter: Counter, now: Now) -> Level:
+def _wait(demand: Demand, counter: Counter, now: Now) -> float:
+    """Seconds until there can be room."""
+    meter = demand.meter
+    if meter.burst is not None:
+        return max(counter.due - now.steady, 0.0) + (demand.amount - meter.burst - ROUNDING) * meter.each
+    return max(counter.end - now.wall, 0.0) if meter.window is not None else inf
+
+
+def denial(demand: Demand, counter: Counter, now: Now) -> Denied:
+    """That there is no room for it."""
+    never = demand.amount > demand.meter.most
+    return Denied(demand, level(demand.meter, counter, now).left, max(_wait(demand, counter, now), 0.0), never)
+
+
+def worst(short: Sequence[Denied], levels: Sequence[Level]) -> Denied:
+    """The verdict: of all that have no room, the one that takes longest."""
+    return replace(max(short, key=_how_long), levels=levels)
+
+
+def _how_long(denied: Denied) -> tuple[bool, float]:
+    return denied.never, denied.after
+
+
+def level(meter: Meter, counter: Counter, now: Now) -> Level:
     if meter.burst is not None:
         full = max(counter.due - now.steady, 0.0)
         return Level(meter, max(int(meter.burst - full / meter.each + ROUNDING), 0), full)
