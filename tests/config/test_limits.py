@@ -32,16 +32,16 @@ def test_limits_have_counters_for_those_whom_they_concern(tmp_path):
     rules = limits_of(config)
     caller = Caller("k", belongs=Belongs("acme", "research", None, None))
     assert [each.counter for each in prepared(rules, caller)] == [
-        "each: tokens a day key=k",
-        "all: input_tokens a week",
-        "organisation acme: money a month",
-        "organisation acme #2: requests a second",
-        "key k: concurrency",
+        "each | tokens a day | key=k",
+        "all | input_tokens a week",
+        "organisation acme | money a month",
+        "organisation acme #2 | requests a second",
+        "key k | concurrency",
     ]
     assert prepared(rules, caller)[0].per == ("model",)
     person = Caller("other", belongs=Belongs(None, None, None, "ann"), role="billing")
     assert [each.counter for each in prepared(rules, person)] == [
-        "roles: requests a hour user=ann", "all: input_tokens a week",
+        "roles | requests a hour | user=ann", "all | input_tokens a week",
     ]  # fmt: skip
     assert {each.meter.name: each.meter.amount for each in rules}["organisation acme"] == 100 * 10**9
 
@@ -75,25 +75,15 @@ def test_what_makes_no_sense_is_told_where_it_stands(tmp_path, limit, path, word
     assert words in told[0][1]
 
 
+def test_workers_that_share_nothing_have_no_limits(tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, "server: {workers: 2}")
+    assert [problem.path for problem in caught.value.problems] == ["organisations.acme.limits[0]"]
+    assert read(tmp_path, "server: {workers: 2}\nstate: {url: redis://h}").server.workers == 2
+
+
 def test_names_differ(tmp_path):
     with pytest.raises(ConfigError) as caught:
         read(tmp_path, "limits: [{name: a, requests: 1, every: day}, {name: a, requests: 1, every: day},"
                        " {name: key k, requests: 1, every: day}]")  # fmt: skip
     assert [problem.path for problem in caught.value.problems] == ["limits[1].name", "limits[2].name"]
-
-
-@pytest.mark.parametrize(
-    ("text", "warned"),
-    [
-        ("server: {workers: 2}\nlimits: [{name: a, requests: 1, every: day}]", True),
-        ("server: {workers: 2}\nusers: {ann: {limits: [{concurrency: 1}]}}", True),
-        ("server: {workers: 2}\nkeys: [{name: k, key: a-key-of-good-length, limits: [{concurrency: 1}]}]", True),
-        ("server: {workers: 2}", False),
-        ("limits: [{name: a, requests: 1, every: day}]", False),
-        ("server: {workers: 2}\nstate: {url: 'redis://x'}\nlimits: [{name: a, requests: 1, every: day}]", False),
-    ],
-)
-def test_that_workers_share_no_limits_is_told(tmp_path, text, warned):
-    (tmp_path / "headgate.yaml").write_text("providers: {simulator: }\n" + text)
-    said = load(tmp_path / "headgate.yaml", {}).warnings
-    assert any("counts limits by itself" in each for each in said) == warned

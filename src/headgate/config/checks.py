@@ -92,12 +92,6 @@ def warnings(config: Config) -> list[str]:
         key = entry.settings.api_key
         if url.scheme == "http" and key and key.get_secret_value() != "none" and not is_loopback(url.hostname or ""):
             said.append(f"the key of provider `{name}` travels unencrypted: its base_url begins with http://")
-    apart = config.server.workers > 1 and config.state.url is None
-    if apart and (config.limits or any(identities.own_limits(config.people, [((), key) for key in config.keys]))):
-        said.append(
-            f"each of the {config.server.workers} workers counts limits by itself, and all allow that many times as "
-            "much; set `state.url`"
-        )
     where = state.place(config.state)
     if where is not None and where.password and not where.encrypted and not is_loopback(where.host):
         said.append("the password in `state.url` travels unencrypted: begin it with rediss:// if the server can")

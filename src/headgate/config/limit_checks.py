@@ -31,7 +31,12 @@ def check(
         taken[limit.name] = (*path, "name")
         _amount(path, limit, tell, known)
         _concerned(config, path, limit, tell)
-    for own in own_limits(config.people, keys):
+    owned = list(own_limits(config.people, keys))
+    if config.server.workers > 1 and config.state.url is None and (limits or owned):
+        place = limits[0][0] if limits else owned[0].path
+        hint = "set `state.url` to a Redis or Valkey, where workers count together, or `server.workers: 1`"
+        tell(place, "each worker would count limits by itself", hint)
+    for own in owned:
         if own.title in taken:
             tell(taken[own.title], f"the limit of the {own.what} has this name", "names must differ")
         _amount(own.path, own.amount, tell, known)

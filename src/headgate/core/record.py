@@ -98,6 +98,8 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     lost: list[Loss] = []
     decision: Decided | None = None
     """Why this target."""
+    counted: dict[str, int] = {}
+    """What it came to for limits that last longer than a minute: counter to amount (of money, nanodollars)."""
     downgraded: str | None = None
     """The limit for whose sake another model was asked."""
     resumed: int = 0

@@ -28,10 +28,11 @@ from headgate.core.record import Record
 from headgate.core.standing import Board
 from headgate.journal.explain import decision
 from headgate.journal.journal import Journal
-from headgate.runtime.build import build
+from headgate.runtime.build import build, limits_of
 from headgate.runtime.gateway import Gateway, Ports
 from headgate.server import finished
 from headgate.server.app import App, Mounted, Page, Receive, Scope, Send
+from headgate.server.budgets import Budgets
 from headgate.server.checks import Checks
 from headgate.server.conditions import Conditions
 from headgate.server.follow import Follow
@@ -120,6 +121,7 @@ class Parts:
         self.checking: asyncio.Task[None] | None = None
         self.sharing: asyncio.Task[None] | None = None
         self.following: asyncio.Task[None] | None = None
+        self.saving: asyncio.Task[None] | None = None
         self.reloading = asyncio.Lock()
         store = config.store.url
         self.follow = Follow(
@@ -132,6 +134,10 @@ class Parts:
         self.share = _share(config, self.board)
         self.metrics = Metrics(worker=lifecycle.worker, pid=os.getpid(), models=config.models)
         self.gateway = self._build(loaded, self.refreshed)
+        self.budgets = Budgets(config.data_dir, self.ledger, self.journal) if self.share is None else None
+        """None: the counters are where the shared state is."""
+        if self.budgets is not None:
+            self.budgets.load(limits_of(config))
         self.control = control(self) if control is not None else None
         """The admin API."""
 
@@ -146,6 +152,8 @@ class Parts:
         self._keep_refreshing()
         checks = Checks(self, self.next_id, self.lifecycle.worker)
         self.checking = asyncio.get_running_loop().create_task(checks.run())
+        if self.budgets is not None:
+            self.saving = asyncio.get_running_loop().create_task(self.budgets.run())
         self.following = asyncio.get_running_loop().create_task(self.follow.run())
         self.following.add_done_callback(_report)
         if self.share is not None:
@@ -360,7 +368,7 @@ class Parts:
         if self.counters is not None:
             await self.counters.part()
         ended = (self.sharing, self.following, self.counting)
-        tasks = [task for task in (self.refreshing, self.checking, *ended) if task is not None]
+        tasks = [task for task in (self.refreshing, self.checking, self.saving, *ended) if task is not None]
         for task in tasks:
             task.cancel()
         if waited := [task for task in ended if task is not None]:
@@ -375,6 +383,8 @@ class Parts:
             await self.fetcher.client.close()
         if self.shared is not None:
             self.shared.close()
+        if self.budgets is not None:
+            self.budgets.save()
         self.journal.close()
         if self.started_with.config.server.workers == 1:  # of more, the parent says when the last one has
             log.info("stopped")

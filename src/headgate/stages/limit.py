@@ -19,7 +19,7 @@ from headgate.core.labels import PRIORITIES
 from headgate.core.limits.ledger import Ledger
 from headgate.core.limits.meter import Demand, Denied, Hold, Level
 from headgate.core.limits.queue import Full
-from headgate.core.limits.rule import NOBODY, Prepared, Rule
+from headgate.core.limits.rule import BETWEEN, NOBODY, Prepared, Rule
 from headgate.core.reply import Reply
 from headgate.core.target import Target
 from headgate.core.usage import Usage
@@ -74,7 +74,7 @@ class Limit:
             if amount is None:
                 continue
             if per:
-                counter = " ".join((counter, *(f"{name}={_name(exchange, name)}" for name in per)))
+                counter = BETWEEN.join((counter, *(f"{name}={_name(exchange, name)}" for name in per)))
             rules.append(rule)
             demands.append(Demand(rule.meter, counter, amount, rule.then != "warn" and rule not in lenient))
         return rules, demands
@@ -147,6 +147,11 @@ class Limit:
         used = _used(exchange)
         amounts = [used.get(demand.meter.what, demand.amount) for demand in demands]
         self.ledger.counters.settle(hold, amounts, self.ledger.clock())
+        exchange.record.counted = {
+            demand.counter: amount
+            for demand, amount in zip(demands, amounts, strict=True)
+            if amount and demand.meter.lasting
+        }
         for demand in demands:
             room = self.ledger.rooms.get(demand.counter)
             if room is not None:

@@ -1,5 +1,6 @@
 """Counters of one process against a naive reckoning of the same: with a simulated clock."""
 
+import random
 from dataclasses import replace
 from math import inf
 
@@ -186,6 +187,29 @@ async def test_no_interval_has_more_than_the_burst_and_the_rate(steps):
         for last in range(first, len(passed)):
             total = sum(amount for _, amount in passed[first : last + 1])
             assert total <= 8 + 5 * (passed[last][0] - passed[first][0]) + 0.1
+
+
+async def test_ten_thousand_requests_spend_what_they_cost_and_never_more_than_there_is():
+    chance, counters = random.Random(5), MemoryCounters()
+    budget, spent, running, denied = meter(3_000_000_000, "month", what="money"), 0, [], 0
+    for second in range(10_000):
+        estimate = chance.randrange(1, 2_000_000)
+        outcome = await counters.reserve([Demand(budget, "b", estimate)], now(second))
+        if isinstance(outcome, Hold):
+            running.append((outcome, chance.randrange(0, estimate + 1)))
+        else:
+            denied += 1
+        while running and (len(running) > 200 or chance.random() < 0.4):
+            hold, cost = running.pop(chance.randrange(len(running)))
+            counters.settle(hold, [cost], now(second))
+            spent += cost
+        assert spent <= budget.amount
+    for hold, cost in running:
+        counters.settle(hold, [cost], now(10_000))
+        spent += cost
+    assert denied
+    ((_, _, used),) = counters.dump()
+    assert used == spent <= budget.amount
 
 
 def test_a_meter_says_what_one_request_can_have():

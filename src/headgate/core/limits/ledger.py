@@ -10,6 +10,7 @@ from typing import Any
 from headgate.core.limits.memory import MemoryCounters
 from headgate.core.limits.meter import Counters, Now
 from headgate.core.limits.queue import Room
+from headgate.core.limits.rule import BETWEEN
 
 
 def clock() -> Now:
@@ -38,11 +39,10 @@ class Ledger:
         """How counters stand, the fullest first."""
         found = []
         for name, used, held, end in self.own.standing(now):
-            limit, _, rest = name.partition(": ")
-            what, *per = rest.split(" ")
+            limit, what, *per = name.split(BETWEEN)
             found.append(
                 {"limit": limit, "what": what, "counter": name, "used": used, "held": held,
-                 "per": [each for each in per if "=" in each], "resets_in": round(max(end - now.wall, 0.0), 1)}
+                 "per": per, "resets_in": round(max(end - now.wall, 0.0), 1)}
             )  # fmt: skip
         return sorted(found, key=lambda each: -int(each["used"] + each["held"]))
 
@@ -50,5 +50,5 @@ class Ledger:
         """Requests that wait, by limit."""
         found: dict[tuple[str, ...], float] = defaultdict(float)
         for counter, room in self.rooms.copy().items():
-            found[(counter.partition(": ")[0],)] += room.waiting
+            found[(counter.partition(BETWEEN)[0],)] += room.waiting
         return found

@@ -32,6 +32,11 @@ class Meter:
         return SECONDS[self.window.every] / self.amount
 
     @property
+    def lasting(self) -> bool:
+        """Whether what is used is to be known after a restart."""
+        return self.burst is None and self.window is not None and SECONDS[self.window.every] > 60
+
+    @property
     def most(self) -> int:
         """What a single request can have."""
         return self.burst if self.burst is not None else self.amount

@@ -16,6 +16,8 @@ Then = Literal["deny", "queue", "downgrade", "warn"]
 
 OF_CALLER: frozenset[str] = frozenset({"organisation", "team", "application", "user", "role", "key"})
 """What is known as soon as the caller is."""
+BETWEEN = " | "
+"""Parts of a counter's name."""
 NOBODY = "-"
 """Whose counter it is that those share who have no such name."""
 
@@ -53,6 +55,12 @@ class Rule:
         )
 
 
+def prefix(meter: Meter) -> str:
+    """How the names of a meter's counters begin: the limit, what it counts, and in which time."""
+    window = f" a {meter.window.every}" if meter.window is not None else ""
+    return f"{meter.name.replace('|', '/')}{BETWEEN}{meter.what}{window}"
+
+
 class Prepared(NamedTuple):
     """A rule with what its caller says put in."""
 
@@ -70,10 +78,8 @@ def prepared(rules: Sequence[Rule], caller: Caller) -> tuple[Prepared, ...]:
     found = []
     for rule in rules:
         if rule.concerns(caller):
-            meter = rule.meter
-            window = f" a {meter.window.every}" if meter.window is not None else ""
             known = (f"{name}={of_caller(caller, name) or NOBODY}" for name in rule.per if name in OF_CALLER)
-            counter = " ".join((f"{meter.name}: {meter.what}{window}", *known))
+            counter = BETWEEN.join((prefix(rule.meter), *known))
             match = tuple((name, names) for name, names in rule.match.items() if name not in OF_CALLER)
             found.append(Prepared(rule, match, counter, tuple(name for name in rule.per if name not in OF_CALLER)))
     return tuple(found)

@@ -16,11 +16,11 @@ SECONDS: dict[Every, int] = {
 class Calendar:
     """One kind of window; the one in force is remembered until its end."""
 
-    __slots__ = ("_end", "_start", "_zone", "every")
+    __slots__ = ("_end", "_start", "every", "zone")
 
     def __init__(self, every: Every, zone: tzinfo = UTC) -> None:
         self.every = every
-        self._zone = zone
+        self.zone = zone
         self._start = self._end = 0.0
 
     def at(self, now: float) -> tuple[float, float]:
@@ -29,12 +29,16 @@ class Calendar:
             self._start, self._end = self._found(now)
         return self._start, self._end
 
+    def start(self, moment: float) -> float:
+        """When the window began that some moment is in, whichever is in force."""
+        return self._found(moment)[0]
+
     def _found(self, now: float) -> tuple[float, float]:
         if self.every in ("second", "minute"):
             size = SECONDS[self.every]
             start = now // size * size
             return start, start + size
-        moment = datetime.fromtimestamp(now, self._zone)
+        moment = datetime.fromtimestamp(now, self.zone)
         if self.every == "hour":
             # zones shift by parts of an hour, so that hours begin there at other minutes than in UTC
             start = now - moment.minute * 60 - moment.second - moment.microsecond / 1e6
@@ -53,4 +57,4 @@ class Calendar:
 
     def _stamp(self, local: datetime) -> float:
         """Where the clocks are turned back at midnight, the earlier of the two."""
-        return local.replace(tzinfo=self._zone, fold=0).timestamp()
+        return local.replace(tzinfo=self.zone, fold=0).timestamp()
