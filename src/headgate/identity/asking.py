@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, Literal
+from urllib.parse import quote, urlsplit
 
 from headgate.core.errors import GatewayError, IdentityUnavailable
 from headgate.core.ports import Upstream
@@ -15,6 +16,10 @@ LONGEST = 1 << 19
 """Bytes of an answer."""
 SOON = 5.0
 """Seconds after which a client may try again when the service does not answer."""
+
+
+Method = Literal["client_secret_basic", "client_secret_post", "none"]
+"""How this gateway proves to a service who it is."""
 
 
 class BadJSON(ValueError):
@@ -47,6 +52,20 @@ async def ask(upstream: Upstream, to: Endpoint, body: bytes, whose: str) -> tupl
             response.close()
     except GatewayError as error:
         raise IdentityUnavailable(f"{whose} does not answer: {error.message}", retry_after=SOON) from error
+
+
+def client_headers(client: str, secret: str | None, method: Method) -> dict[str, str]:
+    """https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1: each part encoded as in a form first."""
+    if method != "client_secret_basic" or secret is None:
+        return {}
+    pair = f"{quote(client, safe='')}:{quote(secret, safe='')}"
+    return {"authorization": f"Basic {b64encode(pair.encode()).decode()}"}
+
+
+def client_fields(client: str, secret: str | None, method: Method) -> dict[str, str]:
+    if method == "client_secret_post" and secret is not None:
+        return {"client_id": client, "client_secret": secret}
+    return {"client_id": client} if method == "none" or secret is None else {}
 
 
 def read_object(data: bytes) -> dict[str, Any]:

@@ -9,15 +9,15 @@ import hashlib
 import hmac
 import secrets
 import time
-from base64 import b64encode, urlsafe_b64encode
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, NoReturn
-from urllib.parse import quote, urlencode
+from typing import Any, NamedTuple, NoReturn
+from urllib.parse import urlencode
 
 from headgate.core.errors import IdentityUnavailable, Unauthenticated
 from headgate.core.ports import Upstream
-from headgate.identity.asking import BadJSON, ask, endpoint, read_object, secure
+from headgate.identity.asking import BadJSON, Method, ask, client_fields, client_headers, endpoint, read_object, secure
 from headgate.identity.jwt import Issuer, Verified, refuse
 from headgate.identity.jwt import Settings as IssuerSettings
 from headgate.identity.mapping import Rules
@@ -28,7 +28,6 @@ WAIT = 10.0
 """Seconds that an answer of the provider may take."""
 LONGEST = 4096
 """Characters of what comes back."""
-Method = Literal["client_secret_basic", "client_secret_post", "none"]
 
 
 @dataclass(slots=True, frozen=True)
@@ -201,20 +200,6 @@ class Login:
                 f"the provider {self.settings.issuer} names no {name}, or one that is less protected than its address"
             )
         return address
-
-
-def client_headers(client: str, secret: str | None, method: Method) -> dict[str, str]:
-    """https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1: each part encoded as in a form first."""
-    if method != "client_secret_basic" or secret is None:
-        return {}
-    pair = f"{quote(client, safe='')}:{quote(secret, safe='')}"
-    return {"authorization": f"Basic {b64encode(pair.encode()).decode()}"}
-
-
-def client_fields(client: str, secret: str | None, method: Method) -> dict[str, str]:
-    if method == "client_secret_post" and secret is not None:
-        return {"client_id": client, "client_secret": secret}
-    return {"client_id": client} if method == "none" or secret is None else {}
 
 
 def _same(given: str | None, expected: str) -> bool:

@@ -11,7 +11,7 @@ from typing import NamedTuple, NoReturn
 from urllib.parse import urlsplit
 
 from headgate.core.errors import IdentityUnavailable, Unauthenticated
-from headgate.identity.ldap import names
+from headgate.identity import names
 from headgate.identity.ldap.connection import Away, Connection, Server
 from headgate.identity.ldap.filters import parse
 from headgate.identity.ldap.messages import (

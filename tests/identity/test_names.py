@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ldaptor.protocols.ldap.distinguishedname import DistinguishedName
 
-from headgate.identity.ldap.names import escaped, parse, plain, under
+from headgate.identity.names import escaped, parse, plain, under
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 

@@ -42,15 +42,24 @@ def plain(name: Name) -> str:
     return ",".join("+".join(f"{kind}={escaped(value)}" for kind, value in sorted(step)) for step in name)
 
 
+def written(text: str) -> list[tuple[str, str]]:
+    """All attributes and values of a name, from the entry up, as they are written. Raises ValueError."""
+    return [pair for step in _split(text, ",;") for pair in _pairs(step)] if text.strip() else []
+
+
 def _step(text: str) -> frozenset[tuple[str, str]]:
-    found = set()
+    return frozenset((kind, folded(value)) for kind, value in _pairs(text))
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    found = []
     for pair in _split(text, "+"):
         kind, equals, value = pair.partition("=")
         kind = kind.strip()
         if not equals or not _ATTRIBUTE.fullmatch(kind):
             raise ValueError(f"{text[:80]!a} is no part of a distinguished name")
-        found.add((kind.lower(), folded(_value(value))))
-    return frozenset(found)
+        found.append((kind.lower(), _value(value)))
+    return found
 
 
 def folded(value: str) -> str:
