@@ -72,11 +72,11 @@ def test_aliases_name_targets_at_the_configured_providers(made):
 
 def test_callers_are_known_by_their_digests(made):
     authenticate = made().authenticate
-    assert authenticate.find([(b"x-api-key", KEY.encode())]) == Caller("all")
-    assert authenticate.find([(b"x-api-key", b"hg-admin-key-0123456789")]).role == "owner"
-    some = authenticate.find([(b"x-api-key", b"hg-another-key-0123456789")])
+    assert authenticate.known([(b"x-api-key", KEY.encode())]) == Caller("all")
+    assert authenticate.known([(b"x-api-key", b"hg-admin-key-0123456789")]).role == "owner"
+    some = authenticate.known([(b"x-api-key", b"hg-another-key-0123456789")])
     assert (some.models, some.families) == (frozenset({"chat", "openai/gpt-4o"}), ("claude/",))
-    assert not authenticate.find([(b"x-api-key", b"hg-a-third-key-0123456789")]).may_use("chat")
+    assert not authenticate.known([(b"x-api-key", b"hg-a-third-key-0123456789")]).may_use("chat")
     assert KEY.encode() not in b"".join(authenticate.callers)
 
 

@@ -103,7 +103,7 @@ class App:
         running = self.control.running
         address = running.gateway.client_of(scope["client"], scope["headers"]) or "local"
         try:
-            caller = running.gateway.admit(scope, ADMIN_OPERATION)
+            caller = await running.gateway.admit(scope, ADMIN_OPERATION)
         except RequestError as error:
             await self._count(STRANGERS, f"strangers {address}")
             raise Problem(error.status, error.code, error.message) from None

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from headgate.catalog.catalogue import assemble
 from headgate.catalog.shelf import kinds as bundled_kinds
-from headgate.config import identities, limit_checks, matching, state
+from headgate.config import authentication, identities, limit_checks, matching, state
 from headgate.config.catalogue_settings import CatalogueRefresh
 from headgate.config.document import Node, Path
 from headgate.config.identities import Grants, Key
@@ -62,6 +62,8 @@ def check(config: Config, root: Node, tell: Tell, kept: Mapping[str, Sequence[in
     checks.rules_()
     checks.keys_()
     identities.check(config.people, checks.keys, tell)
+    people = {what: list(getattr(config, identities.NAMES[what])) for what in ("team", "organisation", "application")}
+    authentication.check(config.authentication, [key.name for key in config.keys], people, tell)
     places: list[Path] = [("limits", index) for index in kept.get("limits", ())]
     limit_checks.check(config, list(zip(places, config.limits, strict=True)), checks.keys, tell, checks.allowed)
     for index, stage in zip(kept.get("stages", ()), config.stages, strict=True):

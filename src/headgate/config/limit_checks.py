@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from headgate.config import authentication
 from headgate.config.document import Path
 from headgate.config.identities import NAMES, Key, own_limits
 from headgate.config.limits import Amount, Limit
@@ -31,7 +32,7 @@ def check(
         taken[limit.name] = (*path, "name")
         _amount(path, limit, tell, known)
         _concerned(config, path, limit, tell)
-    owned = list(own_limits(config.people, keys))
+    owned = [*own_limits(config.people, keys), *authentication.own_limits(config.authentication)]
     if config.server.workers > 1 and config.state.url is None and (limits or owned):
         place = limits[0][0] if limits else owned[0].path
         hint = "set `state.url` to a Redis or Valkey, where workers count together, or `server.workers: 1`"
@@ -45,7 +46,7 @@ def check(
 def _concerned(config: Config, path: Path, limit: Limit, tell: Tell) -> None:
     """Whom it is for is there."""
     there: dict[str, list[str]] = {what: list(getattr(config, section)) for what, section in NAMES.items()}
-    there["key"] = [key.name for key in config.keys]
+    there["key"] = [*(key.name for key in config.keys), *(name for _, name in config.authentication.names())]
     for dimension, names in limit.match.items():
         known = there.get(dimension)
         for position, name in enumerate(names if known is not None else ()):

@@ -15,6 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from headgate.config.authentication import Authentication
 from headgate.config.catalogue_settings import CatalogueSettings
 from headgate.config.identities import (
     Addresses,
@@ -253,6 +254,9 @@ class Config(Section):
     keys: list[Key] = Field(
         default_factory=list,
         description="The clients' keys. The admin key needs no entry here and may use every model.",
+    )
+    authentication: Authentication = Field(
+        default_factory=Authentication, description="Who is let in beside the holders of keys."
     )
     limits: list[Limit] = Field(
         default_factory=list, description="How much may be asked and spent, by whom, in which time."

@@ -12,6 +12,7 @@ from typing import Any
 from headgate.catalog.catalogue import Catalogue, assemble
 from headgate.catalog.menu import Menu
 from headgate.catalog.refreshed import Refreshed
+from headgate.config import authentication
 from headgate.config.document import Path
 from headgate.config.identities import Key, callers, own_limits
 from headgate.config.schema import Config
@@ -34,6 +35,7 @@ from headgate.dialects.opaque import Opaque
 from headgate.providers.provider import Provider
 from headgate.runtime.gateway import ADMIN, Gateway, Ports
 from headgate.runtime.maker import Maker, instance
+from headgate.runtime.verifiers import verifiers
 from headgate.stages.authenticate import Authenticate
 from headgate.stages.count import Count
 from headgate.stages.explain import Explain
@@ -71,7 +73,11 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
     )
     menu = Menu(known, _offered(aliases, rules, providers))
     addresses, limits = config.server.addresses, limits_of(config)
-    authenticate = Authenticate(_callers(config, admin_digest, limits), addresses.made if addresses.says else None)
+    authenticate = Authenticate(
+        _callers(config, admin_digest, limits),
+        addresses.made if addresses.says else None,
+        verifiers(config, ports.upstream, ports.issuers, limits),
+    )
     route = Route(aliases, providers, _filters(config, menu), ports.board, rules, known)
     faces, templates = _faces(config.dialects)
     sending: list[Stage] = [Count(menu), *([Fetch(ports.fetch)] if ports.fetch is not None else []), Translate()]
@@ -220,6 +226,7 @@ def limits_of(config: Config) -> list[Rule]:
     """All limits, those of the section and those that stand with whom they concern."""
     keys: list[tuple[Path, Key]] = [(("keys", index), key) for index, key in enumerate(config.keys)]
     own = [each.rule for each in own_limits(config.people, keys)]
+    own += [each.rule for each in authentication.own_limits(config.authentication)]
     return [*(limit.rule(limit.name, limit.match, limit.per) for limit in config.limits), *own]
 
 

@@ -22,6 +22,7 @@ from headgate.core.ports import Journal, Meter, Upstream
 from headgate.core.reply import Reply
 from headgate.core.standing import Board
 from headgate.core.target import Target
+from headgate.identity.jwt import Issuer
 from headgate.stages.authenticate import Asked, Authenticate
 from headgate.stages.record import Record
 from headgate.stages.route import Route
@@ -47,6 +48,8 @@ class Ports:
     """None: nothing that a client names is fetched."""
     board: Board = field(default_factory=Board)
     ledger: Ledger = field(default_factory=Ledger)
+    issuers: dict[str, Issuer] = field(default_factory=dict)
+    """Those of tokens, by their settings, with the keys they have published."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -126,11 +129,11 @@ class Gateway:
                 break
         return address
 
-    def admit(self, scope: Mapping[str, Any], operation: str | None) -> Caller:
+    async def admit(self, scope: Mapping[str, Any], operation: str | None) -> Caller:
         """Who asks for a page, where they may. Raises what `stages.authenticate` raises."""
         headers = scope["headers"]
         client = self.client_of(scope["client"], headers)
-        return self.authenticate.admit(Asked(headers, client, scope["path"], operation, time.time()))
+        return await self.authenticate.admit(Asked(headers, client, scope["path"], operation, time.time()))
 
     def address_of(self, scope: Mapping[str, Any]) -> str:
         """Scheme and host by which the client reaches the gateway, as it says itself or as a trusted proxy says."""

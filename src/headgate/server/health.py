@@ -53,7 +53,7 @@ class Metrics:
     async def __call__(self, scope: MutableMapping[str, Any], send: Send) -> None:
         if self.gateways is not None:
             try:
-                caller = self.gateways.gateway.admit(scope, ADMIN_OPERATION)
+                caller = await self.gateways.gateway.admit(scope, ADMIN_OPERATION)
             except RequestError as error:
                 await text(send, error.status, f"{error.message}\n".encode())
                 return

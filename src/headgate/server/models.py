@@ -56,7 +56,7 @@ class Models:
         try:
             if scope["method"] not in ("GET", "HEAD"):
                 raise MethodNotAllowed(f"{scope['path']} takes GET, not {scope['method']}")
-            caller = gateway.admit(scope, None)
+            caller = await gateway.admit(scope, None)
             body = msgspec.json.encode(self._answer(gateway, caller, scope, shape))
         except GatewayError as error:
             status = error.status

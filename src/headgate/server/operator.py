@@ -57,7 +57,7 @@ class Operator:
 
     async def __call__(self, scope: Scope, send: Send) -> None:
         try:
-            caller = self.gateways.gateway.admit(scope, ADMIN_OPERATION)
+            caller = await self.gateways.gateway.admit(scope, ADMIN_OPERATION)
         except RequestError as error:
             await refuse(send, error.status, error.code, error.message)
             return

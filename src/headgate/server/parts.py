@@ -26,6 +26,7 @@ from headgate.core.limits.ledger import Ledger, clock
 from headgate.core.plugin import PluginNotFound
 from headgate.core.record import Record
 from headgate.core.standing import Board
+from headgate.identity.jwt import Issuer
 from headgate.journal.explain import decision
 from headgate.journal.journal import Journal
 from headgate.runtime.build import build, limits_of
@@ -131,6 +132,7 @@ class Parts:
         self.counters = _counters(config)
         self.counting: asyncio.Task[None] | None = None
         self.ledger = Ledger(self.counters)
+        self.issuers: dict[str, Issuer] = {}
         self.share = _share(config, self.board)
         self.metrics = Metrics(worker=lifecycle.worker, pid=os.getpid(), models=config.models)
         self.gateway = self._build(loaded, self.refreshed)
@@ -188,9 +190,9 @@ class Parts:
         """Raises ValueError when a part of the configuration cannot be made."""
         digest = admin_key.read(loaded.config.data_dir, os.environ)
         try:
-            ports = Ports(
-                self.journal, self.metrics, self.upstream, self.fetcher, board or self.board, ledger or self.ledger
-            )
+            issuers = self.issuers if board is None else dict(self.issuers)
+            board, ledger = board or self.board, ledger or self.ledger
+            ports = Ports(self.journal, self.metrics, self.upstream, self.fetcher, board, ledger, issuers)
             gateway = build(loaded.config, ports, digest, refreshed)
         except PluginNotFound as error:
             raise ValueError(str(error)) from error

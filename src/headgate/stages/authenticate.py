@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -32,25 +32,43 @@ class Asked(NamedTuple):
     """Unix seconds."""
 
 
+Verifier = Callable[[Asked], Awaitable[Caller | None]]
+"""Who it is that presents something else than a key; None: it is nothing this one knows. Raises Unauthenticated for
+what it knows to be wrong, IdentityUnavailable where it cannot tell."""
+
+
 class Authenticate:
     """Keys are known by their SHA-256 alone: a look-up by digest tells nothing of a key through its timing."""
 
-    def __init__(self, callers: Mapping[bytes, Caller], networks: Networks | None = None) -> None:
-        """`networks`: from where anybody may ask at all; None: from everywhere."""
+    def __init__(
+        self,
+        callers: Mapping[bytes, Caller],
+        networks: Networks | None = None,
+        verifiers: Sequence[Verifier] = (),
+    ) -> None:
+        """`networks`: from where anybody may ask at all; None: from everywhere. `verifiers` are asked in turn where no
+        key is known."""
         self.callers = callers
         self.networks = networks
+        self.verifiers = verifiers
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
         record = exchange.record
         asked = Asked(exchange.headers, record.client, exchange.path, exchange.dialect.operation, record.time)
-        exchange.caller = self.admit(asked)
+        exchange.caller = await self.admit(asked)
         return await proceed(exchange)
 
-    def admit(self, asked: Asked) -> Caller:
+    async def admit(self, asked: Asked) -> Caller:
         """Who asks, where they may. Raises Unauthenticated, AddressForbidden or OperationForbidden."""
         if self.networks is not None and not self.networks.admit(asked.client):
             raise AddressForbidden(f"this gateway takes no requests from {asked.client}")
-        caller = self.find(asked.headers)
+        caller = self.known(asked.headers)
+        for verifier in self.verifiers if caller is None else ():
+            caller = await verifier(asked)
+            if caller is not None:
+                break
+        if caller is None:
+            raise self._stranger(asked.headers)
         if caller.barred is not None:
             raise KeyDisabled(f"the key {caller.key!r} {caller.barred}")
         if asked.now >= caller.expires:
@@ -64,23 +82,30 @@ class Authenticate:
             raise OperationForbidden(f"the key {caller.key!r} may not ask at {asked.path[:200]}")
         return caller
 
-    def find(self, headers: Sequence[tuple[bytes, bytes]]) -> Caller:
-        """Whoever the first valid key belongs to; every vendor's header counts alike. Raises Unauthenticated."""
-        presented = False
+    def known(self, headers: Sequence[tuple[bytes, bytes]]) -> Caller | None:
+        """Whoever the first valid key belongs to; every vendor's header counts alike."""
         for name, value in headers:
             if name in HEADERS:
-                presented = True
                 caller = self.callers.get(digest(_token(value)))
                 if caller is not None:
                     return caller
-                if value.startswith(SIGNED):
-                    raise Unauthenticated(
-                        "the request is signed for Amazon, and such a signature says nothing to this gateway; send its "
-                        "key as a bearer token: AWS_BEARER_TOKEN_BEDROCK=KEY in the environment of Amazon's SDKs"
-                    )
+        return None
+
+    def _stranger(self, headers: Sequence[tuple[bytes, bytes]]) -> Unauthenticated:
+        presented = [value for name, value in headers if name in HEADERS]
+        if any(value.startswith(SIGNED) for value in presented):
+            return Unauthenticated(
+                "the request is signed for Amazon, and such a signature says nothing to this gateway; send its "
+                "key as a bearer token: AWS_BEARER_TOKEN_BEDROCK=KEY in the environment of Amazon's SDKs"
+            )
         if presented:
-            raise Unauthenticated("the key is not one of this gateway's; a provider's own key does not work here")
-        raise Unauthenticated("no key was sent; send one as `Authorization: Bearer KEY` or `x-api-key: KEY`")
+            return Unauthenticated("the key is not one of this gateway's; a provider's own key does not work here")
+        return Unauthenticated("no key was sent; send one as `Authorization: Bearer KEY` or `x-api-key: KEY`")
+
+
+def bearer(headers: Sequence[tuple[bytes, bytes]]) -> bytes | None:
+    """The first that is presented as a key, by whichever header."""
+    return next((_token(value) for name, value in headers if name in HEADERS), None)
 
 
 def _token(value: bytes) -> bytes:
