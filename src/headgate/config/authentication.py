@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib.util import find_spec
-from typing import Any, get_args
-from urllib.parse import urlsplit
+from collections.abc import Iterator
+from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from headgate.config.document import Path
 from headgate.config.identities import Grants
 from headgate.config.limits import Own, own
 from headgate.config.section import Section
-from headgate.core.caller import Role
-from headgate.core.plugin import suggestion
-from headgate.identity.jwt import ALGORITHMS, Settings
+from headgate.identity.asking import Method
+from headgate.identity.introspection import Settings as Asking
+from headgate.identity.jwt import Settings
 from headgate.identity.mapping import Rule, Rules
+from headgate.identity.proxy import Form
+from headgate.identity.proxy import Settings as Proxy
 from headgate.providers.settings import Seconds
-
-Tell = Callable[..., None]
-"""Called with a path, a message and a hint."""
-PACKAGE = "joserfc"
-ROLES = get_args(Role)
 
 
 class Claim(Section):
@@ -62,6 +57,17 @@ class Claims(Section):
     )
     models: Claim | None = Field(None, description="The models it may ask for.")
 
+    @property
+    def rules(self) -> Rules:
+        return Rules(
+            user=self.user.rule,
+            organisation=_rule(self.organisation),
+            team=_rule(self.team),
+            application=_rule(self.application),
+            role=_rule(self.role),
+            models=_rule(self.models),
+        )
+
 
 class Issuer(Grants):
     """An OpenID provider or an OAuth 2.0 server whose signed tokens (JWT) are taken in place of a key."""
@@ -84,19 +90,64 @@ class Issuer(Grants):
 
     @property
     def settings(self) -> Settings:
-        claims = self.claims
-        rules = Rules(
-            user=claims.user.rule,
-            organisation=_rule(claims.organisation),
-            team=_rule(claims.team),
-            application=_rule(claims.application),
-            role=_rule(claims.role),
-            models=_rule(claims.models),
-        )
         return Settings(
             self.issuer, self.audiences, self.algorithms, keys_url=self.keys_url, leeway=self.leeway,
-            remember=self.remember, rules=rules,
+            remember=self.remember, rules=self.claims.rules,
         )  # fmt: skip
+
+
+class Introspected(Grants):
+    """An OAuth 2.0 server that is asked about tokens which say nothing by themselves (RFC 7662)."""
+
+    name: str = Field(min_length=1, max_length=100, description="What its bearers' key is called in records.")
+    url: str = Field(description="Its introspection endpoint.")
+    client_id: str = Field(min_length=1, description="Who asks: the gateway's own client there.")
+    client_secret: SecretStr = Field(description="Its secret.")
+    method: Method = Field("client_secret_basic", description="How the secret is sent.")
+    audiences: list[str] = Field(default_factory=list, description="What a token has to be meant for, one of them.")
+    scopes: list[str] = Field(default_factory=list, description="What a token has to have, all of them.")
+    remember: Seconds = Field(
+        60.0, description="Seconds for which an answer counts; also how long a token that is taken back is still good."
+    )
+    wait: float = Field(3.0, gt=0, le=30, description="Seconds that an answer may take; then 503.")
+    claims: Claims = Field(default_factory=Claims, description="Which claims of its answer say what.")
+    known_users: bool = Field(False, description="Let in only who stands in `users`.")
+
+    @property
+    def settings(self) -> Asking:
+        return Asking(
+            self.url, self.client_id, self.client_secret.get_secret_value(), self.method, self.audiences, self.scopes,
+            remember=self.remember, wait=self.wait, rules=self.claims.rules,
+        )  # fmt: skip
+
+
+class Certificates(Grants):
+    """Clients by their certificates, which a proxy in front has checked; its address has to be among
+    `server.trusted_proxies`."""
+
+    name: str = Field(min_length=1, max_length=100, description="What their key is called in records.")
+    header: str = Field(
+        "x-forwarded-client-cert", pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", description="Where the proxy tells of it."
+    )
+    form: Form = Field(
+        "xfcc", description="What is in it: Envoy's form, the subject's distinguished name, or a fingerprint."
+    )
+    hops: int = Field(1, ge=1, le=20, description="Which proxy's client counts, from here: 1 is that of the nearest.")
+    checked: str | None = Field(
+        None,
+        pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+: *\S.*$",
+        description="A header and its value that say that the certificate has been checked: `x-ssl-verify: SUCCESS`.",
+    )
+    claims: Claims = Field(
+        default_factory=lambda: Claims(user=Claim(claim="cn")),
+        description="Of the subject's parts (`cn`, `o`, `ou` …), `subject`, `uri`, `dns` and `hash`, which says what.",
+    )
+    known_users: bool = Field(False, description="Let in only who stands in `users`.")
+
+    @property
+    def settings(self) -> Proxy:
+        name, _, value = (self.checked or "").partition(":")
+        return Proxy(self.header, self.form, self.hops, (name, value.strip()) if name else None, self.claims.rules)
 
 
 class Custom(Section):
@@ -114,59 +165,38 @@ class Authentication(Section):
     """Who is let in beside the holders of keys."""
 
     issuers: list[Issuer] = Field(default_factory=list, description="Whose signed tokens are taken.")
+    introspection: list[Introspected] = Field(
+        default_factory=list, description="OAuth 2.0 servers that are asked about tokens, in this order."
+    )
+    certificates: list[Certificates] = Field(
+        default_factory=list, description="Clients by certificates that a proxy has checked."
+    )
     custom: list[Custom] = Field(default_factory=list, description="Classes of yours, asked in this order.")
 
     def names(self) -> Iterator[tuple[Path, str]]:
         """What records call their keys, and where they stand."""
-        for index, issuer in enumerate(self.issuers):
-            yield ("authentication", "issuers", index), issuer.name
+        for kind, index, name, _ in self._each():
+            yield ("authentication", kind, index), name
+
+    def doors(self) -> Iterator[tuple[Path, str, Grants]]:
+        """What they may do, with what records call their keys, and where it stands."""
+        for kind, index, name, grants in self._each():
+            place: Path = ("authentication", kind, index)
+            yield (*place, "grants") if kind == "custom" else place, name, grants
+
+    def _each(self) -> Iterator[tuple[str, int, str, Grants]]:
+        yield from (("issuers", index, each.name, each) for index, each in enumerate(self.issuers))
+        yield from (("introspection", index, each.name, each) for index, each in enumerate(self.introspection))
+        yield from (("certificates", index, each.name, each) for index, each in enumerate(self.certificates))
         for index, custom in enumerate(self.custom):
-            yield ("authentication", "custom", index), custom.name
+            yield "custom", index, custom.name, custom.grants
 
 
 def own_limits(authentication: Authentication) -> Iterator[Own]:
     """Limits of all who come by one door together; in records and limits, its name is their key's."""
-    for index, issuer in enumerate(authentication.issuers):
-        yield from own(("authentication", "issuers", index), "key", issuer.name, issuer.limits)
-    for index, custom in enumerate(authentication.custom):
-        yield from own(("authentication", "custom", index, "grants"), "key", custom.name, custom.grants.limits)
+    for path, name, grants in authentication.doors():
+        yield from own(path, "key", name, grants.limits)
 
 
 def _rule(claim: Claim | None) -> Rule | None:
     return claim.rule if claim is not None else None
-
-
-def check(
-    authentication: Authentication, keys: Sequence[str], sections: Mapping[str, Sequence[str]], tell: Tell
-) -> None:
-    """Tell what is wrong with it; `keys` are the names of keys, `sections` those of teams, organisations and so on."""
-    if authentication.issuers and find_spec(PACKAGE) is None:
-        tell(("authentication",), f"tokens need the package {PACKAGE}, which is not there", "install headgate[admin]")
-    names = {*keys, "admin"}
-    for place, name in authentication.names():
-        if name in names:
-            tell(
-                (*place, "name"), "the name is taken by a key or another of these", "records could not tell them apart"
-            )
-        names.add(name)
-    for index, issuer in enumerate(authentication.issuers):
-        _issuer(("authentication", "issuers", index), issuer, sections, tell)
-
-
-def _issuer(path: Path, issuer: Issuer, sections: Mapping[str, Sequence[str]], tell: Tell) -> None:
-    for place, url in (("issuer", issuer.issuer), ("keys_url", issuer.keys_url)):
-        parts = urlsplit(url or "https://x")
-        if parts.scheme not in ("https", "http") or not parts.hostname:
-            tell((*path, place), "not a URL", "write it like https://login.example.com")
-    for number, name in enumerate(issuer.algorithms):
-        if name not in ALGORITHMS:
-            said = f"`{name}` is none of the algorithms of public keys"
-            tell((*path, "algorithms", number), said, suggestion(name, sorted(ALGORITHMS)))
-    for what, known in (*sections.items(), ("role", ROLES)):
-        claim: Claim | None = getattr(issuer.claims, what)
-        named = (
-            [*(claim.table or {}).values(), *([claim.default] if claim.default else [])] if claim is not None else []
-        )
-        for each in named:
-            if each not in known:
-                tell((*path, "claims", what), f"there is no {what} `{each}`", suggestion(each, list(known)))

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from headgate.catalog.catalogue import assemble
 from headgate.catalog.shelf import kinds as bundled_kinds
-from headgate.config import authentication, identities, limit_checks, matching, state
+from headgate.config import authentication_checks, identities, limit_checks, matching, state
 from headgate.config.catalogue_settings import CatalogueRefresh
 from headgate.config.document import Node, Path
 from headgate.config.identities import Grants, Key
@@ -62,8 +62,7 @@ def check(config: Config, root: Node, tell: Tell, kept: Mapping[str, Sequence[in
     checks.rules_()
     checks.keys_()
     identities.check(config.people, checks.keys, tell)
-    people = {what: list(getattr(config, identities.NAMES[what])) for what in ("team", "organisation", "application")}
-    authentication.check(config.authentication, [key.name for key in config.keys], people, tell)
+    authentication_checks.check(config, tell)
     places: list[Path] = [("limits", index) for index in kept.get("limits", ())]
     limit_checks.check(config, list(zip(places, config.limits, strict=True)), checks.keys, tell, checks.allowed)
     for index, stage in zip(kept.get("stages", ()), config.stages, strict=True):
@@ -77,27 +76,6 @@ def check(config: Config, root: Node, tell: Tell, kept: Mapping[str, Sequence[in
 
 def _has_key(settings: ProviderSettings) -> bool:
     return settings.api_key is not None or bool(settings.api_keys)
-
-
-def warnings(config: Config) -> list[str]:
-    """What works, but should not stay so."""
-    said = [
-        f"the key of `{key.name}` has fewer than {SHORT_KEY} characters: it will be refused when the gateway listens "
-        "on more than loopback; make one with `headgate key new`"
-        for key in config.keys
-        if key.key is not None and len(key.key.get_secret_value()) < SHORT_KEY
-    ]
-    if not config.providers:
-        said.append("there are no `providers`: every request will be refused; add one, or start without a file")
-    for name, entry in config.providers.items():
-        url = urlsplit(entry.settings.base_url or "")
-        key = entry.settings.api_key
-        if url.scheme == "http" and key and key.get_secret_value() != "none" and not is_loopback(url.hostname or ""):
-            said.append(f"the key of provider `{name}` travels unencrypted: its base_url begins with http://")
-    where = state.place(config.state)
-    if where is not None and where.password and not where.encrypted and not is_loopback(where.host):
-        said.append("the password in `state.url` travels unencrypted: begin it with rediss:// if the server can")
-    return said
 
 
 class _Checks:

@@ -15,6 +15,7 @@ from headgate.config.problems import ConfigError, Problem
 from headgate.config.reading import Reading
 from headgate.config.redaction import Redaction
 from headgate.config.schema import Config
+from headgate.config.warnings import warnings
 
 
 @dataclass(slots=True, frozen=True)
@@ -132,9 +133,7 @@ def _finish(reading: Reading, path: Path | None, reasons: Sequence[str] = (), sa
     if reading.here:
         surroundings.check(config, reading.environ, reading.problem)
     reading.stop_if_wrong()
-    warnings = [reading.redaction.clean(warning) for warning in checks.warnings(config)]
-    warnings += stored.warnings(reading.held, reading.merged)
+    said = [reading.redaction.clean(warning) for warning in warnings(config)]
+    said += stored.warnings(reading.held, reading.merged)
     files, secrets = frozenset(reading.files), frozenset(reading.secrets)
-    return Loaded(
-        config, path, warnings, reasons, sample, files, secrets, reading.overrides, reading.held, reading.merged
-    )
+    return Loaded(config, path, said, reasons, sample, files, secrets, reading.overrides, reading.held, reading.merged)

@@ -100,6 +100,8 @@ class Exchange:
     incoming: Incoming | None = None
     """The client's body piece by piece, instead of `receive`; read once, by `receive` or on its way to a provider."""
     method: str = "POST"
+    proxied: bool = False
+    """It came by a proxy that is trusted."""
     caller: Caller | None = None  # authenticate
     body: bytes = b""  # receive
     form: Form | None = None  # receive: the body, where it is a form

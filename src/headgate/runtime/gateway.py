@@ -22,6 +22,7 @@ from headgate.core.ports import Journal, Meter, Upstream
 from headgate.core.reply import Reply
 from headgate.core.standing import Board
 from headgate.core.target import Target
+from headgate.identity.introspection import Introspection
 from headgate.identity.jwt import Issuer
 from headgate.stages.authenticate import Asked, Authenticate
 from headgate.stages.record import Record
@@ -48,7 +49,7 @@ class Ports:
     """None: nothing that a client names is fetched."""
     board: Board = field(default_factory=Board)
     ledger: Ledger = field(default_factory=Ledger)
-    issuers: dict[str, Issuer] = field(default_factory=dict)
+    issuers: dict[str, Issuer | Introspection] = field(default_factory=dict)
     """Those of tokens, by their settings, with the keys they have published."""
 
 
@@ -133,7 +134,9 @@ class Gateway:
         """Who asks for a page, where they may. Raises what `stages.authenticate` raises."""
         headers = scope["headers"]
         client = self.client_of(scope["client"], headers)
-        return await self.authenticate.admit(Asked(headers, client, scope["path"], operation, time.time()))
+        return await self.authenticate.admit(
+            Asked(headers, client, scope["path"], operation, time.time(), self.proxied(scope["client"]))
+        )
 
     def address_of(self, scope: Mapping[str, Any]) -> str:
         """Scheme and host by which the client reaches the gateway, as it says itself or as a trusted proxy says."""
@@ -142,6 +145,10 @@ class Gateway:
         if self.trusted and peer is not None and self._trusts(peer[0]):
             scheme = "https" if headers.get(b"x-forwarded-proto") == b"https" else scheme
         return f"{scheme}://{headers.get(b'host', b'').decode('latin-1')}"
+
+    def proxied(self, peer: tuple[str, int] | None) -> bool:
+        """Whether a connection is that of a proxy that is trusted."""
+        return peer is not None and self._trusts(peer[0])
 
     def _trusts(self, address: str) -> bool:
         try:

@@ -6,25 +6,30 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from headgate.config.authentication import Custom, Issuer
+from headgate.config.authentication import Certificates, Custom, Introspected, Issuer
 from headgate.config.identities import Grants, People, User
 from headgate.config.schema import Config
+from headgate.config.secrets import hash_key
 from headgate.core import plugin
 from headgate.core.caller import Belongs, Caller
 from headgate.core.errors import Unauthenticated
 from headgate.core.limits.rule import Rule, prepared
 from headgate.core.ports import Upstream
+from headgate.identity.introspection import Introspection
 from headgate.identity.jwt import Issuer as Tokens
 from headgate.identity.jwt import issuer_of
 from headgate.identity.mapping import Mapped
+from headgate.identity.proxy import Proxied
 from headgate.runtime.maker import instance
 from headgate.stages.authenticate import Asked, Verifier, bearer
 
 MOST = 10_000
 """Callers that are remembered."""
 
-Known = dict[str, Tokens]
-"""Issuers by their settings: what they have published is kept when the configuration changes."""
+OURS = b"hg-"
+"""How keys begin that are made here."""
+Known = dict[str, Tokens | Introspection]
+"""Issuers and servers by their settings: what they have published is kept when the configuration changes."""
 
 
 class Callers:
@@ -98,6 +103,41 @@ class OfIssuer:
         )
 
 
+class OfServer:
+    """Bearers of tokens that a server is asked about."""
+
+    def __init__(self, settings: Introspected, server: Introspection, callers: Callers) -> None:
+        self._claims = settings.claims
+        self._server = server
+        self._callers = callers
+
+    async def __call__(self, asked: Asked) -> Caller | None:
+        token = bearer(asked.headers)
+        if token is None or token.startswith(OURS):  # a key of ours is known to nobody else
+            return None
+        verified = await self._server.verify(token, asked.now)
+        return self._callers.of(
+            verified.mapped, teams=self._claims.team is not None, organisations=self._claims.organisation is not None
+        )
+
+
+class OfProxy:
+    """Clients by their certificates."""
+
+    def __init__(self, settings: Certificates, callers: Callers) -> None:
+        self._claims = settings.claims
+        self._proxied = Proxied(settings.settings)
+        self._callers = callers
+
+    async def __call__(self, asked: Asked) -> Caller | None:
+        found = self._proxied.identify(asked.headers, trusted=asked.proxied)
+        if found is None:
+            return None
+        return self._callers.of(
+            found, teams=self._claims.team is not None, organisations=self._claims.organisation is not None
+        )
+
+
 class OfClass:
     """Whoever a class of somebody else's knows."""
 
@@ -122,12 +162,20 @@ def verifiers(config: Config, upstream: Upstream, known: Known, limits: Sequence
     for each in config.authentication.issuers:
         settings = each.settings
         place = repr(settings)
-        tokens = made[place] = known.get(place) or Tokens(settings, upstream)
+        tokens = known.get(place)
+        made[place] = tokens = tokens if isinstance(tokens, Tokens) else Tokens(settings, upstream)
         callers = Callers(each.name, each, people, limits, known=each.known_users)
         found.append(OfIssuer(each, tokens, callers))
+    for proxy in config.authentication.certificates:
+        found.append(OfProxy(proxy, Callers(proxy.name, proxy, people, limits, known=proxy.known_users)))
+    found += (_custom(each, people, limits) for each in config.authentication.custom)
+    for asking in config.authentication.introspection:  # last: it is asked over the network about all else
+        place = hash_key(repr((asking.settings, asking.settings.client_secret)))
+        server = known.get(place)
+        made[place] = server = server if isinstance(server, Introspection) else Introspection(asking.settings, upstream)
+        found.append(OfServer(asking, server, Callers(asking.name, asking, people, limits, known=asking.known_users)))
     known.clear()
     known.update(made)
-    found += (_custom(each, people, limits) for each in config.authentication.custom)
     return found
 
 

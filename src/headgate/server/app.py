@@ -109,6 +109,7 @@ class App:
         exchange = Exchange(
             id, face, path, headers, body.read, time.perf_counter(), record, place, body, scope["method"]
         )
+        exchange.proxied = bool(gateway.trusted) and gateway.proxied(scope["client"])
         answer = Answer(exchange, send)
         self.running += 1
         try:

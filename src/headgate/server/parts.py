@@ -26,6 +26,7 @@ from headgate.core.limits.ledger import Ledger, clock
 from headgate.core.plugin import PluginNotFound
 from headgate.core.record import Record
 from headgate.core.standing import Board
+from headgate.identity.introspection import Introspection
 from headgate.identity.jwt import Issuer
 from headgate.journal.explain import decision
 from headgate.journal.journal import Journal
@@ -132,7 +133,7 @@ class Parts:
         self.counters = _counters(config)
         self.counting: asyncio.Task[None] | None = None
         self.ledger = Ledger(self.counters)
-        self.issuers: dict[str, Issuer] = {}
+        self.issuers: dict[str, Issuer | Introspection] = {}
         self.share = _share(config, self.board)
         self.metrics = Metrics(worker=lifecycle.worker, pid=os.getpid(), models=config.models)
         self.gateway = self._build(loaded, self.refreshed)

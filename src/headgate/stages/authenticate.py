@@ -30,6 +30,8 @@ class Asked(NamedTuple):
     """What is asked for; None: what every caller may (the list of models)."""
     now: float
     """Unix seconds."""
+    proxied: bool = False
+    """It came by a proxy that is trusted: what its headers say of the client is the proxy's word."""
 
 
 Verifier = Callable[[Asked], Awaitable[Caller | None]]
@@ -54,7 +56,9 @@ class Authenticate:
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
         record = exchange.record
-        asked = Asked(exchange.headers, record.client, exchange.path, exchange.dialect.operation, record.time)
+        asked = Asked(
+            exchange.headers, record.client, exchange.path, exchange.dialect.operation, record.time, exchange.proxied
+        )
         exchange.caller = await self.admit(asked)
         return await proceed(exchange)
 

@@ -1,0 +1,79 @@
+"""What is wrong with who is let in beside the holders of keys, that only the whole configuration shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
+from typing import get_args
+from urllib.parse import urlsplit
+
+from headgate.config.authentication import Claim, Claims, Issuer
+from headgate.config.document import Path
+from headgate.config.identities import NAMES
+from headgate.config.schema import Config
+from headgate.core.caller import Role
+from headgate.core.limits.rule import Dimension
+from headgate.core.plugin import suggestion
+from headgate.identity.jwt import ALGORITHMS
+
+Tell = Callable[..., None]
+"""Called with a path, a message and a hint."""
+ADMIN = "admin"
+PACKAGE = "joserfc"
+ROLES = get_args(Role)
+TOLD: tuple[Dimension, ...] = ("team", "organisation", "application")
+"""What claims say that has to be there."""
+
+
+def check(config: Config, tell: Tell) -> None:
+    """Tell what makes no sense."""
+    authentication = config.authentication
+    sections: dict[str, list[str]] = {what: list(getattr(config, NAMES[what])) for what in TOLD}
+    if authentication.issuers and find_spec(PACKAGE) is None:
+        tell(("authentication",), f"tokens need the package {PACKAGE}, which is not there", "install headgate[admin]")
+    names = {*(key.name for key in config.keys), ADMIN}
+    for place, name in authentication.names():
+        if name in names:
+            tell(
+                (*place, "name"), "the name is taken by a key or another of these", "records could not tell them apart"
+            )
+        names.add(name)
+    for index, issuer in enumerate(authentication.issuers):
+        path: Path = ("authentication", "issuers", index)
+        _urls(path, {"issuer": issuer.issuer, "keys_url": issuer.keys_url}, tell)
+        _algorithms(path, issuer, tell)
+        _named(path, issuer.claims, sections, tell)
+    for index, asked in enumerate(authentication.introspection):
+        path = ("authentication", "introspection", index)
+        _urls(path, {"url": asked.url}, tell)
+        _named(path, asked.claims, sections, tell)
+    for index, certificates in enumerate(authentication.certificates):
+        path = ("authentication", "certificates", index)
+        if not config.server.trusted_proxies:
+            tell(path, "no proxy is believed", "name its address in `server.trusted_proxies`")
+        _named(path, certificates.claims, sections, tell)
+
+
+def _urls(path: Path, urls: Mapping[str, str | None], tell: Tell) -> None:
+    for place, url in urls.items():
+        parts = urlsplit(url or "https://x")
+        if parts.scheme not in ("https", "http") or not parts.hostname:
+            tell((*path, place), "not a URL", "write it like https://login.example.com")
+
+
+def _algorithms(path: Path, issuer: Issuer, tell: Tell) -> None:
+    for number, name in enumerate(issuer.algorithms):
+        if name not in ALGORITHMS:
+            said = f"`{name}` is none of the algorithms of public keys"
+            tell((*path, "algorithms", number), said, suggestion(name, sorted(ALGORITHMS)))
+
+
+def _named(path: Path, claims: Claims, sections: Mapping[str, Sequence[str]], tell: Tell) -> None:
+    """What tables make of claims is there."""
+    for what, known in (*sections.items(), ("role", ROLES)):
+        claim: Claim | None = getattr(claims, what)
+        if claim is None:
+            continue
+        for each in (*(claim.table or {}).values(), *filter(None, [claim.default])):
+            if each not in known:
+                tell((*path, "claims", what), f"there is no {what} `{each}`", suggestion(each, list(known)))

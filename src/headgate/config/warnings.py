@@ -1,0 +1,30 @@
+"""What of a configuration works, but should not stay so."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from headgate.config import state
+from headgate.config.schema import Config, is_loopback
+from headgate.config.secrets import SHORT_KEY
+
+
+def warnings(config: Config) -> list[str]:
+    """What works, but should not stay so."""
+    said = [
+        f"the key of `{key.name}` has fewer than {SHORT_KEY} characters: it will be refused when the gateway listens "
+        "on more than loopback; make one with `headgate key new`"
+        for key in config.keys
+        if key.key is not None and len(key.key.get_secret_value()) < SHORT_KEY
+    ]
+    if not config.providers:
+        said.append("there are no `providers`: every request will be refused; add one, or start without a file")
+    for name, entry in config.providers.items():
+        url = urlsplit(entry.settings.base_url or "")
+        key = entry.settings.api_key
+        if url.scheme == "http" and key and key.get_secret_value() != "none" and not is_loopback(url.hostname or ""):
+            said.append(f"the key of provider `{name}` travels unencrypted: its base_url begins with http://")
+    where = state.place(config.state)
+    if where is not None and where.password and not where.encrypted and not is_loopback(where.host):
+        said.append("the password in `state.url` travels unencrypted: begin it with rediss:// if the server can")
+    return said
