@@ -3,8 +3,9 @@
 import click
 import pytest
 
+from headgate.config.remote import address
 from headgate.config.schema import Config
-from headgate.server.targets import address, show
+from headgate.server.targets import show
 from upstreams import ScriptedUpstream, json_reply
 
 TLS = {"cert": "cert.pem", "key": "key.pem"}

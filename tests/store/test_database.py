@@ -2,6 +2,8 @@
 
 import asyncio
 import stat
+import subprocess
+import sys
 
 import pytest
 
@@ -75,6 +77,30 @@ async def test_a_folder_that_is_not_there_is_told(tmp_path):
     with pytest.raises(StoreAway, match=r"headgate\.db"):
         await database.rows("SELECT 1")
     await database.close()
+
+
+LOOKS = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+print(connection.execute("SELECT COUNT(*) FROM answers").fetchone()[0])
+connection.close()
+"""
+
+
+async def test_who_comes_and_goes_takes_nothing_from_who_stays(tmp_path):
+    url = f"sqlite:///{tmp_path}/headgate.db"
+    stays = connect(url)
+    await migrate(stays)
+    for number in range(1, 4):
+        comes = connect(url)
+        await migrate(comes)
+        await comes.close()
+        for seen in (number - 1, number):
+            command = [sys.executable, "-c", LOOKS, f"{tmp_path}/headgate.db"]
+            assert int(subprocess.run(command, capture_output=True, check=True).stdout) == seen
+            if seen < number:
+                await stays.run("INSERT INTO answers VALUES (?, 'k', 'd', 0, '', 0)", str(number))
+    await stays.close()
 
 
 async def test_its_file_is_its_owners_alone(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from headgate.admin import access
 from headgate.admin.access import Who
@@ -27,6 +27,8 @@ TRIES = 10
 """How often a change is made anew that others have come before."""
 
 Body = dict[str, Any]
+Dry = Literal["try", "compare"]
+"""What is only planned: and tried, or not even that."""
 
 
 class Running(Protocol):
@@ -125,7 +127,7 @@ class Control:
     def people(self) -> People:
         return self.running.loaded.config.people
 
-    async def change(self, who: Who, wanted: Sequence[Wanted], actor: Actor, *, dry: bool = False) -> list[Change]:
+    async def change(self, who: Who, wanted: Sequence[Wanted], actor: Actor, *, dry: Dry | None = None) -> list[Change]:
         """Make all changes or none, once they have been tried, and put them in force. Raises Problem, StoreAway."""
         objects = Objects(await self.database())
         for _ in range(TRIES):
@@ -133,8 +135,9 @@ class Control:
             changes = [self._planned(who, each, held) for each in wanted]
             if not changes:
                 return []
-            await asyncio.to_thread(self._try, stored.Held(revision + 1, _applied(held, changes)))
-            if dry:
+            if dry != "compare":
+                await asyncio.to_thread(self._try, stored.Held(revision + 1, _applied(held, changes)))
+            if dry is not None:
                 return changes
             try:
                 await objects.apply(changes, actor, at=revision)

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from headgate.admin import access
 from headgate.admin.access import ALL, RULERS, SEE_ALL, SEE_PEOPLE, Who
-from headgate.admin.control import Control, Entry, Wanted
+from headgate.admin.control import Control, Dry, Entry, Wanted
 from headgate.admin.problems import Problem
 from headgate.admin.secrets import sealed, shown
 from headgate.config import stored
@@ -86,7 +86,8 @@ class Apply(Section):
 
     document: dict[str, Any] = Field(description="Sections of a configuration: `teams`, `keys`, `limits` …")
     prune: bool = Field(False, description="Delete what the store has of these sections and the document has not.")
-    dry_run: bool = Field(False, description="Only say what would be changed.")
+    dry_run: bool = Field(False, description="Only say what would be changed, or why it cannot be.")
+    compare: bool = Field(False, description="Only say what differs, whether or not it could be changed.")
 
 
 BODIES: Mapping[str, type[pydantic.BaseModel]] = {"rotate": Rotate, "apply": Apply}
@@ -340,9 +341,10 @@ async def apply_document(call: Call) -> Answer:
         if asked.prune:
             gone = [each for name, each in there.items() if name not in named and each.stored is not None]
             wanted += [Wanted("delete", kind, each.name, None, each.stored.version) for each in gone if each.stored]
-    changes = await control.change(call.who, wanted, call.actor, dry=asked.dry_run)
+    dry: Dry | None = "compare" if asked.compare else "try" if asked.dry_run else None
+    changes = await control.change(call.who, wanted, call.actor, dry=dry)
     return 200, {
-        "applied": not asked.dry_run,
+        "applied": dry is None,
         "changes": [{"action": each.action, "kind": each.kind, "name": each.name} for each in changes],
     }
 

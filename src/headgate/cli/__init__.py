@@ -10,7 +10,7 @@ from types import TracebackType
 
 import click
 
-from headgate.cli import gateway, keys, known, requests
+from headgate.cli import gateway, keys, known, objects, requests
 from headgate.cli.settings import FAILED, INTERRUPTED
 
 
@@ -85,3 +85,7 @@ for each in (
     known.models, known.providers, keys.key, gateway.configuration, completion,
 ):  # fmt: skip
     cli.add_command(each)
+for each in (*objects.groups, objects.apply, objects.diff, objects.levels, objects.changes):
+    cli.add_command(each)
+for each in objects.key_commands:
+    keys.key.add_command(each)

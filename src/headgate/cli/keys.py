@@ -1,4 +1,4 @@
-"""Make keys."""
+"""Keys that stand in the configuration file, and the admin key."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*\Z")
 
 @click.group()
 def key() -> None:
-    """Make keys."""
+    """Make keys for the file (`new`), and those of a running gateway's store."""
 
 
 def _key_name(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:

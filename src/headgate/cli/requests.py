@@ -102,6 +102,7 @@ def targets(config: Path | None, as_json: bool, url: str | None) -> None:
 
     It is asked with the admin key, which has to be in HEADGATE_ADMIN_KEY.
     """
-    from headgate.server.targets import address, show
+    from headgate.config.remote import address
+    from headgate.server.targets import show
 
     show(url if url is not None else address(loaded_from(config, {}).config), os.environ, as_json=as_json)

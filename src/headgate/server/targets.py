@@ -3,26 +3,19 @@ table, or as JSON."""
 
 from __future__ import annotations
 
-import http.client
 import json
-import ssl
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
 from headgate.config.admin_key import VARIABLE
-from headgate.config.schema import Config
+from headgate.config.remote import admin_key, ask
 from headgate.core.columns import Column, room, table
 from headgate.core.printable import json_safe, printable
 from headgate.server.operator import TARGETS
 
-WAIT = 10.0
-MOST = 64 << 20
-"""Bytes of an answer."""
-HERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what is listened on is not what is asked
 LIMITED = ("requests", "tokens")
 COLUMNS = (
     Column("TARGET", 0),
@@ -38,24 +31,9 @@ COLUMNS = (
 )
 
 
-def address(config: Config) -> str:
-    """Where a gateway of this configuration answers operators. Raises click.ClickException."""
-    server = config.server
-    host, port = (server.host, server.port) if server.admin is None else (server.admin.host, server.admin.port)
-    if port == 0:
-        raise click.ClickException("the configuration lets the system choose the port (server.port: 0): say --url")
-    host = HERE.get(host, host)
-    scheme = "https" if server.tls is not None and server.admin is None else "http"
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
-
-
 def show(url: str, environ: Mapping[str, str], *, as_json: bool) -> None:
     """Print them to standard output. Raises click.ClickException where the gateway does not tell them."""
-    key = environ.get(VARIABLE)
-    if key is None:
-        told = f"the gateway tells this for the admin key alone: put it into {VARIABLE}"
-        raise click.ClickException(f"{told} (it was shown at the first start; headgate key admin --new makes another)")
-    answer = _asked(url, key)
+    answer = _asked(url, admin_key(environ))
     if as_json:
         text = json.dumps(answer, indent=2)
         click.echo(json_safe(text) if sys.stdout.isatty() else text)
@@ -72,41 +50,13 @@ def show(url: str, environ: Mapping[str, str], *, as_json: bool) -> None:
 
 
 def _asked(url: str, key: str) -> Any:
-    """What it answers. Redirects are not followed, so that the key goes nowhere else."""
-    try:
-        status, body = _fetched(url, key)
-    except ssl.SSLCertVerificationError as error:
-        why = f"its certificate is not the one of this name ({error.verify_message})"
-        raise click.ClickException(f"{url}: {why}: ask for it by its name, with --url") from error
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or type(error).__name__
-        told = f"no gateway answers at {url}: {reason}"
-        raise click.ClickException(f"{told}. Is `headgate serve` running? --url says where") from error
-    try:
-        answer = json.loads(body)
-    except ValueError:
-        answer = {}
-    if status == 200 and isinstance(answer, dict) and "targets" in answer:
-        return answer
-    said = answer.get("error") if isinstance(answer, dict) else None
-    if isinstance(said, dict) and status in (401, 403):
+    answer = ask(url, key, "GET", TARGETS.decode())
+    if answer.status == 200 and isinstance(answer.body, dict) and "targets" in answer.body:
+        return answer.body
+    said = answer.body.get("error") if isinstance(answer.body, dict) else None
+    if isinstance(said, dict) and answer.status in (401, 403):
         raise click.ClickException(f"the key in {VARIABLE} is not the admin key of the gateway at {url}")
-    raise click.ClickException(f"what answers at {url} is no gateway for operators (status {status}): say --url")
-
-
-def _fetched(url: str, key: str) -> tuple[int, bytes]:
-    """Raises OSError, HTTPException, ValueError (what is no URL, or no header)."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("that is no URL such as http://127.0.0.1:4000")
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname, parts.port, timeout=WAIT)
-    try:
-        connection.request("GET", TARGETS.decode(), headers={"authorization": f"Bearer {key}"})
-        answer = connection.getresponse()
-        return answer.status, answer.read(MOST)
-    finally:
-        connection.close()
+    raise click.ClickException(f"what answers at {url} is no gateway for operators (status {answer.status}): say --url")
 
 
 def _row(target: Mapping[str, Any]) -> list[str]:

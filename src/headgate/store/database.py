@@ -8,7 +8,7 @@ import re
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -97,7 +97,8 @@ class SQLite:
             try:
                 yield self
             except BaseException:
-                await asyncio.shield(self.run("ROLLBACK"))
+                with suppress(StoreAway):  # what went wrong may have ended the transaction
+                    await asyncio.shield(self.run("ROLLBACK"))
                 raise
             await self.run("COMMIT")
 
@@ -128,7 +129,10 @@ class SQLite:
             raise StoreAway(f"{self.path.name}: {error}") from error
 
     def _open(self) -> sqlite3.Connection:
-        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        # Never of a file that is there: closing it would drop this process's locks on it, and SQLite would delete a
+        # write-ahead log that other connections still write to (https://sqlite.org/howtocorrupt.html, 2.2)
+        with suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(self.path, timeout=STATEMENT, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")

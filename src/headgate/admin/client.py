@@ -1,0 +1,142 @@
+"""The admin API on a terminal: objects as tables or JSON, changes as lines, problems as what is wrong and where."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import click
+
+from headgate.config.remote import Answer, ask
+from headgate.core.columns import Column, room, table
+from headgate.core.printable import json_safe, printable
+
+ROOT = "/admin/api"
+MARKS = {"create": "+", "replace": "~", "delete": "-"}
+COLUMNS: Mapping[str, Sequence[str]] = {
+    "keys": ("prefix", "team", "user", "application", "models", "expires", "enabled"),
+    "teams": ("organisation", "models", "enabled"),
+    "users": ("role", "teams", "email", "enabled"),
+    "applications": ("team", "models", "enabled"),
+    "limits": ("requests", "tokens", "money", "concurrency", "every", "then"),
+    "models": ("policy", "targets"),
+    "providers": ("kind", "base_url"),
+    "rules": ("models", "when", "use"),
+}
+"""What is shown of each kind beside its name."""
+
+
+class Client:
+    """One gateway, asked with one key. Whatever is refused becomes a click.ClickException."""
+
+    def __init__(self, url: str, key: str, *, as_json: bool) -> None:
+        self.url = url
+        self.key = key
+        self.as_json = as_json
+
+    def list(self, kind: str, filters: Mapping[str, str], having: str | None = None) -> None:
+        """Those that have this field, where one is said."""
+        items = [each for each in self._pages(kind, filters) if having is None or having in each["body"]]
+        if self.as_json:
+            self.print(items)
+            return
+        shown = COLUMNS.get(kind, ())
+        columns = [Column("NAME", 0), *(Column(name.upper(), rank) for rank, name in enumerate(shown, 1))]
+        columns.append(Column("FROM", len(columns)))
+        rows = [[each["name"], *(_cell(each["body"].get(name)) for name in shown), each["origin"]] for each in items]
+        head, *lines = table(columns, [[printable(cell) for cell in row] for row in rows], room())
+        click.echo(click.style(head, bold=True) if sys.stdout.isatty() else head)
+        for line in lines:
+            click.echo(line)
+
+    def show(self, kind: str, name: str) -> None:
+        self.print(self._ask("GET", f"/{kind}/{quote(name)}"))
+
+    def create(self, kind: str, name: str, body: Mapping[str, Any]) -> None:
+        made = self._ask("POST", f"/{kind}", {"name": name, **body})
+        self._made(kind, made)
+
+    def change(self, kind: str, name: str, body: Mapping[str, Any], version: int | None) -> None:
+        headers = {"if-match": f'"{version}"'} if version is not None else {}
+        changed = self._ask("PATCH", f"/{kind}/{quote(name)}", body, headers)
+        self._done(changed, f"{kind}/{name} is changed (version {changed['version']})")
+
+    def delete(self, kind: str, name: str) -> None:
+        self._ask("DELETE", f"/{kind}/{quote(name)}")
+        self._done({"deleted": name}, f"{kind}/{name} is deleted")
+
+    def rotate(self, name: str, body: Mapping[str, Any]) -> None:
+        self._made("keys", self._ask("POST", f"/keys/{quote(name)}/rotate", body))
+
+    def revoke(self, name: str) -> None:
+        self._done(self._ask("POST", f"/keys/{quote(name)}/revoke"), f"the key {name} is let in no more")
+
+    def apply(self, document: Mapping[str, Any], *, prune: bool, dry_run: bool, compare: bool = False) -> int:
+        """How many objects are changed, or would be."""
+        body = {"document": document, "prune": prune, "dry_run": dry_run, "compare": compare}
+        answer = self._ask("POST", "/apply", body)
+        changes = answer["changes"]
+        if self.as_json:
+            self.print(answer)
+        for each in changes if not self.as_json else ():
+            click.echo(printable(f"{MARKS[each['action']]} {each['kind']}/{each['name']}"))
+        if not self.as_json:
+            what = "would be changed" if dry_run or compare else "changed"
+            click.echo(f"{len(changes)} object{'' if len(changes) == 1 else 's'} {what}", err=True)
+        return len(changes)
+
+    def get(self, path: str, query: Mapping[str, str] | None = None) -> None:
+        """Whatever it tells there."""
+        self.print(self._ask("GET", f"{path}?{urlencode(query)}" if query else path))
+
+    def print(self, value: Any) -> None:
+        text = json.dumps(value, indent=2, ensure_ascii=False)
+        click.echo(json_safe(text) if sys.stdout.isatty() else text)
+
+    def _pages(self, kind: str, filters: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        after: str | None = ""
+        while after is not None:
+            page = self._ask("GET", f"/{kind}?{urlencode({**filters, 'limit': '1000', 'after': after})}")
+            yield from page["items"]
+            after = page["next"]
+
+    def _made(self, kind: str, made: dict[str, Any]) -> None:
+        if self.as_json:
+            self.print(made)
+            return
+        click.echo(f"{kind}/{made['name']} is made (version {made['version']})", err=True)
+        if "key" in made:
+            click.echo("its key, which is shown this once:", err=True)
+            click.echo(made["key"])
+
+    def _done(self, answer: Any, said: str) -> None:
+        self.print(answer) if self.as_json else click.echo(printable(said), err=True)
+
+    def _ask(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
+        answer = ask(self.url, self.key, method, ROOT + path, body, headers)
+        if 200 <= answer.status < 300:
+            return answer.body
+        raise click.ClickException(_told(self.url, answer))
+
+
+def _told(url: str, answer: Answer) -> str:
+    found = answer.body if isinstance(answer.body, dict) else {}
+    if "detail" not in found:
+        return f"what answers at {url} is no gateway for operators (status {answer.status}): say --url"
+    errors = found.get("errors") or []
+    if len(errors) < 2:
+        hint = f"; {errors[0]['hint']}" if errors and errors[0].get("hint") else ""
+        return printable(f"{found['detail']}{hint}")
+    lines = (f"{each['path']}: {each['message']}{'; ' + each['hint'] if each.get('hint') else ''}" for each in errors)
+    return "\n".join(map(printable, lines))
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return ", ".join(_cell(each.get("model", each) if isinstance(each, dict) else each) for each in value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

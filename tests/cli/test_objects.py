@@ -1,0 +1,102 @@
+"""Objects of a running gateway from the command line: made, changed, applied from a file; every failure one line."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from gateways import ADMIN_KEY, KEY, running
+
+CONFIG = f"""
+server: {{host: 127.0.0.1, port: {{PORT}}}}
+data_dir: {{DATA}}
+providers: {{simulator: }}
+models: {{small: simulator/s}}
+teams: {{filed: }}
+keys: [{{name: test, key: {KEY}}}]
+"""
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    with running(tmp_path_factory.mktemp("objects"), CONFIG) as made:
+        yield made
+
+
+def run(gateway, *words, code=0, key=ADMIN_KEY, **environ):
+    command = [sys.executable, "-m", "headgate", *words, "--config", str(gateway.config)]
+    env = {**gateway.environ, **environ}
+    env = {**env, "HEADGATE_ADMIN_KEY": key} if key else {k: v for k, v in env.items() if k != "HEADGATE_ADMIN_KEY"}
+    done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+    assert done.returncode == code, done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def test_a_key_from_its_making_to_its_end(gateway):
+    run(gateway, "team", "create", "research", "models=[small]", "limits=[{requests: 9, every: month}]")
+    made = run(gateway, "key", "create", "ann", "team=research", "models=['*']", "expires=2031-01-31")
+    secret = made.stdout.strip()
+    ask = {"model": "small", "messages": [{"role": "user", "content": "x"}]}
+    assert gateway.post(ask, key=secret)[0] == 200
+    listed = run(gateway, "key", "list", "team=research").stdout
+    assert [line.split()[0] for line in listed.splitlines()] == ["NAME", "ann"]
+    assert secret not in listed
+    assert (
+        json.loads(run(gateway, "key", "list", "team=research", "--json").stdout)[0]["body"]["expires"] == "2031-01-31"
+    )
+    rotated = run(gateway, "key", "rotate", "ann", "--overlap", "0").stdout.strip()
+    assert [gateway.post(ask, key=each)[0] for each in (secret, rotated)] == [401, 200]
+    run(gateway, "key", "set", "ann", "expires=", "tags=[x]")
+    body = json.loads(run(gateway, "key", "show", "ann").stdout)["body"]
+    assert ("expires" in body, body["tags"]) == (False, ["x"])
+    run(gateway, "key", "revoke", "ann")
+    assert gateway.post(ask, key=rotated)[0] == 401
+    run(gateway, "key", "delete", "ann")
+    assert "research" in run(gateway, "levels").stdout
+    changed = json.loads(run(gateway, "changes", "kind=keys", "name=ann", "limit=1").stdout)
+    assert changed["items"][0]["action"] == "delete"
+
+
+def test_a_budget_is_a_limit_of_money(gateway):
+    run(gateway, "budget", "create", "all of it", "money=100", "every=month", "warn_at=0.8")
+    run(gateway, "limit", "create", "few", "requests=100000", "every=day")
+    names = [each["name"] for each in json.loads(run(gateway, "budget", "list", "--json").stdout)]
+    assert names == ["all of it"]
+
+
+def test_a_file_is_compared_and_applied(gateway, tmp_path):
+    file = tmp_path / "state.yaml"
+    file.write_text("teams: {applied: {models: [small], description: '${WHO}'}}\nrules: []\n")
+    assert run(gateway, "diff", str(file), code=1, WHO="us").stdout.splitlines()[0] == "+ teams/applied"
+    assert "+ teams/applied" in run(gateway, "apply", str(file), "--dry-run", WHO="us").stdout
+    run(gateway, "apply", str(file), "--yes", WHO="us")
+    run(gateway, "apply", str(file), "--yes", WHO="us")
+    assert json.loads(run(gateway, "team", "show", "applied").stdout)["body"]["description"] == "us"
+    told = run(gateway, "apply", str(file), "--yes", code=2).stderr
+    assert "WHO is not set" in told
+    file.write_text("teams: {bad: {models: [nothing]}}\n")
+    told = run(gateway, "apply", str(file), "--yes", code=1).stderr
+    assert "teams.bad.models[0]" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "key", "code", "told"),
+    [
+        (["team", "show", "nobody"], ADMIN_KEY, 1, "there is no 'nobody' among teams"),
+        (["team", "set", "filed", "models=[small]"], ADMIN_KEY, 1, "stands in headgate.yaml; change it there"),
+        (["key", "create", "x", "team=nobody"], ADMIN_KEY, 1, "there is no team of this name"),
+        (["team", "create", "x", "models"], ADMIN_KEY, 2, "'models' is not NAME=VALUE"),
+        (["team", "list", "galaxy=x"], ADMIN_KEY, 1, "`galaxy` is nothing to filter teams by"),
+        (["team", "list"], "hg-some-other-key-0123456789", 1, "the key is not one of this gateway's"),
+        (["team", "list"], None, 1, "put it into HEADGATE_ADMIN_KEY"),
+        (["team", "list", "--url", "http://127.0.0.1:1"], ADMIN_KEY, 1, "no gateway answers at http://127.0.0.1:1"),
+    ],
+)
+def test_what_fails_is_told_in_one_line(gateway, words, key, code, told):
+    said = run(gateway, *words, code=code, key=key).stderr
+    assert told in said
+    assert len([line for line in said.splitlines() if line.startswith("Error")]) == 1
+    assert os.environ.get("HOME", "/nowhere") not in said
