@@ -179,6 +179,19 @@ def test_a_document_is_applied_whole_or_not_at_all(gateway):
     assert pruned == [{"action": "delete", "kind": "limits", "name": "few"}]
 
 
+def test_of_a_key_in_a_document_the_hash_is_kept(gateway):
+    secret = "hg-applied-planted-0123456789abcdef"
+    document = {"keys": [{"name": "applied", "key": secret, "models": ["small"]}]}
+    assert call(gateway, "POST", "/apply", {"document": document})[0] == 200
+    assert chat(gateway, secret) == 200
+    assert call(gateway, "POST", "/apply", {"document": document})[2]["changes"] == []
+    told = [call(gateway, "GET", path)[2] for path in ("/keys/applied", "/audit?name=applied")]
+    assert secret not in json.dumps(told)
+    assert secret.encode() not in b"".join(path.read_bytes() for path in gateway.data.rglob("*") if path.is_file())
+    short = {"keys": [{"name": "short", "key": "short-1"}]}
+    assert call(gateway, "POST", "/apply", {"document": short})[0] == 422
+
+
 def test_prices_of_a_stored_limit_count_at_once(gateway):
     made = call(
         gateway,

@@ -21,6 +21,7 @@ CONFIG = (
     """
 server: {host: 127.0.0.1, port: {PORT}}
 data_dir: {DATA}
+key_policy: {max_days: 30}
 providers: {simulator: }
 teams: {mine: , theirs: }
 users:
@@ -137,6 +138,8 @@ def test_a_list_holds_what_its_reader_may_see_and_nothing_else(gateway):
 @pytest.mark.parametrize(
     ("role", "body"),
     [
+        ("admin", {"user": "owner"}),
+        ("admin", {"user": "owner", "operations": ["admin"]}),
         ("team_admin", {"user": "owner"}),
         ("team_admin", {"user": "admin"}),
         ("team_admin", {"user": "member", "operations": ["admin"]}),
@@ -161,6 +164,35 @@ def test_a_member_has_keys_of_its_own(gateway):
     assert call(gateway, "PATCH", "/admin/api/keys/self", {"user": "owner"}, "member")[0] == 403
     assert call(gateway, "PATCH", "/admin/api/keys/self", {"team": "theirs"}, "member")[0] == 403
     assert call(gateway, "DELETE", "/admin/api/keys/self", None, "member")[0] == 204
+
+
+def test_an_admin_gets_no_owners_key(gateway):
+    body = {"name": "of-an-owner", "user": "owner", "operations": ["admin"]}
+    assert call(gateway, "POST", "/admin/api/keys", body, "owner")[0] == 201
+    at = "/admin/api/keys/of-an-owner"
+    assert call(gateway, "POST", f"{at}/rotate", {}, "admin")[0] == 403
+    assert call(gateway, "PATCH", at, {"user": "member"}, "admin")[0] == 403
+    assert call(gateway, "PATCH", "/admin/api/keys/masses-of-none", {"user": "owner"}, "admin")[0] == 404
+    own = {"name": "of-mine", "user": "admin", "operations": ["admin"]}
+    assert call(gateway, "POST", "/admin/api/keys", own, "admin")[0] == 201
+    assert call(gateway, "PATCH", "/admin/api/keys/of-mine", {"user": "owner"}, "admin")[0] == 403
+    document = {
+        "keys": [{"name": "applied", "user": "owner", "operations": ["admin"], "key_hash": "sha256:" + "b" * 64}]
+    }
+    assert call(gateway, "POST", "/admin/api/apply", {"document": document}, "admin")[0] == 403
+
+
+def test_a_key_keeps_its_end_whoever_changes_it(gateway):
+    body = {"name": "mortal", "user": "member", "models": []}
+    assert "expires" in call(gateway, "POST", "/admin/api/keys", body, "member")[1]["body"]
+    at = "/admin/api/keys/mortal"
+    for method, change in (
+        ("PATCH", {"expires": None}), ("PATCH", {"models": ["*"]}), ("PUT", {"user": "member"}),
+        ("PUT", {"user": "member", "expires": None}),
+    ):  # fmt: skip
+        status, answer = call(gateway, method, at, change, "member")
+        assert (status, "expires" in answer["body"]) == (200, True), (method, change)
+    assert call(gateway, "PATCH", at, {"expires": "2099-01-01"}, "member")[0] == 422
 
 
 @pytest.mark.parametrize("role", ["admin", "team_admin", "member"])

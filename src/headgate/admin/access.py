@@ -1,7 +1,7 @@
 """Who may see and change what, by role. What one may not see is as if it were not there.
 
 owner       everything
-admin       everything, but for users whose role is owner or admin
+admin       everything, but for users whose role is owner or admin, and their keys
 team_admin  what belongs to its teams: sees teams, users, applications, keys; changes applications and keys
 member      its own keys
 auditor     sees everything, changes nothing
@@ -64,13 +64,22 @@ def why_not(who: Who, people: People, kind: str, name: str, body: Body) -> str |
     if who.role == "owner":
         return None
     if who.role == "admin":
-        over = kind == "users" and body.get("role") in RULERS
-        return "only an owner makes and changes owners and admins" if over else _referring(body)
+        return _why_not_over(who, people, kind, body) or _referring(body)
     if who.role == "team_admin" and kind == "applications":
         return None if belongs(people, kind, name, body).team in who.teams else "it belongs to none of your teams"
     if kind != "keys" or who.role not in ("team_admin", "member"):
         return f"the role {who.role} may not change {kind}"
     return _why_not_key(who, people, name, body)
+
+
+def _why_not_over(who: Who, people: People, kind: str, body: Body) -> str | None:
+    """Why an admin may not: with a key of an owner's he would be one."""
+    if kind == "users" and body.get("role") in RULERS:
+        return "only an owner makes and changes owners and admins"
+    user = people.users.get(body.get("user") or "") if kind == "keys" else None
+    if user is not None and user.role in RULERS and body["user"] != who.user:
+        return f"the keys of a user with the role {user.role} are made and changed by that user, or by an owner"
+    return None
 
 
 def _why_not_key(who: Who, people: People, name: str, body: Body) -> str | None:

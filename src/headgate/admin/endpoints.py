@@ -19,7 +19,7 @@ from headgate.config import stored
 from headgate.config.identities import Application, Key, Moment, Organisation, Team, User
 from headgate.config.limits import Limit
 from headgate.config.rules import Rule
-from headgate.config.secrets import hash_key, new_key
+from headgate.config.secrets import SHORT_KEY, hash_key, is_reference, new_key, well_known
 from headgate.config.section import Section
 from headgate.config.targets import Model
 from headgate.core.caller import Role
@@ -226,11 +226,7 @@ def _lifetime(call: Call, body: Body) -> None:
 
 async def replace_object(call: Call) -> Answer:
     _check(call.kind, call.body)
-
-    def made(before: Body | None) -> Body:
-        return {**call.body, **_managed(call, before or {}, call.body)}
-
-    await _change(call, "replace", call.name, made)
+    await _change(call, "replace", call.name, lambda before: _kept(call, before or {}, dict(call.body)))
     return await get_object(call)
 
 
@@ -240,21 +236,22 @@ async def patch_object(call: Call) -> Answer:
 
     def made(before: Body | None) -> Body:
         found = {name: value for name, value in {**(before or {}), **call.body}.items() if value is not None}
-        return {**found, **_managed(call, before or {}, call.body)}
+        return _kept(call, before or {}, found)
 
     await _change(call, "replace", call.name, made)
     return await get_object(call)
 
 
-def _managed(call: Call, before: Body, said: Body) -> Body:
-    """Of a key, what the gateway has made stays."""
+def _kept(call: Call, before: Body, body: Body) -> Body:
+    """Of a key, what the gateway has made stays, and it still has an end where the policy asks for one."""
     if call.kind != "keys":
-        return {}
-    given = [name for name in access.MANAGED if name in said]
+        return body
+    given = [name for name in access.MANAGED if name in call.body]
     if given:
         raise Problem(422, "invalid", f"`{given[0]}` is changed by rotating the key")
-    _lifetime(call, said) if "expires" in said else None
-    return {name: before[name] for name in access.MANAGED if name in before}
+    if body.get("expires") != before.get("expires"):
+        _lifetime(call, body)
+    return body | {name: before[name] for name in access.MANAGED if name in before}
 
 
 async def delete_object(call: Call) -> Answer:
@@ -352,6 +349,10 @@ async def apply_document(call: Call) -> Answer:
 def _made(call: Call, kind: str, name: str, body: Body) -> Callable[[Body | None], Body]:
     """A body with its secrets sealed: one that is as it was keeps its seal."""
 
+    if kind == "keys":
+        hashed = _hashed(name, body)
+        return lambda before: hashed
+
     def made(before: Body | None) -> Body:
         if kind not in ("providers", "models", "rules"):
             return body
@@ -361,6 +362,17 @@ def _made(call: Call, kind: str, name: str, body: Body) -> Callable[[Body | None
         )
 
     return made
+
+
+def _hashed(name: str, body: Body) -> Body:
+    """A key's entry with its hash in place of the key, as one in the store has it."""
+    key = body.get("key")
+    if not isinstance(key, str) or is_reference(key):
+        return body
+    if len(key) < SHORT_KEY or well_known(key):
+        raise Problem(422, "invalid", f"keys.{name}.key: too easy to guess; it needs {SHORT_KEY} random characters")
+    kept = {field: value for field, value in body.items() if field != "key"}
+    return {**kept, "key_hash": f"sha256:{hash_key(key)}"}
 
 
 def _named(kind: str, section: Any) -> dict[str, Body]:
