@@ -85,6 +85,16 @@ class Tariff:
             return None
         return _nano(total + (once or 0))
 
+    def reckon(self, asked: int, answered: int) -> int | None:
+        """What so many tokens of plain text would cost; None where they have no price."""
+        rates = self._rates
+        for above, longer in self._longer:
+            if asked > above:
+                rates = longer
+                break
+        new, said = rates.get("input"), rates.get("output", 0 if not answered else None)
+        return _nano(asked * new + answered * said) if new is not None and said is not None else None
+
     @property
     def known(self) -> bool:
         """Whether anything has a price."""

@@ -29,6 +29,8 @@ log = logging.getLogger("headgate.stages")
 
 ASSUMED = 1000
 """Tokens of an answer of which the request says no limit."""
+REMEMBERED = 10_000
+"""Names whose targets are known; clients may ask for any."""
 URGENCY = {"low": -1, "normal": 0, "high": 1}
 assert set(URGENCY) == set(PRIORITIES)
 
@@ -41,7 +43,16 @@ class Limit:
 
     def __init__(self, ledger: Ledger, behind: Behind) -> None:
         self.ledger = ledger
-        self.behind = behind
+        self._behind = behind
+        self._known: dict[str, Sequence[Target]] = {}
+
+    def behind(self, model: str) -> Sequence[Target]:
+        found = self._known.get(model)
+        if found is None:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            found = self._known[model] = self._behind(model)
+        return found
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
         caller = exchange.caller
@@ -130,7 +141,9 @@ class Limit:
                 other = nearest.get(kind)
                 if other is None or level.left * other.meter.most < other.left * level.meter.most:
                     nearest[kind] = level
-        told = [header for header in exchange.announced if not header[0].startswith((b"x-ratelimit-", b"x-budget-"))]
+        told = exchange.announced
+        if told:  # by another try, of which what it says of limits is true no more
+            told = [header for header in told if not header[0].startswith((b"x-ratelimit-", b"x-budget-"))]
         for kind, level in nearest.items():
             told += _budget(level) if kind == "budget" else _rate(kind, level)
         exchange.announced = told
@@ -147,21 +160,24 @@ class Limit:
         used = _used(exchange)
         amounts = [used.get(demand.meter.what, demand.amount) for demand in demands]
         self.ledger.counters.settle(hold, amounts, self.ledger.clock())
-        exchange.record.counted = {
-            demand.counter: amount
-            for demand, amount in zip(demands, amounts, strict=True)
-            if amount and demand.meter.lasting
-        }
-        for demand in demands:
-            room = self.ledger.rooms.get(demand.counter)
-            if room is not None:
-                room.wake()
+        counted, rooms = exchange.record.counted, self.ledger.rooms
+        for (meter, counter, _, _), amount in zip(demands, amounts, strict=True):
+            if amount and meter.lasting:
+                counted[counter] = amount
+            if rooms and counter in rooms:
+                rooms[counter].wake()
 
 
 KINDS = {
     "requests": "requests", "tokens": "tokens", "input_tokens": "tokens", "output_tokens": "tokens", "money": "budget",
 }  # fmt: skip
 """What is told of in headers, and as what."""
+
+
+RATES = {
+    kind: tuple(f"x-ratelimit-{what}-{kind}".encode() for what in ("limit", "remaining", "reset"))
+    for kind in ("requests", "tokens")
+}
 
 
 class Estimate:
@@ -204,14 +220,10 @@ class Estimate:
     def _dearest(self, rule: Rule) -> int:
         """Nanodollars; -1 where a price is not known, and that is taken for nothing."""
         exchange, most = self._exchange, 0
+        fields, moment = exchange.fields, exchange.record.time
         images = exchange.dialect.operation == "images"
-        usage = Usage(
-            input=exchange.tokens,
-            output=self.answer,
-            units={"images": float(_count(exchange.fields.get("n")))} if images else {},
-        )
         for target in self._behind(exchange.model):
-            tariff = Tariffs.of(target, exchange.record.time, exchange.fields.get("service_tier"))
+            tariff = Tariffs.of(target, moment, fields.get("service_tier"))
             if tariff is None or not tariff.known:
                 if rule.unpriced == "free":
                     return -1
@@ -219,7 +231,12 @@ class Estimate:
                     f"the limit {rule.meter.name!r} is one of money, and the price of {target.name} is not known; give "
                     f"it under `catalogue.models`, or set the limit's `unpriced: free`"
                 )
-            most = max(most, tariff.cost(usage) or 0)
+            cost = None if images else tariff.reckon(exchange.tokens, self.answer)
+            if cost is None:
+                units = {"images": float(_count(fields.get("n")))} if images else {}
+                cost = tariff.cost(Usage(input=exchange.tokens, output=self.answer, units=units)) or 0
+            if cost > most:
+                most = cost
         return most
 
 
@@ -302,12 +319,9 @@ def _amounts(level: Level) -> tuple[str, str]:
 
 def _rate(kind: str, level: Level) -> list[tuple[bytes, bytes]]:
     """As OpenAI tells it: https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers."""
-    name = kind.encode()
-    return [
-        (b"x-ratelimit-limit-" + name, b"%d" % level.meter.most),
-        (b"x-ratelimit-remaining-" + name, b"%d" % level.left),
-        (b"x-ratelimit-reset-" + name, _duration(level.resets).encode()),
-    ]
+    limit, remaining, reset = RATES[kind]
+    meter, left, resets = level
+    return [(limit, b"%d" % meter.most), (remaining, b"%d" % left), (reset, _duration(resets).encode())]
 
 
 def _budget(level: Level) -> list[tuple[bytes, bytes]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 from headgate.core.limits.window import SECONDS, Calendar
@@ -25,21 +25,19 @@ class Meter:
     warn: float | None = None
     """The share of the amount from which on it is told that there is little left."""
 
-    @property
-    def each(self) -> float:
-        """Seconds in which one more is allowed, where there is a burst."""
-        assert self.window is not None
-        return SECONDS[self.window.every] / self.amount
+    most: int = field(init=False)
+    """What a single request can have."""
+    each: float = field(init=False)
+    """Seconds in which one more is allowed, where there is a burst."""
+    lasting: bool = field(init=False)
+    """Whether what is used is to be known after a restart."""
 
-    @property
-    def lasting(self) -> bool:
-        """Whether what is used is to be known after a restart."""
-        return self.burst is None and self.window is not None and SECONDS[self.window.every] > 60
-
-    @property
-    def most(self) -> int:
-        """What a single request can have."""
-        return self.burst if self.burst is not None else self.amount
+    def __post_init__(self) -> None:
+        seconds = SECONDS[self.window.every] if self.window is not None else 0
+        rate = self.burst is not None and seconds and self.amount
+        object.__setattr__(self, "most", self.burst if self.burst is not None else self.amount)
+        object.__setattr__(self, "each", seconds / self.amount if rate else 0.0)
+        object.__setattr__(self, "lasting", self.burst is None and seconds > 60)
 
 
 class Now(NamedTuple):
