@@ -4,15 +4,14 @@ import base64
 import hashlib
 import hmac
 import json
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from gateways import ADMIN_KEY, KEY, running
+from services import service
 
 
 class Issuer:
@@ -20,31 +19,15 @@ class Issuer:
 
     def __init__(self):
         self.keys = [RSAKey.generate_key(2048, {"kid": "one"})]
-        self.asked, self.away = 0, False
-        issuer = self
+        self.asked, self.away, self.url = 0, False, ""
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                issuer.asked += 1
-                if issuer.away:
-                    self.send_error(500)
-                    return
-                body = json.dumps(
-                    {"issuer": issuer.url, "jwks_uri": f"{issuer.url}/keys"}
-                    if self.path.startswith("/.well-known")
-                    else {"keys": [key.as_dict(private=False) for key in issuer.keys]}
-                ).encode()
-                self.send_response(200)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                """Nothing is to be read of it."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+    def answer(self, path, headers, body):
+        self.asked += 1
+        if self.away:
+            return 500, {}
+        if path.startswith("/.well-known"):
+            return 200, {"issuer": self.url, "jwks_uri": f"{self.url}/keys"}
+        return 200, {"keys": [key.as_dict(private=False) for key in self.keys]}
 
     def token(self, key=None, header=None, **claims):
         now = int(time.time())
@@ -65,9 +48,8 @@ class Issuer:
 @pytest.fixture(scope="module")
 def issuer():
     made = Issuer()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+    with service(made.answer) as made.url:
+        yield made
 
 
 PLUGIN = '''

@@ -1,47 +1,32 @@
 """Opaque tokens that a server is asked about, and clients by certificates that a proxy has checked."""
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
 
 import pytest
 
 from gateways import KEY, running
+from services import service
 
 
 class Server:
     """An OAuth 2.0 server's introspection endpoint."""
 
     def __init__(self):
-        self.answers, self.asked, self.status = {}, [], 200
-        outer = self
+        self.answers, self.asked, self.status, self.url = {}, [], 200, ""
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                said = parse_qs(self.rfile.read(int(self.headers["content-length"])).decode())
-                outer.asked.append((said["token"][0], self.headers["authorization"]))
-                body = json.dumps(outer.answers.get(said["token"][0], {"active": False})).encode()
-                self.send_response(outer.status)
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                """Nothing is to be read of it."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/introspect"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+    def answer(self, path, headers, body):
+        token = parse_qs(body.decode())["token"][0]
+        self.asked.append((token, headers["authorization"]))
+        return self.status, self.answers.get(token, {"active": False})
 
 
 @pytest.fixture(scope="module")
 def server():
     made = Server()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+    with service(made.answer) as url:
+        made.url = f"{url}/introspect"
+        yield made
 
 
 CONFIG = """
