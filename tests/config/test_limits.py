@@ -63,6 +63,7 @@ def test_limits_have_counters_for_those_whom_they_concern(tmp_path):
         ("requests: 5, every: day, for: {team: reserch}", ".for.team", "did you mean `research`?"),
         ("requests: 5, every: day, for: {key: [k, x]}", ".for.key[1]", "there is no key of this name"),
         ("requests: 5, every: day, per: [galaxy]", ".per[0]", "galaxy"),
+        ("requests: 5, every: day, for: {provider: x}", ".for.provider", "operation"),
         ("requests: -5, every: day", ".requests", "at least 0"),
         ("money: 0.0000000001, every: day", ".money", "decimal places"),
     ],

@@ -10,7 +10,7 @@ from headgate.core.caller import Caller
 from headgate.core.limits.meter import Meter
 
 Dimension = Literal[
-    "organisation", "team", "application", "user", "role", "key", "end_user", "model", "provider", "tag", "operation"
+    "organisation", "team", "application", "user", "role", "key", "end_user", "model", "tag", "operation"
 ]  # fmt: skip
 Then = Literal["deny", "queue", "downgrade", "warn"]
 
