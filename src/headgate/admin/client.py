@@ -69,7 +69,7 @@ class Client:
         self._done({"deleted": name}, f"{kind}/{name} is deleted")
 
     def rotate(self, name: str, body: Mapping[str, Any]) -> None:
-        self._made("keys", self._ask("POST", f"/keys/{quote(name)}/rotate", body))
+        self._made("keys", self._ask("POST", f"/keys/{quote(name)}/rotate", body), "has another key")
 
     def revoke(self, name: str) -> None:
         self._done(self._ask("POST", f"/keys/{quote(name)}/revoke"), f"the key {name} is let in no more")
@@ -103,11 +103,11 @@ class Client:
             yield from page["items"]
             after = page["next"]
 
-    def _made(self, kind: str, made: dict[str, Any]) -> None:
+    def _made(self, kind: str, made: dict[str, Any], done: str = "is made") -> None:
         if self.as_json:
             self.print(made)
             return
-        click.echo(f"{kind}/{made['name']} is made (version {made['version']})", err=True)
+        click.echo(f"{kind}/{made['name']} {done} (version {made['version']})", err=True)
         if "key" in made:
             click.echo("its key, which is shown this once:", err=True)
             click.echo(made["key"])

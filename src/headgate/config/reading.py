@@ -96,9 +96,17 @@ class Reading:
         line, column = self.root.place(path)
         file = COMMAND_LINE if dotted(path) in self.overrides else self.file
         if not line and self.merged.stored:
-            file = "store"
+            file, path = "store", self.by_name(path)
         place = dotted([masked(part) if isinstance(part, str) else part for part in path])
         self.problems.append(Problem(file, line, column, place, message, hint))
+
+    def by_name(self, path: Sequence[str | int]) -> Sequence[str | int]:
+        """A path into a list of the store's entries, which nobody has counted."""
+        if len(path) > 1 and isinstance(path[1], int):
+            name = self.root.at((*path[:2], "name"))
+            if name is not None and isinstance(name.value, str):
+                return (path[0], name.value, *path[2:])
+        return path
 
     def wrong(self) -> int:
         """How much is wrong up to now."""
