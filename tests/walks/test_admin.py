@@ -114,6 +114,38 @@ def test_a_provider_is_added_its_key_sealed_and_never_shown(gateway):
     assert call(gateway, "DELETE", "/providers/extra")[0] == 204
 
 
+def test_a_key_is_not_sent_where_it_was_not_given_for(gateway):
+    body = {"kind": "openai_compatible", "base_url": "http://127.0.0.1:9/v1", "api_keys": ["sk-kept-0123456789abcdef"]}
+    assert call(gateway, "POST", "/providers", {"name": "away", **body})[0] == 201
+    moved = {"base_url": "http://127.0.0.2:9/v1"}
+    for method, change in (
+        ("PATCH", moved), ("PUT", {**body, **moved, "api_keys": ["(sealed)"]}), ("PATCH", {"kind": "openai"}),
+        ("PATCH", {"base_url": None, "kind": "openai"}),
+    ):  # fmt: skip
+        status, _, problem = call(gateway, method, "/providers/away", change, "admin")
+        assert (status, problem["code"]) == (422, "secret_needed"), change
+    document = {"providers": {"away": {**body, **moved, "api_keys": ["(sealed)"]}}}
+    assert call(gateway, "POST", "/apply", {"document": document}, "admin")[2]["code"] == "secret_needed"
+    anew = {**moved, "api_keys": ["sk-anew-0123456789abcdef"]}
+    assert call(gateway, "PATCH", "/providers/away", anew, "admin")[0] == 200
+    assert call(gateway, "PATCH", "/providers/away", {"traits": ["eu"]}, "admin")[0] == 200
+    assert call(gateway, "DELETE", "/providers/away")[0] == 204
+
+
+def test_a_body_that_is_nested_deep_is_refused(gateway):
+    deep = []
+    for _ in range(900):
+        deep = [deep]
+    assert call(gateway, "POST", "/providers", {"name": "deep", "kind": "simulator", "set": {"a": deep}})[0] == 422
+
+
+def test_what_of_the_file_one_may_not_see_is_not_there(gateway):
+    for method in ("PUT", "PATCH", "DELETE"):
+        for path in ("/keys/of-sales", "/providers/simulator", "/teams/sales"):
+            body = {} if method != "DELETE" else None
+            assert call(gateway, method, path, body, "member")[0] == 404
+
+
 def test_what_would_break_the_configuration_is_refused_and_told_where(gateway):
     status, headers, problem = call(gateway, "POST", "/models", {"name": "bad", "targets": ["nowhere/x"]})
     assert (status, problem["code"]) == (422, "invalid")

@@ -34,8 +34,8 @@ Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
-LONGEST = 4 << 20
-"""Bytes of a body."""
+LONGEST, DEEPEST = 4 << 20, 100
+"""Bytes of a body, and how deep it is nested."""
 RATE = Meter("admin API", "requests", 1200, Calendar("minute"), burst=300)
 STRANGERS = Meter("admin API, refused", "requests", 60, Calendar("minute"), burst=30)
 VERSION = re.compile(r'(?:W/)?"(\d{1,15})"\Z')
@@ -195,9 +195,25 @@ async def _body(request: Request) -> dict[str, Any]:
         raise Problem(400, "invalid_json", "the body is not valid JSON") from None
     if not isinstance(found, dict):
         raise Problem(422, "invalid", "the body must be a JSON object")
+    if _deep(found):
+        raise Problem(422, "invalid", f"the body is nested more than {DEEPEST} deep")
     if b"\\u0000" in data or b"\\ud" in data.lower():
         _clean(found)
     return found
+
+
+def _deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _clean(value: Any) -> None:

@@ -156,6 +156,8 @@ class Control:
     def _planned(self, who: Who, wanted: Wanted, held: Sequence[Stored]) -> Change:
         kind, name = wanted.kind, wanted.name
         if name in self._filed(kind):
+            if wanted.action != "create" and not access.may_see(who, self.people, kind, name, self._filed(kind)[name]):
+                raise missing(kind, name)
             file = self.running.loaded.path
             raise Problem(
                 409, "read_only", f"{kind}/{name} stands in {file.name if file else 'the environment'}; change it there"

@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+from headgate.admin.problems import Problem
 from headgate.config.secrets import SECRET_NAME, is_reference
+from headgate.providers.settings import ProviderSettings
 from headgate.store.sealing import Seal, is_sealed
 
 SHOWN = "(sealed)"
 """What stands for a secret that is there; written back, it leaves the secret as it is."""
 HOLDING = frozenset({"providers", "models", "rules"})
 """Kinds whose bodies may hold secrets: of providers, and of settings that targets have for their own (`with`)."""
+STAYING = frozenset(ProviderSettings.model_fields) - {"base_url"}
+"""Settings of a provider that do not change where its key is sent; of those that only some have, each may."""
 NAMES_NOT_SECRET = frozenset({"key_file", "auth", "catalogue", "token_url", "credentials_file"})
 
 
 def sealed(kind: str, name: str, body: dict[str, Any], before: dict[str, Any] | None, seal: Seal) -> dict[str, Any]:
-    """A body with its secrets sealed; those shown as `(sealed)` are as they were `before`."""
+    """A body with its secrets sealed; those shown as `(sealed)` are as they were `before`. Raises Problem."""
     found = _walk(body, before, f"{kind}/{name}", seal, holding=kind == "providers", maybe=kind in HOLDING)
     assert isinstance(found, dict)
+    moved = kind == "providers" and before is not None and _goes(found, name) != _goes(before, name)
+    if moved and set(_seals(found)) & set(_seals(before)):
+        told = "a secret goes only where it was given for: with another address or kind, give it anew"
+        raise Problem(422, "secret_needed", told)
     return found
+
+
+def _goes(provider: dict[str, Any], name: str) -> dict[str, Any]:
+    """What says where a provider's key is sent; secrets apart. Who may not read it could else have it sent to him."""
+    said = {"kind": name, **{setting: value for setting, value in provider.items() if setting not in STAYING}}
+    return {setting: value for setting, value in said.items() if not (isinstance(value, str) and is_sealed(value))}
+
+
+def _seals(value: Any) -> Iterator[str]:
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _seals(inner)
+    elif isinstance(value, str) and is_sealed(value):
+        yield value
 
 
 def _walk(value: Any, before: Any, place: str, seal: Seal, *, holding: bool, maybe: bool) -> Any:
