@@ -22,16 +22,21 @@ class Answered(NamedTuple):
 
 async def begin(database: Database, actor: str, key: str, digest: str, now: float) -> Answered | None:
     """None: the call is ours to make. `now`: Unix seconds."""
-    await database.run("DELETE FROM answers WHERE expires < ?", now)
-    try:
-        await database.run(
-            "INSERT INTO answers (actor, key, digest, status, body, expires) VALUES (?, ?, ?, 0, '', ?)",
-            actor, key, digest, now + STUCK,
-        )  # fmt: skip
-    except Taken:
-        rows = await database.rows("SELECT digest, status, body FROM answers WHERE actor = ? AND key = ?", actor, key)
-        return Answered(*rows[0]) if rows else None
-    return None
+    while True:
+        await database.run("DELETE FROM answers WHERE expires < ?", now)
+        try:
+            await database.run(
+                "INSERT INTO answers (actor, key, digest, status, body, expires) VALUES (?, ?, ?, 0, '', ?)",
+                actor, key, digest, now + STUCK,
+            )  # fmt: skip
+        except Taken:
+            rows = await database.rows(
+                "SELECT digest, status, body FROM answers WHERE actor = ? AND key = ?", actor, key
+            )
+            if rows:
+                return Answered(*rows[0])
+            continue  # it failed meanwhile, and was forgotten
+        return None
 
 
 async def finish(database: Database, actor: str, key: str, status: int, body: str) -> None:
