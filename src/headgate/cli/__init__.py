@@ -10,7 +10,7 @@ from types import TracebackType
 
 import click
 
-from headgate.cli import gateway, keys, known, objects, requests
+from headgate.cli import gateway, keys, known, objects, requests, security
 from headgate.cli.settings import FAILED, INTERRUPTED
 
 
@@ -82,7 +82,7 @@ def completion(shell: str) -> None:
 
 for each in (
     gateway.serve, gateway.check, gateway.export, version, requests.records, requests.explain, requests.targets,
-    known.models, known.providers, keys.key, gateway.configuration, completion,
+    known.models, known.providers, keys.key, gateway.configuration, security.audit, security.other, completion,
 ):  # fmt: skip
     cli.add_command(each)
 for each in (*objects.groups, objects.apply, objects.diff, objects.levels, objects.changes):

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from headgate.config import state
+from headgate.config.identities import Key
 from headgate.config.schema import Config, is_loopback
 from headgate.config.secrets import SHORT_KEY
 
@@ -33,10 +34,11 @@ def warnings(config: Config) -> list[str]:
 
 def ending(config: Config, now: datetime) -> list[str]:
     """Which keys will soon be taken no more, the next one first."""
-    until = now + timedelta(days=config.key_policy.warn_days)
-    ends = sorted(
-        (key.expires, key.name)
-        for key in config.keys
-        if key.enabled and key.expires is not None and now < key.expires < until
-    )
+    ends = sorted((key.expires, key.name) for key in soon(config, now) if key.expires is not None)
     return [f"the key `{name}` expires on {end:%Y-%m-%d at %H:%M %Z}: rotate it before" for end, name in ends]
+
+
+def soon(config: Config, now: datetime) -> list[Key]:
+    """Keys that are taken, and in `warn_days` will be no more."""
+    until = now + timedelta(days=config.key_policy.warn_days)
+    return [key for key in config.keys if key.enabled and key.expires is not None and now < key.expires < until]
