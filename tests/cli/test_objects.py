@@ -93,6 +93,8 @@ def test_a_file_is_compared_and_applied(gateway, tmp_path):
     assert json.loads(run(gateway, "team", "show", "applied").stdout)["body"]["description"] == "us"
     told = run(gateway, "apply", str(file), "--yes", code=2).stderr
     assert "WHO is not set" in told
+    assert "say --yes" in run(gateway, "apply", str(file), "--prune", code=2, WHO="us").stderr
+    assert run(gateway, "diff", str(tmp_path / "nowhere.yaml"), code=2, WHO="us").stderr
     file.write_text("teams: {bad: {models: [nothing]}}\n")
     told = run(gateway, "apply", str(file), "--yes", code=1).stderr
     assert "teams.bad.models[0]" in told

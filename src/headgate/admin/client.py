@@ -56,7 +56,7 @@ class Client:
         self.print(self._ask("GET", f"/{kind}/{quote(name)}"))
 
     def create(self, kind: str, name: str, body: Mapping[str, Any]) -> None:
-        made = self._ask("POST", f"/{kind}", {"name": name, **body})
+        made = self._ask("POST", f"/{kind}", {**body, "name": name})
         self._made(kind, made)
 
     def change(self, kind: str, name: str, body: Mapping[str, Any], version: int | None) -> None:

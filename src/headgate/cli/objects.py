@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headgate.cli.settings import FAILED, FILE, config_option, loaded_from
+from headgate.cli.settings import BAD_USE, FAILED, config_option, loaded_from
 
 if TYPE_CHECKING:
     from headgate.admin.client import Client
@@ -27,6 +27,15 @@ GROUPS = {
     "provider": ("providers", "provider"),
 }
 """A group of commands: the kind of its objects, and what one is called."""
+
+THERE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class Unable(click.ClickException):
+    """Neither equal nor different: it could not be found out."""
+
+    exit_code = BAD_USE
+
 
 url_option = click.option(
     "--url", help="Where the gateway is, such as https://gateway.example. Default: as configured."
@@ -139,7 +148,7 @@ def revoke(config: Path | None, url: str | None, as_json: bool, name: str) -> No
 
 
 @click.command()
-@click.argument("file", type=FILE)
+@click.argument("file", type=THERE)
 @click.option("--prune", is_flag=True, help="Delete what the store has of these sections and the file has not.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be changed.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -152,6 +161,8 @@ def apply(
     The file has sections of a configuration (teams, keys, limits …); ${NAME} is filled in from here.
     """
     document, asked = _document(file), client(config, url, as_json)
+    if prune and not dry_run and not yes and not (sys.stdin.isatty() and not as_json):
+        raise click.UsageError("nobody can be asked here whether to delete: say --yes, or leave --prune out")
     if not dry_run and not yes and sys.stdin.isatty() and not as_json:
         if not asked.apply(document, prune=prune, dry_run=True):
             return
@@ -160,11 +171,18 @@ def apply(
 
 
 @click.command()
-@click.argument("file", type=FILE)
+@click.argument("file", type=THERE)
 @asking
 def diff(config: Path | None, url: str | None, as_json: bool, file: Path) -> int:
-    """Show how the store differs from a file; exit code 1 if it does."""
-    return FAILED if client(config, url, as_json).apply(_document(file), prune=True, dry_run=True, compare=True) else 0
+    """Show how the store differs from a file, also by what the file's sections have not.
+
+    Exit code 1 if it does, 2 if that cannot be told.
+    """
+    try:
+        asked = client(config, url, as_json)
+        return FAILED if asked.apply(_document(file), prune=True, dry_run=True, compare=True) else 0
+    except click.ClickException as error:
+        raise Unable(error.message) from error
 
 
 def _document(file: Path) -> dict[str, Any]:
