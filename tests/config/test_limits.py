@@ -3,7 +3,6 @@
 import pytest
 
 from headgate.config.load import load
-from headgate.config.problems import ConfigError
 from headgate.core.caller import Belongs, Caller
 from headgate.core.limits.rule import prepared
 from headgate.runtime.build import limits_of
@@ -68,23 +67,17 @@ def test_limits_have_counters_for_those_whom_they_concern(tmp_path):
         ("money: 0.0000000001, every: day", ".money", "decimal places"),
     ],
 )
-def test_what_makes_no_sense_is_told_where_it_stands(tmp_path, limit, path, words):
-    with pytest.raises(ConfigError) as caught:
-        read(tmp_path, f"limits: [{{name: x, {limit}}}]")
-    told = [(problem.path, f"{problem.message}; {problem.hint}") for problem in caught.value.problems]
-    assert [each for each, _ in told] == [f"limits[0]{path}"], told
-    assert words in told[0][1]
+def test_what_makes_no_sense_is_told_where_it_stands(told, limit, path, words):
+    ((place, said),) = told(BASE + f"limits: [{{name: x, {limit}}}]")
+    assert place == f"limits[0]{path}"
+    assert words in said
 
 
-def test_workers_that_share_nothing_have_no_limits(tmp_path):
-    with pytest.raises(ConfigError) as caught:
-        read(tmp_path, "server: {workers: 2}")
-    assert [problem.path for problem in caught.value.problems] == ["organisations.acme.limits[0]"]
+def test_workers_that_share_nothing_have_no_limits(told, tmp_path):
+    assert [path for path, _ in told(BASE + "server: {workers: 2}")] == ["organisations.acme.limits[0]"]
     assert read(tmp_path, "server: {workers: 2}\nstate: {url: redis://h}").server.workers == 2
 
 
-def test_names_differ(tmp_path):
-    with pytest.raises(ConfigError) as caught:
-        read(tmp_path, "limits: [{name: a, requests: 1, every: day}, {name: a, requests: 1, every: day},"
-                       " {name: key k, requests: 1, every: day}]")  # fmt: skip
-    assert [problem.path for problem in caught.value.problems] == ["limits[1].name", "limits[2].name"]
+def test_names_differ(told):
+    text = "limits: [{name: a, concurrency: 1}, {name: a, concurrency: 1}, {name: key k, concurrency: 1}]"
+    assert [path for path, _ in told(BASE + text)] == ["limits[1].name", "limits[2].name"]

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from gateways import KEY, running
+from valkeys import valkey
 
 CONFIG = f"""
 server: {{host: 127.0.0.1, port: {{PORT}}}}
@@ -67,3 +68,28 @@ def test_a_gateway_killed_under_load_counts_every_request_it_has_answered_and_no
         assert len(recorded) == counted + 1
         total = sum(int(record["counted"]["key test | money a month"]) for record in recorded[:-1])
         assert total == sum(int(Decimal(record["cost"]) * 10**9) for record in recorded[:-1])
+
+
+TOGETHER = f"""
+server: {{host: 127.0.0.1, port: {{PORT}}, workers: 2}}
+data_dir: {{DATA}}
+state: {{url: '{{STATE}}'}}
+providers: {{simulator: }}
+models: {{chat: simulator/x}}
+catalogue: {{models: {{simulator/x: {{prices: {{requests: 1, input: 0, output: 0}}}}}}}}
+keys: [{{name: test, key: {KEY}, limits: [{{money: 10, every: month}}]}}]
+"""
+
+
+def test_five_hundred_at_once_over_two_workers_spend_ten_where_there_are_ten(tmp_path):
+    with (
+        valkey() as state,
+        running(tmp_path, TOGETHER.replace("{STATE}", state.url)) as gateway,
+        concurrent.futures.ThreadPoolExecutor(50) as pool,
+    ):
+        answers = list(pool.map(lambda _: ask(gateway), range(500)))
+        spent = [Decimal(headers["x-headgate-cost"]) for status, headers, _ in answers if status == 200]
+        assert {status for status, _, _ in answers} == {200, 429}
+        assert sum(spent) == 10
+        records = gateway.records(500)
+        assert {record.get("worker", 0) for record in records} == {0, 1}

@@ -20,9 +20,11 @@ CONFIG = f"""
 server: {{host: 127.0.0.1, port: {{PORT}}}}
 data_dir: {{DATA}}
 providers: {{simulator: , unpriced: {{kind: simulator}}}}
-models: {{small: simulator/s, large: simulator/l, slow: simulator/slow, free: unpriced/x, cheap: simulator/c}}
+models:
+  {{small: simulator/s, large: simulator/l, slow: simulator/slow, free: unpriced/x, cheap: simulator/c, half: simulator/h}}
 catalogue:
-  models: {{simulator/s: {PRICES}, simulator/l: {PRICES}, simulator/slow: {PRICES}, simulator/c: {PRICES}}}
+  models: {{simulator/s: {PRICES}, simulator/l: {PRICES}, simulator/slow: {PRICES}, simulator/c: {PRICES},
+    simulator/h: {{prices: {{requests: 0.001, output: 3}}}}}}
 applications: {{shop: {{limits: [{{requests: 4, every: month}}]}}}}
 keys:
   - {{name: test, key: {KEY}}}
@@ -143,6 +145,7 @@ def test_fifty_at_once_do_not_spend_more_than_there_is(gateway):
 
 def test_what_has_no_price_is_not_asked_on_a_budget(gateway):
     assert code(ask(gateway, "race", "free")) == (403, "price_unknown")
+    assert code(ask(gateway, "race", "half")) == (403, "price_unknown")  # of its prompts nobody knows it
     assert code(ask(gateway, "race", "nothing-at-all")) == (404, "model_not_found")
 
 

@@ -95,6 +95,10 @@ def test_a_server_that_cannot_say_makes_nobody_a_stranger_and_nobody_known(gatew
     try:
         assert ask(gateway, "whoever")[1]["x-headgate-error-code"] == "identity_unavailable"
         assert gateway.post({"model": "small", "messages": [{"role": "user", "content": "x"}]})[0] == 200
+        for path in ("/admin/api/me", "/admin/api/targets", "/v1/models"):
+            status, _, body = gateway.get(path, {"authorization": "Bearer whoever"})
+            said = body.decode() if isinstance(body, bytes) else json.dumps(body)
+            assert (status, "identity_unavailable" in said) == (503, True)
     finally:
         server.status = 200
 

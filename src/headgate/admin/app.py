@@ -8,6 +8,7 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -20,13 +21,14 @@ from headgate.admin.endpoints import ENDPOINTS, ROOT, Call, Endpoint
 from headgate.admin.openapi import description
 from headgate.admin.problems import Problem
 from headgate.core.caller import ADMIN_OPERATION, Caller
-from headgate.core.errors import RequestError
+from headgate.core.errors import GatewayError
 from headgate.core.ids import Ids
 from headgate.core.limits.meter import Demand, Denied, Meter
 from headgate.core.limits.window import Calendar
 from headgate.store import answers
 from headgate.store.database import StoreAway
 from headgate.store.objects import Actor
+from headgate.store.sealing import Unsealable
 
 log = logging.getLogger("headgate.admin")
 
@@ -72,6 +74,8 @@ class App:
             response = _problem(problem)
         except StoreAway as away:
             response = _problem(Problem(503, "store_away", f"the store cannot be asked: {away}", retry_after="2"))
+        except Unsealable as error:
+            response = _problem(Problem(500, "secret_key", str(error)))
         except ClientDisconnect:
             return
         except Exception:  # the one place where what nobody foresaw becomes an answer
@@ -104,9 +108,12 @@ class App:
         address = running.gateway.client_of(scope["client"], scope["headers"]) or "local"
         try:
             caller = await running.gateway.admit(scope, ADMIN_OPERATION)
-        except RequestError as error:
+        except GatewayError as error:
             await self._count(STRANGERS, f"strangers {address}")
-            raise Problem(error.status, error.code, error.message) from None
+            problem = Problem(error.status, error.code, error.message)
+            if error.retry_after is not None:
+                problem.headers["retry-after"] = f"{error.retry_after:.0f}"
+            raise problem from None
         await self._count(RATE, f"admin {caller.key}")
         return caller
 
@@ -150,7 +157,8 @@ class App:
         try:
             answer = await endpoint.handler(call)
         except BaseException:
-            await answers.forget(database, call.who.name, key)
+            with suppress(StoreAway):  # it is forgotten by itself after a while; what went wrong is what counts
+                await answers.forget(database, call.who.name, key)
             raise
         kept = seal.seal(json.dumps(answer[1]), f"answers/{call.who.name}/{key}")
         await answers.finish(database, call.who.name, key, answer[0], kept)

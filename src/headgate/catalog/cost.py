@@ -86,14 +86,16 @@ class Tariff:
         return _nano(total + (once or 0))
 
     def reckon(self, asked: int, answered: int) -> int | None:
-        """What so many tokens of plain text would cost; None where they have no price."""
+        """What a request and an answer of so many tokens of text would cost; None where they have no price."""
         rates = self._rates
         for above, longer in self._longer:
             if asked > above:
                 rates = longer
                 break
         new, said = rates.get("input"), rates.get("output", 0 if not answered else None)
-        return _nano(asked * new + answered * said) if new is not None and said is not None else None
+        if new is None or said is None:
+            return None
+        return _nano(asked * new + answered * said + rates.get("unit requests", 0))
 
     @property
     def known(self) -> bool:

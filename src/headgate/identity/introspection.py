@@ -14,12 +14,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from headgate.core.errors import IdentityUnavailable, KeyExpired, Unauthenticated
-from headgate.core.keys import digest
 from headgate.core.ports import Upstream
 from headgate.identity.asking import SOON, BadJSON, Method, ask, client_fields, client_headers, endpoint, read_object
-from headgate.identity.jwt import LONGEST, Verified, moment, refuse
+from headgate.identity.jwt import LONGEST, moment, refuse
 from headgate.identity.mapping import Rule, Rules
-from headgate.identity.remembered import Remembered
+from headgate.identity.verified import Verified, Verifier
 
 AT_ONCE = 64
 """Questions that are under way at the same time: whoever sends invented tokens has no more of them asked."""
@@ -56,10 +55,11 @@ class Settings:
         endpoint("POST", self.url, {}, self.wait)
 
 
-class Introspection:
+class Introspection(Verifier):
     """One authorization server. Times are in Unix seconds."""
 
     def __init__(self, settings: Settings, upstream: Upstream) -> None:
+        super().__init__(settings.remember, settings.leeway)
         self.settings = settings
         self._upstream = upstream
         headers = {"content-type": "application/x-www-form-urlencoded"}
@@ -67,19 +67,9 @@ class Introspection:
         self._endpoint = endpoint("POST", settings.url, headers, settings.wait)
         self._fields = client_fields(settings.client_id, settings.client_secret, settings.method)
         self._whose = f"the server at {self._endpoint.origin.host} that knows this token"
-        self._remembered: Remembered[Verified] = Remembered(settings.remember)
         self._under_way: dict[bytes, asyncio.Task[Verified]] = {}
 
-    def known(self, digest: bytes, now: float) -> Verified | None:
-        """A token that has been asked about a moment ago, by the SHA-256 of all its bytes."""
-        return self._remembered.get(digest, now)
-
-    async def verify(self, token: bytes, now: float) -> Verified:
-        """Raises Unauthenticated with what is wrong, KeyExpired, or IdentityUnavailable where nobody says."""
-        key = digest(token)
-        found = self._remembered.get(key, now)
-        if found is not None:
-            return found
+    async def _find(self, key: bytes, token: bytes, now: float) -> Verified:
         if len(token) > LONGEST or not _TOKEN.fullmatch(token):
             refuse("it has not the form of one")
         task = self._under_way.get(key)
@@ -105,9 +95,7 @@ class Introspection:
     async def _verify(self, key: bytes, token: bytes, now: float) -> Verified:
         claims = await self._ask(token)
         until = self._check(claims, now)
-        found = Verified(claims, self.settings.rules.read(claims), until)
-        self._remembered.put(key, found, now, until + self.settings.leeway)
-        return found
+        return self._remember(key, Verified(claims, self.settings.rules.read(claims), until), now)
 
     async def _ask(self, token: bytes) -> Mapping[str, Any]:
         """The answer about an active token. What goes wrong with the question says nothing of the token."""

@@ -15,12 +15,11 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from headgate.core.errors import KeyExpired, Unauthenticated
-from headgate.core.keys import digest
 from headgate.core.ports import Upstream
 from headgate.identity.asking import BadJSON, read_object
-from headgate.identity.mapping import Mapped, Rules
+from headgate.identity.mapping import Rules
 from headgate.identity.published import Published
-from headgate.identity.remembered import Remembered
+from headgate.identity.verified import Verified, Verifier
 
 if TYPE_CHECKING:
     from joserfc.jwk import Key
@@ -68,15 +67,6 @@ class Settings:
             )
 
 
-class Verified(NamedTuple):
-    """A token that counts."""
-
-    claims: Mapping[str, Any]
-    mapped: Mapped
-    until: float
-    """Unix seconds: the token's own end."""
-
-
 class Token(NamedTuple):
     """What a token says, before anything of it is believed."""
 
@@ -86,12 +76,13 @@ class Token(NamedTuple):
     claims: Mapping[str, Any]
 
 
-class Issuer:
+class Issuer(Verifier):
     """Verifies the tokens of one issuer. Times are in Unix seconds; `clock` is monotonic."""
 
     def __init__(self, settings: Settings, upstream: Upstream, clock: Callable[[], float] = time.monotonic) -> None:
         from joserfc.jws import JWSRegistry
 
+        super().__init__(settings.remember, settings.leeway)
         self.settings = settings
         self.published = Published(
             settings.issuer,
@@ -104,27 +95,15 @@ class Issuer:
         self.published.told = self.forget
         self._algorithms = {name: JWSRegistry.algorithms[name] for name in settings.algorithms}
         self._audiences = frozenset(settings.audiences)
-        self._remembered: Remembered[Verified] = Remembered(settings.remember)
 
-    def known(self, digest: bytes, now: float) -> Verified | None:
-        """A token that has been verified a moment ago, by the SHA-256 of all its bytes."""
-        return self._remembered.get(digest, now)
-
-    async def verify(self, token: bytes, now: float) -> Verified:
-        """Raises Unauthenticated with what is wrong, KeyExpired, or IdentityUnavailable where there are no keys."""
-        key = digest(token)
-        found = self._remembered.get(key, now)
-        if found is not None:
-            return found
+    async def _find(self, key: bytes, token: bytes, now: float) -> Verified:
         read = parse(token)
         self._check_header(read.header)
         if read.claims.get("iss") != self.settings.issuer:
             refuse("it is of another issuer")
         await self._check_signature(read)
         until = self._check_claims(read.claims, now)
-        found = Verified(read.claims, self.settings.rules.read(read.claims), until)
-        self._remembered.put(key, found, now, until + self.settings.leeway)
-        return found
+        return self._remember(key, Verified(read.claims, self.settings.rules.read(read.claims), until), now)
 
     def forget(self) -> None:
         """What has been verified is verified again: with keys that may have been taken back."""

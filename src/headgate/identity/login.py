@@ -18,9 +18,10 @@ from urllib.parse import urlencode
 from headgate.core.errors import IdentityUnavailable, Unauthenticated
 from headgate.core.ports import Upstream
 from headgate.identity.asking import BadJSON, Method, ask, client_fields, client_headers, endpoint, read_object, secure
-from headgate.identity.jwt import Issuer, Verified, refuse
+from headgate.identity.jwt import Issuer, refuse
 from headgate.identity.jwt import Settings as IssuerSettings
 from headgate.identity.mapping import Rules
+from headgate.identity.verified import Verified
 
 PATIENCE = 600.0
 """Seconds from the way out to the way back."""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from headgate.core.caller import ADMIN_OPERATION
-from headgate.core.errors import RequestError
+from headgate.core.errors import GatewayError
 from headgate.runtime.gateway import ADMIN
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -54,7 +54,7 @@ class Metrics:
         if self.gateways is not None:
             try:
                 caller = await self.gateways.gateway.admit(scope, ADMIN_OPERATION)
-            except RequestError as error:
+            except GatewayError as error:
                 await text(send, error.status, f"{error.message}\n".encode())
                 return
             if caller.key != ADMIN:

@@ -13,7 +13,7 @@ import msgspec
 
 from headgate.core.breaker import State
 from headgate.core.caller import ADMIN_OPERATION
-from headgate.core.errors import RequestError
+from headgate.core.errors import GatewayError
 from headgate.core.standing import Standing
 from headgate.core.target import Target
 from headgate.runtime.gateway import ADMIN, Gateway
@@ -58,7 +58,7 @@ class Operator:
     async def __call__(self, scope: Scope, send: Send) -> None:
         try:
             caller = await self.gateways.gateway.admit(scope, ADMIN_OPERATION)
-        except RequestError as error:
+        except GatewayError as error:
             await refuse(send, error.status, error.code, error.message)
             return
         if caller.key != ADMIN:

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from math import inf, isfinite
 
-from headgate.catalog.cost import Tariffs, bill, dollars
+from headgate.catalog.cost import Tariff, Tariffs, bill, dollars
 from headgate.core.errors import LimitExceeded, PriceUnknown
 from headgate.core.estimate import answers_limit
 from headgate.core.exchange import Exchange
@@ -220,24 +220,30 @@ class Estimate:
     def _dearest(self, rule: Rule) -> int:
         """Nanodollars; -1 where a price is not known, and that is taken for nothing."""
         exchange, most = self._exchange, 0
-        fields, moment = exchange.fields, exchange.record.time
-        images = exchange.dialect.operation == "images"
         for target in self._behind(exchange.model):
-            tariff = Tariffs.of(target, moment, fields.get("service_tier"))
-            if tariff is None or not tariff.known:
+            tariff = Tariffs.of(target, exchange.record.time, exchange.fields.get("service_tier"))
+            cost = self._of(tariff) if tariff is not None and tariff.known else None
+            if cost is None:
                 if rule.unpriced == "free":
                     return -1
                 raise PriceUnknown(
                     f"the limit {rule.meter.name!r} is one of money, and the price of {target.name} is not known; give "
                     f"it under `catalogue.models`, or set the limit's `unpriced: free`"
                 )
-            cost = None if images else tariff.reckon(exchange.tokens, self.answer)
-            if cost is None:
-                units = {"images": float(_count(fields.get("n")))} if images else {}
-                cost = tariff.cost(Usage(input=exchange.tokens, output=self.answer, units=units)) or 0
             if cost > most:
                 most = cost
         return most
+
+    def _of(self, tariff: Tariff) -> int | None:
+        """None where what is asked for has no price."""
+        exchange = self._exchange
+        match exchange.dialect.operation:
+            case "chat" | "embeddings":
+                return tariff.reckon(exchange.tokens, self.answer)
+            case "images":
+                units = {"images": float(_count(exchange.fields.get("n")))}
+                return tariff.cost(Usage(input=exchange.tokens, units=units)) or 0
+        return 0  # seconds of sound, characters, searches: what they come to is known when they are over
 
 
 def _count(number: object) -> int:
