@@ -21,9 +21,9 @@ server: {{host: 127.0.0.1, port: {{PORT}}}}
 data_dir: {{DATA}}
 providers: {{simulator: , unpriced: {{kind: simulator}}}}
 models:
-  {{small: simulator/s, large: simulator/l, slow: simulator/slow, free: unpriced/x, cheap: simulator/c, half: simulator/h}}
+  {{small: simulator/s, large: simulator/l, free: unpriced/x, cheap: simulator/c, half: simulator/h}}
 catalogue:
-  models: {{simulator/s: {PRICES}, simulator/l: {PRICES}, simulator/slow: {PRICES}, simulator/c: {PRICES},
+  models: {{simulator/s: {PRICES}, simulator/l: {PRICES}, simulator/c: {PRICES},
     simulator/h: {{prices: {{requests: 0.001, output: 3}}}}}}
 applications: {{shop: {{limits: [{{requests: 4, every: month}}]}}}}
 keys:

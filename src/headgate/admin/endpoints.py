@@ -447,12 +447,11 @@ async def limits_now(call: Call) -> Answer:
     return 200, {"items": call.control.levels()[:LONGEST_PAGE]}
 
 
-OBJECT_READERS = ALL
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", "/me", ALL, "Who you are here, and your role.", me),
-    Endpoint("GET", "/{kind}", OBJECT_READERS, "Objects, in the order of their names.", list_objects, stored.KINDS),
+    Endpoint("GET", "/{kind}", ALL, "Objects, in the order of their names.", list_objects, stored.KINDS),
     Endpoint("POST", "/{kind}", ALL, "Make an object.", create_object, stored.KINDS, "entry"),
-    Endpoint("GET", "/{kind}/{name}", OBJECT_READERS, "One object.", get_object, stored.KINDS),
+    Endpoint("GET", "/{kind}/{name}", ALL, "One object.", get_object, stored.KINDS),
     Endpoint("PUT", "/{kind}/{name}", ALL, "Put another in an object's place.", replace_object, stored.KINDS, "body"),
     Endpoint("PATCH", "/{kind}/{name}", ALL, "Change some of an object.", patch_object, stored.KINDS, "body"),
     Endpoint("DELETE", "/{kind}/{name}", ALL, "Delete an object.", delete_object, stored.KINDS),

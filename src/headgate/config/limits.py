@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from headgate.catalog.cost import NANO
 from headgate.config.document import Path
 from headgate.config.rules import Zone
 from headgate.config.section import Section
@@ -19,7 +20,6 @@ from headgate.core.limits.rule import Dimension, Rule, Then
 from headgate.core.limits.window import Calendar, Every
 from headgate.providers.settings import Seconds
 
-NANO = 10**9
 AMOUNTS: tuple[What, ...] = ("requests", "tokens", "input_tokens", "output_tokens", "money", "concurrency")
 MOST = 10**15
 

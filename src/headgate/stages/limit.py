@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from math import inf, isfinite
+from typing import get_args
 
 from headgate.catalog.cost import Tariff, Tariffs, bill, dollars
 from headgate.core.errors import LimitExceeded, PriceUnknown
@@ -17,7 +19,7 @@ from headgate.core.estimate import answers_limit
 from headgate.core.exchange import Exchange
 from headgate.core.labels import PRIORITIES
 from headgate.core.limits.ledger import Ledger
-from headgate.core.limits.meter import Demand, Denied, Hold, Level
+from headgate.core.limits.meter import Demand, Denied, Hold, Level, What
 from headgate.core.limits.queue import Full
 from headgate.core.limits.rule import BETWEEN, NOBODY, Prepared, Rule
 from headgate.core.reply import Reply
@@ -250,19 +252,23 @@ def _count(number: object) -> int:
     return number if type(number) is int and 1 <= number <= 1000 else 1
 
 
+NOTHING: Mapping[str, int] = dict.fromkeys(get_args(What), 0)
+
+
 def _used(exchange: Exchange) -> Mapping[str, int]:
     """What it came to; what is not known is left out, and what was held is taken for it."""
     if not exchange.attempts:  # nobody was asked
-        return dict.fromkeys(("requests", "tokens", "input_tokens", "output_tokens", "money", "concurrency"), 0)
-    found = {"requests": 1, "concurrency": 0}
-    usage, beside = exchange.record.usage, [each.usage for each in exchange.attempts if each.usage is not None]
+        return NOTHING
+    usage = exchange.record.usage
     answered = exchange.record.status < 400 and exchange.reply is not None
     if usage is None and answered:
-        return found
-    every = [*([usage] if usage is not None else []), *beside]
-    found["input_tokens"] = sum(each.prompt for each in every)
-    found["output_tokens"] = sum(each.completion for each in every)
-    found["tokens"] = found["input_tokens"] + found["output_tokens"]
+        return {"requests": 1, "concurrency": 0}
+    asked, said = (usage.prompt, usage.completion) if usage is not None else (0, 0)
+    for attempt in exchange.attempts:
+        if attempt.usage is not None:
+            asked += attempt.usage.prompt
+            said += attempt.usage.completion
+    found = {"requests": 1, "concurrency": 0, "input_tokens": asked, "output_tokens": said, "tokens": asked + said}
     if exchange.charged is not None or not answered:
         found["money"] = exchange.charged or 0
     return found
@@ -332,18 +338,32 @@ def _rate(kind: str, level: Level) -> list[tuple[bytes, bytes]]:
 
 def _budget(level: Level) -> list[tuple[bytes, bytes]]:
     return [
-        (b"x-budget-limit", (dollars(level.meter.amount) or "").encode()),
+        (b"x-budget-limit", _whole(level.meter.amount)),
         (b"x-budget-remaining", (dollars(level.left) or "").encode()),
         (b"x-budget-reset", _duration(level.resets).encode()),
     ]
+
+
+@lru_cache(1024)
+def _whole(nano: int) -> bytes:
+    """All of a budget, which is the same for each of its requests."""
+    return (dollars(nano) or "").encode()
 
 
 def _duration(seconds: float) -> str:
     """`6ms`, `1.5s`, `2m30s`, `3h0m0s`, as OpenAI writes it."""
     if seconds < 1:
         return f"{max(round(seconds * 1000), 0)}ms"
-    if seconds < 60:
-        return f"{seconds:.1f}".rstrip("0").rstrip(".") + "s"
-    minutes, rest = divmod(int(-(-seconds // 1)), 60)
+    return _tenths(round(seconds * 10)) if seconds < 60 else _minutes(int(-(-seconds // 1)))
+
+
+@lru_cache(1024)
+def _tenths(tenths: int) -> str:
+    return f"{tenths / 10:.1f}".rstrip("0").rstrip(".") + "s"
+
+
+@lru_cache(1024)
+def _minutes(seconds: int) -> str:
+    minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}h{minutes}m{rest}s" if hours else f"{minutes}m{rest}s"

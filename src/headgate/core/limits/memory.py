@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import inf
 from typing import NamedTuple
@@ -26,7 +26,7 @@ class Settled(NamedTuple):
 class Counter:
     """Used and held, of the window in force; `due` is when a burst will be whole again, on the steady clock."""
 
-    __slots__ = ("due", "end", "held", "name", "start", "used", "waiting", "warned")
+    __slots__ = ("due", "end", "held", "name", "start", "used", "warned")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -34,8 +34,6 @@ class Counter:
         self.used = self.held = 0
         self.due = 0.0
         self.warned = -1.0
-        self.waiting: Callable[[], None] | None = None
-        """Called when room was given back."""
 
 
 class MemoryCounters:
@@ -46,12 +44,12 @@ class MemoryCounters:
         self._sweep_at = MANY
 
     async def reserve(self, demands: Sequence[Demand], now: Now) -> Hold | Denied:
-        counters = [self._counter(demand.counter, demand.meter, now) for demand in demands]
-        short = [
-            denial(demand, counter, now)
-            for demand, counter in zip(demands, counters, strict=True)
-            if not _fits(demand, counter, now)
-        ]
+        counters, short = [], []
+        for demand in demands:
+            counter = self._counter(demand.counter, demand.meter, now)
+            counters.append(counter)
+            if not _fits(demand, counter, now):
+                short.append(denial(demand, counter, now))
         if short:
             return worst(
                 short, [level(demand.meter, counter, now) for demand, counter in zip(demands, counters, strict=True)]
@@ -82,8 +80,6 @@ class MemoryCounters:
                 counter.held -= amount
                 if meter.window is not None:
                     counter.used += true
-            if counter.waiting is not None and true < amount:
-                counter.waiting()
 
     def counter(self, demand: Demand, now: Now) -> Counter:
         """As it is now."""
