@@ -1,9 +1,10 @@
-"""The benchmark: the gateway beside nginx doing nothing but forward, in one run; writes the table bench/RESULTS.md.
+"""The benchmark: the gateway beside nginx doing nothing but forward, in one run; writes bench/RESULTS.md.
 
     python bench/run.py [--quick] [--out FILE]
 
 The gateway (or nginx as proxy) has one core, load and upstream the other. Everything is switched on: keys are checked,
 every request is recorded on disk, metrics are counted. Read the ratios; the machine's own speed is in the nginx rows.
+What the table says is told in bench/NOTES.md, which is put below it.
 """
 
 from __future__ import annotations
