@@ -189,7 +189,7 @@ class TestRoute:
         [
             ({"a/one"}, (), "'a/one'"),
             ({"smart", "b/two", "a/one"}, ("b/", "a/org/"), "'smart', 'a/one', 'b/two', 'b/*', 'a/org/*'"),
-            (set(), (), "none"),
+            (set(), (), "none, as `models` of the key and its owners leave none"),
         ],
     )
     async def test_a_key_is_told_what_it_may_use(self, models, families, told):

@@ -87,6 +87,17 @@ def test_a_key_is_made_told_once_used_rotated_and_revoked(gateway):
     assert actions == ["delete", "replace", "replace", "replace", "create"]
 
 
+def test_what_others_name_is_not_deleted_and_they_are_told(gateway):
+    assert call(gateway, "POST", "/teams", {"name": "left"})[0] == 201
+    assert call(gateway, "POST", "/keys", {"name": "lefts", "team": "left"})[0] == 201
+    status, _, told = call(gateway, "DELETE", "/teams/left")
+    assert (status, told["detail"]) == (
+        422,
+        "it is not in order without teams/left: keys.lefts.team: there is no team of this name in `teams`",
+    )
+    assert [call(gateway, "DELETE", path)[0] for path in ("/keys/lefts", "/teams/left")] == [204, 204]
+
+
 def test_a_new_key_without_grants_can_do_nothing(gateway):
     made = call(gateway, "POST", "/keys", {"name": "bare"})[2]
     assert made["body"]["models"] == []

@@ -136,7 +136,7 @@ class Control:
             if not changes:
                 return []
             if dry != "compare":
-                await asyncio.to_thread(self._try, stored.Held(revision + 1, _applied(held, changes)))
+                await asyncio.to_thread(self._try, stored.Held(revision + 1, _applied(held, changes)), changes)
             if dry is not None:
                 return changes
             try:
@@ -177,11 +177,12 @@ class Control:
                 raise Problem(403, "forbidden", reason)
         return Change(wanted.action, kind, name, body, before.version if before is not None else None)
 
-    def _try(self, held: stored.Held) -> None:
+    def _try(self, held: stored.Held, changes: Sequence[Change]) -> None:
         try:
             self.running.check(self.running.loaded.again(self._environ, held))
         except ConfigError as error:
-            raise wrong(error.problems) from None
+            gone = [f"{each.kind}/{each.name}" for each in changes if each.action == "delete"]
+            raise wrong(error.problems, gone) from None
         except ValueError as error:
             raise Problem(422, "invalid", str(error)) from None
 

@@ -39,12 +39,13 @@ TITLES = {
 }  # fmt: skip
 
 
-def wrong(problems: Sequence[Wrong]) -> Problem:
-    """A change that the configuration would not be in order with."""
+def wrong(problems: Sequence[Wrong], deleted: Sequence[str]) -> Problem:
+    """A change that the configuration would not be in order with, perhaps as something names what it deletes."""
     errors = [{"path": each.path, "message": each.message, "hint": each.hint} for each in problems]
     first = f"{problems[0].path}: {problems[0].message}" if problems else "the configuration is not in order"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return Problem(422, "invalid", f"{first}{more}", errors)
+    without = f"it is not in order without {', '.join(deleted[:5])}: " if deleted else ""
+    return Problem(422, "invalid", f"{without}{first}{more}", errors)
 
 
 def missing(kind: str, name: str) -> Problem:

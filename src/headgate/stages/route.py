@@ -295,4 +295,6 @@ def _short(model: str) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(repr(name) for name in names[:10]) + (" …" if len(names) > 10 else "") if names else "none"
+    if not names:
+        return "none, as `models` of the key and its owners leave none"
+    return ", ".join(repr(name) for name in names[:10]) + (" …" if len(names) > 10 else "")
