@@ -157,12 +157,24 @@ def test_what_of_the_file_one_may_not_see_is_not_there(gateway):
             assert call(gateway, method, path, body, "member")[0] == 404
 
 
+def test_a_misspelt_kind_is_told_by_its_right_name(gateway):
+    for path, meant in (("/organizations", "organisations"), ("/team/x", "teams"), ("/apply_", "apply")):
+        status, _, problem = call(gateway, "GET", path)
+        assert (status, problem["code"]) == (404, "not_found")
+        assert problem["detail"].endswith(f"did you mean /admin/api/{meant}?"), path
+    for path in ("/xyzzy", "/keys/ann/polish"):
+        assert call(gateway, "GET", path)[2]["detail"].endswith("/admin/api/openapi.json says what is"), path
+
+
 def test_what_would_break_the_configuration_is_refused_and_told_where(gateway):
     status, headers, problem = call(gateway, "POST", "/models", {"name": "bad", "targets": ["nowhere/x"]})
     assert (status, problem["code"]) == (422, "invalid")
     assert headers["content-type"] == "application/problem+json"
     assert problem["errors"][0]["path"] == "models.bad.targets[0]"
-    assert call(gateway, "POST", "/keys", {"name": "k", "team": "nobody"})[0] == 422
+    told = call(gateway, "POST", "/keys", {"name": "k", "team": "nobody"})[2]
+    assert [(each["path"], set(each)) for each in told["errors"]] == [("keys.k.team", {"path", "message", "hint"})]
+    told = call(gateway, "POST", "/keys/test/rotate", {"overlap_seconds": -1})[2]
+    assert set(told["errors"][0]) == {"path", "message"}  # nothing is hinted at
     call(gateway, "POST", "/teams", {"name": "used"})
     call(gateway, "POST", "/keys", {"name": "user-of-it", "team": "used"})
     assert call(gateway, "DELETE", "/teams/used")[2]["errors"][0]["path"] == "keys.user-of-it.team"

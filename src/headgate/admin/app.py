@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import logging
@@ -135,7 +136,15 @@ class App:
         if others:
             allowed = ", ".join(sorted(others))
             raise Problem(405, "method_not_allowed", f"this takes {allowed}", allow=allowed)
-        raise Problem(404, "not_found", f"nothing is served at this path; {ROOT}/openapi.json says what is")
+        raise Problem(404, "not_found", self._nothing(scope["path"]))
+
+    def _nothing(self, path: str) -> str:
+        """What to say of a path that is none; what it may have meant, where the misspelt part is its first."""
+        first = path.removeprefix(ROOT).strip("/").partition("/")[0]
+        served = sorted({route.path.removeprefix(ROOT).split("/")[1] for route, _, _ in self.routes})
+        near = difflib.get_close_matches(first[:100], served, n=1) if first not in served else []
+        told = f"did you mean {ROOT}/{near[0]}?" if near else f"{ROOT}/openapi.json says what is"
+        return f"nothing is served at this path; {told}"
 
     async def _once(self, call: Call, endpoint: Endpoint, path: str, key: str) -> Response:
         """A call that is made again under the same key is answered as before, and made once."""

@@ -13,7 +13,7 @@ from pydantic import Field
 from headgate.admin import access
 from headgate.admin.access import ALL, RULERS, SEE_ALL, SEE_PEOPLE, Who
 from headgate.admin.control import Control, Dry, Entry, Wanted
-from headgate.admin.problems import Problem
+from headgate.admin.problems import Problem, at
 from headgate.admin.secrets import sealed, shown
 from headgate.config import stored
 from headgate.config.identities import Application, Key, Moment, Organisation, Team, User
@@ -99,7 +99,7 @@ def read(kind: str, body: Body) -> pydantic.BaseModel:
         return BODIES[kind].model_validate(body)
     except pydantic.ValidationError as errors:
         told = [
-            {"path": ".".join(map(str, each["loc"])), "message": each["msg"], "hint": ""}
+            at(".".join(map(str, each["loc"])), each["msg"])
             for each in errors.errors(include_url=False, include_input=False)
         ]
         raise Problem(422, "invalid", f"{told[0]['path']}: {told[0]['message']}", told) from None

@@ -41,11 +41,16 @@ TITLES = {
 
 def wrong(problems: Sequence[Wrong], deleted: Sequence[str]) -> Problem:
     """A change that the configuration would not be in order with, perhaps as something names what it deletes."""
-    errors = [{"path": each.path, "message": each.message, "hint": each.hint} for each in problems]
+    errors = [at(each.path, each.message, each.hint) for each in problems]
     first = f"{problems[0].path}: {problems[0].message}" if problems else "the configuration is not in order"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     without = f"it is not in order without {', '.join(deleted[:5])}: " if deleted else ""
     return Problem(422, "invalid", f"{without}{first}{more}", errors)
+
+
+def at(path: str, message: str, hint: str = "") -> dict[str, Any]:
+    """What is wrong at a place, and how to mend it where that can be said."""
+    return {"path": path, "message": message, **({"hint": hint} if hint else {})}
 
 
 def missing(kind: str, name: str) -> Problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 import traceback
@@ -52,7 +53,22 @@ def _version(context: click.Context, parameter: click.Parameter, wanted: bool) -
         context.exit()
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+class Commands(click.Group):
+    """Says which command was meant, also where it was called as its objects are (`organization`: `org`)."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        said = args[0]
+        if ctx.resilient_parsing or said.startswith("-") or said in self.commands:
+            return super().resolve_command(ctx, args)
+        names = {**objects.CALLED, **{name: name for name in self.commands}}
+        near = difflib.get_close_matches(said, names, n=1)
+        told = f"did you mean `headgate {names[near[0]]}`?" if near else "`headgate --help` lists all"
+        raise click.UsageError(f"there is no command {said!r}: {told}", ctx)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
 )

@@ -28,6 +28,9 @@ GROUPS = {
 }
 """A group of commands: the kind of its objects, and what one is called."""
 
+CALLED = {"keys": "key", **{name: group for group, names in reversed(GROUPS.items()) for name in names}}
+"""What somebody may call a group who knows its objects by other names (`limits` are of `limit`, not of `budget`)."""
+
 THERE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
