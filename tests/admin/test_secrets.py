@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from headgate.admin.problems import Problem
 from headgate.admin.secrets import SHOWN, sealed, shown
 from headgate.store.sealing import OwnKey, Seal, is_sealed
 
@@ -65,3 +66,19 @@ def test_hashes_of_keys_are_not_shown():
     assert shown({"key_hash": "sha256:aa", "previous": [{"key_hash": "sha256:bb", "expires": "x"}]}) == {
         "previous": [{"expires": "x"}]
     }
+
+
+@pytest.mark.parametrize("query", ["key=abc", "a=b&subscription-key=abc", "code=abc", "sig=abc", "x=sk-1234567890abcd"])
+def test_a_secret_in_an_address_is_refused_as_it_would_be_shown(query):
+    body = {"kind": "openai_compatible", "base_url": f"https://h/v1?{query}"}
+    with pytest.raises(Problem, match=r"providers\.p\.base_url: .* give it as `api_key`") as caught:
+        sealed("providers", "p", body, None, SEAL)
+    assert "abc" not in str(caught.value)
+    target = {"model": "p/x", "with": {"base_url": f"https://h/v1?{query}"}}
+    with pytest.raises(Problem):
+        sealed("models", "m", {"targets": [target]}, None, SEAL)
+
+
+def test_another_query_in_an_address_may_stand_there():
+    body = {"base_url": "https://h/v1?api-version=2024-10-21&region=eu"}
+    assert sealed("providers", "p", body, None, SEAL) == body

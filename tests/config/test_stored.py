@@ -10,7 +10,7 @@ from headgate.config.problems import ConfigError
 from headgate.store.database import connect
 from headgate.store.migrations import migrate
 from headgate.store.objects import Actor, Change, Objects
-from headgate.store.sealing import Seal, keys
+from headgate.store.sealing import Keyring, OwnKey, Seal, Unsealable
 
 FILE = """
 data_dir: data
@@ -98,7 +98,7 @@ def test_variables_are_not_put_into_what_is_stored(folder):
 
 
 def test_secrets_are_opened_where_they_belong_and_nowhere_else(folder):
-    seal = Seal(keys(folder / "data", {}))
+    seal = Keyring(folder / "data", {}).seal()
     sealed = seal.seal("sk-very-secret-0123", "providers/openai/api_key")
     put(folder, ("providers", "openai", {"api_key": sealed}))
     loaded = read(folder)
@@ -119,3 +119,22 @@ def test_in_an_outage_what_was_there_before_counts(folder):
     assert any("the store is away" in warning for warning in loaded.warnings)
     (folder / "data" / stored.COPY).unlink()
     assert any("the store cannot be read" in message for _, _, message in told(folder))
+
+
+def test_every_secret_of_a_body_is_sealed_anew_where_it_stands():
+    old, new = OwnKey(b"o" * 32), OwnKey(b"n" * 32)
+    before = {
+        "kind": "openai",
+        "api_keys": [
+            {"name": each, "api_key": Seal([old]).seal(each, "providers/p/api_keys/api_key")} for each in "ab"
+        ],
+        "headers": {"x-token": Seal([new]).seal("c", "providers/p/headers/x-token"), "plain": "d"},
+    }
+    after, count = stored.resealed(before, "providers", "p", Seal([new, old]))
+    assert count == 2
+    assert after["headers"] == before["headers"]
+    opened = stored.opened(after, "providers", "p", Seal([new]))
+    assert [each["api_key"] for each in opened["api_keys"]] == ["a", "b"]
+    assert stored.resealed(after, "providers", "p", Seal([new])) == (after, 0)
+    with pytest.raises(Unsealable, match=r"providers/p/api_keys/api_key: .* is not there"):
+        stored.resealed(before, "providers", "p", Seal([new]))

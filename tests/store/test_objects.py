@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from headgate.config import stored
 from headgate.store.database import connect
 from headgate.store.objects import Actor, Change, Conflict, Moved, Objects
+from headgate.store.sealing import OwnKey, Seal
 
 ANN = Actor("ann", "10.0.0.1", "req_1")
 
@@ -134,3 +136,22 @@ async def test_a_writer_that_is_killed_loses_nothing_it_had_been_told_of(url):
     assert {str(number) for number in range(told[-1] + 1)} <= kept
     assert len(await objects.audit(limit=10**6)) == len(kept) == await objects.revision()
     await database.close()
+
+
+async def test_secrets_are_sealed_anew_in_one_change_and_only_where_nobody_came_before(objects):
+    old, new = OwnKey(b"o" * 32), OwnKey(b"n" * 32)
+    made = [{"api_key": Seal([old]).seal(name, f"providers/{name}/api_key")} for name in ("a", "b")]
+    await objects.apply([Change("create", "providers", name, made[i]) for i, name in enumerate("ab")], ANN)
+    revision, held = await objects.all()
+    seal = Seal([new, old])
+    changes = [
+        Change("replace", *each[:2], stored.resealed(each.body, *each[:2], seal)[0], each.version) for each in held
+    ]
+    await objects.apply([Change("create", "teams", "meanwhile", {})], ANN)
+    with pytest.raises(Moved):
+        await objects.apply(changes, ANN, at=revision)
+    assert [each.body for each in (await objects.all())[1] if each.kind == "providers"] == made
+    assert await objects.apply(changes, ANN, at=revision + 1) == revision + 2
+    found = [each for each in (await objects.all())[1] if each.kind == "providers"]
+    assert [stored.opened(each.body, *each[:2], Seal([new]))["api_key"] for each in found] == ["a", "b"]
+    assert [each.version for each in found] == [2, 2]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.store.sealing import FILE, PREFIX, VARIABLE, OwnKey, Seal, Unsealable, is_sealed, keys
+from headgate.store.sealing import FILE, PREFIX, VARIABLE, Keyring, OwnKey, Seal, Unsealable, is_sealed
 
 OLD, NEW = OwnKey(b"a" * 32), OwnKey(b"b" * 32)
 
@@ -41,16 +41,31 @@ def test_what_was_changed_is_not_opened(damage):
 
 
 def test_the_key_is_made_once_and_is_its_owners_alone(tmp_path):
-    (first,), (second,) = keys(tmp_path, {}), keys(tmp_path, {})
-    assert first.id == second.id
+    first, second = Keyring(tmp_path, {}).seal(), Keyring(tmp_path, {}).seal()
+    assert second.open(first.seal("sk-secret", "p"), "p") == "sk-secret"
     assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
 
 
 def test_keys_of_the_environment(tmp_path):
-    random = base64.b64encode(b"k" * 32).decode()
-    first, second = keys(tmp_path, {VARIABLE: f"{random} a-passphrase-of-more-than-thirty-two-characters"})
-    assert first.id == OwnKey(b"k" * 32).id != second.id
+    random, passphrase = base64.b64encode(b"k" * 32).decode(), "a-passphrase-of-more-than-thirty-two-characters"
+    both = Keyring(tmp_path, {VARIABLE: f"{random} {passphrase}"}).seal()
+    sealed = Keyring(tmp_path, {VARIABLE: passphrase}).seal().seal("sk-secret", "p")
+    assert both.open(sealed, "p") == "sk-secret"
+    assert both.current(Seal([OwnKey(b"k" * 32)]).seal("x", "p"))
+    assert not both.current(sealed)
     assert not (tmp_path / FILE).exists()
     with pytest.raises(Unsealable, match="too short"):
-        keys(tmp_path, {VARIABLE: "password"})
+        Keyring(tmp_path, {VARIABLE: "password"}).seal()
+
+
+def test_a_key_that_was_put_in_front_in_the_file_seals_from_then_on(tmp_path):
+    ring = Keyring(tmp_path, {})
+    old = ring.seal().seal("sk-secret", "p")
+    path = tmp_path / FILE
+    path.write_text(base64.b64encode(b"n" * 32).decode() + "\n" + path.read_text())
+    assert ring.seal().open(old, "p") == "sk-secret"
+    assert not ring.seal().current(old)
+    path.write_text("")
+    with pytest.raises(Unsealable, match="holds no key"):
+        ring.seal()

@@ -274,10 +274,26 @@ def test_another_process_follows_within_a_second(tmp_path):
         assert {chat(gateway, secret) for _ in range(30)} == {401}
 
 
-def test_it_is_there_after_a_restart(tmp_path):
+def test_it_is_there_after_a_restart_and_the_key_of_secrets_is_changed(tmp_path):
     with serving(tmp_path) as gateway:
-        secret = call(gateway, "POST", "/keys", {"name": "kept", "models": ["small"]})[2]["key"]
+        secret = call(gateway, "POST", "/keys", {"name": "kept", "models": ["*"]})[2]["key"]
+        provider = {"name": "extra", "kind": "simulator", "api_key": "sk-planted-secret-0123456789"}
+        assert call(gateway, "POST", "/providers", provider)[0] == 201
         assert chat(gateway, secret) == 200
         gateway.kill()
+        old = (gateway.data / "secret_key").read_text().strip()
+        new = "another-passphrase-of-more-than-32-characters"
+        gateway.environ["HEADGATE_SECRET_KEY"] = f"{new} {old}"
         gateway.start()
-        assert chat(gateway, secret) == 200
+        assert [chat(gateway, secret, model) for model in ("small", "extra/x")] == [200, 200]
+        assert call(gateway, "POST", "/secrets/reseal", role="admin")[0] == 403
+        assert call(gateway, "POST", "/secrets/reseal")[2] == {"secrets": 1, "objects": 1}
+        assert call(gateway, "POST", "/secrets/reseal")[2] == {"secrets": 0, "objects": 0}
+        [change] = [each for each in call(gateway, "GET", "/audit?kind=providers")[2]["items"] if each["before"]]
+        assert (change["action"], change["before"]) == ("replace", change["after"])
+        assert change["after"]["api_key"] == "(sealed)"
+        gateway.kill()
+        gateway.environ["HEADGATE_SECRET_KEY"] = new
+        (gateway.data / "secret_key").unlink()
+        gateway.start()
+        assert chat(gateway, secret, "extra/x") == 200

@@ -77,6 +77,7 @@ def expected(endpoint, kind, role, own):
         ("POST", "/keys/{name}/rotate"): touched,
         ("POST", "/keys/{name}/revoke"): touched,
         ("POST", "/apply"): 200 if role in RULERS else 403,
+        ("POST", "/secrets/reseal"): 200 if role == "owner" else 403,
         ("GET", "/audit"): 200 if role in SEES_ALL else 403,
         ("GET", "/levels"): 200 if role in SEES_PEOPLE else 403,
     }[endpoint.method, endpoint.path]

@@ -17,6 +17,7 @@ from headgate.config.identities import People
 from headgate.core.caller import ADMIN_OPERATION, Belongs, Role
 
 ALL: frozenset[Role] = frozenset({"owner", "admin", "team_admin", "member", "auditor", "billing"})
+OWNERS: frozenset[Role] = frozenset({"owner"})
 RULERS: frozenset[Role] = frozenset({"owner", "admin"})
 SEE_ALL: frozenset[Role] = RULERS | {"auditor"}
 SEE_PEOPLE: frozenset[Role] = SEE_ALL | {"billing"}

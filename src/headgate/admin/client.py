@@ -88,6 +88,14 @@ class Client:
             click.echo(f"{len(changes)} object{'' if len(changes) == 1 else 's'} {what}", err=True)
         return len(changes)
 
+    def reseal(self) -> None:
+        done = self._ask("POST", "/secrets/reseal")
+        secrets, objects = done["secrets"], done["objects"]
+        where = f"{secrets} secret{'' if secrets == 1 else 's'} of {objects} object{'' if objects == 1 else 's'}"
+        self._done(
+            done, f"{where} sealed anew with the key in use" if secrets else "all are sealed with the key in use"
+        )
+
     def get(self, path: str, query: Mapping[str, str] | None = None) -> None:
         """Whatever it tells there."""
         self.print(self._ask("GET", f"{path}?{urlencode(query)}" if query else path))

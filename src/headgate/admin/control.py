@@ -21,7 +21,7 @@ from headgate.runtime.gateway import Gateway
 from headgate.store.database import Database, connect
 from headgate.store.migrations import migrate
 from headgate.store.objects import Action, Actor, Change, Conflict, Moved, Objects, Stored
-from headgate.store.sealing import Seal, keys
+from headgate.store.sealing import Keyring, Seal, Unsealable
 
 TRIES = 10
 """How often a change is made anew that others have come before."""
@@ -65,13 +65,20 @@ class Wanted(NamedTuple):
     version: int | None = None
 
 
+class Resealed(NamedTuple):
+    """How many secrets were sealed anew, in how many objects."""
+
+    secrets: int
+    objects: int
+
+
 class Control:
     def __init__(self, running: Running, environ: Mapping[str, str] = os.environ) -> None:
         self.running = running
         self._environ = environ
         self._database: Database | None = None
         self._opening = asyncio.Lock()
-        self._seal: Seal | None = None
+        self._keyring: Keyring | None = None
         self._file: tuple[Loaded, dict[str, dict[str, Body]]] | None = None
 
     async def database(self) -> Database:
@@ -94,9 +101,9 @@ class Control:
             await self._database.close()
 
     def seal(self) -> Seal:
-        if self._seal is None:
-            self._seal = Seal(keys(self.running.loaded.config.data_dir, self._environ))
-        return self._seal
+        if self._keyring is None:
+            self._keyring = Keyring(self.running.loaded.config.data_dir, self._environ)
+        return self._keyring.seal()
 
     def who(self, caller: Caller) -> Who:
         """Somebody who has been let in. Raises Problem where the key has no role."""
@@ -145,13 +152,41 @@ class Control:
                 continue
             except Conflict as conflict:
                 raise _conflict(conflict.change, conflict.current) from None
-            try:
-                await self.running.reload()
-            except (ValueError, OSError) as error:
-                said = f"the change is kept, but could not be put in force: {error}"
-                raise Problem(500, "not_in_force", said) from None
+            await self._put_in_force()
             return changes
-        raise Problem(409, "busy", "others change the store all the time; try again")
+        raise _busy()
+
+    async def reseal(self, actor: Actor) -> Resealed:
+        """Seal every secret of the store with the key in use: all, in one change, or none. Raises Problem, StoreAway.
+
+        Also those of objects that are not in force, as the file has them, too: they may be some time.
+        """
+        if not stored.there(*self._where()):
+            return Resealed(0, 0)
+        objects = Objects(await self.database())
+        for _ in range(TRIES):
+            revision, held = await objects.all()
+            try:
+                changes, count = await asyncio.to_thread(_resealed, held, self.seal())
+            except Unsealable as error:
+                told = f"nothing was sealed anew, as one secret cannot be opened: {error}"
+                raise Problem(409, "unsealable", told) from None
+            if not changes:
+                return Resealed(0, 0)
+            try:
+                await objects.apply(changes, actor, at=revision)
+            except (Moved, Conflict):
+                continue
+            await self._put_in_force()
+            return Resealed(count, len(changes))
+        raise _busy()
+
+    async def _put_in_force(self) -> None:
+        try:
+            await self.running.reload()
+        except (ValueError, OSError) as error:
+            said = f"the change is kept, but could not be put in force: {error}"
+            raise Problem(500, "not_in_force", said) from None
 
     def _planned(self, who: Who, wanted: Wanted, held: Sequence[Stored]) -> Change:
         kind, name = wanted.kind, wanted.name
@@ -244,6 +279,21 @@ def _applied(held: Sequence[Stored], changes: Sequence[Change]) -> list[Stored]:
         created = before.created if before is not None else float("inf")
         found[place] = Stored(*place, change.body or {}, 0, created, created, "")
     return list(found.values())
+
+
+def _resealed(held: Sequence[Stored], seal: Seal) -> tuple[list[Change], int]:
+    """The changes by which all secrets are sealed with the key in use, and of how many. Raises Unsealable."""
+    changes, count = [], 0
+    for each in held:
+        body, anew = stored.resealed(each.body, each.kind, each.name, seal)
+        if anew:
+            changes.append(Change("replace", each.kind, each.name, body, each.version))
+            count += anew
+    return changes, count
+
+
+def _busy() -> Problem:
+    return Problem(409, "busy", "others change the store all the time; try again")
 
 
 def _conflict(change: Change, current: Stored | None) -> Problem:

@@ -11,7 +11,7 @@ import pydantic
 from pydantic import Field
 
 from headgate.admin import access
-from headgate.admin.access import ALL, RULERS, SEE_ALL, SEE_PEOPLE, Who
+from headgate.admin.access import ALL, OWNERS, RULERS, SEE_ALL, SEE_PEOPLE, Who
 from headgate.admin.control import Control, Dry, Entry, Wanted
 from headgate.admin.problems import Problem, at
 from headgate.admin.secrets import sealed, shown
@@ -397,6 +397,12 @@ def _whole(kind: str, name: str, body: Any) -> Body:
     raise Problem(422, "invalid", f"{kind}.{name}: expected a mapping")
 
 
+async def reseal_secrets(call: Call) -> Answer:
+    """All secrets in one change, so that a key that is not the first one any more can go."""
+    done = await call.control.reseal(call.actor)
+    return 200, done._asdict()
+
+
 async def audit(call: Call) -> Answer:
     """Changes, the latest first; `before` is the place (`next`) that the page before ended at."""
     wanted: dict[str, Any] = {name: call.query.get(name) for name in ("kind", "name", "actor", "action")}
@@ -460,6 +466,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint("POST", "/keys/{name}/revoke", ALL, "Let a key in no more.", revoke_key, ("keys",)),
     Endpoint("POST", "/apply", RULERS, "Make the store be as a document says.", apply_document, (), "apply"),
+    Endpoint("POST", "/secrets/reseal", OWNERS, "Seal every secret with the key in use.", reseal_secrets),
     Endpoint("GET", "/audit", SEE_ALL, "Who changed what, the latest first.", audit),
     Endpoint("GET", "/levels", SEE_PEOPLE, "What is used of limits.", limits_now),
 )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qsl
 
 from headgate.admin.problems import Problem
+from headgate.config.redaction import masked
 from headgate.config.secrets import SECRET_NAME, is_reference
+from headgate.core.printable import printable
 from headgate.providers.settings import ProviderSettings
 from headgate.store.sealing import Seal, is_sealed
 
@@ -16,6 +19,8 @@ HOLDING = frozenset({"providers", "models", "rules"})
 """Kinds whose bodies may hold secrets: of providers, and of settings that targets have for their own (`with`)."""
 STAYING = frozenset(ProviderSettings.model_fields) - {"base_url"}
 """Settings of a provider that do not change where its key is sent; of those that only some have, each may."""
+SECRET_QUERIES = frozenset({"code", "sig", "signature"})
+"""Parameters that prove who asks, besides those whose names say so."""
 NAMES_NOT_SECRET = frozenset({"key_file", "auth", "catalogue", "token_url", "credentials_file"})
 
 
@@ -66,9 +71,21 @@ def _walk(value: Any, before: Any, place: str, seal: Seal, *, holding: bool, may
     if value == SHOWN:
         return before if isinstance(before, str) and is_sealed(before) else value
     name = place.rpartition("/")[2]
+    _no_secret_in_query(value, place)
     if SECRET_NAME.search(name) and name not in NAMES_NOT_SECRET and not is_reference(value) and not is_sealed(value):
         return seal.seal(value, place) if value and value.lower() != "none" else value
     return value
+
+
+def _no_secret_in_query(url: str, place: str) -> None:
+    """An address is kept and shown as it is, and what is secret in it would be, too. Raises Problem."""
+    if not url.startswith(("https://", "http://")):
+        return
+    for name, value in parse_qsl(url.partition("#")[0].partition("?")[2]):
+        if SECRET_NAME.search(name) or name.lower() in SECRET_QUERIES or masked(value) != value:
+            hint = "give it as `api_key`, or as one of `headers`, where it is sealed"
+            told = f"{place.replace('/', '.')}: `{printable(name)[:40]}` in the address's query would stand there in clear; {hint}"
+            raise Problem(422, "secret_in_url", told)
 
 
 def _like(value: Any, before: list[Any], same_place: Any) -> Any:

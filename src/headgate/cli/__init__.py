@@ -101,7 +101,7 @@ for each in (
     known.models, known.providers, keys.key, gateway.configuration, security.audit, security.other, completion,
 ):  # fmt: skip
     cli.add_command(each)
-for each in (*objects.groups, objects.apply, objects.diff, objects.levels, objects.changes):
+for each in (*objects.groups, objects.apply, objects.diff, objects.levels, objects.changes, objects.secrets):
     cli.add_command(each)
 for each in objects.key_commands:
     keys.key.add_command(each)

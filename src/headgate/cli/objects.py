@@ -212,6 +212,18 @@ def _document(file: Path) -> dict[str, Any]:
     return document
 
 
+@click.group()
+def secrets() -> None:
+    """The sealed secrets of a running gateway's store."""
+
+
+@secrets.command()
+@asking
+def reseal(config: Path | None, url: str | None, as_json: bool) -> None:
+    """Seal every secret with the key in use (the first of HEADGATE_SECRET_KEY): afterwards the others can go."""
+    client(config, url, as_json).reseal()
+
+
 @click.command()
 @asking
 def levels(config: Path | None, url: str | None, as_json: bool) -> None:

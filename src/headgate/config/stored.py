@@ -21,7 +21,7 @@ from headgate.config.section import Section
 from headgate.store.database import StoreAway, connect
 from headgate.store.migrations import migrate
 from headgate.store.objects import Objects, Stored
-from headgate.store.sealing import Seal, Unsealable, is_sealed, keys
+from headgate.store.sealing import Keyring, Seal, Unsealable, is_sealed
 
 MAPPINGS = ("providers", "models", "organisations", "teams", "applications", "users")
 LISTS = ("keys", "limits", "rules")
@@ -140,7 +140,7 @@ def merge(
             continue
         for key in _plugins(each.body):
             tell(place, f"`{key}` in the store must be one of Headgate's own, not a path to code", "say it in the file")
-        body = _opened(each.body, place, "/".join(place), opener, tell, secret)
+        body = _opened(each.body, place, opener, tell, secret)
         if isinstance(section.value, dict):
             section.value[each.name] = made(body)
             if section.keys is not None:
@@ -227,31 +227,57 @@ class _Opener:
 
     def open(self, sealed: str, place: str) -> str:
         if self._seal is None:
-            self._seal = Seal(keys(*self._where))
+            self._seal = Keyring(*self._where).seal()
         return self._seal.open(sealed, place)
 
 
 def opened(body: dict[str, Any], kind: str, name: str, seal: Seal) -> dict[str, Any]:
     """A body with its secrets in clear; what cannot be opened stays sealed."""
-    found = _opened(body, (kind, name), f"{kind}/{name}", seal, lambda *_: None, lambda _: None)
+    found = _opened(body, (kind, name), seal, lambda *_: None, lambda _: None)
     assert isinstance(found, dict)
     return found
 
 
+def resealed(body: dict[str, Any], kind: str, name: str, seal: Seal) -> tuple[dict[str, Any], int]:
+    """A body with its secrets sealed with the key in use, and how many were not. Raises Unsealable."""
+    count = 0
+
+    def anew(sealed: str, place: str) -> str:
+        nonlocal count
+        if seal.current(sealed):
+            return sealed
+        try:
+            secret = seal.open(sealed, place)
+        except Unsealable as error:
+            raise Unsealable(f"{place}: {error}") from None
+        count += 1
+        return seal.seal(secret, place)
+
+    found = _with_secrets(body, f"{kind}/{name}", anew)
+    return found, count
+
+
 def _opened(
-    value: Any, at: tuple[str, str], place: str, opener: _Opener | Seal, tell: Tell, secret: Callable[[str], None]
+    body: dict[str, Any], at: tuple[str, str], opener: _Opener | Seal, tell: Tell, secret: Callable[[str], None]
 ) -> Any:
     """A body with its secrets in clear."""
+
+    def clear(sealed: str, place: str) -> str:
+        try:
+            found = opener.open(sealed, place)
+        except Unsealable as error:
+            tell(at, str(error), "")
+            return sealed
+        secret(found)
+        return found
+
+    return _with_secrets(body, "/".join(at), clear)
+
+
+def _with_secrets(value: Any, place: str, change: Callable[[str, str], str]) -> Any:
+    """With what `change` makes of each sealed secret at its place, which all entries of a list share."""
     if isinstance(value, dict):
-        return {key: _opened(inner, at, f"{place}/{key}", opener, tell, secret) for key, inner in value.items()}
+        return {key: _with_secrets(inner, f"{place}/{key}", change) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_opened(inner, at, place, opener, tell, secret) for inner in value]
-    if not isinstance(value, str) or not is_sealed(value):
-        return value
-    try:
-        found = opener.open(value, place)
-    except Unsealable as error:
-        tell(at, str(error), "")
-        return value
-    secret(found)
-    return found
+        return [_with_secrets(inner, place, change) for inner in value]
+    return change(value, place) if isinstance(value, str) and is_sealed(value) else value

@@ -60,6 +60,10 @@ class Seal:
     def __init__(self, keys: Sequence[KeyEncryption]) -> None:
         self._keys = keys
 
+    def current(self, sealed: str) -> bool:
+        """Whether it is sealed with the key in use."""
+        return sealed.removeprefix(PREFIX).partition(":")[0] == self._keys[0].id
+
     def seal(self, secret: str, place: str) -> str:
         key, bound = secrets.token_bytes(32), place.encode()
         parts = (self._keys[0].wrap(key, bound), _encrypt(key, secret.encode(), bound))
@@ -85,20 +89,32 @@ def is_sealed(text: str) -> bool:
     return text.startswith(PREFIX)
 
 
-def keys(data_dir: Path, environ: Mapping[str, str]) -> list[KeyEncryption]:
-    """The gateway's keys: those of HEADGATE_SECRET_KEY (several are separated by spaces), else the one in the data
-    directory, which is made at its first use. Raises Unsealable."""
-    said = environ.get(VARIABLE, "").split()
-    if said:
-        return [OwnKey(_key(each)) for each in said]
-    path = data_dir / FILE
-    try:
-        if not path.exists():
-            _make(path)
-        return [OwnKey(_key(each)) for each in path.read_text("ascii").split()]
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "not text"
-        raise Unsealable(f"the key of sealed secrets, {path}, cannot be read: {why}; set {VARIABLE}") from error
+class Keyring:
+    """The gateway's keys: those of HEADGATE_SECRET_KEY (several are separated by spaces), else those in the data
+    directory, where one is made at its first use."""
+
+    def __init__(self, data_dir: Path, environ: Mapping[str, str]) -> None:
+        self._path = data_dir / FILE
+        self._said = environ.get(VARIABLE, "").split()
+        self._made: dict[str, KeyEncryption] = {}
+
+    def seal(self) -> Seal:
+        """With the keys as they are said now; each is made once, as a passphrase takes its time. Raises Unsealable."""
+        said = self._said or self._filed()
+        if not said:
+            raise Unsealable(f"the file {self._path} holds no key; put the one back that was in it, or set {VARIABLE}")
+        self._made = {each: self._made.get(each) or OwnKey(_key(each)) for each in said}
+        return Seal(list(self._made.values()))
+
+    def _filed(self) -> list[str]:
+        try:
+            if not self._path.exists():
+                _make(self._path)
+            return self._path.read_text("ascii").split()
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "not text"
+            told = f"the key of sealed secrets, {self._path}, cannot be read: {why}; set {VARIABLE}"
+            raise Unsealable(told) from error
 
 
 def _make(path: Path) -> None:
