@@ -84,8 +84,8 @@ def _no_secret_in_query(url: str, place: str) -> None:
     for name, value in parse_qsl(url.partition("#")[0].partition("?")[2]):
         if SECRET_NAME.search(name) or name.lower() in SECRET_QUERIES or masked(value) != value:
             hint = "give it as `api_key`, or as one of `headers`, where it is sealed"
-            told = f"{place.replace('/', '.')}: `{printable(name)[:40]}` in the address's query would stand there in clear; {hint}"
-            raise Problem(422, "secret_in_url", told)
+            told = f"`{printable(name)[:40]}` in the query of the address would stand there in clear; {hint}"
+            raise Problem(422, "secret_in_url", f"{place.replace('/', '.')}: {told}")
 
 
 def _like(value: Any, before: list[Any], same_place: Any) -> Any:
