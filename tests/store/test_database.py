@@ -114,6 +114,11 @@ async def test_wrong_statements_are_told_without_the_url(database):
     assert "nothing" in str(caught.value)
 
 
+def test_no_two_steps_have_the_same_number():
+    numbers = [number for number, _ in steps()]
+    assert len(numbers) == len(set(numbers))
+
+
 async def test_steps_are_taken_once_by_whoever_comes_first(url):
     databases = [connect(url) for _ in range(4)]
     await asyncio.gather(*(migrate(each) for each in databases))

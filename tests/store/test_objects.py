@@ -75,6 +75,14 @@ async def test_of_many_who_change_the_same_version_one_succeeds(objects):
     assert (await objects.get("keys", "k")).version == 2
 
 
+async def test_places_are_in_the_order_of_making_but_of_those_put_last(objects):
+    await objects.apply([Change("create", "rules", name, {}) for name in "cab"], ANN)
+    await objects.apply([Change("delete", "rules", "a"), Change("create", "rules", "d", {})], ANN)
+    await objects.apply([Change("replace", "rules", "c", {}, last=True), Change("replace", "rules", "b", {})], ANN)
+    found = (await objects.all())[1]
+    assert [each.name for each in sorted(found, key=lambda each: each.place)] == ["b", "d", "c"]
+
+
 NASTY = ["'; DROP TABLE objects; --", '" OR 1=1', "%", "\\", "ä\u2028\U0001f600", "?", "$1", "../../etc", " "]
 
 

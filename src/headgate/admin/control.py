@@ -270,14 +270,15 @@ def _body(kind: str, value: Any) -> Body:
 def _applied(held: Sequence[Stored], changes: Sequence[Change]) -> list[Stored]:
     """What the store holds once the changes are made."""
     found = {(each.kind, each.name): each for each in held}
-    for change in changes:
+    last = max((each.place for each in held), default=0)
+    for last, change in enumerate(changes, last + 1):
         place = (change.kind, change.name)
         if change.action == "delete":
             del found[place]
             continue
         before = found.get(place)
-        created = before.created if before is not None else float("inf")
-        found[place] = Stored(*place, change.body or {}, 0, created, created, "")
+        number = before.place if before is not None and not change.last else last
+        found[place] = Stored(*place, change.body or {}, 0, 0.0, 0.0, "", number)
     return list(found.values())
 
 

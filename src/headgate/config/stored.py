@@ -128,7 +128,7 @@ def merge(
     """Put the objects into a document. `secret` is told of each that was opened."""
     stored, shadowed = set(), set()
     opener = _Opener(data_dir, environ)
-    for each in sorted(held.objects, key=lambda each: each.created):
+    for each in sorted(held.objects, key=lambda each: each.place):
         if each.kind not in KINDS:
             continue
         place = (each.kind, each.name)

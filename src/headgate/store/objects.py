@@ -25,6 +25,8 @@ class Stored(NamedTuple):
     created: float
     changed: float
     changed_by: str
+    place: int
+    """In the order in which they count, where that matters: that of their making, but for those that were put last."""
 
 
 class Change(NamedTuple):
@@ -35,6 +37,8 @@ class Change(NamedTuple):
     name: str
     body: Body | None = None
     version: int | None = None
+    last: bool = False
+    """From now on its place is behind all others; that of a new one is, anyway."""
 
 
 class Actor(NamedTuple):
@@ -74,7 +78,8 @@ class Moved(Exception):
     """The store has another revision than the plan was made of."""
 
 
-COLUMNS = "kind, name, body, version, created, changed, changed_by"
+COLUMNS = "kind, name, body, version, created, changed, changed_by, place"
+LAST = "(SELECT COALESCE(MAX(place), 0) + 1 FROM objects)"
 AUDITED = "revision, number, time, actor, address, request, action, kind, name, before, after"
 
 
@@ -148,7 +153,7 @@ class Objects:
                 raise Conflict(change, before)
             try:
                 await statements.run(
-                    f"INSERT INTO objects ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  # ours
+                    f"INSERT INTO objects ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, {LAST})",  # noqa: S608  # ours
                     kind, name, _text(change.body), 1, now, now, actor.name,
                 )  # fmt: skip
             except Taken:
@@ -160,8 +165,8 @@ class Objects:
             await statements.run("DELETE FROM objects WHERE kind = ? AND name = ?", kind, name)
         else:
             await statements.run(
-                "UPDATE objects SET body = ?, version = version + 1, changed = ?, changed_by = ? "
-                "WHERE kind = ? AND name = ?",
+                "UPDATE objects SET body = ?, version = version + 1, changed = ?, changed_by = ?, "
+                f"place = {LAST if change.last else 'place'} WHERE kind = ? AND name = ?",  # noqa: S608  # ours
                 _text(change.body), now, actor.name, kind, name,
             )  # fmt: skip
 
@@ -172,8 +177,8 @@ async def _get(statements: Statements, kind: str, name: str) -> Stored | None:
 
 
 def _stored(row: Sequence[Any]) -> Stored:
-    kind, name, body, version, created, changed, changed_by = row
-    return Stored(kind, name, json.loads(body), int(version), created, changed, changed_by)
+    kind, name, body, version, created, changed, changed_by, place = row
+    return Stored(kind, name, json.loads(body), int(version), created, changed, changed_by, int(place))
 
 
 def _audited(row: Sequence[Any]) -> Audited:
