@@ -17,8 +17,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route
 
+from headgate.admin.call import ROOT, Call, Endpoint
 from headgate.admin.control import Control
-from headgate.admin.endpoints import ENDPOINTS, ROOT, Call, Endpoint
+from headgate.admin.endpoints import ENDPOINTS
 from headgate.admin.openapi import description
 from headgate.admin.problems import Problem
 from headgate.core.caller import ADMIN_OPERATION, Caller

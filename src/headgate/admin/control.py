@@ -270,8 +270,8 @@ def _body(kind: str, value: Any) -> Body:
 def _applied(held: Sequence[Stored], changes: Sequence[Change]) -> list[Stored]:
     """What the store holds once the changes are made."""
     found = {(each.kind, each.name): each for each in held}
-    last = max((each.place for each in held), default=0)
-    for last, change in enumerate(changes, last + 1):
+    first = max((each.place for each in held), default=0) + 1
+    for last, change in enumerate(changes, first):
         place = (change.kind, change.name)
         if change.action == "delete":
             del found[place]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import pydantic
 from pydantic import Field
 
 from headgate.admin import access
-from headgate.admin.access import ALL, OWNERS, RULERS, SEE_ALL, SEE_PEOPLE, Who
-from headgate.admin.control import Control, Dry, Entry, Wanted
-from headgate.admin.problems import Problem, at
+from headgate.admin.access import ALL, OWNERS, RULERS, SEE_ALL, SEE_PEOPLE
+from headgate.admin.call import LONGEST_PAGE, PAGE, Answer, Body, Call, Endpoint, number, read, time_told
+from headgate.admin.control import Dry, Entry, Wanted
+from headgate.admin.problems import Problem
 from headgate.admin.secrets import sealed, shown
 from headgate.config import stored
 from headgate.config.identities import Application, Key, Moment, Organisation, Team, User
@@ -22,46 +22,11 @@ from headgate.config.rules import Rule
 from headgate.config.secrets import SHORT_KEY, hash_key, is_reference, new_key, well_known
 from headgate.config.section import Section
 from headgate.config.targets import Model
-from headgate.core.caller import Role
 from headgate.core.printable import printable
-from headgate.store.objects import Action, Actor, Audited, Objects
+from headgate.store.objects import Action, Audited, Objects
 
-ROOT = "/admin/api"
-PAGE, LONGEST_PAGE = 100, 1000
 PREFIX = 10
 """Characters of a key by which people know it."""
-Body = dict[str, Any]
-Answer = tuple[int, Any] | tuple[int, Any, Mapping[str, str]]
-
-
-@dataclass(slots=True)
-class Call:
-    """One call, let in."""
-
-    control: Control
-    who: Who
-    actor: Actor
-    kind: str
-    name: str
-    query: Mapping[str, str]
-    body: Body
-    version: int | None
-    """Of `if-match`."""
-
-
-class Endpoint(NamedTuple):
-    method: str
-    path: str
-    """`{kind}` is filled in for each kind of `kinds`, `{name}` is an object's."""
-    roles: frozenset[Role]
-    """Who may call it at all; what each may see and change of it, `access` says."""
-    summary: str
-    handler: Callable[[Call], Awaitable[Answer]]
-    kinds: tuple[str, ...] = ()
-    takes: str | None = None
-    """What the body is: `entry`, `patch`, or the name of a model of `BODIES`."""
-
-
 SECTIONS: Mapping[str, type[Section] | None] = {
     "organisations": Organisation, "teams": Team, "applications": Application, "users": User, "keys": Key,
     "limits": Limit, "models": Model, "rules": Rule, "providers": None,
@@ -93,46 +58,23 @@ class Apply(Section):
 BODIES: Mapping[str, type[pydantic.BaseModel]] = {"rotate": Rotate, "apply": Apply}
 
 
-def read(kind: str, body: Body) -> pydantic.BaseModel:
-    """A body by its model. Raises Problem."""
-    try:
-        return BODIES[kind].model_validate(body)
-    except pydantic.ValidationError as errors:
-        told = [
-            at(".".join(map(str, each["loc"])), each["msg"])
-            for each in errors.errors(include_url=False, include_input=False)
-        ]
-        raise Problem(422, "invalid", f"{told[0]['path']}: {told[0]['message']}", told) from None
-
-
 def told(entry: Entry) -> Body:
     """An object as the API shows it."""
     found: Body = {"name": entry.name, "origin": "store" if entry.stored is not None else "file"}
     if entry.stored is not None:
         found |= {
             "version": entry.stored.version,
-            "created": _time(entry.stored.created),
-            "changed": _time(entry.stored.changed),
+            "created": time_told(entry.stored.created),
+            "changed": time_told(entry.stored.changed),
             "changed_by": entry.stored.changed_by,
         }
     return {**found, "body": shown(entry.body)}
 
 
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _number(call: Call, name: str, usual: int, most: int) -> int:
-    text = call.query.get(name, str(usual))
-    if not (text.isascii() and text.isdigit() and len(text) < 8 and 1 <= int(text) <= most):
-        raise Problem(400, "invalid_query", f"`{name}` must be a whole number from 1 to {most}")
-    return int(text)
-
-
 async def list_objects(call: Call) -> Answer:
     """A page, in the order of names; `after` is the last name of the page before. Other parameters filter by what
     stands in the body: `?team=research`."""
-    limit, after = _number(call, "limit", PAGE, LONGEST_PAGE), call.query.get("after", "")
+    limit, after = number(call, "limit", PAGE, LONGEST_PAGE), call.query.get("after", "")
     wanted = {name: value for name, value in call.query.items() if name not in ("limit", "after")}
     fields = _fields(call.kind)
     for name in wanted:
@@ -261,14 +203,13 @@ async def delete_object(call: Call) -> Answer:
 
 async def rotate_key(call: Call) -> Answer:
     """Another key in its place, told once; the old one is taken for a while still."""
-    asked = read("rotate", call.body)
-    assert isinstance(asked, Rotate)
+    asked = read(Rotate, call.body)
     key, now = new_key(), datetime.now(UTC)
     until = (now + timedelta(seconds=asked.overlap_seconds)).isoformat(timespec="seconds").replace("+00:00", "Z")
 
     def made(before: Body | None) -> Body:
         body = dict(before or {})
-        kept = [old for old in body.get("previous", []) if old["expires"] > _time(now.timestamp())]
+        kept = [old for old in body.get("previous", []) if old["expires"] > time_told(now.timestamp())]
         if asked.overlap_seconds and body.get("key_hash"):
             kept.append({"key_hash": body["key_hash"], "expires": until})
         body.update(key_hash=f"sha256:{hash_key(key)}", prefix=key[:PREFIX], previous=kept)
@@ -318,8 +259,7 @@ async def _change(call: Call, action: Action, name: str, body: Callable[[Body | 
 
 async def apply_document(call: Call) -> Answer:
     """All objects of a document, in one step: what is new is made, what differs replaced, what is equal left."""
-    asked = read("apply", call.body)
-    assert isinstance(asked, Apply)
+    asked = read(Apply, call.body)
     control, wanted = call.control, list[Wanted]()
     for kind, section in asked.document.items():
         if kind not in stored.KINDS:
@@ -411,7 +351,7 @@ async def audit(call: Call) -> Answer:
         raise Problem(400, "invalid_query", f"`{min(unknown)}` is nothing to filter by")
     for name in ("since", "until"):
         wanted[name] = _moment(call, name)
-    limit, place = _number(call, "limit", PAGE, LONGEST_PAGE), None
+    limit, place = number(call, "limit", PAGE, LONGEST_PAGE), None
     if "before" in call.query:
         parts = call.query["before"].split(".")
         if len(parts) != 2 or not all(part.isascii() and part.isdigit() and len(part) < 16 for part in parts):
@@ -437,7 +377,7 @@ def _change_told(change: Audited) -> Body:
     return {
         "id": f"{found.pop('revision')}.{found.pop('number')}",
         **found,
-        "time": _time(change.time),
+        "time": time_told(change.time),
         "before": shown(change.before),
         "after": shown(change.after),
     }

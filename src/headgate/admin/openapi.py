@@ -6,7 +6,8 @@ from functools import lru_cache
 from typing import Any
 
 import headgate
-from headgate.admin.endpoints import BODIES, ENDPOINTS, ROOT, SECTIONS, Endpoint
+from headgate.admin.call import ROOT, Endpoint
+from headgate.admin.endpoints import BODIES, ENDPOINTS, SECTIONS
 
 NAMES = {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
 QUERIES: dict[str, list[tuple[str, dict[str, Any], str]]] = {

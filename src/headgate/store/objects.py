@@ -165,10 +165,13 @@ class Objects:
             await statements.run("DELETE FROM objects WHERE kind = ? AND name = ?", kind, name)
         else:
             await statements.run(
-                "UPDATE objects SET body = ?, version = version + 1, changed = ?, changed_by = ?, "
-                f"place = {LAST if change.last else 'place'} WHERE kind = ? AND name = ?",  # noqa: S608  # ours
+                "UPDATE objects SET body = ?, version = version + 1, changed = ?, changed_by = ? "
+                "WHERE kind = ? AND name = ?",
                 _text(change.body), now, actor.name, kind, name,
             )  # fmt: skip
+            if change.last:
+                sql = f"UPDATE objects SET place = {LAST} WHERE kind = ? AND name = ?"  # noqa: S608  # ours
+                await statements.run(sql, kind, name)
 
 
 async def _get(statements: Statements, kind: str, name: str) -> Stored | None:
