@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from gateways import KEY, running
+from gateways import ADMIN_KEY, KEY, running
 from valkeys import valkey
 
 CONFIG = f"""
@@ -16,12 +16,20 @@ providers: {{simulator: }}
 models: {{chat: simulator/x}}
 catalogue: {{models: {{simulator/x: {{prices: {{input: 0.37, output: 1.91}}}}}}}}
 keys: [{{name: test, key: {KEY}, limits: [{{money: 1, every: month}}, {{requests: 1000000, every: day}}]}}]
+limits: [{{name: host, per: [provider], money: 1, every: month}}]
 """
 
 
 def ask(gateway, text="Hello"):
     body = {"model": "chat", "messages": [{"role": "user", "content": text}], "max_tokens": 7}
     return gateway.post(body)
+
+
+def spent_at_the_provider(gateway):
+    """Nanodollars."""
+    _, _, found = gateway.get("/admin/api/levels", {"authorization": f"Bearer {ADMIN_KEY}"})
+    [used] = [each["used"] for each in found["items"] if each["counter"] == "host | money a month | provider=simulator"]
+    return used
 
 
 def left(gateway):
@@ -42,6 +50,7 @@ def test_what_was_spent_stays_spent(tmp_path, how):
         cost = Decimal(gateway.records(1)[-1]["cost"])
         assert again == Decimal(1) - spent - cost - held
         assert fewer == requests - 1
+        assert spent_at_the_provider(gateway) == int((spent + 2 * cost) * 10**9)
 
 
 def test_a_gateway_killed_under_load_counts_every_request_it_has_answered_and_no_more(tmp_path):
@@ -66,8 +75,9 @@ def test_a_gateway_killed_under_load_counts_every_request_it_has_answered_and_no
         recorded = [record for record in gateway.records(counted + 1) if record["status"] == 200]
         assert answered <= counted <= answered + 8  # what was answered as the process died may not have been heard
         assert len(recorded) == counted + 1
-        total = sum(int(record["counted"]["key test | money a month"]) for record in recorded[:-1])
-        assert total == sum(int(Decimal(record["cost"]) * 10**9) for record in recorded[:-1])
+        for counter in ("key test | money a month", "host | money a month | provider=simulator"):
+            total = sum(int(record["counted"][counter]) for record in recorded[:-1])
+            assert total == sum(int(Decimal(record["cost"]) * 10**9) for record in recorded[:-1])
 
 
 TOGETHER = f"""

@@ -19,9 +19,12 @@ PRICES = "{prices: {input: 1, output: 10}}"
 CONFIG = f"""
 server: {{host: 127.0.0.1, port: {{PORT}}}}
 data_dir: {{DATA}}
-providers: {{simulator: , unpriced: {{kind: simulator}}}}
+providers:
+  {{simulator: , unpriced: {{kind: simulator}}, near: {{kind: simulator}}, far: {{kind: simulator}},
+    local: {{kind: simulator}}}}
 models:
-  {{small: simulator/s, large: simulator/l, free: unpriced/x, cheap: simulator/c, half: simulator/h}}
+  {{small: simulator/s, large: simulator/l, free: unpriced/x, cheap: simulator/c, half: simulator/h,
+    hop: [near/m, far/m], priced: [unpriced/x, near/p], ours: local/m, either: [local/m, simulator/s]}}
 catalogue:
   models: {{simulator/s: {PRICES}, simulator/l: {PRICES}, simulator/c: {PRICES},
     simulator/h: {{prices: {{requests: 0.001, output: 3}}}}}}
@@ -43,6 +46,10 @@ keys:
 limits:
   - {{name: large together, for: {{model: large, key: [shop2, test]}}, requests: 2, every: month}}
   - {{name: each end user, for: {{key: test}}, per: [end_user], requests: 2, every: month}}
+  - {{name: near, for: {{provider: near}}, requests: 2, every: month}}
+  - {{name: far, for: {{provider: far}}, per: [key, provider], requests: 3, every: day}}
+  - {{name: places, for: {{provider: local}}, concurrency: 1, then: queue, queue: 1}}
+  - {{name: paid, for: {{provider: unpriced, key: shop1}}, money: 1, every: month}}
   - {{name: nightly, for: {{tag: nightly}}, output_tokens: 30, every: month}}
 """
 
@@ -195,3 +202,46 @@ def test_metrics_tell_who_was_refused(gateway):
     text = gateway.get("/metrics")[2].decode()
     assert 'headgate_limit_exceeded_total{limit="key told",then="deny"} 2.0' in text
     assert 'headgate_limit_warnings_total{limit="key told"} 1.0' in text
+
+
+def test_a_provider_whose_limit_is_used_up_is_passed_over_and_the_last_one_says_when_there_is_more(gateway):
+    asked = [ask(gateway, "two", "hop") for _ in range(5)]
+    assert [headers["x-headgate-model"] for _, headers, _ in asked] == ["near/m"] * 2 + ["far/m"] * 3
+    assert "x-ratelimit-limit-requests" not in asked[0][1], "what a provider is asked is nobody else's concern"
+    record = gateway.record_of(asked[2][1]["x-request-id"])
+    [out] = [each for each in record["decision"]["candidates"] if "out" in each]
+    assert out == {"target": "near/m", "out": "the limit 'near' has no room", "by": "limit"}
+    assert record["counted"] == {"far | requests a day | key=two | provider=far": 1}
+    status, headers, body = ask(gateway, "two", "hop")
+    assert code((status, headers)) == (429, "limit_exceeded")
+    assert headers["x-headgate-limit"] == "far", "the day ends before the month"
+    assert 0 < int(headers["retry-after"]) <= 86_400
+    assert "the limit 'far' is 3 requests every day, and 0 is left" in body["error"]["message"]
+    explain = {"x-headgate-explain": "true"}
+    explained = ask(gateway, "two", "hop", headers=explain)[2]
+    assert explained["error"]["status"] == 429
+    assert [each["by"] for each in explained["candidates"]] == ["limit", "limit"]
+    assert ask(gateway, "shop2", "hop", headers=explain)[2]["target"] == "far/m", "each key has a counter of its own"
+
+
+def test_a_target_without_a_price_is_passed_over_by_who_has_a_budget_there(gateway):
+    explained = ask(gateway, "shop1", "priced", headers={"x-headgate-explain": "1"})[2]
+    assert (
+        "the price of unpriced/x is not known"
+        in {each["target"]: each for each in explained["candidates"]}["unpriced/x"]["out"]
+    )
+
+
+def test_a_local_model_has_a_line_and_who_can_go_elsewhere_does_not_stand_in_it(gateway):
+    slow = {"text": "Hello [sim delay=0.2]"}
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        first = pool.submit(ask, gateway, "modest", "ours", **slow)
+        time.sleep(0.1)
+        other = pool.submit(ask, gateway, "modest", "either", **slow)
+        waits = pool.submit(ask, gateway, "modest", "ours")
+        time.sleep(0.05)
+        assert ask(gateway, "modest", "ours")[1]["x-headgate-limit"] == "places"
+        assert [each.result()[0] for each in (first, other, waits)] == [200] * 3
+        assert other.result()[1]["x-headgate-model"] == "simulator/s"
+    [record] = gateway.records(1, id=other.result()[1]["x-request-id"])
+    assert record["decision"]["why"].startswith("alias either; left out: local/m (the limit 'places' has no room)")

@@ -22,6 +22,7 @@ breaker: {{failures: 3, rest: {rest}}}
 state: {{url: 'redis://:{password}@127.0.0.1:{port}', prefix: tests}}
 providers:
 {providers}
+  few: {{kind: openai, api_key: sk-of-the-few-one, base_url: '{bad}/few'}}
   good: {{kind: openai, api_key: sk-of-the-good-one, base_url: '{good}/v1'}}
   keyed:
     kind: openai
@@ -31,6 +32,8 @@ models:
 {models}
   keyed: keyed/m
   limited: [{{model: limited/m, requests_per_minute: 4}}, good/m]
+  few: [few/m, good/m]
+limits: [{{name: few, for: {{provider: few}}, requests: 5, every: month}}]
 keys:
   - {{name: test, key: {key}}}
   - {{name: counted, key: {counted}, limits: [{{requests: 9, every: month}}]}}
@@ -196,6 +199,14 @@ def test_limits_are_those_of_all(two):
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(counted, two * 10))
     assert sorted(found) == [(200, str(left)) for left in range(9)] + [(429, "0")] * 11
+
+
+def test_limits_by_provider_are_those_of_all_and_the_others_are_asked_when_they_are_used_up(two, bad):
+    bad.script = whole("openai", Said())
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(ask, two * 6, ["few"] * 12))
+    assert sorted(found) == sorted([Said().text] * 5 + ["from the good one"] * 7)
+    assert asked(bad, "few") == 5
 
 
 def test_both_go_on_while_the_state_is_away_and_agree_afterwards(two, server, bad):

@@ -9,6 +9,7 @@ from headgate.config.document import Path
 from headgate.config.identities import NAMES, Key, own_limits
 from headgate.config.limits import Amount, Limit
 from headgate.config.schema import Config
+from headgate.core.limits.rule import OF_TARGET
 from headgate.core.plugin import suggestion
 
 Tell = Callable[..., None]
@@ -32,6 +33,9 @@ def check(
         taken[limit.name] = (*path, "name")
         _amount(path, limit, tell, known)
         _concerned(config, path, limit, tell)
+        if limit.then == "downgrade" and OF_TARGET in (*limit.match, *limit.per):
+            hint = "say `deny`, and give the models further `targets` or `fallbacks`: the next one is asked"
+            tell((*path, "then"), "what a provider is asked for is not asked of another model", hint)
     owned = [*own_limits(config.people, keys), *authentication.own_limits(config.authentication)]
     if config.server.workers > 1 and config.state.url is None and (limits or owned):
         place = limits[0][0] if limits else owned[0].path
@@ -46,6 +50,7 @@ def check(
 def _concerned(config: Config, path: Path, limit: Limit, tell: Tell) -> None:
     """Whom it is for is there."""
     there: dict[str, list[str]] = {what: list(getattr(config, section)) for what, section in NAMES.items()}
+    there["provider"] = list(config.providers)
     there["key"] = [*(key.name for key in config.keys), *(name for _, name in config.authentication.names())]
     for dimension, names in limit.match.items():
         known = there.get(dimension)

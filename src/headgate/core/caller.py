@@ -104,6 +104,8 @@ class Caller:
     """Of all its requests, beside those that they bring."""
     limits: Sequence[Any] = ()
     """`core.limits.rule.Prepared`: the limits that may concern its requests."""
+    attempt_limits: Sequence[Any] = ()
+    """The same: those that count what a provider is asked for it."""
     role: Role | None = None
     """What it may do in the admin API, where `operations` has that; None: nothing."""
 

@@ -178,6 +178,8 @@ class LimitExceeded(RequestError):
     code = "limit_exceeded"
     limit = ""
     """The limit's name."""
+    queue = False
+    """Of an attempt at a target: it may be waited for, where nobody else is left."""
 
 
 class SlowRequest(RequestError):

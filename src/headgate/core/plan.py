@@ -13,9 +13,11 @@ from headgate.core.cause import Cause, cause
 from headgate.core.credential import Arm
 from headgate.core.errors import (
     GatewayError,
+    LimitExceeded,
     NoCredentials,
     NoTarget,
     Overloaded,
+    PriceUnknown,
     ProviderCut,
     ProviderNonsense,
     ProviderRefused,
@@ -69,7 +71,7 @@ class Retries:
     ways: Mapping[str, Way] = field(default_factory=lambda: WAYS)
 
     def way(self, error: GatewayError) -> Way:
-        if isinstance(error, Unsupported | Overloaded):
+        if isinstance(error, Unsupported | Overloaded | LimitExceeded | PriceUnknown):
             return "next"  # nobody was asked
         if isinstance(error, ProviderRefused):
             status = str(error.status)
@@ -89,6 +91,8 @@ class Turn(NamedTuple):
     again: bool
     probe: int
     """Its number; 0: it is none."""
+    patient: bool = False
+    """It waits for room of limits, as nobody else is left."""
 
 
 class Plan:
@@ -96,8 +100,8 @@ class Plan:
     all have failed, those again that may be, after waits that grow."""
 
     __slots__ = (
-        "_again", "_arms", "_asked", "_broken", "_deadline", "_exchange", "_left", "_line", "_manner", "_patience",
-        "_retries", "_special",
+        "_again", "_arms", "_asked", "_broken", "_deadline", "_exchange", "_full", "_left", "_line", "_manner",
+        "_patience", "_retries", "_special",
     )  # fmt: skip
 
     def __init__(self, exchange: Exchange, retries: Retries, now: float) -> None:
@@ -114,6 +118,8 @@ class Plan:
         """With which keys each was asked."""
         self._broken: list[Target] = []
         """Those that were not asked because their circuit is open."""
+        self._full: list[Target] = []
+        """Those that a limit has no room for, and that may be waited for."""
         self._again: dict[Target, float] = {}
         """Those that may be asked again, and in how many seconds at the earliest they want to be."""
         self._special: set[Cause] = set()
@@ -142,6 +148,9 @@ class Plan:
                     self._line.appendleft(target)
                     target = other
             return self._turn(target, now, 0.0)
+        if self._full:
+            target, self._full = self._full[0], []
+            return self._turn(target, now, 0.0)._replace(patient=True)
         return self._repetition(now)
 
     def _repetition(self, now: float) -> Turn | None:
@@ -185,6 +194,8 @@ class Plan:
         """What is to become of the request after this error of a turn."""
         target, why = turn.target, cause(error)
         way = self._retries.way(error)
+        if isinstance(error, LimitExceeded | PriceUnknown):
+            self._unasked(turn, error)
         if why in ("quota", "key", "denied"):
             way = "next" if way == "again" or error.status == 400 else way
         if way != "stop" and why in ("rate_limit", "quota", "key", "denied") and self._other_key(target, now):
@@ -196,6 +207,16 @@ class Plan:
         if way == "again":
             self._again[target] = error.retry_after or 0.0
         return way
+
+    def _unasked(self, turn: Turn, error: GatewayError) -> None:
+        """Limits did not let it be asked: it was no attempt."""
+        target = turn.target
+        self._left += 1
+        self._asked[target] -= 1
+        if not self._asked[target]:
+            del self._asked[target]
+        if isinstance(error, LimitExceeded) and error.queue and not turn.patient:
+            self._full.append(target)
 
     def nobody(self, now: float) -> GatewayError:
         """The error where nobody was asked."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -23,7 +22,7 @@ from headgate.core.caller import EVERY_OPERATION, Caller
 from headgate.core.dialect import Dialect
 from headgate.core.exchange import Exchange
 from headgate.core.ids import Ids
-from headgate.core.limits.rule import Rule, prepared
+from headgate.core.limits.rule import Rule, limited
 from headgate.core.plan import WAYS, Retries
 from headgate.core.reply import Reply
 from headgate.core.standing import Board, Standing
@@ -47,6 +46,7 @@ from headgate.stages.filters.requirement import Requirement
 from headgate.stages.hedge import Hedge
 from headgate.stages.judge import Bench, Judge
 from headgate.stages.limit import Limit
+from headgate.stages.limit.attempts import Attempts
 from headgate.stages.receive import Receive
 from headgate.stages.record import Record
 from headgate.stages.resume import Resume
@@ -63,38 +63,40 @@ from headgate.stages.translate import Translate
 
 def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed | None = None) -> Gateway:
     """The Gateway of a configuration. Raises PluginNotFound, or ValueError when a plug-in cannot be made."""
-    known = catalogue(config, refreshed)
+    known, limits = catalogue(config, refreshed), limits_of(config)
+    attempts = Attempts(ports.ledger, limits) if any(rule.by_target for rule in limits) else None
     maker = Maker(config, ports.board, known)
     providers = maker.host()
     aliases = {name: maker.alias(name, model) for name, model in config.models.items()}
     record = Record(ports.journal, ports.meter)
     rules = maker.rules(
-        aliases, _topics(config, ports, record, Route(aliases, providers, [Requirement(), Health()], ports.board))
+        aliases,
+        _topics(config, ports, record, Route(aliases, providers, [Requirement(), Health()], ports.board), attempts),
     )
     menu = Menu(known, _offered(aliases, rules, providers))
-    addresses, limits = config.server.addresses, limits_of(config)
+    addresses = config.server.addresses
     authenticate = Authenticate(
         _callers(config, admin_digest, limits),
         addresses.made if addresses.says else None,
         verifiers(config, ports.upstream, ports.issuers, limits),
     )
-    route = Route(aliases, providers, _filters(config, menu), ports.board, rules, known)
+    route = Route(aliases, providers, _filters(config, menu, attempts), ports.board, rules, known)
     faces, templates = _faces(config.dialects)
     sending: list[Stage] = [Count(menu), *([Fetch(ports.fetch)] if ports.fetch is not None else []), Translate()]
-    once = Retry(Retries(attempts=1))
+    once = Retry(Retries(attempts=1), allowance=attempts)
     stages: list[Stage] = [
         record,
         authenticate,
         Receive(config.data_dir),
         *(_stage(stage.use, stage.settings) for stage in config.stages),
         Explain(chain([route], _nobody), known),
-        *([Limit(ports.ledger, route.behind)] if limits else []),
+        *([Limit(ports.ledger, route.behind)] if any(not rule.by_target for rule in limits) else []),
         route,
         *_judge(config, route, ports, [record, once, *sending]),
         *_shadow(config, route, ports, record, [once, *sending]),
         *([Resume()] if any(model.resume for model in config.models.values()) else []),
         *([Hedge()] if any(model.hedge is not None for model in config.models.values()) else []),
-        Retry(_retries(config)),
+        Retry(_retries(config), allowance=attempts),
         *sending,
     ]
     named = _named(aliases, rules)
@@ -104,7 +106,7 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
     return Gateway(
         config=config,
         chain=chain(stages, Send(ports.upstream)),
-        check=chain([record, once, Translate()], Send(ports.upstream)),
+        check=chain([record, Retry(Retries(attempts=1)), Translate()], Send(ports.upstream)),
         record=record,
         authenticate=authenticate,
         route=route,
@@ -128,8 +130,9 @@ async def _nobody(exchange: Exchange) -> Reply:
     return Reply(exchange.dialect, stream=False, body=b"")
 
 
-def _filters(config: Config, menu: Menu) -> list[Filter]:
-    return [Requirement(), *([Capability(menu)] if config.catalogue.enforce else []), Health()]
+def _filters(config: Config, menu: Menu, attempts: Attempts | None) -> list[Filter]:
+    capability = [Capability(menu)] if config.catalogue.enforce else []
+    return [Requirement(), *capability, Health(), *([attempts] if attempts is not None else [])]
 
 
 def _retries(config: Config) -> Retries:
@@ -148,13 +151,13 @@ def _shadow(config: Config, route: Route, ports: Ports, record: Record, sending:
     return [Shadow(shades, ports.board.shadows, record, route.filters, send, Ids())] if shades else []
 
 
-def _topics(config: Config, ports: Ports, record: Record, route: Route) -> Topics | None:
+def _topics(config: Config, ports: Ports, record: Record, route: Route, attempts: Attempts | None) -> Topics | None:
     """`route` knows no rules: who is asked for the topic is not to depend on it."""
     matching = config.matching
     if not matching.topics or matching.embedding_model is None:
         return None
     model, seconds = matching.embedding_model, matching.topic_timeout
-    sending: list[Stage] = [Retry(_retries(config)), Translate()]
+    sending: list[Stage] = [Retry(_retries(config), allowance=attempts), Translate()]
     send = Send(ports.upstream)
     embedder = Embedder(
         model, chain([record, route, Within(seconds), *sending], send), chain([record, *sending], send), Ids()
@@ -233,7 +236,7 @@ def limits_of(config: Config) -> list[Rule]:
 def _callers(config: Config, admin_digest: str, limits: Sequence[Rule]) -> dict[bytes, Caller]:
     admin = Caller(ADMIN, operations=EVERY_OPERATION, role="owner")
     found = {bytes.fromhex(admin_digest): admin, **dict(callers(config.keys, config.people))}
-    return {digest: replace(caller, limits=prepared(limits, caller)) for digest, caller in found.items()}
+    return {digest: limited(caller, limits) for digest, caller in found.items()}
 
 
 def _faces(own: Sequence[str]) -> tuple[dict[bytes, Dialect], dict[str, tuple[re.Pattern[bytes], Dialect]]]:

@@ -13,7 +13,7 @@ from headgate.config.secrets import hash_key
 from headgate.core import plugin
 from headgate.core.caller import Belongs, Caller
 from headgate.core.errors import Unauthenticated
-from headgate.core.limits.rule import Rule, prepared
+from headgate.core.limits.rule import Rule, limited
 from headgate.core.ports import Upstream
 from headgate.identity.introspection import Introspection
 from headgate.identity.jwt import Issuer as Tokens
@@ -76,7 +76,7 @@ class Callers:
         caller = people.caller(self._name, grants, said)
         role = mapped.role or (user.role if isinstance(user, User) else None)
         caller = replace(caller, role=role)
-        return replace(caller, limits=prepared(self._limits, caller))
+        return limited(caller, self._limits)
 
 
 def _within(model: str, allowed: Sequence[str] | None) -> bool:

@@ -12,7 +12,7 @@ import msgspec
 
 from headgate.catalog.catalogue import Catalogue
 from headgate.catalog.pricing import UNIT, price_of
-from headgate.core.errors import Incapable, NoTarget
+from headgate.core.errors import Incapable, LimitExceeded, NoTarget, PriceUnknown
 from headgate.core.estimate import answers_limit
 from headgate.core.exchange import Exchange
 from headgate.core.labels import EXPLAIN
@@ -111,7 +111,8 @@ class Explain:
         error = None
         try:
             await self.route(exchange)
-        except (NoTarget, Incapable) as failure:  # others say that the request is wrong, which no explanation mends
+        # others say that the request is wrong, which no explanation mends
+        except (NoTarget, Incapable, LimitExceeded, PriceUnknown) as failure:
             error = Failure(failure.status, failure.code, failure.message)
         body = msgspec.json.encode(self._told(exchange, error))
         exchange.stream = False

@@ -10,23 +10,29 @@ from typing import NamedTuple
 from headgate.core.cause import REFUSED, cause
 from headgate.core.errors import (
     GatewayError,
+    LimitExceeded,
+    NoCredentials,
+    Overloaded,
     ProviderError,
     ProviderRefused,
     ProviderTimeout,
+    ProviderUnreachable,
     Unsupported,
 )
 from headgate.core.exchange import Exchange
 from headgate.core.gate import Gate
+from headgate.core.labels import URGENCY
 from headgate.core.plan import Plan, Retries, Turn
 from headgate.core.record import Attempt
 from headgate.core.reply import Reply
 from headgate.core.sliding import Sliding
 from headgate.core.target import PLAIN, Target
-from headgate.stages.stage import Clock, Proceed
+from headgate.stages.stage import Allowance, Clock, Proceed
 
 REMEMBERED = 10_000
 """Targets."""
-PRIORITIES = {"low": -1, "normal": 0, "high": 1}
+NOT_SENT = (Unsupported, Overloaded, ProviderUnreachable, NoCredentials)
+"""Errors after which the provider knows of nothing."""
 
 
 class Retry:
@@ -37,9 +43,11 @@ class Retry:
     whose own SDK knows how to wait.
     """
 
-    def __init__(self, retries: Retries, clock: Clock = time.monotonic) -> None:
+    def __init__(self, retries: Retries, clock: Clock = time.monotonic, allowance: Allowance | None = None) -> None:
+        """`allowance`: where there are limits by provider."""
         self.retries = retries
         self.clock = clock
+        self.allowance = allowance
         self._first: dict[Target, Turn] = {}
         """The first attempt at a target of which there is nothing to consider, made once."""
 
@@ -54,14 +62,15 @@ class Retry:
             if turn.wait:
                 await _rest(turn)
             try:
-                reply = await self._ask(exchange, proceed, turn)
+                ask = self._ask if self.allowance is None else self._limited
+                reply = await ask(exchange, proceed, turn)
             except GatewayError as error:
                 plan = plan or self._plan(exchange, turn)
                 way = plan.failed(turn, error, self.clock())
                 if kept is None and (way == "stop" or exchange.spent):
                     raise
                 # Its traceback holds this frame, and with it both bodies: a cycle that only the collector would end
-                if failure is None or isinstance(error, ProviderError):
+                if failure is None or isinstance(error, ProviderError) or _sooner(error, failure):
                     failure, failed = error.with_traceback(None), turn.target
             else:
                 if kept is not None or not _refused(reply):
@@ -153,21 +162,53 @@ class Retry:
     async def _enter(self, exchange: Exchange, turn: Turn) -> None:
         """Wait for a place at a target that takes only so many requests at a time. Raises Overloaded."""
         gate, terms = turn.target.standing.gate, turn.target.terms
-        seconds = terms.queue_seconds if turn.until == inf else min(terms.queue_seconds, turn.limit)
         assert gate is not None
         tenant = exchange.caller.key if exchange.caller is not None else ""
         try:
             await gate.enter(
-                PRIORITIES[exchange.priority],
+                URGENCY[exchange.priority],
                 tenant,
                 terms.queue,
-                seconds,
+                min(terms.queue_seconds, _patience(turn)),
                 turn.target.name,
             )
         except BaseException:
             if turn.probe:
                 turn.target.standing.breaker.release(turn.probe)
             raise
+
+    async def _limited(self, exchange: Exchange, proceed: Proceed, turn: Turn) -> Reply:
+        """One attempt, of which limits by provider are told. Raises GatewayError."""
+        assert self.allowance is not None
+        try:
+            taken = await self.allowance.take(exchange, turn.target, _patience(turn), patient=turn.patient)
+        except BaseException:
+            if turn.probe:
+                turn.target.standing.breaker.release(turn.probe)
+            raise
+        if taken is None:
+            return await self._ask(exchange, proceed, turn)
+        try:
+            reply = await self._ask(exchange, proceed, turn)
+        except NOT_SENT:
+            taken.unasked()
+            raise
+        except BaseException:
+            taken.unanswered()
+            raise
+        exchange.ending.callback(taken.over, reply)
+        return reply
+
+
+def _patience(turn: Turn) -> float:
+    """Seconds for which it may stand in a line."""
+    return inf if turn.until == inf else turn.limit
+
+
+def _sooner(error: GatewayError, than: GatewayError) -> bool:
+    """Of two limits that have no room, the one that has some first."""
+    limits = isinstance(error, LimitExceeded) and isinstance(than, LimitExceeded)
+    return limits and (error.retry_after or inf) < (than.retry_after or inf)
 
 
 async def _rest(turn: Turn) -> None:

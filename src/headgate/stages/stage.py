@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from headgate.core.exchange import Exchange
 from headgate.core.reply import Reply
+from headgate.core.target import Target
 
 Clock = Callable[[], float]
 """Seconds that only advance, as of `time.monotonic`."""
@@ -22,6 +23,28 @@ class Stage(Protocol):
     """
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply: ...
+
+
+class Taken(Protocol):
+    """What an attempt at a target holds of limits, until one of these says what it came to; a second call does
+    nothing."""
+
+    def unasked(self) -> None:
+        """Nothing was sent."""
+
+    def unanswered(self) -> None:
+        """It was asked, and there is no answer."""
+
+    def over(self, reply: Reply) -> None:
+        """The reply has come to its end, or not."""
+
+
+class Allowance(Protocol):
+    """Who is asked for leave before a target is asked."""
+
+    async def take(self, exchange: Exchange, target: Target, seconds: float, *, patient: bool) -> Taken | None:
+        """None: nothing limits it. Waits for at most so many `seconds`, and only if it is `patient`. Raises
+        LimitExceeded, PriceUnknown."""
 
 
 class Checked:

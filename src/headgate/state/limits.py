@@ -14,7 +14,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from headgate.core.limits.memory import MemoryCounters, denial, level, worst
+from headgate.core.limits.memory import Counter, MemoryCounters, denial, level, refusal, worst
 from headgate.core.limits.meter import Demand, Denied, Hold, Level, Meter, Now
 from headgate.state.address import address
 from headgate.state.connection import Connection, Refused, connect
@@ -130,6 +130,23 @@ class SharedCounters:
             if answer[2] != AGAIN:
                 return self._verdict(demands, rows, answer, now)
         return await self._by_itself(demands, now)
+
+    def short(self, demands: Sequence[Demand], now: Now) -> Denied | None:
+        """By what was used of each counter when it was last heard of, which only grows; what is held is not known."""
+        if self._connection is None:
+            return None
+        there = Now(now.wall + self._offset, now.steady)
+        known = []
+        for demand in demands:
+            mirror = self._mirrors.get((kind_of(demand.meter), demand.counter))
+            if mirror is None or demand.meter.what == "concurrency":
+                continue
+            heard, seen = mirror.counter, Counter(demand.counter)
+            seen.due = heard.due
+            if there.wall < heard.end:
+                seen.start, seen.end, seen.used = heard.start, heard.end, heard.used
+            known.append((demand, seen))
+        return refusal([demand for demand, _ in known], [seen for _, seen in known], there) if known else None
 
     def settle(self, hold: Hold, amounts: Sequence[int], now: Now) -> None:
         if not hold.held or not isinstance(hold, Lease):

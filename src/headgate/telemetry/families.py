@@ -111,7 +111,7 @@ WATCHED = (
         "headgate_limit_exceeded",
         "counter",
         "Requests that a limit had no room for, and what followed: deny, queue (no place in line, or not in time), "
-        "downgrade.",
+        "downgrade, next (another target was asked, if there was one).",
         ("limit", "then"),
     ),
     Family("headgate_store_away", "gauge", "1 where the store cannot be reached.", (), "max"),

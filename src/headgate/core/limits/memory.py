@@ -44,16 +44,10 @@ class MemoryCounters:
         self._sweep_at = MANY
 
     async def reserve(self, demands: Sequence[Demand], now: Now) -> Hold | Denied:
-        counters, short = [], []
-        for demand in demands:
-            counter = self._counter(demand.counter, demand.meter, now)
-            counters.append(counter)
-            if not _fits(demand, counter, now):
-                short.append(denial(demand, counter, now))
-        if short:
-            return worst(
-                short, [level(demand.meter, counter, now) for demand, counter in zip(demands, counters, strict=True)]
-            )
+        counters = [self._counter(demand.counter, demand.meter, now) for demand in demands]
+        denied = refusal(demands, counters, now)
+        if denied is not None:
+            return denied
         held, levels, warned = [], [], []
         for (meter, _, amount, _), counter in zip(demands, counters, strict=True):
             if meter.burst is not None:
@@ -69,6 +63,9 @@ class MemoryCounters:
                     counter.warned = counter.start
                     warned.append(stands)
         return Hold(levels, warned, held)
+
+    def short(self, demands: Sequence[Demand], now: Now) -> Denied | None:
+        return refusal(demands, [self._counter(demand.counter, demand.meter, now) for demand in demands], now)
 
     def settle(self, hold: Hold, amounts: Sequence[int], now: Now) -> None:
         held, hold.held = hold.held, ()
@@ -123,6 +120,19 @@ class MemoryCounters:
             if now.wall < counter.end or now.steady < counter.due or (counter.end == 0.0 and counter.held)
         }
         self._sweep_at = max(MANY, 2 * len(self._counters))
+
+
+def refusal(demands: Sequence[Demand], counters: Sequence[Counter], now: Now) -> Denied | None:
+    """The verdict where one of the counters has no room."""
+    short = [
+        denial(demand, counter, now)
+        for demand, counter in zip(demands, counters, strict=True)
+        if not _fits(demand, counter, now)
+    ]
+    if not short:
+        return None
+    levels = [level(demand.meter, counter, now) for demand, counter in zip(demands, counters, strict=True)]
+    return worst(short, levels)
 
 
 def _fits(demand: Demand, counter: Counter, now: Now) -> bool:

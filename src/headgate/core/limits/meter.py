@@ -96,5 +96,8 @@ class Counters(Protocol):
     async def reserve(self, demands: Sequence[Demand], now: Now) -> Hold | Denied:
         """All of it, or nothing."""
 
+    def short(self, demands: Sequence[Demand], now: Now) -> Denied | None:
+        """Why there is no room, as far as is known here and now; None: there may be. Nothing is held."""
+
     def settle(self, hold: Hold, amounts: Sequence[int], now: Now) -> None:
         """What it came to, in the order of the demands; a second call does nothing."""

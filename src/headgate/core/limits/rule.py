@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from headgate.core.caller import Caller
 from headgate.core.limits.meter import Meter
 
 Dimension = Literal[
-    "organisation", "team", "application", "user", "role", "key", "end_user", "model", "tag", "operation"
+    "organisation", "team", "application", "user", "role", "key", "end_user", "model", "provider", "tag", "operation"
 ]  # fmt: skip
 Then = Literal["deny", "queue", "downgrade", "warn"]
 
 OF_CALLER: frozenset[str] = frozenset({"organisation", "team", "application", "user", "role", "key"})
 """What is known as soon as the caller is."""
+OF_TARGET = "provider"
+"""What is known only when it is: of an attempt."""
 BETWEEN = " | "
 """Parts of a counter's name."""
 NOBODY = "-"
@@ -48,6 +50,11 @@ class Rule:
     queue: int = 100
     queue_seconds: float = 30.0
 
+    @property
+    def by_target(self) -> bool:
+        """It counts attempts at a provider, not requests."""
+        return OF_TARGET in self.match or OF_TARGET in self.per
+
     def concerns(self, caller: Caller) -> bool:
         """As far as the caller alone tells."""
         return all(
@@ -73,7 +80,13 @@ class Prepared(NamedTuple):
     """What else is put into it."""
 
 
-def prepared(rules: Sequence[Rule], caller: Caller) -> tuple[Prepared, ...]:
+def limited(caller: Caller, rules: Sequence[Rule]) -> Caller:
+    """The caller with the limits that may concern its requests, and the attempts at them."""
+    requests = prepared((rule for rule in rules if not rule.by_target), caller)
+    return replace(caller, limits=requests, attempt_limits=prepared((rule for rule in rules if rule.by_target), caller))
+
+
+def prepared(rules: Iterable[Rule], caller: Caller) -> tuple[Prepared, ...]:
     """The rules that may concern a caller."""
     found = []
     for rule in rules:

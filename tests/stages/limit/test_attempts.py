@@ -1,0 +1,297 @@
+"""Limits by provider: what every attempt holds and what it came to, however it ends; against a plain reckoning."""
+
+import asyncio
+import time
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from headgate.core.caller import Caller
+from headgate.core.errors import (
+    GatewayError,
+    LimitExceeded,
+    ProviderCut,
+    ProviderRefused,
+    ProviderTimeout,
+    ProviderUnreachable,
+    Unsupported,
+)
+from headgate.core.exchange import Exchange
+from headgate.core.limits.ledger import Ledger
+from headgate.core.limits.meter import Meter, Now
+from headgate.core.limits.rule import Rule, limited
+from headgate.core.limits.window import Calendar
+from headgate.core.plan import Retries
+from headgate.core.record import Record
+from headgate.core.reply import Reply
+from headgate.core.target import Manner, Target, Terms
+from headgate.core.usage import Usage
+from headgate.dialects import openai_chat
+from headgate.stages.hedge import Hedge
+from headgate.stages.limit import Limit
+from headgate.stages.limit.attempts import Attempts
+from headgate.stages.retry import Retry
+from headgate.stages.stage import chain
+
+MONTH = Calendar("month")
+PRICES = ({"input": "1", "output": "10"},)
+"""Dollars for a million tokens: a thousand and ten thousand nanodollars for one."""
+
+
+class Host:
+    arms = ()
+
+    def __init__(self, name):
+        self.name = name
+
+
+def target(name):
+    return Target(Host(name), "m", terms=Terms(prices=PRICES))
+
+
+def rule(what, amount, *, match=None, per=(), then="deny", name=None, window=MONTH, **more):
+    meter = Meter(name or what, what, amount, None if what == "concurrency" else window)
+    return Rule(meter, {each: frozenset(names) for each, names in (match or {}).items()}, per, then, **more)
+
+
+def answered(prompt=0, answer=0):
+    reply = Reply(openai_chat, stream=False, body=b"")
+    reply.account.usage = Usage(input=prompt, output=answer)
+    return reply
+
+
+class Bench:
+    """The stages from `limit` on, in front of providers that do what a test says."""
+
+    def __init__(self, *rules, hedge=None):
+        self.rules = rules
+        self.ledger = Ledger(clock=lambda: Now(1_800_000_000.0, time.monotonic()))
+        self.attempts = Attempts(self.ledger, rules)
+        self.before(self.provide)
+        self.hedge = hedge
+        self.outcomes = {}
+        self.asked = []
+
+    def before(self, provide):
+        retry = Retry(Retries(attempts=2, backoff=0.0, max_backoff=0.0), allowance=self.attempts)
+        self.ask = chain([Limit(self.ledger, lambda model: [target("any")]), Hedge(), retry], provide)
+
+    async def provide(self, exchange):
+        name = exchange.target.provider.name
+        self.asked.append(name)
+        outcome = self.outcomes[name].pop(0) if self.outcomes.get(name) else answered()
+        if isinstance(outcome, Exception):
+            raise outcome
+        if outcome == "hangs":
+            await asyncio.sleep(60)
+        return outcome
+
+    def exchange(self, *targets, tokens=10, answer=20, key="k"):
+        record = Record(id="req_1", time=1_800_000_000.0)
+        made = Exchange("req_1", openai_chat, "/v1/chat/completions", [], None, time.perf_counter(), record)
+        made.body, made.fields, made.model = b"x" * 4 * tokens, {"max_tokens": answer}, "chat"
+        made.targets = tuple(targets)
+        made.caller = limited(Caller(key), self.rules) if key is not None else None
+        if self.hedge is not None:
+            made.manner = Manner(hedge=self.hedge)
+        return made
+
+    async def over(self, exchange):
+        """The request, to its end."""
+        try:
+            reply = exchange.reply = await self.ask(exchange)
+            exchange.record.status = 200
+        except GatewayError as error:
+            return error
+        else:
+            return reply
+        finally:
+            await exchange.ending.aclose()
+
+    def stands(self):
+        """What is used and held, by counter."""
+        return {
+            name: (used, held) for name, used, held, _ in self.ledger.own.standing(self.ledger.clock()) if used or held
+        }
+
+
+async def test_the_next_target_is_asked_and_the_last_limit_is_told():
+    bench = Bench(rule("requests", 1, per=("provider",)))
+    one, two = target("a"), target("b")
+    assert not isinstance(await bench.over(bench.exchange(one, two)), GatewayError)
+    asked = bench.exchange(one, two)
+    assert not isinstance(await bench.over(asked), GatewayError)
+    assert bench.asked == ["a", "b"]
+    assert "a/m was passed over: the limit 'requests' has no room" in asked.decision.said
+    assert [attempt.target for attempt in asked.attempts] == ["b/m"]
+    refused = await bench.over(bench.exchange(one, two))
+    assert (type(refused), refused.status, refused.limit) == (LimitExceeded, 429, "requests")
+    assert bench.ledger.denied["requests", "next"] == 3
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [
+        (answered(7, 5), {"requests": 1, "tokens": 12, "money": 57_000}),
+        (ProviderRefused("no", status=400), {"requests": 1}),
+        (ProviderTimeout("late"), {"requests": 1}),
+        (ProviderUnreachable("none"), {}),
+        (Unsupported("cannot be said"), {}),
+    ],
+)
+async def test_an_attempt_is_settled_by_what_it_used(outcome, expected):
+    whats = ("requests", "tokens", "money", "concurrency")
+    bench = Bench(*(rule(what, 10**9, match={"provider": ["a"]}) for what in whats))
+    bench.outcomes = {"a": [outcome] * 2}
+    asked = bench.exchange(target("a"))
+    await bench.over(asked)
+    tries = bench.asked.count("a")
+    found = {name.split(" | ")[0]: used for name, (used, held) in bench.stands().items() if not held}
+    assert found == {what: tries * amount for what, amount in expected.items()}
+    assert all(not held for _, held in bench.stands().values())
+
+
+async def test_money_counts_at_the_price_of_who_is_asked_and_by_each_provider():
+    bench = Bench(rule("money", 10**9, per=("provider",)))
+    bench.outcomes = {"a": [ProviderRefused("no", status=503)], "b": [answered(7, 5)]}
+    asked = bench.exchange(target("a"), target("b"))
+    await bench.over(asked)
+    assert bench.stands() == {"money | money a month | provider=b": (57_000, 0)}
+    assert asked.record.counted == {"money | money a month | provider=b": 57_000}
+
+
+async def test_what_the_gateway_itself_asks_counts_where_the_limit_is_for_everybody():
+    everybody, one = (
+        rule("requests", 1, match={"provider": ["a"]}),
+        rule("tokens", 0, match={"key": ["k"]}, per=("provider",)),
+    )
+    bench = Bench(everybody, one)
+    assert not isinstance(await bench.over(bench.exchange(target("a"), key=None)), GatewayError)
+    assert (await bench.over(bench.exchange(target("a"), key=None))).limit == "requests"
+
+
+async def test_who_waits_does_so_where_nobody_else_is_left():
+    bench = Bench(rule("concurrency", 1, match={"provider": ["a"]}, then="queue", queue_seconds=5.0))
+    first = bench.exchange(target("a"))
+    await bench.ask(first)
+    other = bench.exchange(target("a"), target("b"))
+    await bench.ask(other)
+    assert bench.asked == ["a", "b"]
+    waits, leaves = (asyncio.create_task(bench.over(bench.exchange(target("a")))) for _ in range(2))
+    await asyncio.sleep(0.02)
+    leaves.cancel()
+    await asyncio.wait([leaves])
+    assert not waits.done()
+    await first.ending.aclose()
+    assert not isinstance(await waits, GatewayError)
+    assert bench.asked == ["a", "b", "a"]
+    assert bench.stands() == {}
+
+
+async def test_the_filter_leaves_out_what_has_no_room_and_keeps_a_line_where_nobody_else_is_left():
+    bench = Bench(
+        rule("requests", 0, match={"provider": ["a"]}),
+        rule("concurrency", 1, match={"provider": ["b"]}, then="queue"),
+    )
+    one, two, three = target("a"), target("b"), target("c")
+    await bench.ask(bench.exchange(two))
+    asked = bench.exchange()
+    assert bench.attempts(asked, [one, two, three]) == [three]
+    assert [(each.name, by) for each, by, _ in asked.decision.out] == [("a/m", "limit"), ("b/m", "limit")]
+    assert bench.attempts(bench.exchange(), [one, two]) == [two]
+    with pytest.raises(LimitExceeded, match="'requests'"):
+        bench.attempts(bench.exchange(), [one])
+    assert bench.attempts(bench.exchange(key=None), [three]) == [three]
+
+
+async def test_a_hedge_holds_for_both_and_only_the_answer_is_kept():
+    bench = Bench(rule("requests", 9, per=("provider",)), rule("tokens", 999, per=("provider",)), hedge=0.01)
+    bench.outcomes = {"a": ["hangs"], "b": [answered(7, 5)]}
+    await bench.over(bench.exchange(target("a"), target("b")))
+    assert {name.partition(" | ")[0] + name[-1]: stands for name, stands in bench.stands().items()} == {
+        "requestsa": (1, 0), "requestsb": (1, 0), "tokensb": (12, 0),
+    }  # fmt: skip
+
+
+OUTCOME = st.one_of(
+    st.tuples(st.integers(0, 10), st.integers(0, 20)),
+    st.sampled_from(["refused", "timeout", "cut", "unreachable", "unsupported", "hangs"]),
+)
+STEP = st.tuples(
+    st.lists(st.sampled_from("abc"), min_size=1, max_size=3, unique=True),
+    st.lists(OUTCOME, min_size=6, max_size=6),
+    st.booleans(),  # the client goes away before the end
+    st.booleans(),  # hedged
+)
+FAILURES = {
+    "refused": lambda: ProviderRefused("no", status=503),
+    "timeout": lambda: ProviderTimeout("late"),
+    "cut": lambda: ProviderCut("short"),
+    "unreachable": lambda: ProviderUnreachable("none"),
+    "unsupported": lambda: Unsupported("no word for it"),
+}
+
+
+@settings(max_examples=15)
+@given(st.lists(STEP, max_size=12), st.integers(1, 3), st.integers(60, 200), st.integers(3, 12))
+async def test_whatever_becomes_of_requests_each_counter_holds_what_was_used_and_nothing_else(
+    steps, places, tokens, requests
+):
+    each = ("provider",)
+    bench = Bench(
+        rule("concurrency", places, per=each), rule("tokens", tokens, per=each), rule("requests", requests, per=each),
+        rule("tokens", 10**6, name="all"), rule("concurrency", 2, name="few", then="queue", queue_seconds=0.01),
+    )  # fmt: skip
+    used, knows, counted = Counter(), Counter(), Counter()
+    open_, scripts = [], {}
+
+    async def provide(exchange):
+        name, outcome = exchange.target.provider.name, next(scripts[exchange.id])
+        if isinstance(outcome, tuple):
+            knows[name] += 1
+            used[name] += sum(outcome)
+            return answered(*outcome)
+        if outcome == "hangs":
+            knows[name] += 1
+            await asyncio.sleep(60)
+        knows[name] += outcome in ("refused", "timeout", "cut")
+        raise FAILURES[outcome]()
+
+    bench.before(provide)
+    targets = {name: target(name) for name in "abc"}
+
+    async def end(exchange):
+        await exchange.ending.aclose()
+        counted.update(exchange.record.counted)
+
+    for names, outcomes, leaves, hedged in steps:
+        asked = bench.exchange(*(targets[name] for name in names))
+        asked.id, asked.manner = f"req_{len(scripts)}", Manner(hedge=0.002 if hedged else None)
+        scripts[asked.id] = iter(outcomes)
+        task = asyncio.create_task(bench.ask(asked))
+        await asyncio.wait([task], timeout=0.012)
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+        if task.cancelled() or task.exception() is not None:
+            asked.record.status = 499 if task.cancelled() else task.exception().status
+            await end(asked)
+        else:
+            asked.reply, asked.record.status = task.result(), 200
+            open_.append(asked)
+        for counter, (spent, held) in bench.stands().items():
+            limit = {"concurrency": places, "tokens": tokens, "requests": requests}.get(counter.partition(" | ")[0])
+            assert limit is None or spent + held <= limit, counter
+        if leaves and open_:
+            await end(open_.pop(0))
+    for asked in open_:
+        await end(asked)
+    stands = bench.stands()
+    assert not any(held for _, held in stands.values()), stands
+    assert not any(room.waiting for room in bench.ledger.rooms.values())
+    assert {name[-1]: spent for name, (spent, _) in stands.items() if name.startswith("requests")} == +knows
+    assert {name[-1]: spent for name, (spent, _) in stands.items() if name.startswith("tokens")} == +used
+    assert {name: spent for name, (spent, _) in stands.items()} == +counted
+    assert stands.get("all | tokens a month", (0, 0))[0] <= sum(used.values())
