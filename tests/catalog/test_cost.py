@@ -43,6 +43,11 @@ SONNET = {
         ({"input": "1"}, None, Usage(input=10, output=10), None),
         ({"seconds": "1"}, None, Usage(input=10, output=10), None),
         ({"characters": "1"}, None, Usage(units={"images": 1.0}), None),
+        ({"input_images": "0.0001"}, None, Usage(units={"images": 3.0}), "0.0003"),
+        (SONNET, None, Usage(input=1000, server_tools={"web_fetch_requests": 1}), "0.003"),
+        (SONNET, None, Usage(input=1000, server_tools={"file_search_calls": 1}), None),
+        ({"searches": "0.002", "input": "1", "output": "2"}, None,
+         Usage(input=10, output=10, server_tools={"search_units": 2}), "0.00403"),
         ({}, None, Usage(), None),
     ],
 )  # fmt: skip
@@ -66,3 +71,30 @@ def test_it_is_the_sum_of_products_rounded_once(rates, counts):
 )
 def test_an_amount_is_written_exactly(nano, text):
     assert dollars(nano) == text
+
+
+@pytest.mark.parametrize(
+    ("rates", "usage", "why", "known"),
+    [
+        ({"input": "1"}, Usage(input=10, output=10, output_audio=5), "no price is known for output, output_audio", 1),
+        (SONNET, Usage(input=1, server_tools={"file_search_calls": 1}), "no price is known for file_search_calls", 1),
+        ({"seconds": "1"}, Usage(units={"images": 1.0}), "no price is known for images", 0),
+    ],
+)
+def test_an_amount_that_is_not_known_says_what_has_no_price(rates, usage, why, known):
+    bill = Tariff(rates, None).bill(usage)
+    assert (bill.nano, bill.why, len(bill.parts)) == (None, why, known)
+
+
+@pytest.mark.parametrize(
+    ("usage", "nano"),
+    [
+        (Usage(input=10, output=10), 0),
+        (Usage(cache_read=100_000), 270_000_000),
+        (Usage(cache_read=1_000_000), 5_400_000_000),  # of a long prompt
+        (Usage(cache_write=100_000), -75_000_000),
+        (Usage(cache_write_1h=100_000, cache_read=100_000), -300_000_000 + 270_000_000),
+    ],
+)
+def test_what_the_providers_cache_saves(usage, nano):
+    assert Tariff(SONNET, None).bill(usage).cached == nano

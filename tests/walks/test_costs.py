@@ -1,10 +1,13 @@
 """What each request cost stands in its record and, of whole answers, in a header."""
 
+import subprocess
+import sys
 from decimal import Decimal
 
 import pytest
 
 from gateways import KEY, running
+from headgate.catalog.arithmetic import TIMES
 
 CONFIG = f"""
 server: {{host: 127.0.0.1, port: {{PORT}}}}
@@ -47,7 +50,28 @@ def test_a_tier_has_prices_of_its_own(gateway):
     assert Decimal(record["cost"]) == Decimal(usage["input"] + 5 * usage["output"]) / 10**6
 
 
+def test_the_arithmetic_stands_beside_it_and_is_told_in_words(gateway):
+    _, record = ask(gateway, "chat", service_tier="flex")
+    used = record["usage"]
+    assert record["cost_parts"] == [
+        ["input", used["input"], "flex.input", "1"],
+        ["output", used["output"], "flex.output", "5"],
+    ]
+    told = f"{used['input']} input {TIMES} $1/M (flex.input) + {used['output']} output {TIMES} $5/M (flex.output)"
+    shown = told_by(gateway, "records", "--id", record["id"])
+    assert f"${record['cost']} = {told}" in shown
+    assert "cost_parts" not in shown
+    assert f"It cost ${record['cost']}: {told}." in told_by(gateway, "explain", record["id"])
+
+
+def told_by(gateway, *command):
+    """What a command says of the running gateway's records."""
+    whole = [sys.executable, "-m", "headgate", *command, "--config", str(gateway.config)]
+    return subprocess.run(whole, capture_output=True, text=True, check=True, env=gateway.environ).stdout
+
+
 def test_what_is_not_known_is_not_nothing(gateway):
     headers, record = ask(gateway, "free")
     assert "cost" not in record
+    assert record["unpriced"] == "no prices are known of unpriced/unknown"
     assert "x-headgate-cost" not in headers

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import msgspec
 
 from headgate.catalog.entry import in_force
 from headgate.core.exchange import Exchange
+from headgate.core.record import Attempt, Part
 from headgate.core.target import Target
 from headgate.core.usage import Usage
 
@@ -18,6 +19,8 @@ NANO = 10**9
 """In a dollar."""
 SCALE = 24
 """Decimal places of dollars that are reckoned with; prices have fewer."""
+IN_NANO: int = 10 ** (SCALE - 9)
+CACHED = ("cache_read", "cache_write", "cache_write_1h")
 TOKENS: Mapping[str, Sequence[str]] = {
     "input": ("input",),
     "cache_read": ("cache_read", "input"),
@@ -32,58 +35,115 @@ TOKENS: Mapping[str, Sequence[str]] = {
     "output_image": ("output_image", "output"),
 }
 """Of each class of `Usage`, the classes of prices by which it is paid: the first that the model has."""
-TOOLS = {"web_search_requests": "web_searches", "google_search": "web_searches", "file_search_calls": "file_searches"}
-"""Of tools that a provider runs, by its own name for the count."""
+TOOLS: Mapping[str, str | None] = {
+    "web_search_requests": "web_searches",
+    "google_search": "web_searches",
+    "file_search_calls": "file_searches",
+    "search_units": "searches",
+    "web_fetch_requests": None,
+    "num_server_side_tools_used": None,
+}
+"""Of tools that a provider runs, by its own name for the count: the class of prices by which a call is paid; None: it
+costs only the tokens it makes (https://platform.claude.com/docs/en/about-claude/pricing#web-fetch-tool), or counts what
+is counted by kind beside it."""
+UNITS = {"seconds": "hours", "images": "input_images"}
+"""Of what is counted otherwise than in tokens, other classes of prices by which it is paid."""
+INSTEAD = frozenset({"images", "seconds", "characters"})
+"""What is counted beside tokens that are paid for the same."""
 TIERS = frozenset({"flex", "priority", "fast", "batch"})
 REMEMBERED = 4096
 
 _classes = [field.name for field in msgspec.structs.fields(Usage) if field.type is int]
 assert set(_classes) == set(TOKENS)
+assert list(Usage.__struct_fields__[: len(_classes)]) == _classes
+_counts = msgspec.structs.astuple
+
+
+class Rate(NamedTuple):
+    """What one unit costs, in whole units of 10^-24 dollars, and as the prices say it: `name`, and dollars (of a class
+    of tokens, for a million of them)."""
+
+    each: int
+    name: str
+    said: str
+    less: int = 0
+    """By how much a token of a cached class is cheaper than a new one of text; dearer, where it is below 0."""
+
+
+class Bill(msgspec.Struct, frozen=True, gc=False):
+    """`nano` dollars, rounded half to even; None where something was used whose price is not known, or nothing has a
+    price: `why` says which. What is known of it stands in `parts` then too."""
+
+    nano: int | None
+    parts: list[Part]
+    why: str | None
+    cached: int
+    """Nanodollars by which it is cheaper than without the provider's cache; less than 0 where writing costs more."""
 
 
 class Tariff:
-    """A model's rates at a moment, in whole units of 10^-24 dollars for one token, picture, second …"""
+    """A model's rates at a moment."""
 
     __slots__ = ("_longer", "_rates")
 
-    def __init__(self, rates: Mapping[str, str], tier: str | None) -> None:
-        own = {name: rate for name, rate in rates.items() if "." not in name}
+    def __init__(self, prices: Mapping[str, str], tier: str | None) -> None:
+        own = {name: (rate, name) for name, rate in prices.items() if "." not in name}
         if tier is not None:
-            own |= {name[len(tier) + 1 :]: rate for name, rate in rates.items() if name.startswith(f"{tier}.")}
+            held = {name: rate for name, rate in prices.items() if name.startswith(f"{tier}.")}
+            own |= {name[len(tier) + 1 :]: (rate, name) for name, rate in held.items()}
         steps = sorted({int(name.partition(">")[2]) for name in own if ">" in name}, reverse=True)
         self._rates = _rates(own, 0)
         self._longer = [(step, _rates(own, step)) for step in steps]
 
-    def cost(self, usage: Usage) -> int | None:
-        """Nanodollars, half to even; None where something was used whose price is not known, or nothing has one."""
+    def bill(self, usage: Usage) -> Bill:
+        """What it comes to, with the arithmetic."""
         rates, prompt = self._rates, usage.prompt
         for above, longer in self._longer:
             if prompt > above:
                 rates = longer
                 break
-        total, paid = 0, False
-        for name in _classes:
-            count = getattr(usage, name)
+        total, cached, parts = 0, 0, []
+        missing: list[str] = []
+        for name, count in zip(_classes, _counts(usage), strict=False):
             if count:
                 rate = rates.get(name)
-                if rate is None:
-                    if usage.units:
-                        continue
-                    return None
-                total += count * rate
-                paid = True
+                if rate is not None:
+                    total += count * rate.each
+                    cached += count * rate.less
+                    parts.append(Part(name, count, rate.name, rate.said))
+                elif not usage.units:
+                    missing.append(name)
+        if usage.units or usage.server_tools:
+            total += self._units(usage, rates, parts, missing)
+        once = rates.get("requests")
+        if once is not None:
+            total += once.each
+            parts.append(Part("requests", 1, once.name, once.said))
+        if missing or not (parts or self._free(usage)):
+            return Bill(None, parts, _lacking(missing or list(usage.units)), 0)
+        return Bill(nanodollars(total), parts, None, nanodollars(cached) if cached else 0)
+
+    def _units(self, usage: Usage, rates: Mapping[str, Rate], parts: list[Part], missing: list[str]) -> int:
+        """Of what is not counted in tokens; where tokens are paid, the same is not paid by the piece once more."""
+        total, paid = 0, bool(parts)
         for unit, amount in usage.units.items():
-            rate = rates.get(f"unit {unit}")
-            if rate is not None and not (paid and unit in ("images", "seconds", "characters")):
-                total += round(Decimal(str(amount)) * rate)
-                paid = True
+            rate = rates.get(unit)
+            if rate is not None and not (paid and unit in INSTEAD):
+                total += amount_of(amount, rate.name, rate.said)
+                parts.append(Part(unit, int(amount) if amount == int(amount) else amount, rate.name, rate.said))
         for tool, count in usage.server_tools.items():
-            rate = rates.get(f"unit {TOOLS.get(tool, tool)}")
-            total += count * rate if rate is not None else 0
-        once = rates.get("unit requests")
-        if once is None and not paid and not self._free(usage):
-            return None
-        return _nano(total + (once or 0))
+            paid_by = TOOLS.get(tool, tool)
+            rate = rates.get(paid_by) if paid_by is not None else None
+            if rate is not None:
+                total += count * rate.each
+                parts.append(Part(tool, count, rate.name, rate.said))
+            elif paid_by is not None and count:
+                missing.append(tool)
+        return total
+
+    def cost(self, usage: Usage) -> int | None:
+        """Nanodollars; None where that is not known."""
+        return self.bill(usage).nano
 
     def reckon(self, asked: int, answered: int) -> int | None:
         """What a request and an answer of so many tokens of text would cost; None where they have no price."""
@@ -92,10 +152,11 @@ class Tariff:
             if asked > above:
                 rates = longer
                 break
-        new, said = rates.get("input"), rates.get("output", 0 if not answered else None)
-        if new is None or said is None:
+        new, said, once = rates.get("input"), rates.get("output"), rates.get("requests")
+        if new is None or (said is None and answered):
             return None
-        return _nano(asked * new + answered * said + rates.get("unit requests", 0))
+        total = asked * new.each + (answered * said.each if said is not None else 0)
+        return nanodollars(total + (once.each if once is not None else 0))
 
     @property
     def known(self) -> bool:
@@ -107,31 +168,58 @@ class Tariff:
         return bool(self._rates) and not usage.units and usage.prompt + usage.completion == 0
 
 
-def _nano(total: int) -> int:
-    unit: int = 10 ** (SCALE - 9)
-    whole, rest = divmod(total, unit)
-    return whole + (2 * rest > unit or (2 * rest == unit and whole % 2 == 1))
+def _lacking(names: Sequence[str]) -> str:
+    return f"no price is known for {', '.join(names)}" if names else "no price is known"
 
 
-def _rates(own: Mapping[str, str], above: int) -> dict[str, int]:
+def nanodollars(total: int) -> int:
+    """Of units of 10^-24 dollars, half to even."""
+    whole, rest = divmod(total, IN_NANO)
+    return whole + (2 * rest > IN_NANO or (2 * rest == IN_NANO and whole % 2 == 1))
+
+
+def amount_of(quantity: int | float, name: str, price: str) -> int:
+    """A quantity at a price, in units of 10^-24 dollars, half to even: the price is for a million where the class is
+    one of tokens, for an hour of what is counted in seconds, else for one."""
+    whole = Decimal(str(quantity)) * Decimal(price)
+    plain = plain_class(name)
+    if plain in TOKENS:
+        return round(whole.scaleb(SCALE - 6))
+    return round(whole.scaleb(SCALE) / 3600) if plain == "hours" else round(whole.scaleb(SCALE))
+
+
+def plain_class(name: str) -> str:
+    """A class of prices without its tier and the length of prompt from which it holds."""
+    return name.rpartition(".")[2].partition(">")[0]
+
+
+def _rates(own: Mapping[str, tuple[str, str]], above: int) -> dict[str, Rate]:
     """Those of requests whose prompt is longer than `above`."""
-    known: dict[str, tuple[int, str]] = {}
-    for name, rate in own.items():
+    known: dict[str, tuple[int, str, str]] = {}
+    for name, (price, whole) in own.items():
         plain, _, step = name.partition(">")
         at = int(step or 0)
-        if at <= above and at >= known.get(plain, (0, ""))[0]:
-            known[plain] = at, rate
+        if at <= above and at >= known.get(plain, (0, "", ""))[0]:
+            known[plain] = at, price, whole
     found = {}
     for counted, names in TOKENS.items():
-        said = next((known[name][1] for name in names if name in known), None)
+        said = next((known[name] for name in names if name in known), None)
         if said is not None:
-            found[counted] = int(Decimal(said).scaleb(SCALE - 6))
-    for name, (_, rate) in known.items():
+            found[counted] = _rate(*said[1:])
+    for name, (_, price, whole) in known.items():
         if name not in TOKENS and "@" not in name:
-            found[f"unit {name}"] = int(Decimal(rate).scaleb(SCALE))
-    if "unit hours" in found and "unit seconds" not in found:
-        found["unit seconds"] = found["unit hours"] // 3600
+            found[name] = _rate(price, whole)
+    new = found.get("input")
+    if new is not None:
+        found |= {name: found[name]._replace(less=new.each - found[name].each) for name in CACHED}
+    for unit, instead in UNITS.items():
+        if instead in found:
+            found.setdefault(unit, found[instead])
     return found
+
+
+def _rate(price: str, name: str) -> Rate:
+    return Rate(amount_of(1, name, price), name, price)
 
 
 class Tariffs:
@@ -162,24 +250,43 @@ def bill(exchange: Exchange) -> None:
     if exchange.billed:
         return
     exchange.billed = True
-    account = exchange.reply.account if exchange.reply is not None else None
-    record.usage = (account.usage if account is not None else None) or exchange.reckoned
-    total: int | None = None
+    reply, target = exchange.reply, exchange.target
+    record.usage = usage = (reply.account.usage if reply is not None else None) or exchange.reckoned
     tier = exchange.fields.get("service_tier")
-    if record.usage is not None and exchange.target is not None:
-        tariff = Tariffs.of(exchange.target, record.time, tier)
-        total = tariff.cost(record.usage) if tariff is not None else None
+    if target is not None and usage is not None:
+        found = _of(target, record.time, tier, usage)
+        record.cost, record.cost_parts, record.unpriced = dollars(found.nano), found.parts, found.why
+        if found.cached:
+            record.saved = {"cache": _signed(found.cached)}
+        exchange.charged = _sum(exchange.charged, found.nano)
+    elif target is not None and reply is not None:
+        record.unpriced = f"{target.name} did not say what was used"
     for attempt in exchange.attempts:
         if attempt.usage is not None:
-            other = next((each for each in exchange.decision.ranked if each.name == attempt.target), None)
-            tariff = Tariffs.of(other, record.time, tier) if other is not None else None
-            spent = tariff.cost(attempt.usage) if tariff is not None else None
-            attempt.cost, exchange.charged = dollars(spent), _sum(exchange.charged, spent)
-    record.cost, exchange.charged = dollars(total), _sum(exchange.charged, total)
+            _bill_attempt(exchange, attempt, tier)
+
+
+def _bill_attempt(exchange: Exchange, attempt: Attempt, tier: object) -> None:
+    """Of an answer that nobody was given."""
+    target = next((each for each in exchange.decision.ranked if each.name == attempt.target), None)
+    if target is None or attempt.usage is None:
+        return
+    found = _of(target, exchange.record.time, tier, attempt.usage)
+    attempt.cost, attempt.cost_parts = dollars(found.nano), found.parts
+    exchange.charged = _sum(exchange.charged, found.nano)
+
+
+def _of(target: Target, time: float, tier: object, usage: Usage) -> Bill:
+    tariff = Tariffs.of(target, time, tier)
+    return tariff.bill(usage) if tariff is not None else Bill(None, [], f"no prices are known of {target.name}", 0)
 
 
 def _sum(one: int | None, other: int | None) -> int | None:
     return (one or 0) + (other or 0) if one is not None or other is not None else None
+
+
+def _signed(nano: int) -> str:
+    return f"-{dollars(-nano)}" if nano < 0 else dollars(nano) or ""
 
 
 def dollars(nano: int | None) -> str | None:

@@ -23,6 +23,16 @@ HEDGED = "hedged"
 """The error of an attempt that another was faster than."""
 
 
+class Part(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """One term of a cost: so much of a class, at the price of this name in US dollars (of classes of tokens, for a
+    million; of hours, of what is counted in seconds, for 3,600; else for one)."""
+
+    what: str
+    quantity: int | float
+    price_name: str
+    price: str
+
+
 class Attempt(msgspec.Struct, omit_defaults=True):
     """One call of one target. `seconds` from its start to its end or to the reply's first frame."""
 
@@ -39,6 +49,7 @@ class Attempt(msgspec.Struct, omit_defaults=True):
     """Of an answer that the client was not given: it was refused, or judged too bad, and another target's was."""
     cost: str | None = None
     """Of that answer, US dollars."""
+    cost_parts: list[Part] = []
 
 
 class Judgment(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -89,6 +100,13 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     usage: Usage | None = None
     cost: str | None = None
     """US dollars, as an exact decimal, of the answer that was given; None where it is not known."""
+    cost_parts: list[Part] = []
+    """How it comes about: the sum of these, rounded once. What is known of it, where `cost` is not."""
+    unpriced: str | None = None
+    """Why `cost` is not known."""
+    saved: dict[str, str] = {}
+    """US dollars that would have been paid more: "cache" without the provider's cache of prompts. What was paid more
+    is less than 0."""
     upstream_id: str | None = None
     first_token: float | None = None
     """Seconds from the request's arrival to the first piece of the answer (for a whole reply, to the reply)."""

@@ -12,6 +12,7 @@ from typing import Any
 import click
 import msgspec
 
+from headgate.catalog.arithmetic import told
 from headgate.core.decision import Candidate, Decided
 from headgate.core.printable import json_safe, printable
 from headgate.core.record import Record
@@ -22,9 +23,12 @@ from headgate.journal.table import moment, offset, seconds
 
 NAMES = (
     "id", "time", "key", "tags", "model", "stream", "target", "status", "ending", "error", "message", "decision",
-    "attempts", "lost", "resumed", "shadow_of", "usage", "duration",
+    "attempts", "lost", "resumed", "shadow_of", "usage", "cost", "cost_parts", "unpriced",
+    "saved", "duration",
 )  # fmt: skip
 """What of a record says why; left out where it is empty."""
+WITHOUT = {"cache": "Without the provider's cache of prompts"}
+"""In words, what of a record's `saved` is told against."""
 
 
 def explain(data_dir: Path, id: str, *, as_json: bool) -> None:
@@ -85,6 +89,7 @@ def lines(record: Record, zone: tzinfo) -> Iterator[str]:
     used = _used(record)
     if used:
         yield used
+    yield from map(printable, _cost(record))
 
 
 def _asked(record: Record) -> str:
@@ -134,3 +139,16 @@ def _used(record: Record) -> str:
     parts = [*([tokens] if whole.prompt or whole.completion else []), *units]
     beside = ", with an answer that was not taken" if len(said) > 1 else ""
     return f"It used {', '.join(parts)}{beside}." if parts else ""
+
+
+def _cost(record: Record) -> Iterator[str]:
+    """What it cost and why, with the answers that were not taken, and what was saved."""
+    if record.cost is not None:
+        arithmetic = f": {told(record.cost_parts)}" if record.cost_parts else ""
+        yield f"It cost ${record.cost}{arithmetic}."
+    elif record.unpriced is not None:
+        known = f" (of it: {told(record.cost_parts)})" if record.cost_parts else ""
+        yield f"What it cost is not known: {record.unpriced}{known}."
+    for name, amount in record.saved.items():
+        more = amount.startswith("-")
+        yield f"{WITHOUT[name]}, it would have cost ${amount.removeprefix('-')} {'less' if more else 'more'}."

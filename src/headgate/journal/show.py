@@ -15,6 +15,7 @@ from typing import Any, TextIO, cast, get_args
 import click
 import msgspec
 
+from headgate.catalog.arithmetic import told
 from headgate.core.errors import Origin
 from headgate.core.printable import json_safe, printable
 from headgate.core.record import Attempt, Ending, Record
@@ -137,6 +138,8 @@ def _in_full(record: Record, zone: tzinfo, colour: bool) -> str:
         fields["status"] = f"{record.status} to the client"
     if record.attempts:
         fields["attempts"] = [attempt_told(attempt) for attempt in record.attempts]
+    if fields.pop("cost_parts", None):
+        fields["cost"] = f"${record.cost or '?'} = {told(record.cost_parts)}"
     width = max(map(len, fields)) + 2
     lines = []
     for name, value in fields.items():
@@ -156,7 +159,11 @@ def attempt_told(attempt: Attempt) -> str:
         outcome = "no usable answer" if attempt.error in _UNUSABLE else "no answer"
     where = f"{attempt.target} with the key {attempt.credential}" if attempt.credential else attempt.target
     parts = [where, seconds(attempt.seconds), f"{outcome}: {attempt.error}" if attempt.error else outcome]
-    return "  ".join([*parts, f"({attempt.message})"] if attempt.message else parts)
+    if attempt.message:
+        parts.append(f"({attempt.message})")
+    if attempt.cost is not None:
+        parts.append(f"cost ${attempt.cost} = {told(attempt.cost_parts)}")
+    return "  ".join(parts)
 
 
 def _readable(value: Any) -> Iterator[str]:
