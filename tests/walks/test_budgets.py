@@ -1,12 +1,14 @@
 """Budgets over restarts and kills: what was spent stays spent, to the nanodollar; no restart gives anything back."""
 
+import asyncio
 import concurrent.futures
 import time
 from decimal import Decimal
 
 import pytest
 
-from gateways import ADMIN_KEY, KEY, running
+from counters import asked
+from gateways import ADMIN_KEY, KEY, OTHER_KEY, running
 from valkeys import valkey
 
 CONFIG = f"""
@@ -20,9 +22,9 @@ limits: [{{name: host, per: [provider], money: 1, every: month}}]
 """
 
 
-def ask(gateway, text="Hello"):
+def ask(gateway, text="Hello", key=KEY):
     body = {"model": "chat", "messages": [{"role": "user", "content": text}], "max_tokens": 7}
-    return gateway.post(body)
+    return gateway.post(body, key=key)
 
 
 def spent_at_the_provider(gateway):
@@ -87,8 +89,11 @@ state: {{url: '{{STATE}}'}}
 providers: {{simulator: }}
 models: {{chat: simulator/x}}
 catalogue: {{models: {{simulator/x: {{prices: {{requests: 1, input: 0, output: 0}}}}}}}}
-keys: [{{name: test, key: {KEY}, limits: [{{money: 10, every: month}}]}}]
+keys:
+  - {{name: test, key: {KEY}, limits: [{{money: 10, every: month}}]}}
+  - {{name: many, key: {OTHER_KEY}, limits: [{{money: 150, every: month}}]}}
 """
+CLIENTS = 10
 
 
 def test_five_hundred_at_once_over_two_workers_spend_ten_where_there_are_ten(tmp_path):
@@ -103,3 +108,27 @@ def test_five_hundred_at_once_over_two_workers_spend_ten_where_there_are_ten(tmp
         assert sum(spent) == 10
         records = gateway.records(500)
         assert {record.get("worker", 0) for record in records} == {0, 1}
+        several_losses_of_the_state(gateway, state, pool)
+
+
+def several_losses_of_the_state(gateway, state, pool):
+    """What has been spent stays spent: under load, but for what runs at the other worker; and over a restart of all."""
+    asyncio.run(asked(state, "FLUSHALL"))
+    assert {ask(gateway)[0] for _ in range(10)} == {429}
+
+    def many(_):
+        return sum(ask(gateway, key=OTHER_KEY)[0] == 200 for _ in range(40))
+
+    counts = [pool.submit(many, number) for number in range(CLIENTS)]
+    losses = 0
+    while not all(count.done() for count in counts):
+        time.sleep(0.15)
+        losses += 1
+        asyncio.run(asked(state, "FLUSHALL"))
+    spent = sum(count.result() for count in counts)
+    assert losses > 2
+    assert 150 <= spent <= 150 + CLIENTS * losses
+    assert gateway.stop() == 0
+    asyncio.run(asked(state, "FLUSHALL"))
+    gateway.start()
+    assert {ask(gateway)[0] for _ in range(4)} | {ask(gateway, key=OTHER_KEY)[0] for _ in range(4)} == {429}

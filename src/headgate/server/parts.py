@@ -139,10 +139,8 @@ class Parts:
         self.share = _share(config, self.board)
         self.metrics = Metrics(worker=lifecycle.worker, pid=os.getpid(), models=config.models)
         self.gateway = self._build(loaded, self.refreshed)
-        self.budgets = Budgets(config.data_dir, self.ledger, self.journal) if self.share is None else None
-        """None: the counters are where the shared state is."""
-        if self.budgets is not None:
-            self.budgets.load(limits_of(config))
+        self.budgets = Budgets(config.data_dir, self.ledger, self.journal, lifecycle.worker)
+        self.budgets.load(limits_of(config))
         self.control = control(self) if control is not None else None
         """The admin API."""
 
@@ -157,8 +155,7 @@ class Parts:
         self._keep_refreshing()
         checks = Checks(self, self.next_id, self.lifecycle.worker)
         self.checking = asyncio.get_running_loop().create_task(checks.run())
-        if self.budgets is not None:
-            self.saving = asyncio.get_running_loop().create_task(self.budgets.run())
+        self.saving = asyncio.get_running_loop().create_task(self.budgets.run())
         reminder = Reminder(lambda: self.loaded.config)
         self.reminding = asyncio.get_running_loop().create_task(reminder.run())
         self.following = asyncio.get_running_loop().create_task(self.follow.run())
@@ -392,8 +389,7 @@ class Parts:
             await self.fetcher.client.close()
         if self.shared is not None:
             self.shared.close()
-        if self.budgets is not None:
-            self.budgets.save()
+        self.budgets.save()
         self.journal.close()
         if self.started_with.config.server.workers == 1:  # of more, the parent says when the last one has
             log.info("stopped")

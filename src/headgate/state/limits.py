@@ -7,7 +7,7 @@ import hashlib
 import logging
 import random
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from headgate.core.limits.memory import Counter, MemoryCounters, denial, level, refusal, worst
-from headgate.core.limits.meter import Demand, Denied, Hold, Level, Meter, Now
+from headgate.core.limits.meter import Demand, Denied, Hold, Level, Meter, Now, Settled
 from headgate.state.address import address
 from headgate.state.connection import Connection, Refused, connect
 from headgate.state.limits_mirror import MICRO, Answer, Mirror, Row, kind_of
@@ -98,6 +98,8 @@ class SharedCounters:
         self._offset = 0.0
         """What the server's clock is ahead of ours."""
         self._era = b""
+        self._remembered: list[tuple[str, Row, int]] = []
+        """What was used of counters, and in which era, by what was read at the start."""
         self._mirrors: dict[tuple[str, str], Mirror] = {}
         self._sweep_at = MANY
         self._serial = 0
@@ -108,6 +110,10 @@ class SharedCounters:
         self._alone = MemoryCounters()
         self._portions: dict[Meter, Meter] = {}
         self._woken = asyncio.Event()
+
+    @property
+    def era(self) -> str:
+        return self._era.decode("utf-8", "replace")
 
     async def reserve(self, demands: Sequence[Demand], now: Now) -> Hold | Denied:
         for _ in range(TRIES):
@@ -147,6 +153,23 @@ class SharedCounters:
                 seen.start, seen.end, seen.used = heard.start, heard.end, heard.used
             known.append((demand, seen))
         return refusal([demand for demand, _ in known], [seen for _, seen in known], there) if known else None
+
+    def dump(self) -> Iterator[Settled]:
+        """What was used, by all, in windows that are longer than a restart takes, as far as was heard."""
+        for mirror in self._mirrors.values():
+            row = mirror.row
+            if row is not None and row.meter.lasting and (used := mirror.others + mirror.used(row.start)):
+                yield Settled(mirror.counter.name, row.start, used)
+
+    def add(self, meter: Meter, name: str, start: float, used: int, now: Now, era: str = "") -> None:
+        """What was used before this process was there, as a dump of some `era` or a record says: it is told if the
+        state has lost it, and is gone by while there is none."""
+        if meter.window is None or meter.window.at(now.wall)[0] != start:
+            return
+        mirror, end = self._mirror(meter, name, now), meter.window.at(now.wall)[1]
+        counter = mirror.counter
+        counter.start, counter.end, counter.used = start, end, max(counter.used, used)
+        self._remembered.append((era, Row(mirror, meter, start, end), used))
 
     def settle(self, hold: Hold, amounts: Sequence[int], now: Now) -> None:
         if not hold.held or not isinstance(hold, Lease):
@@ -211,7 +234,8 @@ class SharedCounters:
         wall = now.wall + self._offset
         for meter, counter, amount, _ in demands:
             start, end = meter.window.at(wall) if meter.window is not None else (0.0, 0.0)
-            rows.append(Row(self._mirror(meter, counter, now), meter, start, end, hold, amount))
+            mirror = self._mirror(meter, counter, now)
+            rows.append(Row(mirror, meter, start, end, hold, amount, own=mirror.used(start)))
         return rows
 
     def _mirror(self, meter: Meter, counter: str, now: Now) -> Mirror:
@@ -251,7 +275,7 @@ class SharedCounters:
             len(rows) + 1,
             f"{self._prefix}era",
             *[row.mirror.key for row in rows],
-            *(verb, self.me, until, hold, self._lease),
+            *(verb, self.me, until, hold, self._lease, self._era),
             *chain.from_iterable(arguments),
         )
 
@@ -321,6 +345,7 @@ class SharedCounters:
     def _send(self, connection: Connection, rows: Sequence[Row]) -> asyncio.Future[Any]:
         for row in rows:
             self._owed.pop((row.mirror, row.hold), None)
+        rows = [row.now() for row in rows]
         reply = self._evaluate(connection, "tell", rows, (row.told() for row in rows), self._clock())
         reply.add_done_callback(partial(self._told, connection, rows))
         return reply
@@ -328,6 +353,8 @@ class SharedCounters:
     def _told(self, connection: Connection, rows: Sequence[Row], reply: asyncio.Future[Any]) -> None:
         if not reply.cancelled() and reply.exception() is None:
             self._heard(reply.result(), self._clock())
+            for row in rows:
+                row.mirror.known(row)
             if self._owed:
                 self._woken.set()
             return
@@ -350,10 +377,14 @@ class SharedCounters:
     def _heard(self, answer: Sequence[Any], now: Now) -> None:
         self._offset = answer[0] / MICRO - now.wall
         if answer[1] != self._era:  # it has lost what it knew, or is another one
-            self._era = answer[1]
-            self._owe(mirror.latest for mirror in self._mirrors.values() if mirror.latest is not None)
+            before, self._era = self._era, answer[1]
+            self._recollect()
+            for mirror in self._mirrors.values() if before else ():
+                mirror.lose()
+            self._owe(row for mirror in self._mirrors.values() if (row := mirror.news()) is not None)
             self._owe_holds()
-            self._woken.set()
+            if self._connection is not None:  # before anything else is asked of it
+                self._send_owed(self._connection)
 
     async def _come_back(self) -> None:
         try:
@@ -387,6 +418,16 @@ class SharedCounters:
         if self._clock().steady - self._renewed > self._lease / MICRO / 3:
             self._owe_holds()
         self._send(connection, self._some_owed())
+
+    def _recollect(self) -> None:
+        """What was used before this process was there."""
+        remembered, self._remembered = self._remembered, []
+        for era, row, used in remembered:
+            row.mirror.remember(row, used, lost=era != self.era)
+
+    def _send_owed(self, connection: Connection) -> None:
+        while self._owed:
+            self._send(connection, self._some_owed())
 
     def _some_owed(self) -> list[Row]:
         return list(islice(self._owed.values(), TOGETHER))

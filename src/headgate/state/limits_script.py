@@ -5,12 +5,14 @@ SCRIPT = """
 -- is a counter, a hash:
 --   of a window ("w") or of places ("c"): s, when its window began; u, what was used in it; h, what is held; n, when
 --     the first of the holds expires; w, there was a warning; "o PROCESS", what this process has used in it, all in
---     all; "i HOLD", when it expires and how much it is;
+--     all; "i HOLD", when it expires and how much it is; after what was here has been lost, "b PROCESS", what that one
+--     had used by then, "x PROCESS", what all others had as far as it knew, and g, what nobody who is left has used;
 --   of a rate ("r"): f, the seconds in which it would be empty, at a; w.
 -- Times are microseconds of this server's clock. Numbers are doubles: whole ones are exact below 2^53.
--- ARGV: verb, process, until when the answer is waited for, hold, seconds for which it is held; then for each counter
+-- ARGV: verb, process, until when the answer is waited for, hold, seconds for which it is held, the era that is known;
+--   then for each counter
 --   reserve: kind, wanted, firm, warn at, amount, start, end, own;  of a rate kind, wanted, firm, warn at, burst, each
---   tell:    kind, hold, amount, start, end, own;                   of a rate kind, more (seconds)
+--   tell:    kind, hold, amount, start, end, own, b and x or nothing;                   of a rate kind, more (seconds)
 if redis.replicate_commands then redis.replicate_commands() end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
@@ -87,6 +89,26 @@ local function put(counter, amount)
     if counter.start == 0 then redis.call('PEXPIRE', counter.key, number(math.ceil(lease / 1000) * 2)) end
 end
 
+-- What was known here before it was lost: of those who are gone, as much as whoever heard of most of it says.
+local function put_back(counter, base, others)
+    redis.call('HSET', counter.key, 'b ' .. me, base, 'x ' .. me, others)
+    local all, bases, heard, sum, before, gone = redis.call('HGETALL', counter.key), {}, {}, 0, 0, 0
+    for i = 1, #all, 2 do
+        local kind, whose = string.sub(all[i], 1, 2), string.sub(all[i], 3)
+        if kind == 'b ' then
+            bases[whose] = tonumber(all[i + 1])
+            sum = sum + bases[whose]
+        elseif kind == 'x ' then
+            heard[whose] = tonumber(all[i + 1])
+        elseif kind == 'g' then
+            before = tonumber(all[i + 1])
+        end
+    end
+    for whose, used in pairs(heard) do gone = math.max(gone, used - sum + bases[whose]) end
+    counter.used = counter.used + gone - before
+    redis.call('HSET', counter.key, 'u', number(counter.used), 'g', number(gone))
+end
+
 local function rate(key)
     local found = redis.call('HMGET', key, 'f', 'a')
     local full, at = tonumber(found[1] or 0), tonumber(found[2] or now)
@@ -105,7 +127,7 @@ local function warned(key, left, wanted)
 end
 
 if verb == 'tell' then
-    local at = 6
+    local at = 7
     for i = 2, #KEYS do
         if ARGV[at] == 'r' then
             local found = redis.call('HMGET', KEYS[i], 'f', 'a')
@@ -116,16 +138,18 @@ if verb == 'tell' then
             local start, until_, own = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
             if until_ == 0 or until_ > now then
                 local counter = opened(KEYS[i], start, until_, own)
+                if counter.start == start and ARGV[at + 7] ~= '' then put_back(counter, ARGV[at + 6], ARGV[at + 7]) end
                 if counter.start == start and hold ~= 'i ' then put(counter, tonumber(ARGV[at + 2])) end
             end
-            at = at + 6
+            at = at + 8
         end
     end
     return {now, era}
 end
 
-if now > patient then return {now, era, 2} end
-local counters, room, at = {}, true, 6
+-- who does not know that all was lost puts back first what it knows
+if now > patient or era ~= ARGV[6] then return {now, era, 2} end
+local counters, room, at = {}, true, 7
 for i = 2, #KEYS do
     local wanted, firm = tonumber(ARGV[at + 1]), ARGV[at + 2] == '1'
     local counter
@@ -149,7 +173,7 @@ for i = 2, #KEYS do
 end
 
 local answer = {now, era, room and 1 or 0}
-at = 6
+at = 7
 for i = 1, #counters do
     local counter, warn = counters[i], ARGV[at + 3]
     local left, first, second

@@ -5,22 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import inf
-from typing import NamedTuple
 
-from headgate.core.limits.meter import Demand, Denied, Hold, Level, Meter, Now
+from headgate.core.limits.meter import Demand, Denied, Hold, Level, Meter, Now, Settled
 
 MANY = 10_000
 """Counters from which on those at rest are looked for, whenever there are twice as many as were left."""
 ROUNDING = 1e-3
 """Part of one that clocks may be wrong by: a burst of twenty is twenty, not nineteen."""
-
-
-class Settled(NamedTuple):
-    """What was used of a counter in the window that began then."""
-
-    counter: str
-    start: float
-    used: int
 
 
 class Counter:
@@ -38,6 +29,8 @@ class Counter:
 
 class MemoryCounters:
     """Exact, as all of it happens between two steps of one event loop."""
+
+    era = ""
 
     def __init__(self) -> None:
         self._counters: dict[str, Counter] = {}
@@ -83,7 +76,6 @@ class MemoryCounters:
         return self._counter(demand.counter, demand.meter, now)
 
     def dump(self) -> Iterator[Settled]:
-        """What was used in windows that are longer than a restart takes."""
         for name, counter in self._counters.items():
             if counter.used and counter.end - counter.start > 60:
                 yield Settled(name, counter.start, counter.used)
@@ -94,8 +86,7 @@ class MemoryCounters:
             if now.wall < counter.end and (counter.used or counter.held):
                 yield name, counter.used, counter.held, counter.end
 
-    def add(self, meter: Meter, name: str, start: float, used: int, now: Now) -> None:
-        """What was used before, as a dump or a record says; of a window that is over, nothing."""
+    def add(self, meter: Meter, name: str, start: float, used: int, now: Now, era: str = "") -> None:
         counter = self._counter(name, meter, now)
         if counter.start == start:
             counter.used += used

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
@@ -90,14 +90,32 @@ class Denied:
     levels: Sequence[Level] = ()
 
 
+class Settled(NamedTuple):
+    """What was used of a counter in the window that began then."""
+
+    counter: str
+    start: float
+    used: int
+
+
 class Counters(Protocol):
     """Where it is counted: in this process, or where several agree."""
+
+    @property
+    def era(self) -> str:
+        """Another one where what is counted may have been lost meanwhile."""
 
     async def reserve(self, demands: Sequence[Demand], now: Now) -> Hold | Denied:
         """All of it, or nothing."""
 
     def short(self, demands: Sequence[Demand], now: Now) -> Denied | None:
         """Why there is no room, as far as is known here and now; None: there may be. Nothing is held."""
+
+    def dump(self) -> Iterator[Settled]:
+        """What was used in windows that are longer than a restart takes."""
+
+    def add(self, meter: Meter, name: str, start: float, used: int, now: Now, era: str = "") -> None:
+        """What was used before, as a dump of an era or a record says; of a window that is over, nothing."""
 
     def settle(self, hold: Hold, amounts: Sequence[int], now: Now) -> None:
         """What it came to, in the order of the demands; a second call does nothing."""
