@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from gateways import ADMIN_KEY, KEY, OTHER_KEY, Gateway, Wire, ask, free_port, http_request, running
+from keepers import AZURE_TOKEN, CLIENT_SECRET, GOOGLE_TOKEN, SECRET, VAULT_TOKEN, Keepers
 from upstreams import (
     LAST_CHUNK,
     Close,
@@ -37,7 +38,10 @@ WAYS = [(face, spoken) for face in FACES for spoken in FACES]
 # None of them looks like a key: nothing but knowing them can hide them
 PROVIDER_KEY = {"openai": "Canary7Openai4Xq9Zw2Lm8Tr5", "anthropic": "Canary3Anthropic6Vb1Nk7Yp0"}
 EXTRA_HEADER = "Canary9Extra2Header5Jd8Gs3"
-SECRETS = [*PROVIDER_KEY.values(), EXTRA_HEADER, KEY, OTHER_KEY, ADMIN_KEY]
+KEPT = {"gcp": "Canary1Kept8Google3Lx6Tn4", "azure": "Canary8Kept6Azure1Mw9Rc2"}
+PROOFS = [VAULT_TOKEN, SECRET, GOOGLE_TOKEN, AZURE_TOKEN, CLIENT_SECRET]
+"""Of the gateway, to those that keep its secrets."""
+SECRETS = [*PROVIDER_KEY.values(), *KEPT.values(), *PROOFS, EXTRA_HEADER, KEY, OTHER_KEY, ADMIN_KEY]
 
 
 def forms(secret):
@@ -61,26 +65,41 @@ def found_in(data):
 
 
 @pytest.fixture(scope="module")
-def gateway(first, tmp_path_factory):
+def keepers():
+    kept = {
+        "vault:secret/openai": {"key": PROVIDER_KEY["openai"]},
+        "aws:secretsmanager:anthropic": PROVIDER_KEY["anthropic"],
+        "gcp:projects/p/secrets/google/versions/latest": KEPT["gcp"],
+        "azure:v-1/openai": KEPT["azure"],
+    }
+    with Keepers(**kept) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def gateway(first, keepers, tmp_path_factory):
     waits = "timeouts: {connect: 1, first_byte: 0.3, idle: 0.3, total: 1}"
     config = f"""
 server: {{host: 127.0.0.1, port: {{PORT}}}}
 data_dir: {{DATA}}
 log: {{level: debug}}
+secrets: {{refresh: 1, gcp: {{endpoint: '{keepers.url}'}}, azure: {{endpoint: '{keepers.url}'}}}}
 retry: {{attempts: 1}}
 breaker: {{enabled: false}}
 providers:
   openai:
-    {{api_key: "${{CANARY_OPENAI}}", base_url: '{first.url}/v1', {waits}, headers: {{x-extra-key: {EXTRA_HEADER}}}}}
-  anthropic: {{api_key: {PROVIDER_KEY["anthropic"]}, base_url: '{first.url}', {waits}}}
+    {{api_key: "vault:secret/openai", base_url: '{first.url}/v1', {waits}, headers: {{x-extra-key: {EXTRA_HEADER}}}}}
+  anthropic: {{api_key: "aws:secretsmanager:anthropic", base_url: '{first.url}', {waits}}}
+  google: {{api_key: "gcp:projects/p/secrets/google", base_url: '{first.url}', {waits}}}
+  azured: {{kind: openai, api_key: "azure:v-1/openai", base_url: '{first.url}/v1', {waits}}}
   dead: {{kind: openai, api_key: {PROVIDER_KEY["openai"]}, base_url: 'http://127.0.0.1:{free_port()}/v1', {waits}}}
 models: {{openai: openai/m, anthropic: anthropic/m}}
 keys:
   - {{name: test, key: {KEY}}}
   - {{name: limited, key: {OTHER_KEY}, models: [openai]}}
 """
-    environ = {"CANARY_OPENAI": PROVIDER_KEY["openai"]}
-    with running(tmp_path_factory.mktemp("secrets"), config, environ=environ) as gateway:
+    folder = tmp_path_factory.mktemp("secrets")
+    with running(folder, config, environ=keepers.environ(folder)) as gateway:
         yield gateway
 
 
@@ -183,6 +202,8 @@ def every_answer(gateway, upstream):
                 upstream.script = script
                 yield f"{name}: {face} to {spoken}", ask(gateway, FACES[face], data)
     upstream.script = json_reply(WHOLE["openai"])
+    for model in ("google/m", "azured/m"):
+        yield model, ask(gateway, FACES["openai"], body(model))
     for face, path in FACES.items():
         for header in ("authorization", "x-api-key", "api-key", "x-goog-api-key"):
             for key in (KEY, OTHER_KEY, ADMIN_KEY):
@@ -202,10 +223,15 @@ def every_answer(gateway, upstream):
         yield "no HTTP", wire.answer()
 
 
-def test_no_secret_appears_anywhere_whatever_happens(gateway, upstream):
+def test_no_secret_appears_anywhere_whatever_happens(gateway, upstream, keepers):
     """V3, S16: responses, log at debug level, journal, everything else in the data directory, metrics."""
     leaks = {}
     statuses = set()
+    told = json_reply({"errors": SECRETS, "error": {"code": SECRETS[0], "message": str(SECRETS)}}, status=403)
+    keepers.instead = dict.fromkeys(("vault", "aws", "gcp", "azure"), told)
+    gateway.wait_for_metric(4, "headgate_secrets_away")
+    keepers.instead = {}
+    gateway.says("are there again", times=4)
     for name, answer in every_answer(gateway, upstream):
         statuses.add(answer.status)
         # what a model says is the client's; a provider that gives our key away there cannot be told from a good one

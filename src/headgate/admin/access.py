@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from headgate.config.identities import People
+from headgate.config.secrets import is_reference
 from headgate.core.caller import ADMIN_OPERATION, Belongs, Role
 
 ALL: frozenset[Role] = frozenset({"owner", "admin", "team_admin", "member", "auditor", "billing"})
@@ -109,6 +110,6 @@ def _referring(value: Any) -> str | None:
         return next(filter(None, map(_referring, value.values())), None)
     if isinstance(value, list):
         return next(filter(None, map(_referring, value)), None)
-    if isinstance(value, str) and value.startswith(("env:", "file:", "vault:", "aws:", "gcp:", "azure:")):
+    if isinstance(value, str) and is_reference(value):
         return "only an owner refers to a variable, a file or a vault; give the secret itself"
     return None

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from headgate.cli.settings import BAD_USE, FOLDER, Refused, config_option, loaded_from
+
+if TYPE_CHECKING:
+    from headgate.config.load import Loaded
 
 
 @click.command()
@@ -23,7 +26,7 @@ def serve(
     """Start the gateway."""
     folder = str(data_dir.absolute()) if data_dir else None
     given = {"server.host": host, "server.port": port, "server.workers": workers, "data_dir": folder}
-    loaded = loaded_from(config, {path: value for path, value in given.items() if value is not None})
+    loaded = loaded_from(config, {path: value for path, value in given.items() if value is not None}, follow=True)
     from headgate.admin.mount import Mount
     from headgate.config.problems import ConfigError
     from headgate.server.main import serve as run
@@ -36,19 +39,22 @@ def serve(
 
 @click.command()
 @config_option
+@click.option("--follow", is_flag=True, help="Also ask for the secrets that are kept elsewhere (vault:, aws: …).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def check(config: Path | None, as_json: bool) -> int:
+def check(config: Path | None, follow: bool, as_json: bool) -> int:
     """Say what is wrong with the configuration, and with this machine for it; exit code 2 if anything is.
 
     A warning (as of a file without providers, with which every request is refused) leaves the exit code 0.
     """
     if as_json:
-        return _check_json(config)
-    loaded = loaded_from(config, {}, here=True)
+        return _check_json(config, follow)
+    loaded = loaded_from(config, {}, here=True, follow=follow)
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}", err=True)
     for reason in loaded.reasons:
         click.echo(reason)
+    for reference in _unfollowed(loaded):
+        click.echo(f"not followed (--follow does): {reference}", err=True)
     found = loaded.config
     parts = (("provider", found.providers), ("model", found.models), ("key", found.keys))
     counts = ", ".join(f"{len(part)} {name}{'s' * (len(part) != 1)}" for name, part in parts)
@@ -77,15 +83,22 @@ def export(config: Path | None, as_json: bool) -> None:
         click.echo(f"take along: {name}", err=True)
 
 
-def _check_json(config: Path | None) -> int:
+def _unfollowed(loaded: Loaded) -> list[str]:
+    """References to secrets elsewhere that nobody has asked for."""
+    return sorted(loaded.referred) if loaded.references is None else []
+
+
+def _check_json(config: Path | None, follow: bool) -> int:
     import json
 
     from headgate.config.load import load
     from headgate.config.problems import ConfigError
+    from headgate.secrets.references import References
 
-    answer: dict[str, Any] = {"ok": True, "file": None, "problems": [], "warnings": [], "reasons": []}
+    lists = ("problems", "warnings", "reasons", "not_followed")
+    answer: dict[str, Any] = {"ok": True, "file": None, **{name: [] for name in lists}}
     try:
-        loaded = load(config, os.environ, here=True)
+        loaded = load(config, os.environ, here=True, references=References(os.environ) if follow else None)
     except ConfigError as error:
         names = ("file", "line", "column", "path", "message", "hint")
         answer["problems"] = [{name: getattr(problem, name) for name in names} for problem in error.problems]
@@ -93,6 +106,7 @@ def _check_json(config: Path | None) -> int:
     else:
         answer["file"] = str(loaded.path) if loaded.path else None
         answer["warnings"], answer["reasons"] = list(loaded.warnings), list(loaded.reasons)
+        answer["not_followed"] = _unfollowed(loaded)
     click.echo(json.dumps(answer, indent=2))
     return 0 if answer["ok"] else BAD_USE
 

@@ -38,12 +38,14 @@ class Refused(click.ClickException):
         click.echo(f"headgate: {problems} in the configuration", err=True)
 
 
-def loaded_from(path: Path | None, overrides: dict[str, Any], *, here: bool = False) -> Loaded:
+def loaded_from(path: Path | None, overrides: dict[str, Any], *, here: bool = False, follow: bool = False) -> Loaded:
+    """`follow`: also ask for secrets that are kept elsewhere, which takes a network."""
     from headgate.config.load import load
     from headgate.config.problems import ConfigError
+    from headgate.secrets.references import References
 
     try:
-        return load(path, os.environ, overrides, here=here)
+        return load(path, os.environ, overrides, here=here, references=References(os.environ) if follow else None)
     except ConfigError as error:
         raise Refused(error) from error
 

@@ -17,7 +17,7 @@ from headgate.config.interpolate import MARK
 from headgate.config.load import Loaded
 from headgate.config.reading import NO_KEY
 from headgate.config.schema import Config
-from headgate.config.secrets import SECRET_NAME, hash_key, is_reference
+from headgate.config.secrets import SECRET_NAME, hash_key, is_elsewhere, is_reference
 
 _SIGNS = re.compile(r"[^A-Z0-9]+")
 _UNSET = "\0"
@@ -88,6 +88,8 @@ def _plain(value: Any, path: tuple[str, ...], secrets: Secrets, exported: Export
     if isinstance(value, list):
         return [_plain(inner, (*path, str(index)), secrets, exported) for index, inner in enumerate(value)]
     if not isinstance(value, str):
+        return value
+    if is_elsewhere(value):
         return value
     if is_reference(value):
         _note(exported.files if value.startswith("file:") else exported.variables, value.partition(":")[2])

@@ -174,7 +174,9 @@ class Key(Grants):
     """A client's key."""
 
     name: str = Field(min_length=1, max_length=100, description="Name in records and metrics.")
-    key: SecretStr | None = Field(None, description="The key: `${NAME}`, `env:NAME`, `file:path`, or itself.")
+    key: SecretStr | None = Field(
+        None, description="The key: `${NAME}`, a reference (`env:`, `file:`, `vault:` …), or itself."
+    )
     key_hash: str | None = Field(
         None,
         pattern=HASH,

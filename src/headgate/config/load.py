@@ -17,6 +17,12 @@ from headgate.config.reading import Reading
 from headgate.config.redaction import Redaction
 from headgate.config.schema import Config
 from headgate.config.warnings import ending, warnings
+from headgate.secrets.references import References
+
+PROOFS = (
+    "HEADGATE_SECRET_KEY", "VAULT_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AZURE_CLIENT_SECRET",
+)  # fmt: skip
+"""Variables that hold what proves to others who we are, and that no configuration need name."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -40,12 +46,16 @@ class Loaded:
     """What was in the store."""
     merged: stored.Merged
     """What of it is in force."""
+    references: References | None
+    """What asks for secrets elsewhere; None: nobody does, and the references stand in their place."""
+    referred: frozenset[str]
+    """The references to them."""
 
     def again(self, environ: Mapping[str, str], held: stored.Held | None = None) -> Loaded:
         """The same, read anew; with what is `held` in place of what is in the store. Raises ConfigError."""
         if self.path is None:
-            return _discovered(environ, self.overrides, held=held)
-        return load(self.path, environ, self.overrides, held=held)
+            return _discovered(environ, self.overrides, held=held, references=self.references)
+        return load(self.path, environ, self.overrides, held=held, references=self.references)
 
 
 def load(
@@ -55,28 +65,33 @@ def load(
     *,
     here: bool = False,
     held: stored.Held | None = None,
+    references: References | None = None,
 ) -> Loaded:
     """Read the file at `path`; without one $HEADGATE_CONFIG, ./headgate.yaml or ./headgate.yml, else discover.
 
     `overrides` are values of the command line by their dotted path (`server.port`). `here` looks, too, at whether this
     machine has what the configuration needs (surroundings.py), which may ask its name server. `held` takes the place of
-    what is in the store. Raises ConfigError.
+    what is in the store. `references` asks for secrets elsewhere; without it, nobody does. Raises ConfigError.
     """
     path = path or discover.default_path(environ, Path.cwd())
     if path is None:
-        return _discovered(environ, overrides or {}, here, held)
+        return _discovered(environ, overrides or {}, here, held, references)
     path = path.absolute()
-    reading = Reading(str(_shown(path)), path.parent, environ, overrides or {}, here, held)
+    reading = Reading(str(_shown(path)), path.parent, environ, overrides or {}, here, held, references)
     reading.root = _parsed(path, reading.file)
     reading.files.add(path)
     return _finish(reading, path)
 
 
 def _discovered(
-    environ: Mapping[str, str], overrides: Mapping[str, Any], here: bool = False, held: stored.Held | None = None
+    environ: Mapping[str, str],
+    overrides: Mapping[str, Any],
+    here: bool = False,
+    held: stored.Held | None = None,
+    references: References | None = None,
 ) -> Loaded:
     found_there = discover.discover(environ)
-    reading = Reading("environment", Path.cwd(), environ, overrides, here, held)
+    reading = Reading("environment", Path.cwd(), environ, overrides, here, held, references)
     reading.root = made(found_there.document)
     return _finish(reading, None, found_there.reasons, found_there.sample)
 
@@ -125,10 +140,15 @@ def _finish(reading: Reading, path: Path | None, reasons: Sequence[str] = (), sa
         reading.fill()
         reading.plugins_beside()
     reading.override()
+    reading.ask_elsewhere()
     reading.held, reading.merged = stored.combined(
-        reading.root, reading.folder, reading.environ, reading.held, reading.problem, reading.secret
+        reading.root, reading.folder, reading.environ, reading.held, reading.references, reading.problem, reading.secret
     )
-    reading.secret(reading.environ.get(ADMIN_VARIABLE, ""))
+    if reading.merged.stored:
+        reading.ask_elsewhere()
+    for variable in (ADMIN_VARIABLE, *PROOFS):
+        for value in reading.environ.get(variable, "").split():
+            reading.secret(value)
     config = reading.config()
     checks.check(config, reading.root, reading.problem, reading.kept)
     if reading.here:
@@ -137,4 +157,7 @@ def _finish(reading: Reading, path: Path | None, reasons: Sequence[str] = (), sa
     said = [reading.redaction.clean(warning) for warning in (*warnings(config), *ending(config, datetime.now(UTC)))]
     said += stored.warnings(reading.held, reading.merged)
     files, secrets = frozenset(reading.files), frozenset(reading.secrets)
-    return Loaded(config, path, said, reasons, sample, files, secrets, reading.overrides, reading.held, reading.merged)
+    return Loaded(
+        config, path, said, reasons, sample, files, secrets, reading.overrides, reading.held, reading.merged,
+        reading.references, frozenset(reading.referred),
+    )  # fmt: skip

@@ -21,12 +21,14 @@ from headgate.config.problems import ConfigError, Problem, dotted
 from headgate.config.redaction import Redaction, masked, shown
 from headgate.config.rules import Rule
 from headgate.config.schema import Config, Stage
-from headgate.config.secrets import SECRET_NAME, SecretError, follow, is_reference
+from headgate.config.secrets import SECRET_NAME, SecretError, follow, is_elsewhere, is_reference
 from headgate.config.targets import Model, ProviderEntry, Target, in_full
 from headgate.core.plugin import BARE, PACKAGE, PluginNotFound, names, suggestion
 from headgate.core.plugin import load as load_plugin
 from headgate.core.target import Terms, merged
 from headgate.providers.provider import Provider
+from headgate.secrets.references import Places, References
+from headgate.secrets.settings import Sources
 from headgate.stages.policies.policy import Policy, settings_of
 
 T = TypeVar("T", bound=pydantic.BaseModel)
@@ -64,8 +66,14 @@ class Reading:
         overrides: Mapping[str, Any],
         here: bool = False,
         held: stored.Held | None = None,
+        references: References | None = None,
     ) -> None:
         self.held = held
+        self.references = references
+        """None: what is elsewhere is not asked for, and its reference stands in the secret's place."""
+        self.referred: set[str] = set()
+        """Those to secrets elsewhere that were met."""
+        self._sources: Sources | None = None
         self.merged = stored.Merged()
         self.file = file
         self.here = here
@@ -150,6 +158,34 @@ class Reading:
                 node = below
             self.set(node, last, made(value))
 
+    def sources(self) -> Sources:
+        """Where secrets are that are elsewhere; read before all else."""
+        if self._sources is None:
+            node, found = self.root.value.get("secrets"), None
+            if node is not None and node.value is not None:
+                found = self.read(Sources, node, ("secrets",))
+            self._sources = found or Sources()
+            self.readable(self._sources.vault, "ca_file", ("secrets", "vault"))
+        return self._sources
+
+    def ask_elsewhere(self) -> None:
+        """For all that the document refers to, together: one that is not found here is asked for when it is met."""
+        if self.references is None:
+            return
+        if self._sources is None:
+            node = self.root.at(("upstream", "ca_file"))
+            said = node.value if node is not None and isinstance(node.value, str) else None
+            file = self.absolute(Path(said), ("upstream", "ca_file")) if said else None
+            self.references.begin(Places(self.sources(), file))
+        wanted = {
+            node.value
+            for path, node in self.root.scalars()
+            if isinstance(node.value, str)
+            and is_elsewhere(node.value)
+            and any(part == "url" or SECRET_NAME.search(str(part)) for part in path)
+        }
+        self.references.ask(wanted)
+
     def set(self, node: Node, key: str, value: Node) -> None:
         assert node.keys is not None
         node.value[key] = value
@@ -197,6 +233,8 @@ class Reading:
                 return self.mapping(node, name, partial(self.person, name))
             case "keys":
                 return self.sequence(node, name, Key)
+            case "secrets":
+                return self.sources()
             case "stages":
                 return self.sequence(node, name, Stage)
             case "rules":
@@ -281,9 +319,14 @@ class Reading:
                         self.secret(text)
 
     def followed(self, text: str, path: tuple[str | int, ...]) -> str:
+        elsewhere = self.references if path[0] != "secrets" else None
+        if is_elsewhere(text) and path[0] != "secrets":
+            self.referred.add(text)
+            if elsewhere is None:
+                return text
         if is_reference(text):
             try:
-                text, file = follow(text, self.environ, self.folder)
+                text, file = follow(text, self.environ, self.folder, elsewhere)
             except SecretError as error:
                 self.problem(path, error.message, error.hint)
                 return ""

@@ -64,7 +64,8 @@ Every key of `headgate.yaml`. This page is made from the code (`make docs`); edi
   these, providers are discovered from the environment.
 - **Variables**: `${NAME}` in any value is the environment variable's value, an unset one is an error;
   `${NAME:-default}` has a default for one that is unset or empty; `$$` is a dollar sign.
-- **Secrets** (type *secret*) may also be `file:path` or `env:NAME`.
+- **Secrets** (type *secret*) may also be `file:path`, `env:NAME`, or refer to what
+  [keeps them elsewhere](../how-to/keep-secrets.md): `vault:`, `aws:`, `gcp:`, `azure:`.
 - **Paths** are relative to the configuration file.
 - **YAML** is read with the types of YAML 1.2: `off`, `no` and `on` are words. A key that is there twice is an error.
 - A changed file (of the configuration or of a secret) is read again without dropping a request; one with a problem is

@@ -35,6 +35,7 @@ from headgate.config.state import State
 from headgate.config.stored import Store
 from headgate.config.targets import Model, ProviderEntry, Target
 from headgate.providers.settings import Seconds
+from headgate.secrets.settings import Sources
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
@@ -282,6 +283,10 @@ class Config(Section):
         default_factory=Breaker, description="When a target that fails is left alone, and for how long."
     )
     retry: Retry = Field(default_factory=Retry, description="What happens when a target fails before its first bytes.")
+    secrets: Sources = Field(
+        default_factory=Sources,
+        description="Where secrets are that are kept elsewhere; see [how](../how-to/keep-secrets.md).",
+    )
     state: State = Field(
         default_factory=State, description="Where workers and replicas share what they know of broken targets."
     )

@@ -9,7 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from headgate.core.keys import digest
+from headgate.secrets.references import References
+from headgate.secrets.source import KINDS, Missed
 
+HERE = ("file:", "env:")
+ELSEWHERE = tuple(f"{kind}:" for kind in KINDS)
+"""How references begin: to what is on this machine, and to what a service keeps."""
 MAX_SECRET_BYTES = 64 << 10
 SHORT_KEY = 16
 """Characters a client's key needs before it may be used on an address others reach."""
@@ -70,14 +75,29 @@ def well_known_hash(hashed: str) -> bool:
 
 def is_reference(text: str) -> bool:
     """Whether a secret's text says where the secret is instead of being it."""
-    return text.startswith(("file:", "env:"))
+    return text.startswith((*HERE, *ELSEWHERE))
 
 
-def follow(text: str, environ: Mapping[str, str], folder: Path) -> tuple[str, Path | None]:
-    """`file:path` (relative to `folder`) or `env:NAME` → the secret, and the file it was in.
+def is_elsewhere(text: str) -> bool:
+    """Whether the secret is neither in the text nor on this machine."""
+    return text.startswith(ELSEWHERE)
+
+
+def follow(
+    text: str, environ: Mapping[str, str], folder: Path, references: References | None = None
+) -> tuple[str, Path | None]:
+    """`file:path` (relative to `folder`) or `env:NAME` → the secret, and the file it was in; what is elsewhere is
+    asked of `references`.
 
     A file's line break at its end is not part of the secret. Raises SecretError.
     """
+    if is_elsewhere(text):
+        try:
+            if references is not None:
+                return references.value(text), None
+        except Missed as missed:
+            raise SecretError(missed.message, missed.hint) from None
+        raise SecretError("the reference leads elsewhere", "keep the secret in a file or a variable: file:, env:")
     kind, _, place = text.partition(":")
     if kind == "env":
         value = environ.get(place)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
+from headgate.config.secrets import is_elsewhere
 from headgate.config.section import Section
 from headgate.state.address import ENCRYPTED, Address, address
 from headgate.state.redis import PACKAGE, installed
@@ -61,7 +62,7 @@ def place(state: State) -> Address | None:
 
 def check(state: State, tell: Tell) -> None:
     """Tell what is wrong with it."""
-    if state.url is None:
+    if state.url is None or is_elsewhere(state.url.get_secret_value()):
         return
     try:
         where = address(state.url.get_secret_value())

@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 from pydantic import Field, SecretStr
 
 from headgate.config.document import Node, made
-from headgate.config.secrets import SecretError, follow, is_reference
+from headgate.config.secrets import SecretError, follow, is_elsewhere, is_reference
 from headgate.config.section import Section
+from headgate.secrets.references import References
 from headgate.store.database import StoreAway, connect
 from headgate.store.migrations import migrate
 from headgate.store.objects import Objects, Stored
@@ -188,10 +189,14 @@ def combined(
     base: Path,
     environ: Mapping[str, str],
     held: Held | None,
+    references: References | None,
     tell: Tell,
     secret: Callable[[str], None],
 ) -> tuple[Held, Merged]:
-    """What is in the store that a document (whose paths are relative to `base`) names, put into the document."""
+    """What is in the store that a document (whose paths are relative to `base`) names, put into the document.
+
+    Where the store itself is said elsewhere, and nobody asks (no `references`), it is left out.
+    """
     said, where = root.at(("data_dir",)), root.at(("store", "url"))
     configured = where.value if where is not None and isinstance(where.value, str) else None
     try:
@@ -199,8 +204,10 @@ def combined(
             base / Path(said.value if said is not None and isinstance(said.value, str) else ".headgate").expanduser()
         )
         if held is None:
+            if configured is not None and is_elsewhere(configured) and references is None:
+                return NOTHING, Merged()
             if configured is not None and is_reference(configured):
-                configured = follow(configured, environ, base)[0]
+                configured = follow(configured, environ, base, references)[0]
             held = read(data_dir, configured)
     except RuntimeError:  # a home directory that there is not, which is told of `data_dir` itself
         return NOTHING, Merged()

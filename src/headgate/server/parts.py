@@ -47,6 +47,7 @@ from headgate.server.operator import DECISIONS, TARGETS, Decisions, Operator, Ta
 from headgate.server.refresh import Refresh
 from headgate.server.refusals import Headers, Limits
 from headgate.server.reminder import Reminder
+from headgate.server.renew import Renew
 from headgate.server.respond import identity
 from headgate.server.share import Share
 from headgate.state.limits import SharedCounters
@@ -97,6 +98,7 @@ class Parts:
 
     def __init__(self, loaded: Loaded, lifecycle: Lifecycle, control: Control | None = None) -> None:
         self.loaded = self.started_with = loaded
+        _keep(loaded)
         self.lifecycle = lifecycle
         config = loaded.config
         self.logs = logs.start(config.log.level, form=config.log.format or "auto", secrets=loaded.secrets)
@@ -126,6 +128,7 @@ class Parts:
         self.following: asyncio.Task[None] | None = None
         self.saving: asyncio.Task[None] | None = None
         self.reminding: asyncio.Task[None] | None = None
+        self.renewing: asyncio.Task[None] | None = None
         self.reloading = asyncio.Lock()
         store = config.store.url
         self.follow = Follow(
@@ -158,6 +161,9 @@ class Parts:
         self.saving = asyncio.get_running_loop().create_task(self.budgets.run())
         reminder = Reminder(lambda: self.loaded.config)
         self.reminding = asyncio.get_running_loop().create_task(reminder.run())
+        renew = Renew(lambda: self.loaded, self.reload)
+        self.renewing = asyncio.get_running_loop().create_task(renew.run())
+        self.renewing.add_done_callback(_report)
         self.following = asyncio.get_running_loop().create_task(self.follow.run())
         self.following.add_done_callback(_report)
         if self.share is not None:
@@ -268,6 +274,8 @@ class Parts:
             **shared,
             **Conditions(self).reads(),
             "headgate_store_away": lambda: float(self.follow.why is not None),
+            "headgate_secrets_away": self._secrets_away,
+            "headgate_secrets_failures": lambda: self.loaded.references.failures if self.loaded.references else 0,
             "headgate_limit_exceeded": self.ledger.denied.copy,
             "headgate_limit_warnings": self.ledger.warned.copy,
             "headgate_limit_waiting": self.ledger.waiting,
@@ -283,6 +291,14 @@ class Parts:
             "headgate_shadows_dropped": self.board.shadows.dropped.copy,
             "headgate_judgments_dropped": self.board.judging.dropped.copy,
             "headgate_config_loaded_timestamp_seconds": lambda: self.metrics.loaded,
+        }
+
+    def _secrets_away(self) -> dict[tuple[str, ...], float]:
+        references = self.loaded.references
+        if references is None:
+            return {}
+        return {
+            (kind,): float(kind in references.why) for kind in {each.partition(":")[0] for each in self.loaded.referred}
         }
 
     def _canaries(self) -> dict[tuple[str, ...], float]:
@@ -338,6 +354,7 @@ class Parts:
         logging.getLogger().setLevel(loaded.config.log.level.upper())
         self.logs.redact.know(loaded.secrets)
         self.loaded, self.gateway, self.refresh, self.refreshed = loaded, gateway, refresh, refreshed
+        _keep(loaded)
         self._keep_refreshing()
         self.metrics.configured(loaded.config.models)
         self.metrics.reloaded(applied=True)
@@ -373,7 +390,9 @@ class Parts:
             await self.counters.part()
         ended = (self.sharing, self.following, self.counting)
         tasks = [
-            task for task in (self.refreshing, self.checking, self.saving, self.reminding, *ended) if task is not None
+            task
+            for task in (self.refreshing, self.checking, self.saving, self.reminding, self.renewing, *ended)
+            if task is not None
         ]
         for task in tasks:
             task.cancel()
@@ -394,6 +413,12 @@ class Parts:
         if self.started_with.config.server.workers == 1:  # of more, the parent says when the last one has
             log.info("stopped")
         self.logs.stop()
+
+
+def _keep(loaded: Loaded) -> None:
+    """Of secrets that are elsewhere, those in force."""
+    if loaded.references is not None:
+        loaded.references.keep(loaded.referred)
 
 
 def _waiting(started: Config, now: Config) -> list[str]:

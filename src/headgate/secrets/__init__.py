@@ -1,0 +1,1 @@
+"""Secrets that are kept elsewhere: how they are referred to, and how each place that keeps them is asked."""

@@ -1,0 +1,164 @@
+"""Secrets that are kept elsewhere, from outside: had at the start, changed while requests go on, away without harm."""
+
+import json
+import signal
+import time
+
+import pytest
+from click.testing import CliRunner
+
+from gateways import ADMIN_KEY, Gateway, running
+from headgate.cli import cli
+from keepers import NAMESPACE, VAULT_TOKEN, Keepers
+from upstreams import ScriptedUpstream, json_reply
+
+CHAT = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [
+    {"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}]}  # fmt: skip
+CLIENT = "hg-kept-key-0123456789abcdef"
+CONFIG = f"""
+server: {{host: 127.0.0.1, port: {{PORT}}}}
+data_dir: {{DATA}}
+secrets: {{refresh: 0.2, timeout: 2, vault: {{address: 'VAULT', namespace: {NAMESPACE}, token: 'file:token'}}}}
+providers: {{kept: {{kind: openai, base_url: 'UPSTREAM/v1', api_key: 'vault:secret/llm#key'}}}}
+models: {{chat: kept/m}}
+users: {{admin: {{role: admin}}}}
+keys:
+  - {{name: kept, key: 'vault:secret/clients#first'}}
+  - {{name: k-admin, key: hg-admin-key-0123456789abcdef, user: admin, operations: [admin]}}
+"""
+
+
+@pytest.fixture(scope="module")
+def keepers():
+    with Keepers() as made:
+        made.secrets = {
+            "vault:secret/llm": {"key": "sk-first-0123456789abcdef"},
+            "vault:secret/clients": {"first": CLIENT},
+            "vault:secret/more": {"key": "sk-more-0123456789abcdef"},
+        }
+        yield made
+
+
+@pytest.fixture(scope="module")
+def upstream():
+    with ScriptedUpstream(json_reply(CHAT)) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def config(keepers, upstream):
+    return CONFIG.replace("VAULT'", f"{keepers.url}'").replace("UPSTREAM", upstream.url)
+
+
+@pytest.fixture(scope="module")
+def gateway(config, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kept")
+    (folder / "token").write_text(VAULT_TOKEN + "\n")
+    with running(folder, config) as made:
+        yield made
+
+
+def ask(gateway, key=CLIENT, model="chat"):
+    return gateway.post({"model": model, "messages": [{"role": "user", "content": "x"}]}, key=key)[0]
+
+
+def sent(upstream):
+    return upstream.requests[-1].headers["authorization"].removeprefix("Bearer ")
+
+
+def until(true, seconds=5.0):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_a_changed_secret_is_used_and_no_request_fails(gateway, keepers, upstream):
+    assert ask(gateway) == 200
+    assert sent(upstream) == "sk-first-0123456789abcdef"
+    keepers.secrets["vault:secret/llm"] = {"key": "sk-second-0123456789abcdef"}
+    until(lambda: ask(gateway) != 200 or sent(upstream) == "sk-second-0123456789abcdef")
+    assert ask(gateway) == 200
+    keepers.secrets["vault:secret/clients"] = {"first": CLIENT[::-1]}
+    until(lambda: ask(gateway) == 401)
+    assert ask(gateway, CLIENT[::-1]) == 200
+    keepers.secrets["vault:secret/clients"] = {"first": CLIENT}
+    until(lambda: ask(gateway) == 200)
+
+
+def test_while_the_place_is_away_what_was_there_stays_through_a_reload(gateway, keepers):
+    keepers.instead = {"vault": json_reply({"errors": [VAULT_TOKEN]}, status=503)}
+    gateway.wait_for_metric(1, "headgate_secrets_away", source="vault")
+    gateway.says("what they were stays in force")
+    gateway.write(gateway.config.read_text() + "rules: []\n")
+    gateway.says("the configuration was reloaded", times=gateway.output().count("the configuration was reloaded") + 1)
+    assert ask(gateway) == 200
+    keepers.instead = {}
+    gateway.says("are there again")
+    gateway.wait_for_metric(0, "headgate_secrets_away", source="vault")
+    assert gateway.metric("headgate_secrets_failures_total") >= 1
+    assert VAULT_TOKEN not in gateway.output()
+
+
+def test_a_token_that_an_agent_renews_is_taken(gateway, keepers):
+    keepers.tokens = {"hvs.renewed-0123456789"}
+    gateway.wait_for_metric(1, "headgate_secrets_away", source="vault")
+    (gateway.folder / "token").write_text("hvs.renewed-0123456789\n")
+    gateway.wait_for_metric(0, "headgate_secrets_away", source="vault")
+    keepers.tokens = {VAULT_TOKEN, "hvs.renewed-0123456789"}
+
+
+def test_only_an_owner_refers_to_what_is_elsewhere_and_it_is_shown_as_written(gateway, keepers, upstream):
+    def call(method, path, body, key=ADMIN_KEY):
+        sent = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+        status, _, answer = gateway.request(method, f"/admin/api{path}", json.dumps(body).encode(), sent)
+        return status, json.loads(answer) if isinstance(answer, bytes) and answer else answer
+
+    more = {"name": "more", "kind": "openai", "base_url": f"{upstream.url}/v1", "api_key": "vault:secret/more#key"}
+    assert call("POST", "/providers", more, "hg-admin-key-0123456789abcdef")[0] == 403
+    status, made = call("POST", "/providers", more)
+    assert (status, made["body"]["api_key"]) == (201, "vault:secret/more#key")
+    assert ask(gateway, model="more/m") == 200
+    assert sent(upstream) == "sk-more-0123456789abcdef"
+    elsewhere = {"base_url": "http://127.0.0.1:9/v1"}
+    assert call("PATCH", "/providers/more", elsewhere, "hg-admin-key-0123456789abcdef")[0] == 403
+    status, problem = call("POST", "/providers", {**more, "name": "none", "api_key": "vault:secret/none#key"})
+    assert (status, problem["code"]) == (422, "invalid")
+    assert "there is no such secret" in problem["detail"] + json.dumps(problem["errors"])
+    assert call("DELETE", "/providers/more", {})[0] == 204
+
+
+def check(folder, *words):
+    command = ["check", "--config", str(folder / "headgate.yaml"), "--json", *words]
+    done = CliRunner(env={"NO_PROXY": "*"}).invoke(cli, command, standalone_mode=False)
+    return done.return_value, json.loads(done.stdout)
+
+
+def test_a_check_asks_nobody_unless_it_is_told_to(gateway, keepers):
+    gateway.signal(signal.SIGSTOP)  # so that nobody but the check could ask
+    try:
+        count = len(keepers.asked)
+        code, told = check(gateway.folder)
+        assert (code, told["not_followed"]) == (0, ["vault:secret/clients#first", "vault:secret/llm#key"])
+        assert len(keepers.asked) == count
+        code, told = check(gateway.folder, "--follow")
+        assert (code, told["not_followed"]) == (0, [])
+        assert len(keepers.asked) > count
+        keepers.instead = {"/v1/secret/data/llm": json_reply({}, status=403)}
+        code, told = check(gateway.folder, "--follow")
+        [problem] = told["problems"]
+        assert (code, problem["path"], problem["line"]) == (2, "providers.kept.api_key", 5)
+        assert "its policy does not allow it" in problem["message"]
+    finally:
+        keepers.instead = {}
+        gateway.signal(signal.SIGCONT)
+
+
+def test_a_start_without_what_it_needs_says_what_is_missing(config, tmp_path, keepers):
+    (tmp_path / "token").write_text("hvs.of-nobody-0123456789\n")
+    gateway = Gateway(tmp_path, config).start(wait=False)
+    assert gateway.process.wait(20) == 2
+    output = gateway.output()
+    assert "providers.kept.api_key: Vault refused sys/internal/ui/mounts/secret/llm (403)" in output
+    assert "hvs.of-nobody" not in output
+    assert "Traceback" not in output
