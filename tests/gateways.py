@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import headgate
+from forks import Forked
 
 KEY = "hg-test-key-0123456789abcdef"
 OTHER_KEY = "hg-test-key-fedcba9876543210"
@@ -29,8 +30,11 @@ def rounds(short, long):
 class Gateway:
     """A running gateway."""
 
-    def __init__(self, folder, config, *, port=None, environ=None, arguments=(), pass_fds=(), trust=None):
-        """`config` None: started without a file. `trust`: the ssl.SSLContext of clients, where it serves TLS."""
+    def __init__(self, folder, config, *, port=None, environ=None, arguments=(), fresh=False, trust=None):
+        """`config` None: started without a file. `trust`: the ssl.SSLContext of clients, where it serves TLS.
+
+        `fresh`: started as users do, not forked (tests/forks.py); so it is too where `environ` is for Python itself.
+        """
         self.folder = Path(folder)
         self.port = port or free_port()
         self.config = self.folder / "headgate.yaml"
@@ -48,7 +52,7 @@ class Gateway:
         paths = [self.environ.get("PYTHONPATH", ""), str(Path(headgate.__file__).parents[1])]
         self.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))  # the same code as the tests import
         self.arguments = list(arguments)
-        self.pass_fds = pass_fds
+        self.fresh = fresh or "PYTHONPATH" in (environ or {})
         self.trust = trust
         self.process = None
 
@@ -64,11 +68,14 @@ class Gateway:
 
     def start(self, *, wait=True):
         file = ["--config", str(self.config)] if self.config.exists() else []
-        command = [sys.executable, "-m", "headgate", "serve", *file, *self.arguments]
+        arguments = ["serve", *file, *self.arguments]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, env=self.environ, cwd=self.folder, pass_fds=self.pass_fds
-            )
+            if self.fresh:
+                command = [sys.executable, "-m", "headgate", *arguments]
+                self.process = subprocess.Popen(command, stdout=log, stderr=log, env=self.environ, cwd=self.folder)
+            else:
+                places = {"folder": self.folder, "output": log, "errors": log}
+                self.process = Forked(arguments, environ=self.environ, **places)
         if wait:
             self.wait_until_ready()
         return self

@@ -61,7 +61,7 @@ def wait_for(condition, seconds=10.0):
 
 class TestStart:
     def test_the_first_answer(self, tmp_path, upstream):
-        with running(tmp_path, config_for(upstream.url)) as gateway:
+        with running(tmp_path, config_for(upstream.url), fresh=True) as gateway:
             status, headers, body = gateway.post(QUESTION)
         assert status == 200
         assert body["choices"][0]["message"]["content"] == "Hello"
@@ -70,7 +70,7 @@ class TestStart:
 
     @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
     def test_the_printed_curl_line_works_when_pasted(self, tmp_path):
-        gateway = Gateway(tmp_path, None, environ=NOBODY, arguments=["--port", str(free_port())])
+        gateway = Gateway(tmp_path, None, environ=NOBODY, arguments=["--port", str(free_port())], fresh=True)
         gateway.port = int(gateway.arguments[1])
         del gateway.environ["HEADGATE_ADMIN_KEY"]
         gateway.start()

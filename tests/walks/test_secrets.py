@@ -9,6 +9,7 @@ import re
 import shutil
 import statistics
 import subprocess
+import sys
 import time
 import urllib.parse
 from pathlib import Path
@@ -99,7 +100,7 @@ keys:
   - {{name: limited, key: {OTHER_KEY}, models: [openai]}}
 """
     folder = tmp_path_factory.mktemp("secrets")
-    with running(folder, config, environ=keepers.environ(folder)) as gateway:
+    with running(folder, config, environ=keepers.environ(folder), fresh=True) as gateway:
         yield gateway
 
 
@@ -383,7 +384,7 @@ def test_no_text_of_a_stranger_breaks_a_line_of_log_journal_or_metrics(gateway, 
 
 
 def test_records_on_a_terminal_show_no_control_characters(gateway):
-    command = [gateway.process.args[0], "-m", "headgate", "records", "--config", str(gateway.config)]
+    command = [sys.executable, "-m", "headgate", "records", "--config", str(gateway.config)]
     done = subprocess.run(command, env=gateway.environ, capture_output=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert not re.search(rb"[\x00-\x08\x0b-\x1f\x7f]", done.stdout)
