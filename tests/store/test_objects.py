@@ -42,6 +42,31 @@ async def test_an_object_and_its_history(objects):
     assert await objects.audit(since=1001.0) == []
 
 
+async def test_what_changes_no_object_has_its_place_in_the_audit(objects):
+    await objects.note("login_failed", "sessions", "", Actor("", "10.0.0.9"), {"way": "password"})
+    await objects.apply([Change("create", "teams", "a", {}), Change("create", "teams", "b", {})], ANN)
+    await asyncio.gather(*(objects.note("login", "sessions", "ann", ANN, {"n": n}) for n in range(5)))
+    assert await objects.revision() == 1
+    await objects.apply([Change("delete", "teams", "a")], ANN)
+    history = await objects.audit()
+    assert [each.action for each in history] == ["delete", *["login"] * 5, "create", "create", "login_failed"]
+    assert {each.after["n"] for each in history if each.action == "login"} == set(range(5))
+    assert [(each.revision, each.number) for each in await objects.audit(before=(1, 5), limit=2)] == [(1, 4), (1, 3)]
+    await objects.forget("login_failed", 1000.5)
+    assert await objects.audit(action="login_failed") == []
+
+
+async def test_what_a_user_is_known_by_is_no_part_of_the_history(objects):
+    body = {"role": "owner", "password_hash": "$argon2id$secret", "totp": "sealed:v1:x"}
+    await objects.apply([Change("create", "users", "ann", body)], ANN)
+    await objects.apply([Change("replace", "users", "ann", {**body, "totp": "other"}, called="second_factor")], ANN)
+    assert (await objects.get("users", "ann")).body["totp"] == "other"
+    assert [(each.action, each.before, each.after) for each in await objects.audit()] == [
+        ("second_factor", {"role": "owner"}, {"role": "owner"}),
+        ("create", None, {"role": "owner"}),
+    ]
+
+
 @pytest.mark.parametrize(
     "change",
     [

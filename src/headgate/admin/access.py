@@ -13,18 +13,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from headgate.config.identities import People
+from headgate.config.identities import People, User
 from headgate.config.secrets import is_reference
 from headgate.core.caller import ADMIN_OPERATION, Belongs, Role
 
 ALL: frozenset[Role] = frozenset({"owner", "admin", "team_admin", "member", "auditor", "billing"})
+NOBODY: frozenset[Role] = frozenset()
+"""Of an endpoint for whoever has no role yet."""
 OWNERS: frozenset[Role] = frozenset({"owner"})
 RULERS: frozenset[Role] = frozenset({"owner", "admin"})
 SEE_ALL: frozenset[Role] = RULERS | {"auditor"}
 SEE_PEOPLE: frozenset[Role] = SEE_ALL | {"billing"}
 PEOPLE = frozenset({"organisations", "teams", "applications", "users", "keys", "limits"})
-MANAGED = ("key", "key_hash", "prefix", "previous")
-"""Of a key, what the gateway makes itself."""
+MANAGED = {"keys": ("key", "key_hash", "prefix", "previous"), "users": ("password_hash", "totp")}
+"""Of a key and of a user, what the gateway makes itself."""
+UNFILTERED = frozenset({"key", "key_hash", "previous", "password_hash", "totp"})
+"""What nobody may look for by its value."""
 Body = Mapping[str, Any]
 
 
@@ -36,6 +40,12 @@ class Who(NamedTuple):
     role: Role
     user: str | None
     teams: frozenset[str]
+
+
+STRANGER = Who("", "member", None, frozenset())
+"""Somebody who has not said yet who he is: sees nothing, changes nothing."""
+OWNER = Who("the gateway", "owner", None, frozenset())
+"""As whom the gateway does what it has found out that somebody may."""
 
 
 def belongs(people: People, kind: str, name: str, body: Body) -> Belongs:
@@ -82,6 +92,16 @@ def _why_not_over(who: Who, people: People, kind: str, body: Body) -> str | None
     if user is not None and user.role in RULERS and body["user"] != who.user:
         return f"the keys of a user with the role {user.role} are made and changed by that user, or by an owner"
     return None
+
+
+def why_not_login(who: Who, people: People, name: str, user: User) -> str | None:
+    """Why somebody may not set what a user logs in with: he could log in as that user. None where he may."""
+    if name == who.user:
+        first = user.password_hash is None and who.role not in RULERS
+        return "the first password is set by an owner or an admin" if first else None
+    if who.role not in RULERS:
+        return "what others log in with is set by owners and admins"
+    return None if who.role == "owner" else _why_not_over(who, people, "users", {"role": user.role})
 
 
 def _why_not_key(who: Who, people: People, name: str, body: Body) -> str | None:

@@ -17,20 +17,25 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route
 
+from headgate.admin import access
+from headgate.admin.access import Who
 from headgate.admin.call import ROOT, Call, Endpoint
 from headgate.admin.control import Control
 from headgate.admin.endpoints import ENDPOINTS
 from headgate.admin.openapi import description
-from headgate.admin.problems import Problem
-from headgate.core.caller import ADMIN_OPERATION, Caller
+from headgate.admin.problems import Problem, refused
+from headgate.admin.visit import SAFE, SESSION, Visit, same_token
+from headgate.core.caller import ADMIN_OPERATION
 from headgate.core.errors import GatewayError
 from headgate.core.ids import Ids
 from headgate.core.limits.meter import Demand, Denied, Meter
 from headgate.core.limits.window import Calendar
+from headgate.stages.authenticate import HEADERS
 from headgate.store import answers
 from headgate.store.database import StoreAway
 from headgate.store.objects import Actor
 from headgate.store.sealing import Unsealable
+from headgate.store.sessions import Session
 
 log = logging.getLogger("headgate.admin")
 
@@ -41,6 +46,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 LONGEST, DEEPEST = 4 << 20, 100
 """Bytes of a body, and how deep it is nested."""
 RATE = Meter("admin API", "requests", 1200, Calendar("minute"), burst=300)
+VISITS = Meter("admin API, logins", "requests", 120, Calendar("minute"), burst=60)
 STRANGERS = Meter("admin API, refused", "requests", 60, Calendar("minute"), burst=30)
 VERSION = re.compile(r'(?:W/)?"(\d{1,15})"\Z')
 KEY = re.compile(r"[!-~]{1,200}\Z")
@@ -88,36 +94,74 @@ class App:
         await response(scope, receive, send)
 
     async def _answer(self, scope: Scope, request: Request, id: str) -> Response:
-        caller = await self._caller(scope)
+        visit = self._visit(scope, request)
+        found = self._found(scope)
+        if not isinstance(found, Problem) and not found[0].roles:
+            self._check_network(visit)
+            await self._count(VISITS, f"visits {visit.address or 'local'}")
+            who, session = access.STRANGER, None
+        else:
+            who, session = await self._who(scope, visit)
         if scope["path"] == f"{ROOT}/openapi.json" and scope["method"] in ("GET", "HEAD"):
             return JSONResponse(description())
-        endpoint, kind, name = self._matched(scope)
-        who = self.control.who(caller)
-        if who.role not in endpoint.roles:
+        if isinstance(found, Problem):
+            raise found
+        endpoint, kind, name = found
+        if endpoint.roles and who.role not in endpoint.roles:
             raise Problem(403, "forbidden", f"the role {who.role} may not do this")
         body = await _body(request) if endpoint.method in ("POST", "PUT", "PATCH") else {}
-        gateway = self.control.running.gateway
-        actor = Actor(who.name, gateway.client_of(scope["client"], scope["headers"]), id)
-        call = Call(self.control, who, actor, kind, name, _query(scope), body, _version(request))
+        actor = Actor(who.name, visit.address, id)
+        version = _version(request)
+        call = Call(self.control, who, actor, visit, session, kind, name, _query(scope), body, version)
         key = request.headers.get("idempotency-key")
-        if endpoint.method == "POST" and key is not None:
+        if endpoint.method == "POST" and endpoint.again and key is not None:
             return await self._once(call, endpoint, scope["path"], key)
         return _response(await endpoint.handler(call))
 
-    async def _caller(self, scope: Scope) -> Caller:
-        """Who asks, bound to this path's place in the table and to nothing else of the request."""
+    def _visit(self, scope: Scope, request: Request) -> Visit:
+        gateway, headers = self.control.running.gateway, request.headers
+        address = gateway.client_of(scope["client"], scope["headers"])
+        return Visit(
+            gateway.address_of(scope), address, request.cookies, headers.get("user-agent", ""),
+            headers.get("x-csrf-token"), headers.get("origin"), headers.get("sec-fetch-site"),
+        )  # fmt: skip
+
+    async def _who(self, scope: Scope, visit: Visit) -> tuple[Who, Session | None]:
+        """Who asks, bound to this path's place in the table and to nothing else of the request: a key counts before a
+        session, as no browser sends one by itself."""
+        secret = visit.cookie(SESSION)
+        if secret is not None and not any(name in HEADERS for name, _ in scope["headers"]):
+            return await self._logged_in(secret, scope, visit)
         running = self.control.running
-        address = running.gateway.client_of(scope["client"], scope["headers"]) or "local"
         try:
             caller = await running.gateway.admit(scope, ADMIN_OPERATION)
         except GatewayError as error:
-            await self._count(STRANGERS, f"strangers {address}")
-            problem = Problem(error.status, error.code, error.message)
-            if error.retry_after is not None:
-                problem.headers["retry-after"] = f"{error.retry_after:.0f}"
-            raise problem from None
+            await self._count(STRANGERS, f"strangers {visit.address or 'local'}")
+            raise refused(error) from None
         await self._count(RATE, f"admin {caller.key}")
-        return caller
+        return self.control.who(caller), None
+
+    async def _logged_in(self, secret: str, scope: Scope, visit: Visit) -> tuple[Who, Session]:
+        self._check_network(visit)
+        found = await self.control.logins.known(secret, visit, scope["path"])
+        if found is None:
+            await self._count(STRANGERS, f"strangers {visit.address or 'local'}")
+            raise Problem(401, "session_ended", "you are not logged in, or not any more: log in again")
+        await self._count(RATE, f"admin {found[0].name}")
+        if scope["method"] not in SAFE:
+            if visit.foreign() is not False:
+                told = f"with a session, a change is made by a page of {visit.here}, and the browser says so (`origin`)"
+                hint = "behind a proxy that ends TLS, name it in `server.trusted_proxies`"
+                raise Problem(403, "cross_site", f"{told}; {hint}")
+            if not same_token(visit.token, secret):
+                told = "with a session, a change brings `x-csrf-token`: the `csrf` of the login's answer, or of GET /me"
+                raise Problem(403, "csrf", told)
+        return found
+
+    def _check_network(self, visit: Visit) -> None:
+        networks = self.control.running.gateway.authenticate.networks
+        if networks is not None and not networks.admit(visit.address):
+            raise Problem(403, "address_not_allowed", f"this gateway takes no requests from {visit.address}")
 
     async def _count(self, meter: Meter, counter: str) -> None:
         ledger = self.control.running.ledger
@@ -126,18 +170,19 @@ class App:
             wait = str(int(-(-outcome.after // 1)))
             raise Problem(429, "rate_limited", f"too many calls; try again in {wait} s", retry_after=wait)
 
-    def _matched(self, scope: Scope) -> tuple[Endpoint, str, str]:
+    def _found(self, scope: Scope) -> tuple[Endpoint, str, str] | Problem:
+        """The endpoint of a path, with kind and name; or why there is none, which a stranger is not told."""
         others = set()
         for route, endpoint, kind in self.routes:
             match, inner = route.matches(scope)
             if match is Match.FULL:
-                return endpoint, kind, inner["path_params"].get("name", "")
+                return endpoint, kind, next(iter(inner["path_params"].values()), "")
             if match is Match.PARTIAL:
                 others.add(endpoint.method)
         if others:
             allowed = ", ".join(sorted(others))
-            raise Problem(405, "method_not_allowed", f"this takes {allowed}", allow=allowed)
-        raise Problem(404, "not_found", self._nothing(scope["path"]))
+            return Problem(405, "method_not_allowed", f"this takes {allowed}", allow=allowed)
+        return Problem(404, "not_found", self._nothing(scope["path"]))
 
     def _nothing(self, path: str) -> str:
         """What to say of a path that is none; what it may have meant, where the misspelt part is its first."""
@@ -163,7 +208,7 @@ class App:
                     409, "still_running", "a call with this `idempotency-key` is still running", retry_after="1"
                 )
             body = json.loads(seal.open(before.body, f"answers/{call.who.name}/{key}"))
-            return _response((before.status, body, {"idempotent-replayed": "true"}))
+            return _response((before.status, body, [("idempotent-replayed", "true")]))
         try:
             answer = await endpoint.handler(call)
         except BaseException:
@@ -176,8 +221,11 @@ class App:
 
 
 def _response(answer: Any) -> Response:
-    status, body, headers = (*answer, {})[:3]
-    return Response(None, status, headers) if body is None else JSONResponse(body, status, headers)
+    status, body, headers = (*answer, ())[:3]
+    response = Response(None, status) if body is None else JSONResponse(body, status)
+    for name, value in headers:
+        response.headers.append(name, value)
+    return response
 
 
 def _problem(problem: Problem) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
@@ -12,23 +12,29 @@ import pydantic
 from headgate.admin.access import Who
 from headgate.admin.control import Control
 from headgate.admin.problems import Problem, at
+from headgate.admin.visit import Visit
 from headgate.core.caller import Role
 from headgate.store.objects import Actor
+from headgate.store.sessions import Session
 
 ROOT = "/admin/api"
 PAGE, LONGEST_PAGE = 100, 1000
 Body = dict[str, Any]
-Answer = tuple[int, Any] | tuple[int, Any, Mapping[str, str]]
+Headers = Sequence[tuple[str, str]]
+Answer = tuple[int, Any] | tuple[int, Any, Headers]
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 
 
 @dataclass(slots=True)
 class Call:
-    """One call, let in."""
+    """One call, let in, or to an endpoint that is open to everybody."""
 
     control: Control
     who: Who
     actor: Actor
+    visit: Visit
+    session: Session | None
+    """Of who has logged in; None: who brings a key."""
     kind: str
     name: str
     query: Mapping[str, str]
@@ -40,14 +46,17 @@ class Call:
 class Endpoint(NamedTuple):
     method: str
     path: str
-    """`{kind}` is filled in for each kind of `kinds`, `{name}` is an object's."""
+    """`{kind}` is filled in for each kind of `kinds`, `{name}` is an object's, `{id}` a session's."""
     roles: frozenset[Role]
-    """Who may call it at all; what each may see and change of it, `access` says."""
+    """Who may call it at all; what each may see and change of it, `access` says. Nobody: it is for who has none yet."""
     summary: str
     handler: Callable[[Call], Awaitable[Answer]]
     kinds: tuple[str, ...] = ()
     takes: str | None = None
     """What the body is: `entry`, `patch`, or the name of a model of `BODIES`."""
+    again: bool = True
+    """Whether a call with an idempotency key is answered as before: not where the body or answer holds what is kept
+    nowhere."""
 
 
 def read(model: type[Model], body: Body) -> Model:

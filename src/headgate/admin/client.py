@@ -74,6 +74,23 @@ class Client:
     def revoke(self, name: str) -> None:
         self._done(self._ask("POST", f"/keys/{quote(name)}/revoke"), f"the key {name} is let in no more")
 
+    def set_password(self, name: str, password: str | None) -> None:
+        self._ask("POST", f"/users/{quote(name)}/password", {"password": password})
+        said = "has another password" if password is not None else "logs in with no password any more"
+        self._done({"user": name}, f"users/{name} {said}; its sessions have ended")
+
+    def begin_second_factor(self, name: str) -> dict[str, str]:
+        found = self._ask("POST", f"/users/{quote(name)}/totp", {})
+        return {"url": found["url"], "token": found["token"]}
+
+    def confirm_second_factor(self, name: str, token: str, code: str) -> None:
+        self._ask("POST", f"/users/{quote(name)}/totp", {"token": token, "code": code})
+        self._done({"user": name}, f"users/{name} logs in with a one-time code from now on; its sessions have ended")
+
+    def take_second_factor(self, name: str) -> None:
+        self._ask("DELETE", f"/users/{quote(name)}/totp")
+        self._done({"user": name}, f"users/{name} logs in without a one-time code; its sessions have ended")
+
     def apply(self, document: Mapping[str, Any], *, prune: bool, dry_run: bool, compare: bool = False) -> int:
         """How many objects are changed, or would be."""
         body = {"document": document, "prune": prune, "dry_run": dry_run, "compare": compare}

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from headgate.admin import access
 from headgate.admin.access import Who
+from headgate.admin.logins import Logins
 from headgate.admin.problems import Problem, missing, wrong
 from headgate.config import stored
 from headgate.config.export import export
@@ -22,6 +23,7 @@ from headgate.store.database import Database, connect
 from headgate.store.migrations import migrate
 from headgate.store.objects import Action, Actor, Change, Conflict, Moved, Objects, Stored
 from headgate.store.sealing import Keyring, Seal, Unsealable
+from headgate.store.sessions import Sessions
 
 TRIES = 10
 """How often a change is made anew that others have come before."""
@@ -63,6 +65,8 @@ class Wanted(NamedTuple):
     name: str
     body: Callable[[Body | None], Body] | None = None
     version: int | None = None
+    called: str | None = None
+    """In the audit, where `action` says less than is so."""
 
 
 class Resealed(NamedTuple):
@@ -79,6 +83,7 @@ class Control:
         self._database: Database | None = None
         self._opening = asyncio.Lock()
         self._keyring: Keyring | None = None
+        self.logins = Logins(running, self)
         self._file: tuple[Loaded, dict[str, dict[str, Body]]] | None = None
 
     async def database(self) -> Database:
@@ -96,7 +101,12 @@ class Control:
                 self._database = database
             return self._database
 
+    def has_store(self) -> bool:
+        """Whether there is a store: it is made when something is first written."""
+        return stored.there(*self._where())
+
     async def close(self) -> None:
+        self.logins.close()
         if self._database is not None:
             await self._database.close()
 
@@ -116,7 +126,7 @@ class Control:
     async def entries(self, kind: str) -> list[Entry]:
         """All objects of a kind, of the file and of the store, by their names."""
         found = {name: Entry(kind, name, body, None) for name, body in self._filed(kind).items()}
-        if stored.there(*self._where()):
+        if self.has_store():
             _, objects = await Objects(await self.database()).all()
             for each in objects:
                 if each.kind == kind and each.name not in found:
@@ -153,6 +163,7 @@ class Control:
             except Conflict as conflict:
                 raise _conflict(conflict.change, conflict.current) from None
             await self._put_in_force()
+            await self._send_away(changes)
             return changes
         raise _busy()
 
@@ -161,7 +172,7 @@ class Control:
 
         Also those of objects that are not in force, as the file has them, too: they may be some time.
         """
-        if not stored.there(*self._where()):
+        if not self.has_store():
             return Resealed(0, 0)
         objects = Objects(await self.database())
         for _ in range(TRIES):
@@ -188,15 +199,26 @@ class Control:
             said = f"the change is kept, but could not be put in force: {error}"
             raise Problem(500, "not_in_force", said) from None
 
+    async def _send_away(self, changes: Sequence[Change]) -> None:
+        """Nobody stays logged in who is gone or disabled, also should he be there again."""
+        sessions = Sessions(await self.database())
+        for change in changes:
+            if change.kind == "users" and (change.body is None or change.body.get("enabled") is False):
+                await sessions.end_of(change.name)
+
+    def writable(self, kind: str, name: str) -> None:
+        """Raises Problem for what stands in the file."""
+        if name in self._filed(kind):
+            file = self.running.loaded.path
+            there = file.name if file else "the environment"
+            raise Problem(409, "read_only", f"{kind}/{name} stands in {there}; change it there")
+
     def _planned(self, who: Who, wanted: Wanted, held: Sequence[Stored]) -> Change:
         kind, name = wanted.kind, wanted.name
         if name in self._filed(kind):
             if wanted.action != "create" and not access.may_see(who, self.people, kind, name, self._filed(kind)[name]):
                 raise missing(kind, name)
-            file = self.running.loaded.path
-            raise Problem(
-                409, "read_only", f"{kind}/{name} stands in {file.name if file else 'the environment'}; change it there"
-            )
+            self.writable(kind, name)
         before = next((each for each in held if (each.kind, each.name) == (kind, name)), None)
         seen = before is not None and access.may_see(who, self.people, kind, name, before.body)
         if wanted.action == "create" and before is not None:
@@ -210,7 +232,8 @@ class Control:
             reason = access.why_not(who, self.people, kind, name, each) if each is not None else None
             if reason is not None:
                 raise Problem(403, "forbidden", reason)
-        return Change(wanted.action, kind, name, body, before.version if before is not None else None)
+        version = before.version if before is not None else None
+        return Change(wanted.action, kind, name, body, version, called=wanted.called)
 
     def _try(self, held: stored.Held, changes: Sequence[Change]) -> None:
         try:

@@ -9,12 +9,13 @@ from typing import Any
 import pydantic
 from pydantic import Field
 
-from headgate.admin import access
-from headgate.admin.access import ALL, OWNERS, RULERS, SEE_ALL, SEE_PEOPLE
-from headgate.admin.call import LONGEST_PAGE, PAGE, Answer, Body, Call, Endpoint, number, read, time_told
+from headgate.admin import access, logging_in
+from headgate.admin.access import ALL, NOBODY, OWNERS, RULERS, SEE_ALL, SEE_PEOPLE
+from headgate.admin.call import LONGEST_PAGE, PAGE, Answer, Body, Call, Endpoint, Headers, number, read, time_told
 from headgate.admin.control import Dry, Entry, Wanted
 from headgate.admin.problems import Problem
 from headgate.admin.secrets import sealed, shown
+from headgate.admin.visit import SESSION, token_of
 from headgate.config import stored
 from headgate.config.identities import Application, Key, Moment, Organisation, Team, User
 from headgate.config.limits import Limit
@@ -55,7 +56,10 @@ class Apply(Section):
     compare: bool = Field(False, description="Only say what differs, whether or not it could be changed.")
 
 
-BODIES: Mapping[str, type[pydantic.BaseModel]] = {"rotate": Rotate, "apply": Apply}
+BODIES: Mapping[str, type[pydantic.BaseModel]] = {
+    "rotate": Rotate, "apply": Apply, "login": logging_in.LogIn, "password": logging_in.Password,
+    "second_factor": logging_in.SecondFactor,
+}  # fmt: skip
 
 
 def told(entry: Entry) -> Body:
@@ -68,6 +72,8 @@ def told(entry: Entry) -> Body:
             "changed": time_told(entry.stored.changed),
             "changed_by": entry.stored.changed_by,
         }
+    if entry.kind == "users":
+        found["login"] = {"password": "password_hash" in entry.body, "second_factor": "totp" in entry.body}
     return {**found, "body": shown(entry.body)}
 
 
@@ -94,7 +100,7 @@ async def list_objects(call: Call) -> Answer:
 
 def _fields(kind: str) -> set[str]:
     section = SECTIONS[kind]
-    return set(section.model_fields) - {"key", "key_hash", "previous"} if section is not None else {"kind"}
+    return set(section.model_fields) - access.UNFILTERED if section is not None else {"kind"}
 
 
 def _fits(shown_: Body, name: str, value: str) -> bool:
@@ -109,8 +115,8 @@ async def get_object(call: Call) -> Answer:
     return 200, told(entry), _version(entry)
 
 
-def _version(entry: Entry) -> Mapping[str, str]:
-    return {"etag": f'"{entry.stored.version}"'} if entry.stored is not None else {}
+def _version(entry: Entry) -> Headers:
+    return [("etag", f'"{entry.stored.version}"')] if entry.stored is not None else []
 
 
 async def create_object(call: Call) -> Answer:
@@ -131,14 +137,19 @@ async def create_object(call: Call) -> Answer:
 
 
 def _check(kind: str, body: Body) -> None:
-    """What only the gateway says of a key is said by nobody else; a plug-in's path is told by the configuration."""
+    """What only the gateway says of a key or a user is said by nobody else; a plug-in's path is told by the
+    configuration."""
     if kind == "keys" and "key" in body:
         raise Problem(422, "invalid", "`key` is made by the gateway: leave it out, or give `key_hash`")
+    for name in access.MANAGED["users"] if kind == "users" else ():
+        if name in body:
+            way = "POST /users/{name}/password" if name == "password_hash" else "POST /users/{name}/totp"
+            raise Problem(422, "invalid", f"`{name}` is set by {way}")
 
 
 def _minted(call: Call, body: Body) -> tuple[Body, str | None]:
     """A key's entry, and the key; none is made where its hash is given (by who may bring keys from elsewhere)."""
-    given = [name for name in access.MANAGED if name in body]
+    given = [name for name in access.MANAGED["keys"] if name in body]
     if given and call.who.role not in RULERS:
         raise Problem(403, "forbidden", f"`{given[0]}` is made by the gateway: leave it out")
     body.setdefault("models", [])
@@ -185,15 +196,15 @@ async def patch_object(call: Call) -> Answer:
 
 
 def _kept(call: Call, before: Body, body: Body) -> Body:
-    """Of a key, what the gateway has made stays, and it still has an end where the policy asks for one."""
-    if call.kind != "keys":
-        return body
-    given = [name for name in access.MANAGED if name in call.body]
-    if given:
-        raise Problem(422, "invalid", f"`{given[0]}` is changed by rotating the key")
-    if body.get("expires") != before.get("expires"):
-        _lifetime(call, body)
-    return body | {name: before[name] for name in access.MANAGED if name in before}
+    """What the gateway has made of a key or a user stays, and a key still has an end where the policy asks for one."""
+    managed = access.MANAGED.get(call.kind, ())
+    if call.kind == "keys":
+        given = [name for name in managed if name in call.body]
+        if given:
+            raise Problem(422, "invalid", f"`{given[0]}` is changed by rotating the key")
+        if body.get("expires") != before.get("expires"):
+            _lifetime(call, body)
+    return body | {name: before[name] for name in managed if name in before}
 
 
 async def delete_object(call: Call) -> Answer:
@@ -292,6 +303,10 @@ def _made(call: Call, kind: str, name: str, body: Body) -> Callable[[Body | None
     if kind == "keys":
         hashed = _hashed(name, body)
         return lambda before: hashed
+    if kind == "users":
+        _check(kind, body)
+        managed = access.MANAGED[kind]
+        return lambda before: body | {each: value for each, value in (before or {}).items() if each in managed}
 
     def made(before: Body | None) -> Body:
         if kind not in ("providers", "models", "rules"):
@@ -384,8 +399,12 @@ def _change_told(change: Audited) -> Body:
 
 
 async def me(call: Call) -> Answer:
-    who = call.who
-    return 200, {"name": who.name, "role": who.role, "user": who.user, "teams": sorted(who.teams)}
+    """Of who has logged in also the session, and the token that changes have to bring."""
+    found = logging_in.who_told(call.who)
+    secret = call.visit.cookie(SESSION)
+    if call.session is not None and secret is not None:
+        found |= {"session": logging_in.told(call.session), "csrf": token_of(secret)}
+    return 200, found
 
 
 async def limits_now(call: Call) -> Answer:
@@ -395,6 +414,27 @@ async def limits_now(call: Call) -> Answer:
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", "/me", ALL, "Who you are here, and your role.", me),
+    Endpoint("GET", "/login", NOBODY, "In which ways people log in.", logging_in.ways),
+    Endpoint("POST", "/login", NOBODY, "Log in with name and password.", logging_in.log_in, (), "login", False),
+    Endpoint("POST", "/logout", ALL, "End the session that the call is made in.", logging_in.log_out, again=False),
+    Endpoint("GET", "/sessions", ALL, "Who is logged in.", logging_in.list_sessions),
+    Endpoint("DELETE", "/sessions/{id}", ALL, "End a session.", logging_in.end_session),
+    Endpoint(
+        "POST", "/users/{name}/password", ALL, "Set a password.", logging_in.set_password, ("users",), "password", False
+    ),
+    Endpoint(
+        "POST",
+        "/users/{name}/totp",
+        ALL,
+        "Begin or confirm a second factor.",
+        logging_in.set_second_factor,
+        ("users",),
+        "second_factor",
+        False,
+    ),
+    Endpoint(
+        "DELETE", "/users/{name}/totp", ALL, "Take a second factor away.", logging_in.take_second_factor, ("users",)
+    ),
     Endpoint("GET", "/{kind}", ALL, "Objects, in the order of their names.", list_objects, stored.KINDS),
     Endpoint("POST", "/{kind}", ALL, "Make an object.", create_object, stored.KINDS, "entry"),
     Endpoint("GET", "/{kind}/{name}", ALL, "One object.", get_object, stored.KINDS),

@@ -8,8 +8,10 @@ from typing import Any
 import headgate
 from headgate.admin.call import ROOT, Endpoint
 from headgate.admin.endpoints import BODIES, ENDPOINTS, SECTIONS
+from headgate.admin.visit import PREFIX, SESSION
 
 NAMES = {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+IDS = {**NAMES, "name": "id"}
 QUERIES: dict[str, list[tuple[str, dict[str, Any], str]]] = {
     "list_objects": [
         ("limit", {"type": "integer", "minimum": 1, "maximum": 1000}, "Most objects of the page; 100 without it."),
@@ -21,17 +23,21 @@ QUERIES: dict[str, list[tuple[str, dict[str, Any], str]]] = {
         ("kind", {"type": "string"}, "Of these objects."),
         ("name", {"type": "string"}, "Of this object."),
         ("actor", {"type": "string"}, "By whom."),
-        ("action", {"enum": ["create", "replace", "delete"]}, "What was done."),
+        ("action", {"type": "string"}, "What was done: `create`, `replace`, `delete`, `password`, `login` …"),
         ("since", {"type": "string", "format": "date-time"}, "Not before."),
         ("until", {"type": "string", "format": "date-time"}, "Before."),
     ],
 }
+QUERIES["list_sessions"] = [
+    ("limit", {"type": "integer", "minimum": 1, "maximum": 1000}, "Most sessions; 100 without it."),
+    ("user", {"type": "string"}, "Of this user."),
+]
 ERRORS = {
-    "400": "The call is malformed.", "401": "No key, or not one of ours.", "403": "The role may not do this.",
+    "400": "The call is malformed.", "401": "No key or session, or none of ours.", "403": "The role may not do this.",
     "404": "There is none, or none that you may see.", "409": "It stands in the file, or is there already.",
     "412": "It was changed meanwhile.", "413": "The body is too large.", "415": "It is not JSON.",
     "422": "The configuration would not be in order with it: `errors` says where.", "429": "Too many calls.",
-    "503": "The store cannot be asked.",
+    "501": "What it needs is not installed.", "503": "The store cannot be asked, or there is too much to do.",
 }  # fmt: skip
 OBJECT = {
     "type": "object",
@@ -44,9 +50,21 @@ OBJECT = {
         "changed": {"type": "string", "format": "date-time"},
         "changed_by": {"type": "string"},
         "body": {"type": "object"},
+        "login": {
+            "type": "object",
+            "description": "Of a user: what it logs in with.",
+            "properties": {"password": {"type": "boolean"}, "second_factor": {"type": "boolean"}},
+        },
         "key": {"type": "string", "description": "The key itself, told when it is made and never again."},
     },
 }
+
+
+STATUSES = {
+    "create_object": ["201"], "delete_object": ["204"], "log_out": ["204"], "end_session": ["204"],
+    "set_password": ["204"], "set_second_factor": ["200", "204"], "take_second_factor": ["204"],
+}  # fmt: skip
+"""Of those that answer otherwise than with 200."""
 
 
 @lru_cache(1)
@@ -59,10 +77,25 @@ def description() -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Headgate admin API", "version": headgate.__version__},
-        "security": [{"key": []}],
+        "security": [{"key": []}, {"session": [], "token": []}],
         "paths": paths,
         "components": {
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer"},
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": SESSION,
+                    "description": f"`{PREFIX}{SESSION}` over HTTPS.",
+                },
+                "token": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "x-csrf-token",
+                    "description": "Of calls with a session "
+                    "that change something, which have to come from a page of the gateway's own, too.",
+                },
+            },
             "schemas": {"Object": OBJECT, "Problem": _problem(), **_bodies()},
         },
     }
@@ -70,15 +103,15 @@ def description() -> dict[str, Any]:
 
 def _operation(endpoint: Endpoint, kind: str) -> dict[str, Any]:
     name = endpoint.handler.__name__
-    parameters = [NAMES] if "{name}" in endpoint.path else []
+    parameters = [NAMES] if "{name}" in endpoint.path else [IDS] if "{id}" in endpoint.path else []
     parameters += [
         {"name": query, "in": "query", "required": False, "schema": schema, "description": about}
         for query, schema, about in QUERIES.get(name, ())
     ]
-    if endpoint.method in ("PUT", "PATCH", "DELETE"):
+    if endpoint.method in ("PUT", "PATCH", "DELETE") and kind:
         about = "The version it is made of; otherwise refused with 412."
         parameters.append({"name": "if-match", "in": "header", "schema": {"type": "string"}, "description": about})
-    if endpoint.method == "POST":
+    if endpoint.method == "POST" and endpoint.again:
         about = "A call that is made again with the same one is answered as before."
         schema = {"type": "string", "pattern": "^[!-~]{1,200}$"}
         parameters.append({"name": "idempotency-key", "in": "header", "schema": schema, "description": about})
@@ -89,6 +122,8 @@ def _operation(endpoint: Endpoint, kind: str) -> dict[str, Any]:
         "parameters": parameters,
         "responses": _responses(endpoint, name),
     }
+    if not endpoint.roles:
+        found["security"] = []
     if endpoint.takes is not None:
         found["requestBody"] = {"required": True, "content": {"application/json": {"schema": _taken(endpoint, kind)}}}
     return found
@@ -97,16 +132,16 @@ def _operation(endpoint: Endpoint, kind: str) -> dict[str, Any]:
 def _responses(endpoint: Endpoint, name: str) -> dict[str, Any]:
     objects = name in ("get_object", "create_object", "replace_object", "patch_object", "rotate_key", "revoke_key")
     schema: dict[str, Any] = {"$ref": "#/components/schemas/Object"} if objects else {"type": "object"}
-    status = {"create_object": "201", "delete_object": "204"}.get(name, "200")
+    statuses = STATUSES.get(name, ["200"])
     good: dict[str, Any] = {"description": "Done."}
-    if status != "204":
+    if statuses != ["204"]:
         good["content"] = {"application/json": {"schema": schema}}
     bad = {"$ref": "#/components/schemas/Problem"}
     errors = {
         code: {"description": about, "content": {"application/problem+json": {"schema": bad}}}
         for code, about in ERRORS.items()
     }
-    return {status: good, **errors}
+    return {**dict.fromkeys(statuses, good), **errors}
 
 
 def _taken(endpoint: Endpoint, kind: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from headgate.config.problems import Problem as Wrong
+from headgate.core.errors import GatewayError
 
 
 class Problem(Exception):
@@ -35,7 +36,8 @@ class Problem(Exception):
 TITLES = {
     400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
     409: "Conflict", 412: "Precondition Failed", 413: "Content Too Large", 415: "Unsupported Media Type",
-    422: "Unprocessable Content", 429: "Too Many Requests", 500: "Internal Server Error", 503: "Service Unavailable",
+    422: "Unprocessable Content", 429: "Too Many Requests", 500: "Internal Server Error", 501: "Not Implemented",
+    503: "Service Unavailable",
 }  # fmt: skip
 
 
@@ -51,6 +53,14 @@ def wrong(problems: Sequence[Wrong], deleted: Sequence[str]) -> Problem:
 def at(path: str, message: str, hint: str = "") -> dict[str, Any]:
     """What is wrong at a place, and how to mend it where that can be said."""
     return {"path": path, "message": message, **({"hint": hint} if hint else {})}
+
+
+def refused(error: GatewayError) -> Problem:
+    """The same, as this API has it."""
+    problem = Problem(error.status, error.code, error.message)
+    if error.retry_after is not None:
+        problem.headers["retry-after"] = f"{error.retry_after:.0f}"
+    return problem
 
 
 def missing(kind: str, name: str) -> Problem:

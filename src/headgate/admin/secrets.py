@@ -21,6 +21,7 @@ STAYING = frozenset(ProviderSettings.model_fields) - {"base_url"}
 """Settings of a provider that do not change where its key is sent; of those that only some have, each may."""
 SECRET_QUERIES = frozenset({"code", "sig", "signature"})
 """Parameters that prove who asks, besides those whose names say so."""
+UNSHOWN = frozenset({"key_hash", "password_hash", "totp"})
 NAMES_NOT_SECRET = frozenset({"key_file", "auth", "catalogue", "token_url", "credentials_file"})
 
 
@@ -96,9 +97,9 @@ def _like(value: Any, before: list[Any], same_place: Any) -> Any:
 
 
 def shown(value: Any) -> Any:
-    """Without what is sealed, and without the hashes of keys."""
+    """Without what is sealed, and without what keys and people are known by."""
     if isinstance(value, dict):
-        return {key: shown(inner) for key, inner in value.items() if key != "key_hash"}
+        return {key: shown(inner) for key, inner in value.items() if key not in UNSHOWN}
     if isinstance(value, list):
         return [shown(inner) for inner in value]
     return SHOWN if isinstance(value, str) and is_sealed(value) else value

@@ -11,7 +11,7 @@ from types import TracebackType
 
 import click
 
-from headgate.cli import gateway, keys, known, objects, requests, security
+from headgate.cli import gateway, keys, known, objects, passwords, requests, security
 from headgate.cli.settings import FAILED, INTERRUPTED
 
 
@@ -105,3 +105,6 @@ for each in (*objects.groups, objects.apply, objects.diff, objects.levels, objec
     cli.add_command(each)
 for each in objects.key_commands:
     keys.key.add_command(each)
+for group in objects.groups:
+    for each in passwords.user_commands if group.name == "user" else ():
+        group.add_command(each)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from headgate.catalog.catalogue import assemble
 from headgate.catalog.shelf import kinds as bundled_kinds
-from headgate.config import authentication_checks, identities, limit_checks, matching, state
+from headgate.config import authentication_checks, identities, limit_checks, login, matching, state
 from headgate.config.catalogue_settings import CatalogueRefresh
 from headgate.config.document import Node, Path
 from headgate.config.identities import Grants, Key
@@ -63,6 +63,7 @@ def check(config: Config, root: Node, tell: Tell, kept: Mapping[str, Sequence[in
     checks.keys_()
     identities.check(config.people, checks.keys, tell)
     authentication_checks.check(config, tell)
+    login.check(config.login, config.users, tell)
     places: list[Path] = [("limits", index) for index in kept.get("limits", ())]
     limit_checks.check(config, list(zip(places, config.limits, strict=True)), checks.keys, tell, checks.allowed)
     for index, stage in zip(kept.get("stages", ()), config.stages, strict=True):

@@ -160,6 +160,12 @@ class User(Grants):
         "teams, `auditor` read everything, `billing` read what was spent, `member` make keys of its own.",
     )
     email: str | None = Field(None, max_length=320, description="Who it is at an OpenID provider, or for messages.")
+    password_hash: SecretStr | None = Field(
+        None, description="What its password is known by (argon2id), as `headgate user password NAME --print` says it."
+    )
+    totp: SecretStr | None = Field(
+        None, description="The secret of its one-time codes (base32), without which its password lets nobody in."
+    )
     description: str = Field("", max_length=1000, description="For people.")
 
 

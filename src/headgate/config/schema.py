@@ -28,6 +28,7 @@ from headgate.config.identities import (
     User,
 )
 from headgate.config.limits import Limit
+from headgate.config.login import Login
 from headgate.config.resilience import Breaker, Retry
 from headgate.config.rules import Matching, Rule
 from headgate.config.section import Section
@@ -259,6 +260,7 @@ class Config(Section):
     authentication: Authentication = Field(
         default_factory=Authentication, description="Who is let in beside the holders of keys."
     )
+    login: Login = Field(default_factory=Login, description="How people log in at the admin API.")
     limits: list[Limit] = Field(
         default_factory=list, description="How much may be asked and spent, by whom, in which time."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 import unicodedata
 from base64 import b64encode
@@ -13,6 +14,7 @@ from typing import NamedTuple, TypeVar, TypeVarTuple
 
 from headgate.core.errors import InvalidRequest, Overloaded
 
+PACKAGE = "argon2"
 SHORTEST, LONGEST = 12, 1024
 """Characters, bytes."""
 AT_ONCE = 2
@@ -21,6 +23,7 @@ WAITING = 16
 MOST_MEMORY = 1 << 20
 """KiB that a stored hash may ask for: one brought in from elsewhere does not stop the gateway."""
 MOST_PASSES = 20
+HASH = re.compile(r"\$argon2id\$v=\d+\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+")
 
 T = TypeVar("T")
 Given = TypeVarTuple("Given")
@@ -104,6 +107,11 @@ class Passwords:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work, *given)
         finally:
             self._under_way -= 1
+
+
+def is_hash(text: str) -> bool:
+    """Whether this is what is kept of a password."""
+    return HASH.fullmatch(text) is not None
 
 
 def _bytes(password: str) -> bytes | None:

@@ -11,6 +11,8 @@ from headgate.store.database import Database, Statements, Taken
 
 Action = Literal["create", "replace", "delete"]
 Body = dict[str, Any]
+UNTOLD = {"users": frozenset({"password_hash", "totp"})}
+"""What of an object is no part of its history, by kind: whoever gets hold of that has no old passwords to try."""
 
 
 class Stored(NamedTuple):
@@ -39,6 +41,8 @@ class Change(NamedTuple):
     version: int | None = None
     last: bool = False
     """From now on its place is behind all others; that of a new one is, anyway."""
+    called: str | None = None
+    """What it is called in the audit, where `action` says less than is so."""
 
 
 class Actor(NamedTuple):
@@ -58,7 +62,7 @@ class Audited(NamedTuple):
     actor: str
     address: str | None
     request: str | None
-    action: Action
+    action: str
     kind: str
     name: str
     before: Body | None
@@ -119,12 +123,29 @@ class Objects:
             for number, change in enumerate(changes):
                 before = await _get(statements, change.kind, change.name)
                 await self._change(statements, change, before, actor)
-                await statements.run(
-                    f"INSERT INTO audit ({AUDITED}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  # ours
-                    revision, number, self._clock(), actor.name, actor.address, actor.request, change.action,
-                    change.kind, change.name, _text(before.body if before is not None else None), _text(change.body),
-                )  # fmt: skip
+                action = change.called or change.action
+                told = (
+                    _told(change.kind, before.body if before is not None else None),
+                    _told(change.kind, change.body),
+                )
+                await self._audit(statements, (revision, number), actor, (action, change.kind, change.name), told)
             return revision
+
+    async def note(self, action: str, kind: str, name: str, actor: Actor, told: Body) -> None:
+        """Put into the audit what changes no object: beside the last change, as the revision stays what it is."""
+        async with self._database.transaction() as statements:
+            await statements.run("UPDATE revisions SET value = value WHERE id = 1")  # others wait from here on
+            ((revision, number),) = await statements.rows(
+                "SELECT value, (SELECT COALESCE(MAX(number), -1) + 1 FROM audit WHERE revision = value) "
+                "FROM revisions WHERE id = 1"
+            )
+            await self._audit(
+                statements, (int(revision), int(number)), actor, (action, kind, name), (None, _text(told))
+            )
+
+    async def forget(self, action: str, before: float) -> None:
+        """Of the audit, what is older: Unix seconds."""
+        await self._database.run("DELETE FROM audit WHERE action = ? AND time < ?", action, before)
 
     async def audit(
         self, *, before: tuple[int, int] | None = None, limit: int = 100, **wanted: str | float | None
@@ -145,6 +166,19 @@ class Objects:
             values += [before[0], before[0], before[1]]
         sql = f"SELECT {AUDITED} FROM audit WHERE {' AND '.join(where)} ORDER BY revision DESC, number DESC LIMIT {int(limit)}"  # noqa: S608, E501  # columns are ours, values bound
         return [_audited(row) for row in await self._database.rows(sql, *values)]
+
+    async def _audit(
+        self,
+        statements: Statements,
+        place: tuple[int, int],
+        actor: Actor,
+        what: tuple[str, str, str],
+        told: tuple[str | None, str | None],
+    ) -> None:
+        await statements.run(
+            f"INSERT INTO audit ({AUDITED}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  # ours
+            *place, self._clock(), actor.name, actor.address, actor.request, *what, *told,
+        )  # fmt: skip
 
     async def _change(self, statements: Statements, change: Change, before: Stored | None, actor: Actor) -> None:
         now, kind, name = self._clock(), change.kind, change.name
@@ -187,6 +221,11 @@ def _stored(row: Sequence[Any]) -> Stored:
 def _audited(row: Sequence[Any]) -> Audited:
     *plain, before, after = row
     return Audited._make([*plain, *(json.loads(body) if body else None for body in (before, after))])
+
+
+def _told(kind: str, body: Body | None) -> str | None:
+    untold = UNTOLD.get(kind, frozenset())
+    return _text({name: value for name, value in body.items() if name not in untold} if body is not None else None)
 
 
 def _text(body: Body | None) -> str | None:

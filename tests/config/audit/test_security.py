@@ -224,6 +224,12 @@ def test_what_is_in_the_store_is_looked_at_too(found, tmp_path):
     assert (finding.severity, finding.place, finding.object) == ("medium", "store", "keys.stored")
 
 
+def test_who_rules_by_a_password_alone_is_named(found):
+    hashed = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA"
+    users = f"users: {{boss: {{role: owner, password_hash: '{hashed}'}}, reads: {{role: auditor}}}}\n"
+    assert found(SAFE + users) == [("high", "users.boss", "may log in as owner without a second factor")]
+
+
 @pytest.mark.parametrize("words", [["audit", "security"], ["security", "audit"]])
 def test_the_command_says_where_and_its_exit_code_how_bad(tmp_path, words):
     file = tmp_path / "headgate.yaml"

@@ -1,11 +1,11 @@
-"""Keys: which last for ever, which may everything, and which may do so without end."""
+"""Keys: which last for ever, which may everything, and which may do so without end. People: who rules by a password."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
 
-from headgate.config import identities
+from headgate.config import identities, login
 from headgate.config.audit.finding import Finding, Places, Severity
 from headgate.config.identities import Key
 from headgate.config.load import Loaded
@@ -13,12 +13,14 @@ from headgate.config.warnings import soon
 from headgate.core.caller import ADMIN_OPERATION, Belongs, Caller
 from headgate.core.limits.rule import OF_CALLER, Rule
 
-RULERS = ("owner", "admin")
-
 
 def findings(loaded: Loaded, places: Places, now: datetime) -> Iterator[Finding]:
-    """Of keys that are taken now."""
+    """Of keys that are taken now, and of who logs in."""
     config = loaded.config
+    for name, user in config.users.items():
+        if login.alone(config.login, user):
+            message = f"may log in as {user.role} without a second factor"
+            yield places.entry("high", "users", name, name, message, "have it set up one: `headgate user totp`")
     rules = [limit.rule(limit.name, limit.match, limit.per) for limit in config.limits]
     indexed = [(("keys", index), key) for index, key in enumerate(config.keys)]
     rules += [own.rule for own in identities.own_limits(config.people, indexed)]
@@ -36,7 +38,7 @@ def findings(loaded: Loaded, places: Places, now: datetime) -> Iterator[Finding]
 
 
 def _of_key(key: Key, caller: Caller, rules: list[Rule]) -> Iterator[tuple[Severity, str, str]]:
-    rules_admin = caller.may_do(ADMIN_OPERATION) and caller.role in RULERS
+    rules_admin = caller.may_do(ADMIN_OPERATION) and caller.role in login.RULERS
     if key.expires is None and rules_admin:
         yield "high", f"never expires, and opens the admin API as {caller.role}", "set `expires`"
     elif key.expires is None:

@@ -76,7 +76,7 @@ def _plain_secrets(loaded: Loaded, places: Places) -> Iterator[Finding]:
     """Secrets that stand in the file themselves."""
     for path, node in places.root.scalars():
         text = node.text
-        if not text or "${" in text or is_reference(text):
+        if not text or "${" in text or is_reference(text) or path[-1] == "password_hash":
             continue
         if WITH_PASSWORD.search(text) or (text in loaded.secrets and "://" not in text):
             hint = "write `${NAME}` or `file:path` instead"

@@ -1,0 +1,218 @@
+"""Lets people in by what they know, and knows who comes with a session."""
+
+from __future__ import annotations
+
+import logging
+import time
+from importlib.util import find_spec
+from typing import NamedTuple, Protocol
+
+from headgate.admin.access import Who
+from headgate.admin.problems import Problem, refused
+from headgate.admin.throttle import Throttle
+from headgate.admin.visit import SESSION, Visit
+from headgate.config.identities import Grants, User
+from headgate.config.load import Loaded
+from headgate.config.login import Hashing
+from headgate.config.login import Login as Settings
+from headgate.config.secrets import hash_key
+from headgate.core.caller import ADMIN_OPERATION, Belongs, Caller, Role
+from headgate.core.errors import GatewayError
+from headgate.core.limits.ledger import clock
+from headgate.core.limits.memory import MemoryCounters
+from headgate.core.limits.meter import Demand, Denied, Meter
+from headgate.core.limits.window import Calendar
+from headgate.identity.passwords import LONGEST, PACKAGE, Cost, Passwords
+from headgate.identity.second_factor import step_of
+from headgate.store.database import Database
+from headgate.store.objects import Actor, Objects
+from headgate.store.sessions import Bounds, Login, Session, Sessions, Way
+
+log = logging.getLogger("headgate.admin")
+
+LONGEST_NAME = 256
+FAILURES = Meter("logins that failed", "requests", 120, Calendar("hour"), burst=60)
+"""So many are put into the audit: a stranger can make as many as he likes."""
+FAILURES_KEPT = 90 * 86_400.0
+"""Seconds."""
+GRANTS = Grants(operations=[ADMIN_OPERATION])
+"""Of a session."""
+
+
+class Serving(Protocol):
+    """The serving process, as far as logins need it."""
+
+    loaded: Loaded
+
+
+class Store(Protocol):
+    """Where sessions are."""
+
+    async def database(self) -> Database: ...
+
+    def has_store(self) -> bool:
+        """Whether there is a store at all."""
+
+
+class Given(NamedTuple):
+    """What somebody wants to be let in by."""
+
+    name: str
+    password: str
+    code: str | None = None
+
+
+class Logins:
+    """Times are Unix seconds."""
+
+    def __init__(self, running: Serving, store: Store) -> None:
+        self._running = running
+        self._store = store
+        self._throttle = Throttle()
+        self._passwords: tuple[Hashing, Passwords] | None = None
+        self._noted = MemoryCounters()
+        self._swept = 0.0
+
+    @property
+    def settings(self) -> Settings:
+        return self._running.loaded.config.login
+
+    @property
+    def bounds(self) -> Bounds:
+        return Bounds(self.settings.session, self.settings.idle)
+
+    def ways(self) -> list[Way]:
+        """In which people may log in now."""
+        return ["password"] if self.settings.password and find_spec(PACKAGE) is not None else []
+
+    async def sessions(self) -> Sessions:
+        return Sessions(await self._store.database())
+
+    def user(self, name: str) -> User | None:
+        return self._running.loaded.config.users.get(name)
+
+    async def check(self, given: Given, address: str | None, now: float) -> Login:
+        """Who it is. The same words and the same time for all that is wrong. Raises Problem."""
+        if not self.ways():
+            raise Problem(
+                403, "login_off", "nobody logs in here with a password; `login` of the configuration says how"
+            )
+        if len(given.name) > LONGEST_NAME or len(given.password) > LONGEST:
+            raise _wrong()
+        hold = await self._throttle.admit(given.name, address, clock())
+        if not await self._right(given.name, given.password):
+            raise _wrong()
+        user = self._running.loaded.config.users[given.name]
+        if user.totp is not None:
+            if not given.code:
+                self._throttle.forgive(hold, clock())
+                raise Problem(401, "code_needed", "the one-time code of the authenticator app is needed, too: `code`")
+            if not await self.spend(given.name, user.totp.get_secret_value(), given.code, now):
+                raise _wrong()
+        self._throttle.right(hold, given.name, address, clock())
+        return Login(given.name, "password", proof(user))
+
+    async def confirm(self, name: str, password: str, address: str | None) -> None:
+        """That it is the user's own password, and he is asked for it again. Raises Problem."""
+        hold = await self._throttle.admit(name, address, clock())
+        if not await self._right(name, password):
+            raise Problem(403, "wrong_password", "`current` is not the password of today")
+        self._throttle.right(hold, name, address, clock())
+
+    async def hash(self, password: str) -> str:
+        """What is kept of a password. Raises Problem."""
+        try:
+            return await self._hasher().hash(password)
+        except GatewayError as error:
+            raise refused(error) from None
+
+    async def spend(self, name: str, secret: str, code: str, now: float) -> bool:
+        """Whether it is a one-time code of now; it counts once, over all processes."""
+        step = step_of(secret, code, now)
+        return step is not None and await (await self.sessions()).spend(name, step)
+
+    async def begin(self, login: Login, visit: Visit, now: float) -> tuple[str, Session]:
+        """The secret of the session, and the session. One that the browser had before ends: nobody plants one."""
+        sessions = await self.sessions()
+        before = visit.cookie(SESSION)
+        old = await sessions.find(before, now, self.bounds) if before else None
+        if old is not None:
+            await sessions.end(old.id)
+        return await sessions.begin(login._replace(address=visit.address, agent=visit.agent), now, self.bounds)
+
+    async def known(self, secret: str, visit: Visit, path: str) -> tuple[Who, Session] | None:
+        """Who comes with a session; None where it is none, or over. Raises Problem where he may not from there."""
+        if not self._store.has_store():
+            return None
+        session = await (await self.sessions()).find(secret, time.time(), self.bounds)
+        if session is None or session.way not in self.ways():
+            return None
+        user = self.user(session.name)
+        if user is None or proof(user) != session.proof:
+            return None
+        caller = self._caller(session.name)
+        if caller.barred is not None:
+            return None
+        if not caller.may_come_from(visit.address):
+            raise Problem(403, "address_not_allowed", f"{session.name!r} may not ask from {visit.address}")
+        if not caller.may_ask_at(path):
+            raise Problem(403, "operation_not_allowed", f"{session.name!r} may not ask at {path[:200]}")
+        return self.who(session), session
+
+    def who(self, session: Session) -> Who:
+        """Who has logged in, as the configuration of now has it."""
+        user = self._running.loaded.config.users[session.name]
+        role: Role = user.role
+        return Who(f"{session.name} ({session.way})", role, session.name, frozenset(user.teams))
+
+    async def note(self, action: str, name: str, actor: Actor, **told: str) -> None:
+        """Put into the audit who came and went."""
+        await Objects(await self._store.database()).note(action, "sessions", name, actor, told)
+
+    async def note_failure(self, name: str, why: str, actor: Actor) -> None:
+        """That somebody was not let in; not under which name, where that is nobody's: it may be a password."""
+        now = clock()
+        outcome = await self._noted.reserve([Demand(FAILURES, "failures", 1)], now)
+        if isinstance(outcome, Denied) or not self._store.has_store():
+            return
+        if now.steady - self._swept > 3600.0:
+            self._swept = now.steady
+            await Objects(await self._store.database()).forget("login_failed", now.wall - FAILURES_KEPT)
+        await self.note("login_failed", name if self.user(name) is not None else "", actor, why=why)
+
+    def close(self) -> None:
+        if self._passwords is not None:
+            self._passwords[1].close()
+
+    async def _right(self, name: str, password: str) -> bool:
+        """Whether this is the password of a user who may come in."""
+        user = self.user(name)
+        kept = user.password_hash.get_secret_value() if user is not None and user.password_hash is not None else None
+        try:
+            checked = await self._hasher().check(kept, password)
+        except GatewayError as error:
+            raise refused(error) from None
+        return checked.right and self._caller(name).barred is None
+
+    def _hasher(self) -> Passwords:
+        hashing = self.settings.hashing
+        if self._passwords is None or self._passwords[0] != hashing:
+            if find_spec(PACKAGE) is None:
+                told = f"passwords need the package {PACKAGE}-cffi, which is not there: install headgate[admin]"
+                raise Problem(501, "not_here", told)
+            self.close()
+            self._passwords = hashing, Passwords(Cost(hashing.passes, hashing.memory))
+        return self._passwords[1]
+
+    def _caller(self, name: str) -> Caller:
+        return self._running.loaded.config.people.caller(name, GRANTS, Belongs(user=name))
+
+
+def proof(user: User) -> str:
+    """Changes when a user's password, second factor or role does."""
+    known = (user.password_hash, user.totp)
+    return hash_key(repr([user.role, *(each.get_secret_value() if each is not None else "" for each in known)]))
+
+
+def _wrong() -> Problem:
+    return Problem(401, "wrong_credentials", "the name, the password or the one-time code is not right")

@@ -1,0 +1,66 @@
+"""How people log in at the admin API, and what is wrong with how they would."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+
+from pydantic import Field
+
+from headgate.config.identities import User
+from headgate.config.secrets import is_reference
+from headgate.config.section import Section
+from headgate.core.caller import Role
+from headgate.identity.passwords import MOST_MEMORY, MOST_PASSES, PACKAGE, is_hash
+from headgate.identity.second_factor import code_of
+from headgate.providers.settings import Seconds
+
+Tell = Callable[..., None]
+"""Called with a path, a message and a hint."""
+RULERS: frozenset[Role] = frozenset({"owner", "admin"})
+
+
+class Hashing(Section):
+    """What it costs to check a password (argon2id), here and for whoever has got hold of what is kept of it."""
+
+    memory: int = Field(1 << 16, ge=7168, le=MOST_MEMORY, description="KiB.")
+    passes: int = Field(3, ge=1, le=MOST_PASSES, description="Over the memory.")
+
+
+class Login(Section):
+    """How people log in at the admin API, in place of bringing a key."""
+
+    password: bool = Field(
+        True, description="By the passwords of `users`. Nobody has one before somebody with the admin key sets it."
+    )
+    hashing: Hashing = Field(default_factory=Hashing, description="What it costs to check a password.")
+    session: Seconds = Field(43_200.0, description="Seconds for which somebody is logged in at most.")
+    idle: Seconds = Field(3600.0, description="Seconds without a call after which a session ends.")
+
+
+def check(login: Login, users: dict[str, User], tell: Tell) -> None:
+    """Tell what makes no sense; a secret that is elsewhere may not have been asked for."""
+    for name, user in users.items():
+        kept = user.password_hash.get_secret_value() if user.password_hash is not None else None
+        if kept is not None and not (is_hash(kept) or is_reference(kept)):
+            hint = "make one with `headgate user password NAME --print`"
+            tell(("users", name, "password_hash"), "not a hash that argon2id makes", hint)
+        if user.totp is not None and not is_reference(user.totp.get_secret_value()):
+            _secret(name, user.totp.get_secret_value(), tell)
+    known = any(user.password_hash is not None for user in users.values())
+    if login.password and known and find_spec(PACKAGE) is None:
+        message = f"passwords need the package {PACKAGE}-cffi, which is not there"
+        tell(("login", "password"), message, "install headgate[admin], or set it to false")
+
+
+def _secret(name: str, secret: str, tell: Tell) -> None:
+    try:
+        code_of(secret, 0)
+    except ValueError as error:
+        tell(("users", name, "totp"), str(error), "write what the app was given, letters and digits without spaces")
+
+
+def alone(login: Login, user: User) -> bool:
+    """Whether nothing but a password keeps others from ruling here as this user."""
+    by_password = login.password and user.password_hash is not None
+    return user.role in RULERS and user.enabled and user.totp is None and by_password

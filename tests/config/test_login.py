@@ -1,0 +1,48 @@
+"""How people log in, as it is configured: what makes no sense is told, and nothing of a password."""
+
+import pytest
+
+from headgate.config.load import load
+from headgate.config.login import alone
+
+HASH = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA"
+BASE = "providers: {simulator: }\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "words"),
+    [
+        ("users: {ann: {password_hash: hunter2hunter2}}", "users.ann.password_hash", "headgate user password"),
+        (f"users: {{ann: {{password_hash: '{HASH}x '}}}}", "users.ann.password_hash", "letter outside ASCII"),
+        ("users: {ann: {totp: 1BAD8SECRET}}", "users.ann.totp", "no base32; write what the app was given"),
+        ("login: {session: 0}", "login.session", "greater than 0"),
+        ("login: {hashing: {memory: 8}}", "login.hashing.memory", "7168"),
+        ("login: {passwords: true}", "login.passwords", "did you mean `password`"),
+    ],
+)
+def test_what_makes_no_sense_is_told(told, text, path, words):
+    [(place, said)] = told(BASE + text)
+    assert place == path
+    assert words in said
+    assert "hunter2hunter2" not in said
+
+
+def test_who_rules_by_a_password_alone(tmp_path):
+    file = tmp_path / "headgate.yaml"
+    file.write_text(
+        BASE
+        + f"""
+users:
+  boss: {{role: owner, password_hash: '{HASH}'}}
+  safe: {{role: admin, password_hash: '{HASH}', totp: JBSWY3DPEHPK3PXP}}
+  off: {{role: admin, password_hash: '{HASH}', enabled: false}}
+  none: {{role: owner}}
+  reads: {{role: auditor, password_hash: '{HASH}'}}
+"""
+    )
+    loaded = load(file, {})
+    config = loaded.config
+    assert [name for name, user in config.users.items() if alone(config.login, user)] == ["boss"]
+    assert not alone(config.login.model_copy(update={"password": False}), config.users["boss"])
+    assert HASH not in repr(config)
+    assert {HASH, "JBSWY3DPEHPK3PXP"} <= loaded.secrets
