@@ -1,6 +1,7 @@
-"""The soak: hundreds of thousands of mixed requests with flat memory, then the long forms of the reliability tests.
+"""The soak: hundreds of thousands of mixed requests with flat memory, outages of the shared state, then the long forms
+of the reliability tests.
 
-    python bench/soak.py [--requests 300000] [--no-tests]
+    python bench/soak.py [--requests 300000] [--no-outages] [--no-tests]
 
 The mix: half streams, 8 KiB prompts, 5 % errors of the provider, 5 % clients that go away in mid-reply. Fails when a
 request gets a wrong outcome, when memory grows by more than 1 MiB per 100,000 requests after the first 100,000, or when
@@ -23,6 +24,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import load
+import outages
 from frames import HEAD, openai
 from servers import REPLY, ROOT, Running, free_port, gateway
 
@@ -168,10 +170,14 @@ async def soak(folder: Path, requests: int) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=300_000)
+    parser.add_argument("--no-outages", action="store_true", help="leave out ten minutes of outages of a Redis")
     parser.add_argument("--no-tests", action="store_true", help="leave out the long forms of the tests")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         lines = asyncio.run(soak(Path(folder), options.requests))
+    if not options.no_outages:
+        with tempfile.TemporaryDirectory() as folder:
+            lines += outages.report(asyncio.run(outages.cycles(Path(folder), 10, 60.0)))
     if not options.no_tests:
         environ = {**os.environ, "HEADGATE_SOAK": "1"}
         code = subprocess.run([sys.executable, "-m", "pytest", "tests"], cwd=ROOT, env=environ, check=False).returncode

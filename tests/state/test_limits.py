@@ -17,8 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counters import asked, clock, joined, meter, until, used
+from headgate.core.limits.ledger import Ledger
 from headgate.core.limits.memory import MemoryCounters
 from headgate.core.limits.meter import Demand, Denied, Hold, Now
+from headgate.core.limits.rule import Rule
 from headgate.state import limits
 from headgate.state.address import address
 from headgate.state.connection import connect
@@ -165,6 +167,7 @@ async def test_a_clock_that_jumps_while_it_runs_makes_no_difference(server, requ
 PROCESS = """
 import asyncio, sys, time
 from headgate.core.limits.meter import Demand, Hold, Meter, Now
+from headgate.core.limits.rule import Rule
 from headgate.core.limits.window import Calendar
 from headgate.state.limits import SharedCounters
 
@@ -439,7 +442,7 @@ async def test_counters_at_rest_are_forgotten(server, request, monkeypatch):
         counters.settle(kept, [0], clock())
 
 
-async def test_few_rights_are_enough():
+async def test_few_rights_are_enough(caplog):
     """Those that docs/how-to/run-several.md names."""
     page = (Path(__file__).parents[2] / "docs" / "how-to" / "run-several.md").read_text()
     [rule] = re.findall(r"^ACL SETUSER (.*)$", page, re.MULTILINE)
@@ -456,6 +459,13 @@ async def test_few_rights_are_enough():
             demands += [Demand(meter(9, None, "concurrency"), "c", 1)]
             counters.settle(await counters.reserve(demands, clock()), [1, 0, 0], clock())
             await asyncio.sleep(0.002)
+        ledger, places = Ledger(counters, clock), Demand(meter(1, None, "concurrency"), "q", 1)
+        over = await ledger.reserve([Rule(places.meter, then="queue")], [places], 0, "t")
+        waiting = asyncio.create_task(ledger.reserve([Rule(places.meter, then="queue")], [places], 0, "t"))
+        await asyncio.sleep(0.05)
+        ledger.settle(over, [places], {"concurrency": 0}, {})
+        assert isinstance(await waiting, Hold)
+        assert not caplog.messages
         assert await used(counters, meter(10, "day"), "d") == 3
         assert counters.why is None
         running.cancel()

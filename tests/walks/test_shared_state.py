@@ -1,6 +1,7 @@
 """Two gateways on one Valkey agree about what is broken, go on when it is away, and agree again."""
 
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -12,6 +13,7 @@ from walks.vendors import Said, whole
 
 PASSWORD = "a-password-of-good-length"
 SPENT = "sk-of-the-spent-key"
+FLOODS = {"greedy": "hg-greedy-key-0123456789abcdef", "modest": "hg-modest-key-0123456789abcdef"}
 COUNTED = "hg-counted-key-0123456789abcdef"
 BROKEN = ("broken", "probed", "learnt", "alone", "again")
 CONFIG = """
@@ -33,9 +35,14 @@ models:
   keyed: keyed/m
   limited: [{{model: limited/m, requests_per_minute: 4}}, good/m]
   few: [few/m, good/m]
-limits: [{{name: few, for: {{provider: few}}, requests: 5, every: month}}]
+limits:
+  - {{name: few, for: {{provider: few}}, requests: 5, every: month}}
+  - {{name: floods, for: {{team: [greedy, modest]}}, concurrency: 2, then: queue}}
+teams: {{greedy: , modest: }}
 keys:
   - {{name: test, key: {key}}}
+  - {{name: greedy, key: {greedy}, team: greedy}}
+  - {{name: modest, key: {modest}, team: modest}}
   - {{name: counted, key: {counted}, limits: [{{requests: 9, every: month}}]}}
 """
 REST = 1.0
@@ -80,6 +87,7 @@ def made(server, bad, good, tmp_path_factory):
         config = CONFIG.format(
             workers=workers, rest=REST, password=PASSWORD, port=server.port, providers=providers, good=good.url,
             bad=base_url, spent=SPENT, models=models, key=KEY, counted=COUNTED,
+            **FLOODS,
         )  # fmt: skip
         gateways.append(Gateway(tmp_path_factory.mktemp(name), config).start(wait=False))
         return gateways[-1]
@@ -209,6 +217,26 @@ def test_limits_by_provider_are_those_of_all_and_the_others_are_asked_when_they_
     assert asked(bad, "few") == 5
 
 
+def test_two_tenants_who_flood_two_gateways_get_equal_shares(two, bad):
+    bad.script = (Sleep(0.01), whole("openai", Said()))
+    served, end = Counter(), time.monotonic() + 1.0
+
+    def flood(gateway, tenant):
+        body = {"model": "keyed/m", "messages": [{"role": "user", "content": "Hello"}]}
+        while time.monotonic() < end:
+            status, _, answer = gateway.post(body, key=FLOODS[tenant])
+            assert status == 200, answer
+            served[tenant] += time.monotonic() < end
+
+    with ThreadPoolExecutor(16) as pool:
+        callers = [pool.submit(flood, two[number % 2], "greedy") for number in range(12)]
+        callers += [pool.submit(flood, two[1], "modest") for _ in range(4)]
+        for caller in callers:
+            caller.result()
+    assert min(served.values()) > 3
+    assert served["greedy"] <= 1.5 * served["modest"] + 3, served
+
+
 def test_both_go_on_while_the_state_is_away_and_agree_afterwards(two, server, bad):
     one, other = two
     assert one.metric("headgate_state_away") == 0
@@ -226,7 +254,7 @@ def test_both_go_on_while_the_state_is_away_and_agree_afterwards(two, server, ba
     for gateway in two:
         gateway.wait_for_metric(0, "headgate_limits_away")
     assert one.get("/readyz")[::2] == (200, b"ready\n")
-    assert counted(one)[0] == counted(other)[0] == 200, "what the other one had used before it was stopped is forgotten"
+    assert counted(one)[0] == counted(other)[0] == 429, "the state has lost all, and what was used stays used"
     assert one.output().count("limits are counted without the other processes") == 1
     breaks(one, bad, "again")
     other.wait_for_metric(0, "headgate_circuits", SOON, target="again/m", state="closed")

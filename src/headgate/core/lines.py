@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 SHARES = {1: 16, 0: 4, -1: 1}
@@ -37,12 +38,26 @@ class Line:
 
     def first(self) -> Place:
         """Who is next, taken out; the other tenants' turn comes after that."""
-        tenant = next(iter(self._tenants))
+        return self.first_of(next(iter(self._tenants)))
+
+    def first_of(self, tenant: str) -> Place:
+        """Who of a tenant is next, taken out, as if it were its turn."""
         places = self._tenants.pop(tenant)
         place = places.popleft()
         if places:
             self._tenants[tenant] = places
         return place
+
+    def put_back(self, place: Place) -> None:
+        """To where it was taken from."""
+        places = self._tenants.pop(place.tenant, deque())
+        places.appendleft(place)
+        self._tenants = {place.tenant: places, **self._tenants}
+
+    @property
+    def tenants(self) -> Iterable[str]:
+        """In the order of their turns."""
+        return self._tenants
 
     def last_of(self, tenant: str) -> Place | None:
         """Who of a tenant came last."""
@@ -87,6 +102,28 @@ class Lines:
         line.due += 1 / SHARES[place.priority]
         self._gone(place)
         return place
+
+    def instead(self, place: Place, priority: int, tenant: str) -> Place:
+        """Who of another tenant is next, taken out instead of `place`, which was and goes back; that one, where nobody
+        of the other waits any more."""
+        line = self._lines[priority]
+        if tenant not in line.tenants:
+            return place
+        own = self._lines[place.priority]
+        own.put_back(place)
+        own.due -= 1 / SHARES[place.priority]
+        self._tenants[place.tenant] += 1
+        line.due += 1 / SHARES[priority]
+        other = line.first_of(tenant)
+        self._gone(other)
+        self.waiting += 1
+        return other
+
+    def tenants(self) -> Iterator[tuple[int, str]]:
+        """Whose turn it may be: priority and tenant."""
+        for priority, line in self._lines.items():
+            for tenant in line.tenants:
+                yield priority, tenant
 
     def remove(self, place: Place) -> None:
         self._lines[place.priority].remove(place)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
+from collections.abc import Callable
 from typing import Any, cast
 
 from headgate.state.address import Address
@@ -28,6 +29,10 @@ class Connection(asyncio.Protocol):
         import hiredis
 
         self.patience: float | None = None
+        self.heard: Callable[[bytes], None] | None = None
+        """Told of messages, once it has subscribed to any (https://redis.io/docs/latest/develop/reference/protocol-spec,
+        pushes)."""
+        self._push = hiredis.PushNotification
         self._loop = asyncio.get_running_loop()
         self._pack = hiredis.pack_command
         self._replies = hiredis.Reader(ConnectionError, Refused, notEnoughData=...)
@@ -84,6 +89,10 @@ class Connection(asyncio.Protocol):
             self._break(ConnectionResetError("the server has closed the connection"))
 
     def _take(self, reply: Any) -> None:
+        if type(reply) is self._push and reply[0] == b"message":
+            if self.heard is not None:
+                self.heard(reply[2])
+            return
         if not self._pending:
             raise ConnectionError("the server says what it was not asked")
         waiting, _ = self._pending.popleft()

@@ -11,15 +11,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from headgate.core.limits.memory import Counter, MemoryCounters, denial, level, refusal, worst
-from headgate.core.limits.meter import Demand, Denied, Hold, Level, Meter, Now, Settled
+from headgate.core.limits.meter import Demand, Denied, Hold, Level, Meter, Now, Settled, Waiting
 from headgate.state.address import address
 from headgate.state.connection import Connection, Refused, connect
-from headgate.state.limits_mirror import MICRO, Answer, Mirror, Row, kind_of
+from headgate.state.limits_mirror import MICRO, TURN, Answer, Mirror, Row, kind_of
 from headgate.state.limits_script import SCRIPT
+from headgate.state.limits_turns import NOWHERE, Standing, Turns
 from headgate.state.redis import context, told
 
 log = logging.getLogger("headgate.state")
@@ -110,12 +112,13 @@ class SharedCounters:
         self._alone = MemoryCounters()
         self._portions: dict[Meter, Meter] = {}
         self._woken = asyncio.Event()
+        self._turns = Turns(self._prefix, self.me)
 
     @property
     def era(self) -> str:
         return self._era.decode("utf-8", "replace")
 
-    async def reserve(self, demands: Sequence[Demand], now: Now) -> Hold | Denied:
+    async def reserve(self, demands: Sequence[Demand], now: Now, waiting: Waiting | None = None) -> Hold | Denied:
         for _ in range(TRIES):
             connection = self._connection
             if connection is None:
@@ -124,7 +127,8 @@ class SharedCounters:
             rows = self._rows(demands, hold, now)
             wanted = (row.wanted(firm=demand.firm) for demand, row in zip(demands, rows, strict=True))
             try:
-                answer = await self._evaluate(connection, "reserve", rows, wanted, now, hold)
+                place = self._turns.stand(connection, demands, waiting) if waiting is not None else NOWHERE
+                answer = await self._evaluate(connection, "reserve", rows, wanted, now, hold, place)
             except asyncio.CancelledError:  # it may be held there, or will be in a moment
                 self._tell(_over(rows))
                 raise
@@ -136,6 +140,20 @@ class SharedCounters:
             if answer[2] != AGAIN:
                 return self._verdict(demands, rows, answer, now)
         return await self._by_itself(demands, now)
+
+    def leave(self, demand: Demand, now: Now) -> None:
+        connection = self._connection
+        if connection is not None:
+            rows = self._rows([demand], "", now)
+            reply = self._evaluate(connection, "leave", rows, (), now)
+            reply.add_done_callback(partial(self._left, connection))
+
+    def _left(self, connection: Connection, reply: asyncio.Future[Any]) -> None:
+        if not reply.cancelled() and reply.exception() is not None:
+            self._lost(connection, reply.exception())
+
+    def listen(self, freed: Callable[[str], None]) -> None:
+        self._turns.freed = freed
 
     def short(self, demands: Sequence[Demand], now: Now) -> Denied | None:
         """By what was used of each counter when it was last heard of, which only grows; what is held is not known."""
@@ -265,6 +283,7 @@ class SharedCounters:
         arguments: Iterable[tuple[str | int, ...]],
         now: Now,
         hold: str = "",
+        place: Standing = NOWHERE,
         *,
         whole: bool = False,
     ) -> asyncio.Future[Any]:
@@ -275,7 +294,7 @@ class SharedCounters:
             len(rows) + 1,
             f"{self._prefix}era",
             *[row.mirror.key for row in rows],
-            *(verb, self.me, until, hold, self._lease, self._era),
+            *(verb, self.me, until, hold, self._lease, self._era, *place.told()),
             *chain.from_iterable(arguments),
         )
 
@@ -287,6 +306,8 @@ class SharedCounters:
         if answer[2] == DENIED:
             short = [
                 denial(demand, row.mirror.counter, there)
+                if each.flag < TURN
+                else Denied(demand, demand.amount, inf, turn=each.flag - TURN)
                 for demand, row, each in zip(demands, rows, told, strict=True)
                 if each.flag
             ]

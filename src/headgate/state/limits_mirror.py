@@ -9,6 +9,7 @@ from headgate.core.limits.memory import Counter, MemoryCounters
 from headgate.core.limits.meter import Meter, Now
 
 MICRO = 1_000_000
+TURN = 3
 
 
 class Mirror:
@@ -166,7 +167,8 @@ class Answer(NamedTuple):
     held: bytes
     start: bytes
     flag: int
-    """It has no room; or, where all have, there is to be a warning."""
+    """It has no room (`TURN`: while it is the turn of another process; more: of that one of those who wait here); or,
+    where all have, there is to be a warning."""
 
 
 def kind_of(meter: Meter) -> str:

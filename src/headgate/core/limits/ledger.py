@@ -22,6 +22,7 @@ class Ledger:
     def __init__(self, counters: Counters | None = None, clock: Callable[[], Now] = clock) -> None:
         self.own = MemoryCounters()
         self.counters: Counters = counters or self.own
+        self.counters.listen(self._freed)
         self.clock = clock
         self.rooms: dict[str, Room] = {}
         """By the counter in front of which they wait."""
@@ -77,6 +78,11 @@ class Ledger:
                 counted[counter] = counted.get(counter, 0) + amount
             if rooms and counter in rooms:
                 rooms[counter].wake()
+
+    def _freed(self, counter: str) -> None:
+        room = self.rooms.get(counter)
+        if room is not None:
+            room.wake()
 
     def room(self, counter: str) -> Room:
         found = self.rooms.get(counter)

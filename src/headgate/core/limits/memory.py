@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from math import inf
 
-from headgate.core.limits.meter import Demand, Denied, Hold, Level, Meter, Now, Settled
+from headgate.core.limits.meter import Demand, Denied, Hold, Level, Meter, Now, Settled, Waiting
 
 MANY = 10_000
 """Counters from which on those at rest are looked for, whenever there are twice as many as were left."""
@@ -36,7 +36,7 @@ class MemoryCounters:
         self._counters: dict[str, Counter] = {}
         self._sweep_at = MANY
 
-    async def reserve(self, demands: Sequence[Demand], now: Now) -> Hold | Denied:
+    async def reserve(self, demands: Sequence[Demand], now: Now, waiting: Waiting | None = None) -> Hold | Denied:
         counters = [self._counter(demand.counter, demand.meter, now) for demand in demands]
         denied = refusal(demands, counters, now)
         if denied is not None:
@@ -56,6 +56,12 @@ class MemoryCounters:
                     counter.warned = counter.start
                     warned.append(stands)
         return Hold(levels, warned, held)
+
+    def leave(self, demand: Demand, now: Now) -> None:
+        """There is no other line."""
+
+    def listen(self, freed: Callable[[str], None]) -> None:
+        """There is nobody else."""
 
     def short(self, demands: Sequence[Demand], now: Now) -> Denied | None:
         return refusal(demands, [self._counter(demand.counter, demand.meter, now) for demand in demands], now)

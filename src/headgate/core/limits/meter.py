@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
@@ -88,6 +88,8 @@ class Denied:
     never: bool = False
     """It wants more than there can ever be."""
     levels: Sequence[Level] = ()
+    turn: int = 0
+    """There is room, for somebody else: whose turn it is, of those who wait in this process (`Waiting`)."""
 
 
 class Settled(NamedTuple):
@@ -98,6 +100,13 @@ class Settled(NamedTuple):
     used: int
 
 
+class Waiting(NamedTuple):
+    """Whose turn it may be of this process's line in front of a counter: priorities and tenants, first who asks."""
+
+    counter: str
+    whose: Sequence[tuple[int, str]]
+
+
 class Counters(Protocol):
     """Where it is counted: in this process, or where several agree."""
 
@@ -105,8 +114,14 @@ class Counters(Protocol):
     def era(self) -> str:
         """Another one where what is counted may have been lost meanwhile."""
 
-    async def reserve(self, demands: Sequence[Demand], now: Now) -> Hold | Denied:
-        """All of it, or nothing."""
+    async def reserve(self, demands: Sequence[Demand], now: Now, waiting: Waiting | None = None) -> Hold | Denied:
+        """All of it, or nothing; where processes have lines of their own, these take turns by who is `waiting`."""
+
+    def leave(self, demand: Demand, now: Now) -> None:
+        """Nobody stands in this process's line in front of its counter any more."""
+
+    def listen(self, freed: Callable[[str], None]) -> None:
+        """Call it with a counter of which others have given something back, when it is the turn of who waits here."""
 
     def short(self, demands: Sequence[Demand], now: Now) -> Denied | None:
         """Why there is no room, as far as is known here and now; None: there may be. Nothing is held."""

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from itertools import islice
 from math import inf
 
-from headgate.core.limits.meter import Counters, Demand, Denied, Hold, Now
+from headgate.core.limits.meter import Counters, Demand, Denied, Hold, Now, Waiting
 from headgate.core.lines import Lines, Place
 
 Clock = Callable[[], Now]
+OTHERS = 20
+"""Tenants of whom other processes are told that they wait here."""
 SHORTEST, LONGEST = 0.002, 1.0
-"""Seconds between two looks whether there is room; what is given back is seen at once."""
+"""Seconds between two looks whether there is room; what is given back is seen at once, in other processes as well if
+they can tell."""
 
 
 class Full(Exception):
@@ -34,6 +38,8 @@ class Room:
         self._clock = clock
         self._demands: dict[asyncio.Future[Hold | Denied], Sequence[Demand]] = {}
         self._first: Place | None = None
+        self._known: Demand | None = None
+        """What other processes may know is waited for here."""
         self._woken = asyncio.Event()
         self._asking: asyncio.Task[None] | None = None
 
@@ -95,11 +101,19 @@ class Room:
             place = self._first
             now = self._clock()
             self._woken.clear()
-            outcome = await self._counters.reserve(self._demands[place.given], now)
+            demands = self._demands[place.given]
+            others = islice(self.lines.tenants(), OTHERS)
+            waiting = Waiting(self.counter, [(place.priority, place.tenant), *others])
+            outcome = await self._counters.reserve(demands, now, waiting)
+            held_up = isinstance(outcome, Denied) and outcome.demand.counter == self.counter
+            self._known = outcome.demand if isinstance(outcome, Denied) and held_up else None
             if self._first is not place:
                 self._give_back(outcome)
                 continue
-            if isinstance(outcome, Hold) or outcome.demand.counter != self.counter:
+            if isinstance(outcome, Denied) and outcome.turn:
+                self._first = self.lines.instead(place, *waiting.whose[outcome.turn])
+                continue
+            if isinstance(outcome, Hold) or not held_up:
                 self._first = None
                 del self._demands[place.given]
                 place.given.set_result(outcome)
@@ -110,3 +124,6 @@ class Room:
                     await self._woken.wait()
             except TimeoutError:
                 continue
+        if self._known is not None:
+            self._counters.leave(self._known, self._clock())
+            self._known = None
