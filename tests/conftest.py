@@ -1,5 +1,7 @@
 """What every test shares: laws are checked with the same examples everywhere, however slow the machine."""
 
+import gc
+
 import pytest
 import trustme
 from hypothesis import settings
@@ -8,6 +10,17 @@ from gateways import rounds
 
 settings.register_profile("headgate", max_examples=rounds(30, 1000), deadline=None, database=None, derandomize=True)
 settings.load_profile("headgate")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What is collected stays to the end: to look through it for garbage again and again takes seconds."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session")
