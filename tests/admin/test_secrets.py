@@ -5,7 +5,8 @@ import json
 import pytest
 
 from headgate.admin.problems import Problem
-from headgate.admin.secrets import SHOWN, sealed, shown
+from headgate.admin.secrets import into_store, sealed, shown
+from headgate.config.stored import SEALED
 from headgate.store.sealing import OwnKey, Seal, is_sealed
 
 SEAL = Seal([OwnKey(b"k" * 32)])
@@ -25,7 +26,7 @@ def test_secrets_of_a_provider_are_sealed_and_not_shown(body):
     found = sealed("providers", "p", body, None, SEAL)
     assert "sk-1234567890" not in json.dumps(found)
     assert "sk-1234567890" not in json.dumps(shown(found))
-    assert SHOWN in json.dumps(shown(found))
+    assert SEALED in json.dumps(shown(found))
 
 
 def test_what_is_shown_written_back_leaves_the_secret_as_it_is():
@@ -45,6 +46,47 @@ def test_keys_in_a_list_are_known_by_their_names():
         "sk-bbbbbbbb",
         "sk-aaaaaaaa",
     ]
+
+
+def test_a_secret_that_is_left_out_of_a_document_stays_and_null_takes_it_away():
+    body = {"api_key": "sk-1234567890", "headers": {"x-token": "t-12345", "x-plain": "p"}, "traits": ["eu"]}
+    before = sealed("providers", "p", body, None, SEAL)
+    for given in ({}, {"headers": {}}, {"headers": {"x-token": SEALED}}):
+        found, problem = into_store("providers", "p", given, before, SEAL, left_out_stay=True)
+        assert (found["api_key"], found["headers"]) == (before["api_key"], {"x-token": before["headers"]["x-token"]})
+        assert (problem, "traits" in found) == (None, False)
+    assert sealed("providers", "p", {}, before, SEAL) == {}
+    assert into_store("providers", "p", {"api_key": None, "headers": None}, before, SEAL, left_out_stay=True)[0] == {
+        "api_key": None, "headers": None
+    }  # fmt: skip
+
+
+def test_a_secret_that_is_the_same_keeps_its_seal_until_there_is_another_key():
+    before = sealed("providers", "p", {"api_key": "sk-1234567890"}, None, SEAL)
+    assert sealed("providers", "p", {"api_key": "sk-1234567890"}, before, SEAL) == before
+    assert sealed("providers", "p", {"api_key": "sk-another-0123"}, before, SEAL) != before
+    both = Seal([OwnKey(b"n" * 32), OwnKey(b"k" * 32)])
+    anew = sealed("providers", "p", {"api_key": "sk-1234567890"}, before, both)["api_key"]
+    assert both.current(anew)
+    moved = {"api_key": "sk-1234567890", "base_url": "https://elsewhere"}  # who knows it may send it anywhere
+    assert sealed("providers", "p", moved, before, SEAL)["base_url"] == "https://elsewhere"
+
+
+def test_where_no_secret_is_none_can_stay():
+    with pytest.raises(Problem) as caught:
+        sealed("providers", "p", {"api_key": SEALED, "api_keys": [SEALED]}, None, SEAL)
+    assert caught.value.code == "secret_needed"
+    assert [each["path"] for each in caught.value.errors] == ["providers.p.api_key", "providers.p.api_keys"]
+
+
+def test_a_targets_secret_goes_to_no_other_target():
+    targets = [{"model": "p/x", "with": {"api_key": f"sk-{number}-1234567"}} for number in range(2)]
+    before = sealed("models", "m", {"targets": targets}, None, SEAL)
+    assert sealed("models", "m", shown(before), before, SEAL) == before
+    for given in ({"model": "evil/x", "with": {"api_key": SEALED}}, {"model": "evil/x"}):
+        found, problem = into_store("models", "m", {"targets": [given]}, before, SEAL, left_out_stay=True)
+        assert "sealed:" not in json.dumps(found)
+        assert (problem is not None) == ("with" in given)
 
 
 def test_what_is_no_secret_stays_as_it_is():

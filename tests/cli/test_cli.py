@@ -86,7 +86,7 @@ def test_an_export_passes_the_check_elsewhere(tmp_path):
     (tmp_path / "headgate.yaml").write_text(
         f"providers: {{openai: {{api_key: {SECRET}}}}}\nmodels: {{chat: openai/m}}\n"
     )
-    done = headgate("export", cwd=tmp_path)
+    done = headgate("config", "export", cwd=tmp_path)
     assert done.returncode == 0
     assert SECRET not in done.stdout + done.stderr
     assert "set there: PROVIDERS_OPENAI_API_KEY (a secret that stands in the configuration itself)" in done.stderr
@@ -94,7 +94,7 @@ def test_an_export_passes_the_check_elsewhere(tmp_path):
     assert headgate("check", cwd=tmp_path).returncode == 2
     assert headgate("check", cwd=tmp_path, PROVIDERS_OPENAI_API_KEY=SECRET).returncode == 0
     (tmp_path / "headgate.yaml").write_text("")
-    assert headgate("export", "--json", cwd=tmp_path).stdout == "{}\n"
+    assert headgate("config", "export", "--json", cwd=tmp_path).stdout == "{}\n"
 
 
 def test_check_of_an_empty_file_warns(tmp_path):

@@ -81,6 +81,7 @@ def test_a_budget_is_a_limit_of_money(gateway):
     run(gateway, "limit", "create", "few", "requests=100000", "every=day")
     names = [each["name"] for each in json.loads(run(gateway, "budget", "list", "--json").stdout)]
     assert names == ["all of it"]
+    run(gateway, "budget", "delete", "all of it")
 
 
 def test_a_file_is_compared_and_applied(gateway, tmp_path):
@@ -88,8 +89,12 @@ def test_a_file_is_compared_and_applied(gateway, tmp_path):
     file.write_text("teams: {applied: {models: [small], description: '${WHO}'}}\nrules: []\n")
     assert run(gateway, "diff", str(file), code=1, apart=True, WHO="us").stdout.splitlines()[0] == "+ teams/applied"
     assert "+ teams/applied" in run(gateway, "apply", str(file), "--dry-run", WHO="us").stdout
-    run(gateway, "apply", str(file), "--yes", WHO="us")
-    run(gateway, "apply", str(file), "--yes", WHO="us")
+    made = run(gateway, "apply", str(file), "--yes", WHO="us")
+    assert made.stdout == "+ teams/applied\n    description: us\n    models: small\n"
+    assert made.stderr == "1 object changed: 1 made\n"
+    assert run(gateway, "apply", str(file), "--yes", WHO="us").stderr == "0 objects changed\n"
+    told = run(gateway, "diff", str(file), WHO="x" * 200).stdout
+    assert f"    description: us → {'x' * 100}… (100 more characters)\n" in told
     assert json.loads(run(gateway, "team", "show", "applied").stdout)["body"]["description"] == "us"
     told = run(gateway, "apply", str(file), "--yes", code=2).stderr
     assert "WHO is not set" in told
@@ -98,6 +103,47 @@ def test_a_file_is_compared_and_applied(gateway, tmp_path):
     file.write_text("teams: {bad: {models: [nothing]}}\n")
     told = run(gateway, "apply", str(file), "--yes", code=1).stderr
     assert "teams.bad.models[0]" in told
+
+
+PLANTED = "sk-planted-0123456789abcdef"
+
+
+def test_a_store_is_exported_and_applied_to_another_gateway_and_restored(gateway, tmp_path):
+    file, older = tmp_path / "state.yaml", tmp_path / "older.yaml"
+    run(gateway, "provider", "create", "extra", "kind=simulator", f"api_key={PLANTED}")
+    run(gateway, "model", "create", "other", "targets=[extra/x]")
+    for name in ("zzz", "aaa"):
+        run(gateway, "rule", "create", name, "use=other", "when='model == \"x\"'")
+    secret = run(gateway, "key", "create", "moved", "models=[other]", "tags=['costs $$5 or ${HOME}']").stdout.strip()
+    done = run(gateway, "export")
+    assert "set there: PROVIDERS_EXTRA_API_KEY (a secret sealed in the store" in done.stderr
+    assert done.stdout.startswith("# set PROVIDERS_EXTRA_API_KEY\n")
+    assert PLANTED not in done.stdout + done.stderr
+    assert done.stdout == run(gateway, "export", "--offline").stdout
+    older.write_text(done.stdout)
+    assert run(gateway, "diff", str(older)).stdout == ""
+    with running(tmp_path / "second", CONFIG) as second:
+        assert "give the secret" in run(second, "apply", str(older), "--yes", code=1).stderr
+        assert run(second, "export").stdout.count("\n") == 9  # nothing was done: every section is empty
+        run(second, "apply", str(older), "--yes", PROVIDERS_EXTRA_API_KEY=PLANTED)
+        assert run(second, "export").stdout == done.stdout
+        ask = {"model": "other", "messages": [{"role": "user", "content": "x"}]}
+        assert second.post(ask, key=secret)[0] == 200
+    run(gateway, "rule", "delete", "zzz")
+    run(gateway, "model", "set", "other", "targets=[extra/y]")
+    run(gateway, "team", "create", "later")
+    told = run(gateway, "diff", str(older))
+    assert "~ models/other\n    targets: extra/y → extra/x\n" in told.stdout
+    assert "+ rules/zzz\n" in told.stdout
+    assert "- teams/later\n" in told.stdout
+    assert json.loads(run(gateway, "diff", str(older), "--json").stdout)["counts"]["delete"] == 1
+    run(gateway, "apply", str(older), "--prune", "--yes")
+    assert run(gateway, "export").stdout == done.stdout
+    file.write_text(run(gateway, "export", "--all").stdout)
+    assert "filed:" in file.read_text()
+    assert run(gateway, "diff", str(file)).stdout == ""
+    assert "leave --url out" in run(gateway, "export", "--offline", "--url", gateway.url, code=2).stderr
+    assert PLANTED not in gateway.output()
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ import json
 import time
 from contextlib import contextmanager
 
+import jsonschema
 import pytest
 
 from gateways import ADMIN_KEY, KEY, running
+from headgate.admin.openapi import description
 
 
 def key(name):
@@ -223,7 +225,11 @@ def test_lists_come_in_pages_and_are_filtered(gateway):
 def test_a_document_is_applied_whole_or_not_at_all(gateway):
     document = {"teams": {"applied": {"models": ["small"]}}, "limits": [{"name": "few", "requests": 9, "every": "day"}]}
     planned = call(gateway, "POST", "/apply", {"document": document, "dry_run": True})[2]
-    assert (planned["applied"], len(planned["changes"])) == (False, 2)
+    assert (planned["applied"], planned["counts"]) == (False, {"create": 2, "replace": 0, "delete": 0})
+    assert planned["changes"][0] == {
+        "action": "create", "kind": "teams", "name": "applied", "fields": [{"field": "models", "after": ["small"]}]
+    }  # fmt: skip
+    as_described("Plan", planned)
     assert call(gateway, "GET", "/teams/applied")[0] == 404
     assert call(gateway, "POST", "/apply", {"document": document})[2]["applied"] is True
     assert call(gateway, "POST", "/apply", {"document": document})[2]["changes"] == []
@@ -231,7 +237,37 @@ def test_a_document_is_applied_whole_or_not_at_all(gateway):
     assert call(gateway, "POST", "/apply", {"document": bad})[0] == 422
     assert call(gateway, "GET", "/teams/another")[0] == 404
     pruned = call(gateway, "POST", "/apply", {"document": {"limits": []}, "prune": True})[2]["changes"]
-    assert pruned == [{"action": "delete", "kind": "limits", "name": "few"}]
+    assert [(each["action"], each["kind"], each["name"]) for each in pruned] == [("delete", "limits", "few")]
+
+
+def as_described(schema, value):
+    components = description()["components"]
+    jsonschema.Draft202012Validator({**components["schemas"][schema], "components": components}).validate(value)
+
+
+def test_what_is_exported_is_as_described_and_holds_no_secret(gateway):
+    body = {"name": "exported", "kind": "simulator", "api_key": "sk-exported-0123456789"}
+    assert call(gateway, "POST", "/providers", body)[0] == 201
+    found = call(gateway, "GET", "/export?all=true")[2]
+    as_described("Export", found)
+    assert ["providers", "exported", "api_key"] in found["sealed"]
+    assert found["document"]["providers"]["exported"] == {"api_key": "(sealed)", "kind": "simulator"}
+    assert found["file"]["teams"]["sales"] == {"organisation": "globex"}
+    assert "sk-exported" not in json.dumps(found)
+    assert KEY not in json.dumps(found)
+    assert call(gateway, "POST", "/apply", {"document": found["document"], "prune": True})[2]["changes"] == []
+    assert call(gateway, "POST", "/apply", {"document": found["file"]}, "admin")[2]["changes"] == []
+    assert call(gateway, "GET", "/export?everything=1")[0] == 400
+    other = {"teams": {"sales": {"organisation": "acme"}}}
+    status, _, problem = call(gateway, "POST", "/apply", {"document": other})
+    assert (status, problem["code"], problem["errors"][0]["path"]) == (409, "read_only", "teams.sales")
+    told = call(gateway, "POST", "/apply", {"document": other, "compare": True})[2]["changes"]
+    assert [(each["name"], each["read_only"]) for each in told] == [("sales", True)]
+    lost = {"providers": {"nowhere": {"kind": "simulator", "api_key": "(sealed)"}}}
+    status, _, problem = call(gateway, "POST", "/apply", {"document": lost})
+    assert (status, problem["code"]) == (422, "secret_needed")
+    assert [each["path"] for each in problem["errors"]] == ["providers.nowhere.api_key"]
+    assert call(gateway, "DELETE", "/providers/exported")[0] == 204
 
 
 def test_of_a_key_in_a_document_the_hash_is_kept(gateway):

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from headgate.config.identities import People, User
 from headgate.config.secrets import is_reference
+from headgate.config.sections import LOGINS
 from headgate.core.caller import ADMIN_OPERATION, Belongs, Role
 
 ALL: frozenset[Role] = frozenset({"owner", "admin", "team_admin", "member", "auditor", "billing"})
@@ -25,7 +26,7 @@ RULERS: frozenset[Role] = frozenset({"owner", "admin"})
 SEE_ALL: frozenset[Role] = RULERS | {"auditor"}
 SEE_PEOPLE: frozenset[Role] = SEE_ALL | {"billing"}
 PEOPLE = frozenset({"organisations", "teams", "applications", "users", "keys", "limits"})
-MANAGED = {"keys": ("key", "key_hash", "prefix", "previous"), "users": ("password_hash", "totp")}
+MANAGED = {"keys": ("key", "key_hash", "prefix", "previous"), "users": LOGINS}
 """Of a key and of a user, what the gateway makes itself."""
 UNFILTERED = frozenset({"key", "key_hash", "previous", "password_hash", "totp"})
 """What nobody may look for by its value."""

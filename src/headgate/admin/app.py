@@ -43,8 +43,8 @@ Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
-LONGEST, DEEPEST = 4 << 20, 100
-"""Bytes of a body, and how deep it is nested."""
+LONGEST, LONGEST_DOCUMENT, DEEPEST = 4 << 20, 32 << 20, 100
+"""Bytes of a body, of one that is a whole document, and how deep it is nested."""
 RATE = Meter("admin API", "requests", 1200, Calendar("minute"), burst=300)
 VISITS = Meter("admin API, logins", "requests", 120, Calendar("minute"), burst=60)
 STRANGERS = Meter("admin API, refused", "requests", 60, Calendar("minute"), burst=30)
@@ -109,7 +109,8 @@ class App:
         endpoint, kind, name = found
         if endpoint.roles and who.role not in endpoint.roles:
             raise Problem(403, "forbidden", f"the role {who.role} may not do this")
-        body = await _body(request) if endpoint.method in ("POST", "PUT", "PATCH") else {}
+        longest = LONGEST_DOCUMENT if endpoint.takes == "apply" else LONGEST
+        body = await _body(request, longest) if endpoint.method in ("POST", "PUT", "PATCH") else {}
         actor = Actor(who.name, visit.address, id)
         version = _version(request)
         call = Call(self.control, who, actor, visit, session, kind, name, _query(scope), body, version)
@@ -244,12 +245,12 @@ def _query(scope: Scope) -> Mapping[str, str]:
     return found
 
 
-async def _body(request: Request) -> dict[str, Any]:
+async def _body(request: Request, longest: int) -> dict[str, Any]:
     data = b""
     async for piece in request.stream():
         data += piece
-        if len(data) > LONGEST:
-            raise Problem(413, "too_large", f"the body is larger than {LONGEST >> 20} MiB")
+        if len(data) > longest:
+            raise Problem(413, "too_large", f"the body is larger than {longest >> 20} MiB")
     if not data:
         return {}
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()

@@ -11,10 +11,13 @@ from urllib.parse import quote, urlencode
 import click
 
 from headgate.config.remote import Answer, ask
+from headgate.config.sections import Parts
 from headgate.core.columns import Column, room, table
 from headgate.core.printable import json_safe, printable
 
 ROOT = "/admin/api"
+SHOWN = 100
+"""Characters of a value in a plan."""
 MARKS = {"create": "+", "replace": "~", "delete": "-"}
 COLUMNS: Mapping[str, Sequence[str]] = {
     "keys": ("prefix", "team", "user", "application", "models", "expires", "enabled"),
@@ -95,15 +98,17 @@ class Client:
         """How many objects are changed, or would be."""
         body = {"document": document, "prune": prune, "dry_run": dry_run, "compare": compare}
         answer = self._ask("POST", "/apply", body)
-        changes = answer["changes"]
         if self.as_json:
             self.print(answer)
-        for each in changes if not self.as_json else ():
-            click.echo(printable(f"{MARKS[each['action']]} {each['kind']}/{each['name']}"))
-        if not self.as_json:
-            what = "would be changed" if dry_run or compare else "changed"
-            click.echo(f"{len(changes)} object{'' if len(changes) == 1 else 's'} {what}", err=True)
-        return len(changes)
+        else:
+            _print_plan(answer)
+        return len(answer["changes"])
+
+    def parts(self, *, whole: bool) -> Parts:
+        """What is exported; `whole`: of the file, too."""
+        found = self._ask("GET", "/export?all=true" if whole else "/export")
+        sealed = [tuple(place) for place in found["sealed"]]
+        return Parts(found["document"], sealed, found["file"], found["variables"], found["files"])
 
     def reseal(self) -> None:
         done = self._ask("POST", "/secrets/reseal")
@@ -145,6 +150,28 @@ class Client:
         if 200 <= answer.status < 300:
             return answer.body
         raise click.ClickException(_told(self.url, answer))
+
+
+def _print_plan(plan: Mapping[str, Any]) -> None:
+    """Each object that changes, below it its fields; how many there are, on standard error."""
+    for each in plan["changes"]:
+        stays = " (stands in the file, which is not changed here)" if each.get("read_only") else ""
+        click.echo(printable(f"{MARKS[each['action']]} {each['kind']}/{each['name']}") + stays)
+        for line in map(_field, each["fields"]):
+            click.echo(f"    {line}")
+    count, done = len(plan["changes"]), "changed" if plan["applied"] else "would be changed"
+    said = {"create": "made", "replace": "altered", "delete": "deleted"}
+    parts = [f"{number} {said[action]}" for action, number in plan["counts"].items() if number]
+    counts = f": {', '.join(parts)}" if parts else ""
+    click.echo(f"{count} object{'' if count == 1 else 's'} {done}{counts}", err=True)
+
+
+def _field(change: Mapping[str, Any]) -> str:
+    was, will = (
+        printable(_cell(change[name]), limit=SHOWN) if name in change else None for name in ("before", "after")
+    )
+    said = was if will is None else will if was is None else f"{was} → {will}"
+    return f"{printable(change['field'])}: {said}"
 
 
 def _told(url: str, answer: Answer) -> str:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
 
 from headgate.admin import access
 from headgate.admin.access import Who
 from headgate.admin.logins import Logins
 from headgate.admin.problems import Problem, missing, wrong
-from headgate.config import stored
-from headgate.config.export import export
+from headgate.config import sections, stored
+from headgate.config.export import Exported, export
 from headgate.config.identities import People
 from headgate.config.load import Loaded
 from headgate.config.problems import ConfigError
@@ -29,8 +30,6 @@ TRIES = 10
 """How often a change is made anew that others have come before."""
 
 Body = dict[str, Any]
-Dry = Literal["try", "compare"]
-"""What is only planned: and tried, or not even that."""
 
 
 class Running(Protocol):
@@ -67,6 +66,8 @@ class Wanted(NamedTuple):
     version: int | None = None
     called: str | None = None
     """In the audit, where `action` says less than is so."""
+    last: bool = False
+    """It goes behind all others."""
 
 
 class Resealed(NamedTuple):
@@ -84,7 +85,7 @@ class Control:
         self._opening = asyncio.Lock()
         self._keyring: Keyring | None = None
         self.logins = Logins(running, self)
-        self._file: tuple[Loaded, dict[str, dict[str, Body]]] | None = None
+        self._file: OfFile | None = None
 
     async def database(self) -> Database:
         """The store, made where there is none yet. Raises StoreAway."""
@@ -123,15 +124,30 @@ class Control:
         name = caller.key if caller.belongs.user is None else f"{caller.belongs.user} ({caller.key})"
         return Who(name, caller.role, caller.belongs.user, frozenset(user.teams if user is not None else ()))
 
+    async def everything(self) -> dict[str, dict[str, Entry]]:
+        """All objects, of the file and of the store, by kind and name."""
+        found = {
+            kind: {name: Entry(kind, name, body, None) for name, body in self._filed(kind).items()}
+            for kind in stored.KINDS
+        }
+        for each in await self._held():
+            if each.kind in found:
+                found[each.kind].setdefault(each.name, Entry(each.kind, each.name, each.body, each))
+        return found
+
     async def entries(self, kind: str) -> list[Entry]:
-        """All objects of a kind, of the file and of the store, by their names."""
-        found = {name: Entry(kind, name, body, None) for name, body in self._filed(kind).items()}
-        if self.has_store():
-            _, objects = await Objects(await self.database()).all()
-            for each in objects:
-                if each.kind == kind and each.name not in found:
-                    found[each.name] = Entry(kind, each.name, each.body, each)
+        """All objects of a kind, in the order of their names."""
+        found = (await self.everything())[kind]
         return [found[name] for name in sorted(found)]
+
+    async def parts(self, *, whole: bool) -> sections.Parts:
+        """What is exported of the store; `whole`: and of the file."""
+        return sections.parts(await self._held(), self._of_file().exported, whole=whole)
+
+    async def _held(self) -> Sequence[Stored]:
+        if not self.has_store():
+            return ()
+        return (await Objects(await self.database()).all())[1]
 
     async def entry(self, who: Who, kind: str, name: str) -> Entry:
         """One that somebody may see. Raises Problem."""
@@ -144,17 +160,17 @@ class Control:
     def people(self) -> People:
         return self.running.loaded.config.people
 
-    async def change(self, who: Who, wanted: Sequence[Wanted], actor: Actor, *, dry: Dry | None = None) -> list[Change]:
+    async def change(self, who: Who, wanted: Sequence[Wanted], actor: Actor, *, dry: bool = False) -> list[Change]:
         """Make all changes or none, once they have been tried, and put them in force. Raises Problem, StoreAway."""
         objects = Objects(await self.database())
         for _ in range(TRIES):
             revision, held = await objects.all()
-            changes = [self._planned(who, each, held) for each in wanted]
+            there = {(each.kind, each.name): each for each in held}
+            changes = [self._planned(who, each, there) for each in wanted]
             if not changes:
                 return []
-            if dry != "compare":
-                await asyncio.to_thread(self._try, stored.Held(revision + 1, _applied(held, changes)), changes)
-            if dry is not None:
+            await asyncio.to_thread(self._try, stored.Held(revision + 1, _applied(held, changes)), changes)
+            if dry:
                 return changes
             try:
                 await objects.apply(changes, actor, at=revision)
@@ -213,13 +229,13 @@ class Control:
             there = file.name if file else "the environment"
             raise Problem(409, "read_only", f"{kind}/{name} stands in {there}; change it there")
 
-    def _planned(self, who: Who, wanted: Wanted, held: Sequence[Stored]) -> Change:
+    def _planned(self, who: Who, wanted: Wanted, there: Mapping[tuple[str, str], Stored]) -> Change:
         kind, name = wanted.kind, wanted.name
         if name in self._filed(kind):
             if wanted.action != "create" and not access.may_see(who, self.people, kind, name, self._filed(kind)[name]):
                 raise missing(kind, name)
             self.writable(kind, name)
-        before = next((each for each in held if (each.kind, each.name) == (kind, name)), None)
+        before = there.get((kind, name))
         seen = before is not None and access.may_see(who, self.people, kind, name, before.body)
         if wanted.action == "create" and before is not None:
             raise Problem(409, "exists", f"there is {name!r} among {kind} already")
@@ -233,7 +249,7 @@ class Control:
             if reason is not None:
                 raise Problem(403, "forbidden", reason)
         version = before.version if before is not None else None
-        return Change(wanted.action, kind, name, body, version, called=wanted.called)
+        return Change(wanted.action, kind, name, body, version, called=wanted.called, last=wanted.last)
 
     def _try(self, held: stored.Held, changes: Sequence[Change]) -> None:
         try:
@@ -248,46 +264,62 @@ class Control:
         config = self.running.loaded.config
         return config.data_dir, config.store.url.get_secret_value() if config.store.url else None
 
-    def opened(self, kind: str, name: str, body: Body) -> Body:
-        """A body of the store with its secrets in clear."""
-        return stored.opened(body, kind, name, self.seal())
-
     def levels(self) -> list[dict[str, Any]]:
         """What is used of limits, in this process, the fullest first."""
         ledger = self.running.ledger
         return ledger.told(ledger.clock())
 
+    def filled(self, kind: str) -> dict[str, Body]:
+        """What stands in the file, its variables filled in: secrets are in it. Raises Problem."""
+        return self._of_file().filled[kind]
+
     def _filed(self, kind: str) -> dict[str, Body]:
-        """What stands in the file, as it is written there, without secrets."""
+        """What stands in the file, as it is written there, without secrets. Raises Problem."""
+        return self._of_file().bodies[kind]
+
+    def _of_file(self) -> OfFile:
         loaded = self.running.loaded
-        if self._file is None or self._file[0] is not loaded:
-            self._file = loaded, filed(loaded)
-        return self._file[1].get(kind, {})
+        if self._file is None or self._file.loaded is not loaded:
+            self._file = OfFile(loaded, self._environ)
+        return self._file
 
 
-def filed(loaded: Loaded) -> dict[str, dict[str, Body]]:
-    """The objects of the file by kind and name; variables and references as they are written, secrets left out."""
-    document = export(loaded, os.environ).document
-    found: dict[str, dict[str, Body]] = {}
-    for kind in stored.KINDS:
-        section = document.get(kind)
-        if isinstance(section, dict):
-            found[kind] = {str(name): _body(kind, value) for name, value in section.items()}
-        elif isinstance(section, list):
-            entries = [each for each in section if isinstance(each, dict) and "name" in each]
-            found[kind] = {
-                str(each["name"]): {key: value for key, value in each.items() if key not in ("name", "key")}
-                for each in entries
-            }
-    return found
+class OfFile:
+    """The objects of the file of a configuration, read when they are first asked for; all raise Problem."""
+
+    def __init__(self, loaded: Loaded, environ: Mapping[str, str]) -> None:
+        self.loaded = loaded
+        self._environ = environ
+
+    @cached_property
+    def exported(self) -> Exported:
+        """Variables and references as they are written, secrets left out."""
+        try:
+            return export(self.loaded, self._environ, stored.KINDS)
+        except (ConfigError, OSError) as error:
+            raise _broken(error) from None
+
+    @cached_property
+    def bodies(self) -> dict[str, dict[str, Body]]:
+        found = {kind: sections.bodies(kind, self.exported.document.get(kind)) for kind in stored.KINDS}
+        keys = {
+            name: {field: value for field, value in body.items() if field != "key"}
+            for name, body in found["keys"].items()
+        }
+        return {**found, "keys": keys}
+
+    @cached_property
+    def filled(self) -> dict[str, dict[str, Body]]:
+        try:
+            return sections.filled(self.loaded, self._environ)
+        except (ConfigError, OSError) as error:
+            raise _broken(error) from None
 
 
-def _body(kind: str, value: Any) -> Body:
-    if isinstance(value, dict):
-        return value
-    if kind == "models":
-        return {"targets": value if isinstance(value, list) else [value]}
-    return {}
+def _broken(error: Exception) -> Problem:
+    return Problem(
+        409, "file_changed", f"the configuration's file was changed, and cannot be read as it is now: {error}"
+    )
 
 
 def _applied(held: Sequence[Stored], changes: Sequence[Change]) -> list[Stored]:

@@ -11,8 +11,9 @@ from pydantic import Field
 
 from headgate.admin import access, logging_in
 from headgate.admin.access import ALL, NOBODY, OWNERS, RULERS, SEE_ALL, SEE_PEOPLE
+from headgate.admin.as_code import Apply, apply_document, export_document
 from headgate.admin.call import LONGEST_PAGE, PAGE, Answer, Body, Call, Endpoint, Headers, number, read, time_told
-from headgate.admin.control import Dry, Entry, Wanted
+from headgate.admin.control import Entry, Wanted
 from headgate.admin.problems import Problem
 from headgate.admin.secrets import sealed, shown
 from headgate.admin.visit import SESSION, token_of
@@ -20,7 +21,7 @@ from headgate.config import stored
 from headgate.config.identities import Application, Key, Moment, Organisation, Team, User
 from headgate.config.limits import Limit
 from headgate.config.rules import Rule
-from headgate.config.secrets import SHORT_KEY, hash_key, is_reference, new_key, well_known
+from headgate.config.secrets import hash_key, new_key
 from headgate.config.section import Section
 from headgate.config.targets import Model
 from headgate.core.printable import printable
@@ -45,15 +46,6 @@ class Rotate(Section):
     expires: Moment | None = Field(
         None, description="From when the new key is not taken any more. Left out: as before."
     )
-
-
-class Apply(Section):
-    """Many objects at once."""
-
-    document: dict[str, Any] = Field(description="Sections of a configuration: `teams`, `keys`, `limits` …")
-    prune: bool = Field(False, description="Delete what the store has of these sections and the document has not.")
-    dry_run: bool = Field(False, description="Only say what would be changed, or why it cannot be.")
-    compare: bool = Field(False, description="Only say what differs, whether or not it could be changed.")
 
 
 BODIES: Mapping[str, type[pydantic.BaseModel]] = {
@@ -268,90 +260,6 @@ async def _change(call: Call, action: Action, name: str, body: Callable[[Body | 
     await call.control.change(call.who, [wanted], call.actor)
 
 
-async def apply_document(call: Call) -> Answer:
-    """All objects of a document, in one step: what is new is made, what differs replaced, what is equal left."""
-    asked = read(Apply, call.body)
-    control, wanted = call.control, list[Wanted]()
-    for kind, section in asked.document.items():
-        if kind not in stored.KINDS:
-            raise Problem(422, "invalid", f"`{kind}` is not kept in the store, only {', '.join(stored.KINDS)}")
-        there = {each.name: each for each in await control.entries(kind)}
-        named = _named(kind, section)
-        for name, body in named.items():
-            before = there.get(name)
-            if before is not None and before.stored is None:
-                raise Problem(409, "read_only", f"{kind}/{name} stands in the file; change it there")
-            made = _made(call, kind, name, body)
-            if before is None:
-                wanted.append(Wanted("create", kind, name, made))
-            elif made(before.body) != before.body:
-                wanted.append(Wanted("replace", kind, name, made, before.stored.version if before.stored else None))
-        if asked.prune:
-            gone = [each for name, each in there.items() if name not in named and each.stored is not None]
-            wanted += [Wanted("delete", kind, each.name, None, each.stored.version) for each in gone if each.stored]
-    dry: Dry | None = "compare" if asked.compare else "try" if asked.dry_run else None
-    changes = await control.change(call.who, wanted, call.actor, dry=dry)
-    return 200, {
-        "applied": dry is None,
-        "changes": [{"action": each.action, "kind": each.kind, "name": each.name} for each in changes],
-    }
-
-
-def _made(call: Call, kind: str, name: str, body: Body) -> Callable[[Body | None], Body]:
-    """A body with its secrets sealed: one that is as it was keeps its seal."""
-
-    if kind == "keys":
-        hashed = _hashed(name, body)
-        return lambda before: hashed
-    if kind == "users":
-        _check(kind, body)
-        managed = access.MANAGED[kind]
-        return lambda before: body | {each: value for each, value in (before or {}).items() if each in managed}
-
-    def made(before: Body | None) -> Body:
-        if kind not in ("providers", "models", "rules"):
-            return body
-        opened = call.control.opened(kind, name, before) if before is not None else None
-        return (
-            before if before is not None and opened == body else sealed(kind, name, body, before, call.control.seal())
-        )
-
-    return made
-
-
-def _hashed(name: str, body: Body) -> Body:
-    """A key's entry with its hash in place of the key, as one in the store has it."""
-    key = body.get("key")
-    if not isinstance(key, str) or is_reference(key):
-        return body
-    if len(key) < SHORT_KEY or well_known(key):
-        raise Problem(422, "invalid", f"keys.{name}.key: too easy to guess; it needs {SHORT_KEY} random characters")
-    kept = {field: value for field, value in body.items() if field != "key"}
-    return {**kept, "key_hash": f"sha256:{hash_key(key)}"}
-
-
-def _named(kind: str, section: Any) -> dict[str, Body]:
-    if kind in stored.MAPPINGS and isinstance(section, dict):
-        return {str(name): _whole(kind, name, body) for name, body in section.items()}
-    if (
-        kind in stored.LISTS
-        and isinstance(section, list)
-        and all(isinstance(each, dict) and isinstance(each.get("name"), str) for each in section)
-    ):
-        return {each["name"]: {key: value for key, value in each.items() if key != "name"} for each in section}
-    expected = "a mapping of names" if kind in stored.MAPPINGS else "a list of mappings with a `name`"
-    raise Problem(422, "invalid", f"{kind}: expected {expected}")
-
-
-def _whole(kind: str, name: str, body: Any) -> Body:
-    """A body in its long form."""
-    if body is None or isinstance(body, dict):
-        return body or {}
-    if kind == "models":
-        return {"targets": body if isinstance(body, list) else [body]}
-    raise Problem(422, "invalid", f"{kind}.{name}: expected a mapping")
-
-
 async def reseal_secrets(call: Call) -> Answer:
     """All secrets in one change, so that a key that is not the first one any more can go."""
     done = await call.control.reseal(call.actor)
@@ -445,6 +353,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "POST", "/keys/{name}/rotate", ALL, "Replace a key; the new one is told once.", rotate_key, ("keys",), "rotate"
     ),
     Endpoint("POST", "/keys/{name}/revoke", ALL, "Let a key in no more.", revoke_key, ("keys",)),
+    Endpoint("GET", "/export", SEE_ALL, "The store as a document that `/apply` takes.", export_document),
     Endpoint("POST", "/apply", RULERS, "Make the store be as a document says.", apply_document, (), "apply"),
     Endpoint("POST", "/secrets/reseal", OWNERS, "Seal every secret with the key in use.", reseal_secrets),
     Endpoint("GET", "/audit", SEE_ALL, "Who changed what, the latest first.", audit),

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 import headgate
+from headgate.admin.as_code import DESCRIBED
 from headgate.admin.call import ROOT, Endpoint
 from headgate.admin.endpoints import BODIES, ENDPOINTS, SECTIONS
 from headgate.admin.visit import PREFIX, SESSION
@@ -16,6 +17,9 @@ QUERIES: dict[str, list[tuple[str, dict[str, Any], str]]] = {
     "list_objects": [
         ("limit", {"type": "integer", "minimum": 1, "maximum": 1000}, "Most objects of the page; 100 without it."),
         ("after", {"type": "string"}, "The `next` of the page before."),
+    ],
+    "export_document": [
+        ("all", {"type": "boolean"}, "The sections of the file, too."),
     ],
     "audit": [
         ("limit", {"type": "integer", "minimum": 1, "maximum": 1000}, "Most changes of the page; 100 without it."),
@@ -32,6 +36,8 @@ QUERIES["list_sessions"] = [
     ("limit", {"type": "integer", "minimum": 1, "maximum": 1000}, "Most sessions; 100 without it."),
     ("user", {"type": "string"}, "Of this user."),
 ]
+ANSWERS = {"apply_document": "Plan", "export_document": "Export"}
+"""What is answered, of `DESCRIBED`."""
 ERRORS = {
     "400": "The call is malformed.", "401": "No key or session, or none of ours.", "403": "The role may not do this.",
     "404": "There is none, or none that you may see.", "409": "It stands in the file, or is there already.",
@@ -96,7 +102,7 @@ def description() -> dict[str, Any]:
                     "that change something, which have to come from a page of the gateway's own, too.",
                 },
             },
-            "schemas": {"Object": OBJECT, "Problem": _problem(), **_bodies()},
+            "schemas": {"Object": OBJECT, "Problem": _problem(), **DESCRIBED, **_bodies()},
         },
     }
 
@@ -131,7 +137,8 @@ def _operation(endpoint: Endpoint, kind: str) -> dict[str, Any]:
 
 def _responses(endpoint: Endpoint, name: str) -> dict[str, Any]:
     objects = name in ("get_object", "create_object", "replace_object", "patch_object", "rotate_key", "revoke_key")
-    schema: dict[str, Any] = {"$ref": "#/components/schemas/Object"} if objects else {"type": "object"}
+    answer = "Object" if objects else ANSWERS.get(name)
+    schema: dict[str, Any] = {"$ref": f"#/components/schemas/{answer}"} if answer is not None else {"type": "object"}
     statuses = STATUSES.get(name, ["200"])
     good: dict[str, Any] = {"description": "Done."}
     if statuses != ["204"]:

@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl
 
-from headgate.admin.problems import Problem
+from headgate.admin.problems import Problem, at
+from headgate.config.reading import NO_KEY
 from headgate.config.redaction import masked
 from headgate.config.secrets import SECRET_NAME, is_reference
+from headgate.config.stored import SEALED
 from headgate.core.printable import printable
 from headgate.providers.settings import ProviderSettings
-from headgate.store.sealing import Seal, is_sealed
+from headgate.store.sealing import Seal, Unsealable, is_sealed
 
-SHOWN = "(sealed)"
-"""What stands for a secret that is there; written back, it leaves the secret as it is."""
+Body = dict[str, Any]
 HOLDING = frozenset({"providers", "models", "rules"})
 """Kinds whose bodies may hold secrets: of providers, and of settings that targets have for their own (`with`)."""
 STAYING = frozenset(ProviderSettings.model_fields) - {"base_url"}
@@ -25,15 +26,32 @@ UNSHOWN = frozenset({"key_hash", "password_hash", "totp"})
 NAMES_NOT_SECRET = frozenset({"key_file", "auth", "catalogue", "token_url", "credentials_file"})
 
 
-def sealed(kind: str, name: str, body: dict[str, Any], before: dict[str, Any] | None, seal: Seal) -> dict[str, Any]:
+def sealed(kind: str, name: str, body: Body, before: Body | None, seal: Seal) -> Body:
     """A body with its secrets sealed; those shown as `(sealed)` are as they were `before`. Raises Problem."""
-    found = _walk(body, before, f"{kind}/{name}", seal, holding=kind == "providers", maybe=kind in HOLDING)
-    assert isinstance(found, dict)
-    moved = kind == "providers" and before is not None and _goes(found, name) != _goes(before, name)
-    if moved and set(_seals(found)) & set(_seals(before)):
-        told = "a secret goes only where it was given for: with another address or kind, give it anew"
-        raise Problem(422, "secret_needed", told)
+    found, problem = into_store(kind, name, body, before, seal)
+    if problem is not None:
+        raise problem
     return found
+
+
+def into_store(
+    kind: str, name: str, body: Body, before: Body | None, seal: Seal, *, left_out_stay: bool = False
+) -> tuple[Body, Problem | None]:
+    """The same, with what is wrong, where it is only to be told. A secret that is as it was keeps its seal;
+    `left_out_stay`: one that the body does not have is as it was, too. Raises Problem for what could not be kept."""
+    sealing = _Sealing(kind, seal, left_out_stay=left_out_stay, equal_stay=True)
+    found = sealing.body(name, body, before)
+    if kind == "providers" and before is not None and _goes(found, name) != _goes(before, name):
+        sealing = _Sealing(kind, seal, left_out_stay=left_out_stay, equal_stay=False)
+        found = sealing.body(name, body, before)
+        if set(_seals(found)) & set(_seals(before)):
+            told = "a secret goes only where it was given for: with another address or kind, give it anew"
+            return found, Problem(422, "secret_needed", f"{kind}.{name}: {told}", [at(f"{kind}.{name}", told)])
+    if sealing.lacking:
+        told = f"`{SEALED}` stands for a secret that is here, and there is none: give the secret"
+        errors = [at(place, told) for place in sealing.lacking]
+        return found, Problem(422, "secret_needed", f"{sealing.lacking[0]}: {told}", errors)
+    return found, None
 
 
 def _goes(provider: dict[str, Any], name: str) -> dict[str, Any]:
@@ -50,32 +68,76 @@ def _seals(value: Any) -> Iterator[str]:
         yield value
 
 
-def _walk(value: Any, before: Any, place: str, seal: Seal, *, holding: bool, maybe: bool) -> Any:
+class _Sealing:
+    """A body on its way into the store."""
+
+    def __init__(self, kind: str, seal: Seal, *, left_out_stay: bool, equal_stay: bool) -> None:
+        self.lacking: list[str] = []
+        """Where `(sealed)` stands, and no secret is."""
+        self._kind = kind
+        self._seal = seal
+        self._left_out_stay = left_out_stay
+        self._equal_stay = equal_stay
+
+    def body(self, name: str, body: Body, before: Body | None) -> Body:
+        found = self._walk(body, before, f"{self._kind}/{name}", holding=self._kind == "providers")
+        assert isinstance(found, dict)
+        return found
+
+    def _walk(self, value: Any, before: Any, place: str, *, holding: bool) -> Any:
+        if isinstance(value, dict):
+            was = before if isinstance(before, dict) else {}
+            stay = {name: _only_seals(was[name]) for name in was.keys() - value.keys()} if self._left_out_stay else {}
+            return {
+                name: self._walk(inner, was.get(name), f"{place}/{name}", holding=holding or self._holds(name))
+                for name, inner in value.items()
+            } | {name: inner for name, inner in stay.items() if inner is not None}
+        if isinstance(value, list):
+            old = before if isinstance(before, list) else []
+            kept = [*old, *[None] * len(value)]
+            return [
+                self._walk(inner, _like(inner, old, kept[index]), place, holding=holding)
+                for index, inner in enumerate(value)
+            ]
+        return self._text(value, before, place) if isinstance(value, str) and holding else value
+
+    def _holds(self, name: str) -> bool:
+        return name == "with" and self._kind in HOLDING
+
+    def _text(self, value: str, before: Any, place: str) -> str:
+        was = before if isinstance(before, str) and is_sealed(before) else None
+        name = place.rpartition("/")[2]
+        if value == SEALED:
+            if was is None and _is_secret(name):
+                self.lacking.append(place.replace("/", "."))
+            return was or value
+        _no_secret_in_query(value, place)
+        if not _is_secret(name) or is_reference(value) or is_sealed(value) or value.lower() in ("", NO_KEY):
+            return value
+        if was is not None and self._equal_stay and self._is(was, value, place):
+            return was
+        return self._seal.seal(value, place)
+
+    def _is(self, was: str, value: str, place: str) -> bool:
+        """Whether a value is sealed already, with the key in use."""
+        try:
+            return self._seal.current(was) and self._seal.open(was, place) == value
+        except Unsealable:
+            return False
+
+
+def _is_secret(name: str) -> bool:
+    return SECRET_NAME.search(name) is not None and name not in NAMES_NOT_SECRET
+
+
+def _only_seals(value: Any) -> Any:
+    """What of a value are sealed secrets; None where none is."""
     if isinstance(value, dict):
-        was = before if isinstance(before, dict) else {}
-        return {
-            key: _walk(
-                inner, was.get(key), f"{place}/{key}", seal,
-                holding=holding or (maybe and key == "with"), maybe=maybe,
-            )
-            for key, inner in value.items()
-        }  # fmt: skip
+        found = {name: _only_seals(inner) for name, inner in value.items()}
+        return {name: inner for name, inner in found.items() if inner is not None} or None
     if isinstance(value, list):
-        old = before if isinstance(before, list) else []
-        kept = [*old, *[None] * len(value)]
-        return [
-            _walk(inner, _like(inner, old, kept[index]), place, seal, holding=holding, maybe=maybe)
-            for index, inner in enumerate(value)
-        ]
-    if not isinstance(value, str) or not holding:
-        return value
-    if value == SHOWN:
-        return before if isinstance(before, str) and is_sealed(before) else value
-    name = place.rpartition("/")[2]
-    _no_secret_in_query(value, place)
-    if SECRET_NAME.search(name) and name not in NAMES_NOT_SECRET and not is_reference(value) and not is_sealed(value):
-        return seal.seal(value, place) if value and value.lower() != "none" else value
-    return value
+        return value if next(_seals(value), None) is not None else None
+    return value if isinstance(value, str) and is_sealed(value) else None
 
 
 def _no_secret_in_query(url: str, place: str) -> None:
@@ -90,10 +152,15 @@ def _no_secret_in_query(url: str, place: str) -> None:
 
 
 def _like(value: Any, before: list[Any], same_place: Any) -> Any:
-    """What an entry of a list was before: the one of its name, else the one at its place."""
-    if isinstance(value, dict) and "name" in value:
-        return next((old for old in before if isinstance(old, dict) and old.get("name") == value["name"]), same_place)
-    return same_place
+    """What an entry of a list was before: one of its name, else the one at its place; a target only one of its model,
+    as its secret would else go to another."""
+    if not isinstance(value, dict) or not value.keys() & {"name", "model"}:
+        return same_place
+    mark = "model" if "model" in value else "name"
+    for old in (same_place, *before):
+        if isinstance(old, dict) and old.get(mark) == value[mark]:
+            return old
+    return same_place if mark == "name" else None
 
 
 def shown(value: Any) -> Any:
@@ -102,4 +169,4 @@ def shown(value: Any) -> Any:
         return {key: shown(inner) for key, inner in value.items() if key not in UNSHOWN}
     if isinstance(value, list):
         return [shown(inner) for inner in value]
-    return SHOWN if isinstance(value, str) and is_sealed(value) else value
+    return SEALED if isinstance(value, str) and is_sealed(value) else value

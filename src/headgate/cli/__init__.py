@@ -97,11 +97,19 @@ def completion(shell: str) -> None:
 
 
 for each in (
-    gateway.serve, gateway.check, gateway.export, version, requests.records, requests.explain, requests.targets,
+    gateway.serve, gateway.check, version, requests.records, requests.explain, requests.targets,
     known.models, known.providers, keys.key, gateway.configuration, security.audit, security.other, completion,
 ):  # fmt: skip
     cli.add_command(each)
-for each in (*objects.groups, objects.apply, objects.diff, objects.levels, objects.changes, objects.secrets):
+for each in (
+    *objects.groups,
+    objects.export,
+    objects.apply,
+    objects.diff,
+    objects.levels,
+    objects.changes,
+    objects.secrets,
+):
     cli.add_command(each)
 for each in objects.key_commands:
     keys.key.add_command(each)

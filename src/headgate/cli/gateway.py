@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headgate.cli.settings import BAD_USE, FOLDER, Refused, config_option, loaded_from
+from headgate.cli.settings import BAD_USE, FOLDER, Refused, config_option, loaded_from, tell_needed
 
 if TYPE_CHECKING:
     from headgate.config.load import Loaded
@@ -64,25 +64,6 @@ def check(config: Path | None, follow: bool, as_json: bool) -> int:
     return 0
 
 
-@click.command()
-@config_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def export(config: Path | None, as_json: bool) -> None:
-    """Print the configuration as plain YAML that another instance reads, without a secret.
-
-    What has to be there besides (variables, files) is said on standard error.
-    """
-    from headgate.config.export import export as exported
-
-    found = exported(loaded_from(config, {}), os.environ)
-    click.echo(found.json() if as_json else found.yaml(), nl=False)
-    for name in found.variables:
-        why = " (a secret that stands in the configuration itself)" if name in found.named else ""
-        click.echo(f"set there: {name}{why}", err=True)
-    for name in found.files:
-        click.echo(f"take along: {name}", err=True)
-
-
 def _unfollowed(loaded: Loaded) -> list[str]:
     """References to secrets elsewhere that nobody has asked for."""
     return sorted(loaded.referred) if loaded.references is None else []
@@ -130,3 +111,18 @@ def reference() -> None:
     from headgate.config.reference import page
 
     click.echo(page(), nl=False)
+
+
+@configuration.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def export(config: Path | None, as_json: bool) -> None:
+    """Print the configuration file as plain YAML that another instance reads, without a secret.
+
+    What has to be there besides (variables, files) is said on standard error.
+    """
+    from headgate.config.export import export as exported
+
+    found = exported(loaded_from(config, {}), os.environ)
+    click.echo(found.json() if as_json else found.yaml(), nl=False)
+    tell_needed(found, "a secret that stands in the configuration itself")

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headgate.cli.settings import BAD_USE, FAILED, config_option, loaded_from
+from headgate.cli.settings import BAD_USE, FAILED, config_option, loaded_from, tell_needed
 
 if TYPE_CHECKING:
     from headgate.admin.client import Client
+    from headgate.config.sections import Parts
 
 GROUPS = {
     "org": ("organisations", "organisation"),
@@ -151,6 +152,36 @@ def revoke(config: Path | None, url: str | None, as_json: bool, name: str) -> No
 
 
 @click.command()
+@click.option("--all", "whole", is_flag=True, help="What stands in the file of the gateway, too.")
+@click.option("--offline", is_flag=True, help="Read the store of the configuration here; no gateway is asked.")
+@asking
+def export(config: Path | None, url: str | None, as_json: bool, whole: bool, offline: bool) -> None:
+    """Print what is in the store, as a file that `headgate apply` takes: for git, or for another gateway.
+
+    Of keys it has the hashes; for every sealed secret a variable, which can be left out on the gateway that has it.
+    What has to be given is said on standard error, too.
+    """
+    if offline and url is not None:
+        raise click.UsageError("--offline asks no gateway: leave --url out")
+    from headgate.config.sections import above, written
+
+    found = written(_parts_here(config, whole=whole) if offline else client(config, url, as_json).parts(whole=whole))
+    click.echo(found.json() if as_json else above(found) + found.yaml(), nl=False)
+    tell_needed(found, "a secret sealed in the store, which stays as it is where it is already")
+
+
+def _parts_here(config: Path | None, *, whole: bool) -> Parts:
+    from headgate.config.export import export as of_file
+    from headgate.config.sections import parts
+    from headgate.config.stored import KINDS
+
+    loaded = loaded_from(config, {})
+    if loaded.held.away is not None:
+        raise click.ClickException(f"the store cannot be read: {loaded.held.away}")
+    return parts(loaded.held.objects, of_file(loaded, os.environ, KINDS), whole=whole)
+
+
+@click.command()
 @click.argument("file", type=THERE)
 @click.option("--prune", is_flag=True, help="Delete what the store has of these sections and the file has not.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be changed.")
@@ -190,12 +221,12 @@ def diff(config: Path | None, url: str | None, as_json: bool, file: Path) -> int
 
 def _document(file: Path) -> dict[str, Any]:
     """The sections of a file, with its variables filled in."""
-    from headgate.config.document import parse
+    from headgate.config.document import LONGEST, parse
     from headgate.config.interpolate import fill
     from headgate.config.problems import ConfigError
 
     try:
-        root = parse(file.read_bytes(), str(file))
+        root = parse(file.read_bytes(), str(file), LONGEST)
     except ConfigError as error:
         raise click.ClickException(str(error)) from error
     wrong = []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from headgate.config.export import Exported
     from headgate.config.load import Loaded
     from headgate.config.problems import ConfigError
 
@@ -60,6 +61,15 @@ def folder_of(config: Path | None, data_dir: Path | None) -> Path:
         return configured(config, os.environ)
     except ConfigError as error:
         raise Refused(error) from error
+
+
+def tell_needed(exported: Exported, named: str) -> None:
+    """What has to be there where it is read, on standard error; why variables are new that stand in no file, `named`
+    says."""
+    for name in exported.variables:
+        click.echo(f"set there: {name}{f' ({named})' if name in exported.named else ''}", err=True)
+    for name in exported.files:
+        click.echo(f"take along: {name}", err=True)
 
 
 class ListByDefault(click.Group):

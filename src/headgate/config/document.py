@@ -13,6 +13,8 @@ import yaml
 from headgate.config.problems import ConfigError, Problem, dotted
 
 MAX_BYTES = 4 << 20
+LONGEST = 32 << 20
+"""Bytes of a configuration, and of a document that is applied, which may hold many thousands of keys."""
 MAX_DEPTH = 64
 MAX_NODES = 500_000
 """Values in all, aliases counted as often as they are used: a few lines of aliases could stand for billions."""
@@ -110,10 +112,10 @@ class Node:
             yield path, self
 
 
-def parse(data: bytes, file: str) -> Node:
+def parse(data: bytes, file: str, most: int = MAX_BYTES) -> Node:
     """A document's bytes → its tree; an empty one is an empty mapping. Raises ConfigError."""
-    if len(data) > MAX_BYTES:
-        raise ConfigError([Problem(file, 0, 0, "", f"the file is larger than {MAX_BYTES >> 20} MiB")])
+    if len(data) > most:
+        raise ConfigError([Problem(file, 0, 0, "", f"the file is larger than {most >> 20} MiB")])
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

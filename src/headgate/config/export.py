@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ import yaml
 from pydantic import SecretStr
 
 from headgate.config import discover
-from headgate.config.document import parse
+from headgate.config.document import parse, resolved
 from headgate.config.interpolate import MARK
 from headgate.config.load import Loaded
 from headgate.config.reading import NO_KEY
@@ -22,6 +22,18 @@ from headgate.config.secrets import SECRET_NAME, hash_key, is_elsewhere, is_refe
 _SIGNS = re.compile(r"[^A-Z0-9]+")
 _UNSET = "\0"
 """For a variable without a default."""
+
+
+def _text(dumper: Any, text: Any) -> yaml.Node:
+    style = None if resolved(text) == text else "'"
+    node: yaml.Node = dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+    return node
+
+
+class _Dumper(yaml.SafeDumper):
+    """Puts into quotation marks what is a text and would be taken for another thing."""
+
+    yaml_representers = {**yaml.SafeDumper.yaml_representers, str: _text}
 
 
 class Secrets(NamedTuple):
@@ -48,17 +60,30 @@ class Exported:
     def __post_init__(self) -> None:
         self.taken = set(_variables(json.dumps(self.document)))
 
+    def variable(self, path: Iterable[str | int]) -> str:
+        """A variable for the secret at a place, that no other has."""
+        name = usual = _SIGNS.sub("_", "_".join(map(str, path)).upper()).strip("_")
+        count = 1
+        while name in self.taken:
+            count += 1
+            name = f"{usual}_{count}"
+        self.taken.add(name)
+        self.named.append(name)
+        return name
+
     def yaml(self) -> str:
         """As YAML that reads the same; as JSON, which is YAML, where YAML's own words would be taken otherwise."""
-        text = yaml.safe_dump(self.document, sort_keys=False, allow_unicode=True, width=120)
-        return text if parse(text.encode(), "export").plain() == self.document else self.json()
+        text: str = yaml.dump(self.document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+        data = text.encode()
+        return text if parse(data, "export", len(data)).plain() == self.document else self.json()
 
     def json(self) -> str:
         return json.dumps(self.document, indent=2, ensure_ascii=False) + "\n"
 
 
-def export(loaded: Loaded, environ: Mapping[str, str]) -> Exported:
-    """What was read of a configuration that is in order, its variables and references as they were written.
+def export(loaded: Loaded, environ: Mapping[str, str], only: Collection[str] | None = None) -> Exported:
+    """What was read of a configuration that is in order (or `only` these sections), its variables and references as
+    they were written.
 
     A provider's secret that stands in it becomes a variable, a client's key its hash: the same clients get in.
     """
@@ -67,6 +92,8 @@ def export(loaded: Loaded, environ: Mapping[str, str]) -> Exported:
         exported = Exported(found.document, found.variables)
     else:
         exported = Exported(parse(loaded.path.read_bytes(), str(loaded.path)).plain() or {})
+    if only is not None:
+        exported = Exported({name: value for name, value in exported.document.items() if name in only})
     for entry in exported.document.get("keys") or []:
         key = entry.get("key")
         if isinstance(key, str) and not is_reference(key) and not _variables(key):
@@ -96,7 +123,7 @@ def _plain(value: Any, path: tuple[str, ...], secrets: Secrets, exported: Export
         return value
     variables = _variables(value)
     if _is_secret(value, path, secrets):
-        name = variables[0] if len(variables) == 1 and not _literal(value, "") else _named(path, exported)
+        name = variables[0] if len(variables) == 1 and not _literal(value, "") else exported.variable(path)
         _note(exported.variables, name)
         return f"${{{name}}}"
     for name in variables:
@@ -130,18 +157,6 @@ def _literal(value: str, default: str | None = None) -> str:
 
 def _variables(value: str) -> list[str]:
     return [mark["name"] for mark in MARK.finditer(value) if mark["name"]]
-
-
-def _named(path: tuple[str, ...], exported: Exported) -> str:
-    """A variable for the secret at a place, that no other has."""
-    name = usual = _SIGNS.sub("_", "_".join(path).upper()).strip("_")
-    count = 1
-    while name in exported.taken:
-        count += 1
-        name = f"{usual}_{count}"
-    exported.taken.add(name)
-    exported.named.append(name)
-    return name
 
 
 def _note(names: list[str], name: str) -> None:

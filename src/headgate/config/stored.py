@@ -32,6 +32,8 @@ DATA_DIR = ".headgate"
 """Where no other is said."""
 FILE, COPY = "headgate.db", "store.json"
 """In the data directory: the store where no other is configured, and what was in it when it was last read."""
+SEALED = "(sealed)"
+"""What stands for a secret that is there; written back, it leaves the secret as it is."""
 PLUGINS = frozenset({"kind", "use", "speaks"})
 """Keys whose values may name a module: in the store, only one of ours."""
 
@@ -238,13 +240,6 @@ class _Opener:
         return self._seal.open(sealed, place)
 
 
-def opened(body: dict[str, Any], kind: str, name: str, seal: Seal) -> dict[str, Any]:
-    """A body with its secrets in clear; what cannot be opened stays sealed."""
-    found = _opened(body, (kind, name), seal, lambda *_: None, lambda _: None)
-    assert isinstance(found, dict)
-    return found
-
-
 def resealed(body: dict[str, Any], kind: str, name: str, seal: Seal) -> tuple[dict[str, Any], int]:
     """A body with its secrets sealed with the key in use, and how many were not. Raises Unsealable."""
     count = 0
@@ -265,7 +260,7 @@ def resealed(body: dict[str, Any], kind: str, name: str, seal: Seal) -> tuple[di
 
 
 def _opened(
-    body: dict[str, Any], at: tuple[str, str], opener: _Opener | Seal, tell: Tell, secret: Callable[[str], None]
+    body: dict[str, Any], at: tuple[str, str], opener: _Opener, tell: Tell, secret: Callable[[str], None]
 ) -> Any:
     """A body with its secrets in clear."""
 
