@@ -1,3 +1,6 @@
+from datetime import UTC, datetime
+from decimal import Decimal
+
 from headgate.catalog.catalogue import assemble
 from headgate.catalog.refreshed import parse
 
@@ -53,3 +56,18 @@ def test_a_refreshed_catalogue_lies_between():
     assert catalogue.find("openai", "gpt-4o").context == 7
     assert catalogue.find("openai", "gpt-4o-mini").context == 128000
     assert (catalogue.find("openai", "brand-new").context, catalogue.find("openai", "brand-new").max_output) == (8, 9)
+
+
+def test_a_factor_holds_for_a_provider_or_a_model_and_not_for_prices_of_ones_own():
+    own = {"work/mine": {"prices": [{"input": "3"}]}, "work/deployment": {"base_model": "openai/gpt-4o"}}
+    factors = {"openai": Decimal("0.9"), "work": Decimal("0.8"), "work/gpt-4.1": Decimal("1.1")}
+    catalogue = assemble({"work": "openai", "home": "openai"}, own, factors=factors)
+
+    def paid(provider, model):
+        return catalogue.find(provider, model).rates(datetime(2026, 11, 1, tzinfo=UTC))["input"]
+
+    assert Decimal(paid("work", "gpt-4o-2024-08-06")) == Decimal("2.5") * Decimal("0.8")
+    assert Decimal(paid("work", "deployment")) == Decimal("2.5") * Decimal("0.8")
+    assert Decimal(paid("work", "gpt-4.1")) == Decimal("2") * Decimal("1.1")
+    assert Decimal(paid("home", "gpt-4o")) == Decimal("2.5") * Decimal("0.9")
+    assert paid("work", "mine") == "3"

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headgate.core.record import Attempt, Record
-from headgate.core.usage import Usage
+from headgate.core.usage import TOKEN_CLASSES, Usage
 from headgate.telemetry.families import REQUEST_BUCKETS, WATCHED
-from headgate.telemetry.metrics import TOKEN_CLASSES, Metrics, Series, State, merged
+from headgate.telemetry.metrics import Metrics, Series, State, merged
 
 
 def a_record(**fields):

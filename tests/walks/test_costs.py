@@ -8,22 +8,34 @@ import pytest
 
 from gateways import KEY, running
 from headgate.catalog.arithmetic import TIMES
+from upstreams import ScriptedUpstream, json_reply
 
 CONFIG = f"""
 server: {{host: 127.0.0.1, port: {{PORT}}}}
 data_dir: {{DATA}}
-providers: {{simulator: , unpriced: {{kind: simulator}}}}
+providers:
+  simulator:
+  unpriced: {{kind: simulator}}
+  scripted: {{kind: openai_compatible, base_url: "{{URL}}/v1", api_key: x, catalogue: openai}}
 models: {{chat: simulator/priced, free: unpriced/unknown}}
 catalogue:
+  price_factors: {{scripted: 0.5}}
   models:
     simulator/priced: {{prices: {{input: 2, output: 10, flex.input: 1, flex.output: 5}}}}
+    scripted/tiered: {{prices: {{input: 2, output: 10, flex.input: 1, flex.output: 5}}}}
 keys: [{{name: test, key: {KEY}}}]
 """
 
 
 @pytest.fixture(scope="module")
-def gateway(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("costs"), CONFIG) as made:
+def upstream():
+    with ScriptedUpstream() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory, upstream):
+    with running(tmp_path_factory.mktemp("costs"), CONFIG.replace("{URL}", upstream.url)) as made:
         yield made
 
 
@@ -68,6 +80,36 @@ def told_by(gateway, *command):
     """What a command says of the running gateway's records."""
     whole = [sys.executable, "-m", "headgate", *command, "--config", str(gateway.config)]
     return subprocess.run(whole, capture_output=True, text=True, check=True, env=gateway.environ).stdout
+
+
+@pytest.mark.parametrize(("asked", "served", "cost"), [("flex", "default", "0.012"), (None, "flex", "0.006")])
+def test_the_tier_that_served_it_counts(gateway, upstream, asked, served, cost):
+    upstream.script = answered(prompt_tokens=1000, completion_tokens=1000, service_tier=served)
+    _, record = ask(gateway, "scripted/tiered", **({"service_tier": asked} if asked else {}))
+    assert (record["cost"], record["usage"]["tier"]) == (cost, served)
+
+
+def answered(service_tier="default", **usage):
+    """A whole reply that reports this usage."""
+    message = {"role": "assistant", "content": "Hi"}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    reply = {"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+    usage["total_tokens"] = sum(usage.values())
+    return json_reply({**reply, "usage": usage, "service_tier": service_tier})
+
+
+def test_a_factor_of_the_list_price_and_a_price_of_ones_own_hold_with_the_next_request(gateway, upstream):
+    upstream.script = answered(prompt_tokens=1000, completion_tokens=100)
+    _, record = ask(gateway, "scripted/gpt-4o")
+    before = gateway.config.read_text()
+    assert record["cost_parts"] == [["input", 1000, "input", "1.25"], ["output", 100, "output", "5"]]
+    gateway.write(before.replace("scripted: 0.5", "scripted/gpt-4o: 1.1"))
+    gateway.says("the configuration was reloaded", 1)
+    assert ask(gateway, "scripted/gpt-4o")[1]["cost_parts"][0] == ["input", 1000, "input", "2.75"]
+    own = "scripted/gpt-4o: {prices: {input: 7, output: 0}}"
+    gateway.write(before.replace("  models:\n    sim", f"  models:\n    {own}\n    sim"))
+    gateway.says("the configuration was reloaded", 2)
+    assert ask(gateway, "scripted/gpt-4o")[1]["cost"] == "0.007"
 
 
 def test_what_is_not_known_is_not_nothing(gateway):

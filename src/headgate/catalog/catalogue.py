@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import msgspec
 
-from headgate.catalog.entry import CONFIGURATION, Entry
+from headgate.catalog.entry import CONFIGURATION, Entry, scaled
 from headgate.catalog.refreshed import Refreshed
-from headgate.catalog.shelf import Layer, Shelf, bundled
+from headgate.catalog.shelf import ONE, Layer, Shelf, bundled
 
 Facts = Mapping[str, Any]
 """What the operator says of a model: fields of Entry, and `base_model`, another model that it is otherwise like."""
+Factors = Mapping[str, Decimal]
+"""What the operator pays of the catalogue's prices, by provider or `provider/model`, the provider by name or kind."""
 
 
 class Catalogue:
@@ -32,8 +36,14 @@ class Catalogue:
         return None if shelf is None else shelf.find(model)
 
 
-def assemble(kinds: Mapping[str, str], own: Mapping[str, Facts], refreshed: Refreshed | None = None) -> Catalogue:
-    """The catalogue of these providers (name to kind). `own` has `provider/model`, the provider by name or by kind."""
+def assemble(
+    kinds: Mapping[str, str],
+    own: Mapping[str, Facts],
+    refreshed: Refreshed | None = None,
+    factors: Factors | None = None,
+) -> Catalogue:
+    """The catalogue of these providers (name to kind). `own` has `provider/model`, the provider by name or by kind; the
+    prices in it are taken as they stand, whatever `factors` say."""
     read: dict[str, list[Layer]] = {}
 
     def layers(kind: str) -> list[Layer]:
@@ -52,8 +62,18 @@ def assemble(kinds: Mapping[str, str], own: Mapping[str, Facts], refreshed: Refr
             if base and like is None:
                 missing.append(f"the catalogue has no model {base!r}, which {name}/{model} is to be like")
             mine[model] = _own(like or Entry(), facts, model, name)
-        shelves[name] = Shelf(name, layers(kind), mine) if mine else plain
+            if "prices" not in facts and factors:
+                prices = scaled(mine[model].prices, _factor(factors, name, kind, model))
+                mine[model] = msgspec.structs.replace(mine[model], prices=prices)
+        factor = partial(_factor, factors, name, kind) if factors else None
+        shelves[name] = Shelf(name, layers(kind), mine, factor) if mine or factor else plain
     return Catalogue(shelves, refreshed, missing)
+
+
+def _factor(factors: Factors, name: str, kind: str, model: str) -> Decimal:
+    """What is said of a model counts more than what of its provider, and by its name more than by its kind."""
+    places = (f"{name}/{model}", f"{kind}/{model}", name, kind)
+    return next((factors[place] for place in places if place in factors), ONE)
 
 
 def _said_of(name: str, kind: str, own: Mapping[str, Facts]) -> dict[str, Facts]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import msgspec
 
@@ -13,7 +13,7 @@ from headgate.catalog.entry import in_force
 from headgate.core.exchange import Exchange
 from headgate.core.record import Attempt, Part
 from headgate.core.target import Target
-from headgate.core.usage import Usage
+from headgate.core.usage import TOKEN_CLASSES, Usage
 
 NANO = 10**9
 """In a dollar."""
@@ -50,12 +50,23 @@ UNITS = {"seconds": "hours", "images": "input_images"}
 """Of what is counted otherwise than in tokens, other classes of prices by which it is paid."""
 INSTEAD = frozenset({"images", "seconds", "characters"})
 """What is counted beside tokens that are paid for the same."""
-TIERS = frozenset({"flex", "priority", "fast", "batch"})
+TIERS: Mapping[str, Sequence[str]] = {
+    "flex": ("flex",),
+    "ON_DEMAND_FLEX": ("flex",),
+    "priority": ("priority", "fast"),
+    "ON_DEMAND_PRIORITY": ("priority", "fast"),
+    "fast": ("fast", "priority"),
+    "batch": ("batch",),
+}
+"""Of service tiers, as providers and clients call them, the prices: the first of which a model has some. OpenAI calls
+`fast` what it reports as `priority` (https://platform.openai.com/docs/guides/priority-processing). Others are served at
+the plain prices."""
+PREPAID = frozenset({"PROVISIONED_THROUGHPUT", "reserved", "provisioned", "scale"})
+"""Tiers that are paid by the capacity that is kept, not by what is used of it."""
 REMEMBERED = 4096
 
-_classes = [field.name for field in msgspec.structs.fields(Usage) if field.type is int]
-assert set(_classes) == set(TOKENS)
-assert list(Usage.__struct_fields__[: len(_classes)]) == _classes
+assert set(TOKENS) == set(TOKEN_CLASSES)
+assert Usage.__struct_fields__[: len(TOKEN_CLASSES)] == TOKEN_CLASSES
 _counts = msgspec.structs.astuple
 
 
@@ -84,19 +95,25 @@ class Bill(msgspec.Struct, frozen=True, gc=False):
 class Tariff:
     """A model's rates at a moment."""
 
-    __slots__ = ("_longer", "_rates")
+    __slots__ = ("_longer", "_prepaid", "_rates")
 
     def __init__(self, prices: Mapping[str, str], tier: str | None) -> None:
+        """`tier` as a client or a provider calls it."""
+        self._prepaid = tier if tier in PREPAID else None
         own = {name: (rate, name) for name, rate in prices.items() if "." not in name}
-        if tier is not None:
-            held = {name: rate for name, rate in prices.items() if name.startswith(f"{tier}.")}
-            own |= {name[len(tier) + 1 :]: (rate, name) for name, rate in held.items()}
+        for kind in TIERS.get(tier or "", ()):
+            held = {name: rate for name, rate in prices.items() if name.startswith(f"{kind}.")}
+            own |= {name[len(kind) + 1 :]: (rate, name) for name, rate in held.items()}
+            if held:
+                break
         steps = sorted({int(name.partition(">")[2]) for name in own if ">" in name}, reverse=True)
         self._rates = _rates(own, 0)
         self._longer = [(step, _rates(own, step)) for step in steps]
 
     def bill(self, usage: Usage) -> Bill:
         """What it comes to, with the arithmetic."""
+        if self._prepaid is not None:
+            return Bill(None, [], f"it was served by capacity that is paid for otherwise ({self._prepaid})", 0)
         rates, prompt = self._rates, usage.prompt
         for above, longer in self._longer:
             if prompt > above:
@@ -104,7 +121,7 @@ class Tariff:
                 break
         total, cached, parts = 0, 0, []
         missing: list[str] = []
-        for name, count in zip(_classes, _counts(usage), strict=False):
+        for name, count in zip(TOKEN_CLASSES, _counts(usage), strict=False):
             if count:
                 rate = rates.get(name)
                 if rate is not None:
@@ -229,11 +246,11 @@ class Tariffs:
 
     @classmethod
     def of(cls, target: Target, time: float, tier: object = None) -> Tariff | None:
-        """By its prices at a time (Unix seconds); None where they are not known."""
+        """By its prices at a time (Unix seconds) and for a tier; None where they are not known."""
         prices = target.terms.prices
         if not prices:
             return None
-        kind = tier if isinstance(tier, str) and tier in TIERS else None
+        kind = tier if isinstance(tier, str) and (tier in TIERS or tier in PREPAID) else None
         place = id(prices), int(time / 60), kind
         held = cls._known.get(place)
         if held is None or held[0] is not prices:
@@ -252,7 +269,7 @@ def bill(exchange: Exchange) -> None:
     exchange.billed = True
     reply, target = exchange.reply, exchange.target
     record.usage = usage = (reply.account.usage if reply is not None else None) or exchange.reckoned
-    tier = exchange.fields.get("service_tier")
+    tier = _asked(exchange.fields)
     if target is not None and usage is not None:
         found = _of(target, record.time, tier, usage)
         record.cost, record.cost_parts, record.unpriced = dollars(found.nano), found.parts, found.why
@@ -266,6 +283,12 @@ def bill(exchange: Exchange) -> None:
             _bill_attempt(exchange, attempt, tier)
 
 
+def _asked(fields: Mapping[str, Any]) -> object:
+    """The service tier that a request asks for, as any of the dialects says it."""
+    tier = fields.get("service_tier") or fields.get("serviceTier")
+    return tier.get("type") if isinstance(tier, dict) else tier or fields.get("speed")
+
+
 def _bill_attempt(exchange: Exchange, attempt: Attempt, tier: object) -> None:
     """Of an answer that nobody was given."""
     target = next((each for each in exchange.decision.ranked if each.name == attempt.target), None)
@@ -276,8 +299,9 @@ def _bill_attempt(exchange: Exchange, attempt: Attempt, tier: object) -> None:
     exchange.charged = _sum(exchange.charged, found.nano)
 
 
-def _of(target: Target, time: float, tier: object, usage: Usage) -> Bill:
-    tariff = Tariffs.of(target, time, tier)
+def _of(target: Target, time: float, asked: object, usage: Usage) -> Bill:
+    """By the tier that the provider says it was, else the one that was `asked` for."""
+    tariff = Tariffs.of(target, time, usage.tier if usage.tier and usage.tier != "auto" else asked)
     return tariff.bill(usage) if tariff is not None else Bill(None, [], f"no prices are known of {target.name}", 0)
 
 

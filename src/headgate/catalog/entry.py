@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Literal
 
 import msgspec
@@ -92,6 +92,18 @@ def in_force(prices: Sequence[Mapping[str, str]], moment: datetime) -> Mapping[s
         if period.get("from", "") <= day and _within(period.get("daily"), clock):
             return {name: rate for name, rate in period.items() if name not in PERIOD}
     return {}
+
+
+def scaled(prices: Sequence[Mapping[str, str]], factor: Decimal) -> list[dict[str, str]]:
+    """The periods with every rate times a factor, exact."""
+    with localcontext(prec=60):
+        return [
+            {
+                name: said if name in PERIOD else f"{(Decimal(said) * factor).normalize():f}"
+                for name, said in period.items()
+            }
+            for period in prices
+        ]
 
 
 def _within(hours: str | None, clock: str) -> bool:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 
-from headgate.catalog.entry import CONFIGURATION, Entry
+from headgate.catalog.entry import CONFIGURATION, Entry, scaled
 from headgate.catalog.names import candidates
 
 DATA = Path(__file__).parent / "data"
+ONE = Decimal(1)
 REMEMBERED = 10_000
 """Answers kept: clients may ask for any name."""
 
@@ -73,12 +75,20 @@ def bundled(kind: str) -> Layer | None:
 
 
 class Shelf:
-    """`layers` from the lowest to the one that counts most; `own` are whole entries above all of them."""
+    """`layers` from the lowest to the one that counts most; `own` are whole entries above all of them. `factor` says of
+    a model's id what is paid of the prices that the layers have."""
 
-    def __init__(self, provider: str, layers: list[Layer], own: Mapping[str, Entry] | None = None) -> None:
+    def __init__(
+        self,
+        provider: str,
+        layers: list[Layer],
+        own: Mapping[str, Entry] | None = None,
+        factor: Callable[[str], Decimal] | None = None,
+    ) -> None:
         self.provider = provider
         self.layers = layers
         self.own = own or {}
+        self.factor = factor
         self.firm = frozenset(layers[-1].head.firm.split()) if layers else frozenset()
         self.cannot = frozenset(layers[-1].head.host.cannot.split()) if layers else frozenset()
         self._found: dict[str, Entry | None] = {}
@@ -150,7 +160,9 @@ class Shelf:
             if data[:1] == b'"':
                 name = msgspec.json.decode(data, type=str)
                 return self._read(name) if name != id else None
-            return msgspec.structs.replace(_entry.decode(data), id=id, provider=self.provider)
+            found = msgspec.structs.replace(_entry.decode(data), id=id, provider=self.provider)
+            factor = self.factor(id) if self.factor is not None and found.prices else ONE
+            return found if factor == ONE else msgspec.structs.replace(found, prices=scaled(found.prices, factor))
         return None
 
     def _fold(self) -> dict[str, str]:

@@ -31,8 +31,22 @@ def _price_class(value: str) -> str:
     return value
 
 
+MOST_FACTOR = 100
 PRICE = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?$"}]}
 Price = Annotated[str, BeforeValidator(_price), WithJsonSchema(PRICE)]
+
+
+def _factor(value: Any) -> str:
+    try:
+        factor = _price(value)
+    except PydanticCustomError:
+        factor = ""
+    if not factor or Decimal(factor) > MOST_FACTOR:
+        raise PydanticCustomError("factor", "not a factor of prices: write a number from 0 to 100; 0.85 is 15 % less")
+    return factor
+
+
+Factor = Annotated[str, BeforeValidator(_factor), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 100})]
 PriceClass = Annotated[str, AfterValidator(_price_class)]
 Served = Literal[
     "chat", "embeddings", "images", "speech", "transcription", "moderation", "rerank", "realtime", "video", "ocr",
@@ -102,6 +116,12 @@ class CatalogueSettings(Section):
     )
     refresh: CatalogueRefresh | None = Field(
         None, description="A newer catalogue than the one that came along. Left out: none."
+    )
+    price_factors: dict[str, Factor] = Field(
+        default_factory=dict,
+        description="What you pay of the catalogue's prices, by provider or `provider/model`: 0.85 is 15 % less, 1.1 a "
+        "tenth more. What is said of a model counts instead of what is said of its provider. Prices of yours in "
+        "`models` are taken as they stand.",
     )
     models: dict[str, CatalogueModel] = Field(
         default_factory=dict,

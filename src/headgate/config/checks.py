@@ -405,12 +405,16 @@ class _Checks:
         if settings.refresh is not None:
             self.refresh(("catalogue", "refresh"), settings.refresh)
         kinds = {name: entry.catalogue for name, entry in self.config.providers.items()}
+        known = {*self.providers, *kinds.values(), *bundled_kinds()}
+        for name in settings.price_factors:
+            if name.partition("/")[0] not in known:
+                self.no_provider(("catalogue", "price_factors", name), name)
         for name, model in settings.models.items():
             path = ("catalogue", "models", name)
             provider, _, rest = name.partition("/")
             if not rest:
                 self.tell(path, f"`{self.shown(path, name)}` is not a model of a provider", MODEL_FORM)
-            elif provider not in self.providers and provider not in kinds.values() and provider not in bundled_kinds():
+            elif provider not in known:
                 self.no_provider(path, name)
             elif model.base_model is not None and settings.refresh is None:
                 kind = kinds.get(provider, provider)

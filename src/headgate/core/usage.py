@@ -33,21 +33,19 @@ class Usage(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Calls of tools the provider ran itself, by the provider's name for the count (`web_search_requests`)."""
     units: dict[str, float] = {}
     """What is counted otherwise than in tokens: `seconds` of audio, `characters`, `images`, `searches`, `pages`."""
+    tier: str | None = None
+    """The service tier that served it, in the provider's own word ("flex", "ON_DEMAND_PRIORITY"); prices go by it."""
     reported: dict[str, Any] = {}
 
     def plus(self, other: Usage) -> Usage:
         """The sum; what the vendors reported is that of the second."""
-        numbers = {
-            field.name: getattr(self, field.name) + getattr(other, field.name)
-            for field in msgspec.structs.fields(Usage)
-            if field.type is int
-        }
+        numbers = {name: getattr(self, name) + getattr(other, name) for name in TOKEN_CLASSES}
         tools = {
             name: self.server_tools.get(name, 0) + other.server_tools.get(name, 0)
             for name in {**self.server_tools, **other.server_tools}
         }
         units = {name: self.units.get(name, 0) + other.units.get(name, 0) for name in {**self.units, **other.units}}
-        return Usage(**numbers, server_tools=tools, units=units, reported=other.reported)
+        return Usage(**numbers, server_tools=tools, units=units, tier=other.tier, reported=other.reported)
 
     @property
     def prompt(self) -> int:
@@ -59,3 +57,7 @@ class Usage(msgspec.Struct, kw_only=True, omit_defaults=True):
     def completion(self) -> int:
         """All tokens of the answer, of whatever class."""
         return self.output + self.reasoning + self.output_audio + self.output_image
+
+
+TOKEN_CLASSES = tuple(field.name for field in msgspec.structs.fields(Usage) if field.type is int)
+"""The first fields, in their order."""

@@ -24,14 +24,16 @@ _INPUTS = {"cache_write": "cache_write_tokens", "input_audio": "audio_tokens", "
 _OUTPUTS = {"reasoning": "reasoning_tokens", "output_audio": "audio_tokens", "output_image": "image_tokens"}
 
 
-def read_usage(raw: dict[str, Any]) -> Usage:
-    """OpenAI's `usage`, whose totals include the details, as disjoint classes.
+def read_usage(raw: dict[str, Any], tier: Any = None) -> Usage:
+    """OpenAI's `usage`, whose totals include the details, as disjoint classes; `tier` is the reply's `service_tier`,
+    which Mistral has in the usage.
 
     Hosts that count some class on top of a total show it in `total_tokens`: xAI's reasoning, Mistral's audio. Where
     details exceed their total nonetheless (xAI's cached tokens on Azure), they are cut down to it, in the order below.
     """
     prompt, completion = number(raw.get("prompt_tokens")), number(raw.get("completion_tokens"))
-    usage = Usage(input=prompt, output=completion, reported=raw)
+    tier = tier or raw.get("service_tier")
+    usage = Usage(input=prompt, output=completion, tier=tier if type(tier) is str else None, reported=raw)
     total = raw.get("total_tokens")
     excess = number(total) - prompt - completion if total else 0
     ins, outs = raw.get("prompt_tokens_details"), raw.get("completion_tokens_details")

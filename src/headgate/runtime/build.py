@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from math import inf
 from typing import Any
 
@@ -122,7 +123,9 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
 def catalogue(config: Config, refreshed: Refreshed | None = None) -> Catalogue:
     """What is known of the models of the configured providers."""
     kinds = {name: entry.catalogue for name, entry in config.providers.items()}
-    return assemble(kinds, {name: model.facts() for name, model in config.catalogue.models.items()}, refreshed)
+    said = config.catalogue
+    own = {name: model.facts() for name, model in said.models.items()}
+    return assemble(kinds, own, refreshed, {place: Decimal(factor) for place, factor in said.price_factors.items()})
 
 
 async def _nobody(exchange: Exchange) -> Reply:

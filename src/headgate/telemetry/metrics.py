@@ -16,15 +16,11 @@ from itertools import pairwise
 import msgspec
 
 from headgate.core.record import HEDGED, Attempt, Record
-from headgate.core.usage import Usage
+from headgate.core.usage import TOKEN_CLASSES, Usage
 from headgate.telemetry.families import COUNTED, FAMILIES, REQUEST_BUCKETS, TOKEN_BUCKETS, WATCHED, Family, Labels
 
 Read = Callable[[], float | Mapping[Labels, float]]
 """The value now: a number, or one for each combination of the metric's labels."""
-
-TOKEN_CLASSES = tuple(
-    field.name for field in msgspec.structs.fields(Usage) if field.name not in ("server_tools", "units", "reported")
-)
 
 _RARE_CLASSES = tuple(name for name in TOKEN_CLASSES if name not in ("input", "output", "cache_read", "reasoning"))
 UNKNOWN, OTHER, NONE = "unknown", "other", "none"

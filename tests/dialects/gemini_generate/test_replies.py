@@ -230,7 +230,7 @@ def test_a_host_that_does_not_stream_is_read_all_the_same():
         ("image", {"input": 12, "output": 14, "output_image": 1290}),
         ("speech", {"input": 12, "output_audio": 34}),
         ("cached_media", {"input": 100, "cache_read": 400, "input_image": 200, "input_video": 200, "input_audio": 100,
-                          "output": 10, "reasoning": 5}),
+                          "output": 10, "reasoning": 5, "tier": "ON_DEMAND"}),
         ("grounding", {"input": 12, "output": 34, "server_tools": {"google_search": 2}}),
     ],
 )  # fmt: skip

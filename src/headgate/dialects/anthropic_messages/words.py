@@ -109,6 +109,8 @@ def read_usage(found: dict[str, Any]) -> Usage:
     if details:
         usage.reasoning = min(_count(details, "thinking_tokens"), usage.output)
         usage.output -= usage.reasoning
+    tier = "fast" if found.get("speed") == "fast" else found.get("service_tier")
+    usage.tier = tier if isinstance(tier, str) else None
     tools = found.get("server_tool_use")
     if isinstance(tools, dict):
         usage.server_tools = {key: _count(tools, key) for key in tools if _count(tools, key)}

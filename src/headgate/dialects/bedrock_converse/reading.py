@@ -111,7 +111,7 @@ class StreamReader:
                 self._note(fields)
                 usage = fields.get("usage")
                 if isinstance(usage, dict):
-                    events.append(Used(usage=read_usage(usage)))
+                    events.append(Used(usage=read_usage(usage, fields.get("serviceTier"))))
                 self._measured = True
                 if self._ending is not None:
                     self._finish(events)

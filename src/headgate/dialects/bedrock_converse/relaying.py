@@ -40,6 +40,7 @@ class _Reply(msgspec.Struct, rename="camel"):
     output: _Output
     stop_reason: str
     usage: dict[str, Any] | None = None
+    service_tier: Any = None
 
 
 _decode_reply = msgspec.json.Decoder(_Reply).decode
@@ -97,9 +98,10 @@ class StreamRelay(_Account):
             self.finish = word if isinstance(word, str) else "end_turn"
             self.complete = self._measured
         elif event == "metadata":
-            usage = read_event(message).get("usage")
+            fields = read_event(message)
+            usage = fields.get("usage")
             if isinstance(usage, dict):
-                self.usage = read_usage(usage)
+                self.usage = read_usage(usage, fields.get("serviceTier"))
             self._measured = True
             self.complete = self.finish is not None
 
@@ -117,7 +119,7 @@ class WholeRelay(_Account):
             refuse_nonsense(data)
         self.finish = reply.stop_reason
         if reply.usage is not None:
-            self.usage = read_usage(reply.usage)
+            self.usage = read_usage(reply.usage, reply.service_tier)
         self.started = self.complete = True
         return data
 

@@ -97,9 +97,10 @@ def arguments_of(text: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def read_usage(found: dict[str, Any]) -> Usage:
-    """`usage` → disjoint classes. `inputTokens` excludes the cache (a recorded 16 with 2,387 written and 9 of output
-    makes a `totalTokens` of 2,412); `outputTokens` includes reasoning, which is not told apart."""
+def read_usage(found: dict[str, Any], tier: Any = None) -> Usage:
+    """`usage`, with the reply's `serviceTier` → disjoint classes. `inputTokens` excludes the cache (a recorded 16 with
+    2,387 written and 9 of output makes a `totalTokens` of 2,412); `outputTokens` includes reasoning, which is not told
+    apart."""
     usage = Usage(
         input=_count(found, "inputTokens"),
         output=_count(found, "outputTokens"),
@@ -113,6 +114,8 @@ def read_usage(found: dict[str, Any]) -> Usage:
             usage.cache_write_1h += _count(detail, "inputTokens")
     usage.cache_write_1h = min(usage.cache_write_1h, written)
     usage.cache_write = written - usage.cache_write_1h
+    if isinstance(tier, dict) and isinstance(tier.get("type"), str):
+        usage.tier = tier["type"]
     tools = found.get("serverToolUsage")
     if isinstance(tools, dict):
         usage.server_tools = {key: _count(tools, key) for key in tools if _count(tools, key)}
@@ -129,7 +132,7 @@ def write_usage(usage: Usage | None) -> dict[str, Any]:
     if usage is None:
         return {"inputTokens": 0, "outputTokens": 0, "totalTokens": 0}
     reported = usage.reported
-    if "outputTokens" in reported and read_usage(reported) == usage:
+    if "outputTokens" in reported and read_usage(reported, {"type": usage.tier}) == usage:
         return {"inputTokens": 0, "totalTokens": usage.prompt + usage.completion, **reported}
     written = usage.cache_write + usage.cache_write_1h
     found: dict[str, Any] = {

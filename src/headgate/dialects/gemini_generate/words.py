@@ -218,6 +218,8 @@ def read_usage(found: Fields) -> Usage:
     if not output and prompt and total > prompt + tools + thoughts and "candidatesTokenCount" not in found:
         output = total - prompt - tools - thoughts
     usage = Usage(input=prompt + tools, output=output, reasoning=thoughts, reported=found)
+    tier = found.get("trafficType", found.get("serviceTier"))  # Vertex AI, Gemini API
+    usage.tier = tier if isinstance(tier, str) else None
     usage.cache_read = min(count(found, "cachedContentTokenCount"), usage.input)
     usage.input -= usage.cache_read
     if "promptTokensDetails" in found or "toolUsePromptTokensDetails" in found:

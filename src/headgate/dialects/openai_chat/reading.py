@@ -258,7 +258,7 @@ class Reader:
                 events.append(Native(dialect=NAME, name=name, value=value))
         usage = chunk.usage or _object(chunk.x_groq).get("usage")
         if usage and isinstance(usage, dict):
-            events.append(Used(usage=read_usage(usage)))
+            events.append(Used(usage=read_usage(usage, chunk.service_tier)))
         if chunk.error:
             self._done = True
             events.append(Failed(error=inside(_decode(data), data)))

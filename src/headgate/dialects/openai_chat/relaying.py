@@ -42,7 +42,7 @@ class WholeRelay:
         reply = read_whole(data)
         assert reply.choices
         if isinstance(reply.usage, dict):
-            self.usage = read_usage(reply.usage)
+            self.usage = read_usage(reply.usage, reply.service_tier)
         if isinstance(reply.id, str):
             self.id = reply.id
         self.finish = reply.choices[0].finish_reason
@@ -222,6 +222,6 @@ class StreamRelay:
                     self.finish = choice.finish_reason
         usage = chunk.usage or (chunk.x_groq.get("usage") if isinstance(chunk.x_groq, dict) else None)
         if usage and isinstance(usage, dict):
-            self.usage = read_usage(usage)
+            self.usage = read_usage(usage, chunk.service_tier)
         if chunk.error:
             self.failed = inside(decode(payload), payload)

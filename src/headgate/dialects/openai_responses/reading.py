@@ -338,7 +338,7 @@ class _Reader:
             self._output.finish(place, item, events)
         usage = response.get("usage")
         if isinstance(usage, dict):
-            events.append(Used(usage=read_usage(usage, response.get("tool_usage"))))
+            events.append(Used(usage=read_usage(usage, response)))
         word = finish_of(response)
         if word in INCOMPLETE or response.get("status") == "incomplete":
             events.append(Stop(reason=INCOMPLETE.get(word, "length"), vendor=word))

@@ -46,7 +46,7 @@ class _Account:
     def _hear_end(self, response: dict[str, Any]) -> None:
         usage = response.get("usage")
         if isinstance(usage, dict):
-            self.usage = read_usage(usage, response.get("tool_usage"))
+            self.usage = read_usage(usage, response)
         self.finish = finish_of(response)
         self.started = self.complete = True
 

@@ -48,12 +48,15 @@ def qualified(namespace: str, name: str) -> str:
     return namespace + ("" if namespace.endswith("_") or name.startswith("_") else "__") + name
 
 
-def read_usage(raw: Mapping[str, Any], tools: Any = None) -> Usage:
-    """A `usage` object, whose totals include their details, as disjoint classes; `tools` is the reply's `tool_usage`.
+def read_usage(raw: Mapping[str, Any], reply: Mapping[str, Any]) -> Usage:
+    """A `usage` object, whose totals include their details, as disjoint classes, with the reply's `tool_usage` and
+    `service_tier`.
 
     Details beyond their total are cut down to it; what the sum has beyond both totals is reasoning counted on top.
     """
     usage = Usage(input=number(raw.get("input_tokens")), output=number(raw.get("output_tokens")), reported=dict(raw))
+    tier, tools = reply.get("service_tier"), reply.get("tool_usage")
+    usage.tier = tier if isinstance(tier, str) else None
     ins, outs = raw.get("input_tokens_details"), raw.get("output_tokens_details")
     excess = number(raw.get("total_tokens")) - usage.input - usage.output
     if excess > 0 and isinstance(outs, dict) and excess == number(outs.get("reasoning_tokens")):
