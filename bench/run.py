@@ -25,6 +25,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import instructions
 import load
 import routing
 from servers import KEY, OTHER_CORE, ROOT, Running, free_port, gateway, pin, proxy, upstream
@@ -61,7 +62,7 @@ class Bench:
             self.peer(provider)
         self.streaming()
         self.open_streams()
-        self.routing = routing.section()
+        self.sections = [routing.section(), instructions.section()]
 
     def throughput(self, forward: Running, ours: Running) -> None:
         same, crossing = load.body_of("chat"), load.body_of("smart")
@@ -200,7 +201,9 @@ class Bench:
             *(f"| {' | '.join(row)} |" for row in self.rows),
         ]
         notes = ROOT / "bench" / "NOTES.md"
-        return "\n".join(lines) + "\n\n" + self.routing + ("\n" + notes.read_text() if notes.exists() else "")
+        return (
+            "\n".join(lines) + "\n\n" + "\n".join(self.sections) + ("\n" + notes.read_text() if notes.exists() else "")
+        )
 
 
 def _frames(count: int, *mode: str) -> Running:

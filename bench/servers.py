@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -148,8 +149,16 @@ def proxy(folder: Path, target: int) -> Running:
     )
 
 
-def gateway(folder: Path, target: int, extra: str = "", server: str = "") -> Running:
-    """`headgate serve` with everything on: keys, journal, metrics."""
+def gateway(
+    folder: Path,
+    target: int,
+    extra: str = "",
+    server: str = "",
+    *,
+    before: Sequence[str] = (),
+    source: Path = ROOT / "src",
+) -> Running:
+    """`headgate serve` with everything on: keys, journal, metrics; `before` are words of a command that starts it."""
     folder.mkdir(parents=True)
     port = free_port()
     config = folder / "headgate.yaml"
@@ -165,7 +174,8 @@ def gateway(folder: Path, target: int, extra: str = "", server: str = "") -> Run
         + extra.partition("\0")[2]
     )
     log = (folder / "log").open("wb")
-    command = [*pin(GATEWAY_CORE), sys.executable, "-m", "headgate", "serve", "--config", str(config)]
-    process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
-    started = wait_for(f"http://127.0.0.1:{port}/livez", process)
+    command = [*pin(GATEWAY_CORE), *before, sys.executable, "-m", "headgate", "serve", "--config", str(config)]
+    environ = {**os.environ, "PYTHONPATH": str(source), "PYTHONHASHSEED": "0"}
+    process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environ)
+    started = wait_for(f"http://127.0.0.1:{port}/livez", process, 120.0 if before else 20.0)
     return Running(process, port, started)

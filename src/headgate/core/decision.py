@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -43,22 +42,21 @@ class Decided(msgspec.Struct, omit_defaults=True, kw_only=True):
     """In the order they were to be tried, then those left out."""
 
 
-@dataclass(slots=True)
-class Decision:
+class Decision(msgspec.Struct, eq=False):
     """What stages, filters, policies and rules say of it; nothing is put together before the record is written."""
 
     alias: str | None = None
     rule: str | None = None
     policy: str | None = None
     ranked: Sequence[Target] = ()
-    out: list[tuple[Target, str, str]] = field(default_factory=list)
+    out: list[tuple[Target, str, str]] = []
     """Target, which filter left it out, why ("takes no image")."""
     scores: Mapping[Target, float] | None = None
     unit: str = ""
     """Of the scores: "seconds", "US dollars"; less is better."""
     scale: float = 1.0
     """How many of the unit a score of 1 is."""
-    said: list[str] = field(default_factory=list)
+    said: list[str] = []
     """What else is to be known, in plain words."""
 
     def told(self, chosen: Target | None, tried: int) -> Decided | None:

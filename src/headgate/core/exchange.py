@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
+
+import msgspec
 
 from headgate.core.body import Body
 from headgate.core.caller import Caller
@@ -82,8 +83,7 @@ class Ending:
             raise failure
 
 
-@dataclass(slots=True)
-class Exchange:
+class Exchange(msgspec.Struct, eq=False):
     """What is known of one request. The comment says which stage fills a field in."""
 
     id: str
@@ -106,11 +106,11 @@ class Exchange:
     body: bytes = b""  # receive
     form: Form | None = None  # receive: the body, where it is a form
     passing: Body | None = None  # receive: the body, where it is passed on unread
-    fields: dict[str, Any] = field(default_factory=dict)  # receive: the decoded body, and what the URL says; read only
+    fields: dict[str, Any] = {}  # receive: the decoded body, and what the URL says; read only
     model: str = ""  # receive
     stream: bool = False  # receive: the client wants a stream
     targets: Sequence[Target] = ()  # route: in the order to try them
-    decision: Decision = field(default_factory=Decision)  # route and its filters, policies and rules
+    decision: Decision = msgspec.field(default_factory=Decision)  # route and its filters, policies and rules
     effort: str | None = None  # route: of reasoning, as the model's name asks for it
     ceilings: Mapping[Target, Ceiling] | None = None  # route: of targets that write less than asked for
     manner: Manner = PLAIN  # route
@@ -123,11 +123,11 @@ class Exchange:
     spoken: Dialect | None = None  # translate: the dialect `outgoing` is in
     outgoing: bytes | Body | None = b""  # translate
     streamed: bool = False  # translate: the provider is asked for a stream
-    lost: list[Loss] = field(default_factory=list)  # translate
+    lost: list[Loss] = []  # translate
     reckoned: Usage | None = None  # translate: what is known of the cost without the provider
-    attempts: list[Attempt] = field(default_factory=list)  # retry
+    attempts: list[Attempt] = []  # retry
     reply: Reply | None = None  # record
-    announced: list[tuple[bytes, bytes]] = field(default_factory=list)
+    announced: list[tuple[bytes, bytes]] = []
     """Headers that the client is told whatever becomes of it."""  # limit
     charged: int | None = None
     """What all answers cost, nanodollars; None where that is not known."""
@@ -137,7 +137,7 @@ class Exchange:
     """Of a fork: nobody waits for it any more."""
     edited: bool = False
     """A stage changed `request`: it is written anew, no bytes of `body` are forwarded."""
-    ending: Ending = field(default_factory=Ending)
+    ending: Ending = msgspec.field(default_factory=Ending)
     """Unwound when the reply is over, before its last byte leaves, however it ended."""
     _request: Any = None
     _labels: Labels | None = None

@@ -43,4 +43,5 @@ class Ids:
     def _turn(self, millis: int) -> None:
         self._millis = millis
         self._count = 0
-        self._base = self._prefix + "".join(_PAIRS[(millis >> shift) & 1023] for shift in (40, 30, 20, 10, 0))
+        high, low = _PAIRS[(millis >> 40) & 1023] + _PAIRS[(millis >> 30) & 1023], millis & 0x3FFFFFFF
+        self._base = f"{self._prefix}{high}{_PAIRS[low >> 20]}{_PAIRS[(low >> 10) & 1023]}{_PAIRS[low & 1023]}"

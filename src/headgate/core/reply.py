@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -65,8 +64,7 @@ class Tally:
                 self.failed = event.error
 
 
-@dataclass(slots=True)
-class Reply:
+class Reply(msgspec.Struct, eq=False):
     """A provider's answer in the provider's dialect.
 
     A stage that wants to watch adds a tap, one that wants to change adds a filter. With a filter, or when the client
@@ -81,9 +79,9 @@ class Reply:
     body: bytes
     response: Response | None = None
     headers: Sequence[tuple[bytes, bytes]] = ()
-    taps: list[Tap] = field(default_factory=list)
-    filters: list[Filter] = field(default_factory=list)
-    lost: list[Loss] = field(default_factory=list)
+    taps: list[Tap] = []
+    filters: list[Filter] = []
+    lost: list[Loss] = []
     status: int = 200
     content_type: bytes | None = None
     """The provider's own, where it goes on to the client; else the client's dialect says what it is."""
@@ -91,7 +89,7 @@ class Reply:
     model: str = ""
     time: int = 0
     """Who answered and when (Unix seconds), for a client whose dialect says so where the provider's does not."""
-    account: Relay | Tally = field(default_factory=Tally)
+    account: Relay | Tally = msgspec.field(default_factory=Tally)
     secrecy: Secrecy | None = None
     """Takes the provider's secrets out of its errors."""
     limit: int = 256 << 20
@@ -106,7 +104,7 @@ class Reply:
     _relay: Relay | None = None
     _reader: Reader | None = None
     _first: bytes = b""
-    _events: list[Event] = field(default_factory=list)
+    _events: list[Event] = []
 
     async def begin(self, client: Dialect, request: Mapping[str, Any], stream: bool) -> None:
         """Wait for the first frame of a stream, or check a whole reply: the last moment another target may be tried.
@@ -332,14 +330,11 @@ class Reply:
                 tap(event)
 
 
-class Unread(Reply):
-    """A reply that passes as it comes, whatever it is; there are no events for taps and filters.
+class Unread(Reply, eq=False):
+    """A reply that passes as it comes, whatever it is; there are no events for taps and filters."""
 
-    `length` is how many bytes it has, None where only its end tells.
-    """
-
-    __slots__ = ("length",)
-    length: int | None
+    length: int | None = None
+    """How many bytes it has; None where only its end tells."""
 
     async def begin(self, client: Dialect, request: Mapping[str, Any], stream: bool) -> None:
         """Nothing is waited for: the head is there, and nobody else is asked."""

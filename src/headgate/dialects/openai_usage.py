@@ -6,6 +6,7 @@ https://platform.openai.com/docs/api-reference/chat/object#chat/object-usage
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 import msgspec
@@ -17,7 +18,9 @@ _encode = msgspec.json.Encoder().encode
 
 def number(value: Any) -> int:
     """A count as a vendor gives it; 0 for what is none."""
-    return int(value) if isinstance(value, int | float) and value > 0 and value != float("inf") else 0
+    if type(value) is int:
+        return value if value > 0 else 0
+    return int(value) if isinstance(value, float) and 0 < value < inf else 0
 
 
 _INPUTS = {"cache_write": "cache_write_tokens", "input_audio": "audio_tokens", "input_image": "image_tokens"}

@@ -77,10 +77,8 @@ class Explanation(msgspec.Struct, omit_defaults=True, kw_only=True):
     error: Failure | None = None
 
 
-class Ready(Reply):
+class Ready(Reply, eq=False):
     """An answer of the gateway's own, in no dialect."""
-
-    __slots__ = ()
 
     async def whole(self, client: object, request: Mapping[str, Any]) -> bytes:
         self.account.complete = True

@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import pairwise
+from operator import attrgetter
 
 import msgspec
 
@@ -23,6 +24,7 @@ Read = Callable[[], float | Mapping[Labels, float]]
 """The value now: a number, or one for each combination of the metric's labels."""
 
 _RARE_CLASSES = tuple(name for name in TOKEN_CLASSES if name not in ("input", "output", "cache_read", "reasoning"))
+_rare = attrgetter(*_RARE_CLASSES)
 UNKNOWN, OTHER, NONE = "unknown", "other", "none"
 
 
@@ -273,9 +275,9 @@ def _count_tokens(tokens: dict[str, int], usage: Usage) -> None:
         tokens["cache_read"] += usage.cache_read
     if usage.reasoning:
         tokens["reasoning"] += usage.reasoning
-    for name in _RARE_CLASSES:
-        number = getattr(usage, name)
-        if number:
+    numbers = _rare(usage)
+    if any(numbers):
+        for name, number in zip(_RARE_CLASSES, numbers, strict=True):
             tokens[name] += number
 
 
