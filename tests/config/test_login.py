@@ -17,9 +17,17 @@ BASE = "providers: {simulator: }\n"
         ("users: {ann: {totp: 1BAD8SECRET}}", "users.ann.totp", "no base32; write what the app was given"),
         ("login: {session: 0}", "login.session", "greater than 0"),
         ("login: {hashing: {memory: 8}}", "login.hashing.memory", "7168"),
+        ("login: {oidc: {issuer: x, client_id: g, redirect_url: 'https://g/admin/api/login/oidc/callback'}}",
+            "login.oidc.issuer", "not a URL"),
+        ("login: {oidc: {issuer: 'https://i', client_id: g, redirect_url: 'https://g/callback'}}",
+            "login.oidc.redirect_url", "end it with /admin/api/login/oidc/callback"),
+        ("login: {oidc: {issuer: 'https://i', client_id: g, redirect_url: 'https://g/admin/api/login/oidc/callback', "
+            "claims: {role: {claim: groups, table: {ops: boss}}}}}", "login.oidc.claims.role", "there is no role"),
+        ("login: {oidc: {issuer: 'https://i', client_id: g, redirect_url: 'https://g/admin/api/login/oidc/callback', "
+            "algorithms: [none]}}", "login.oidc.algorithms[0]", "none of the algorithms of public keys"),
         ("login: {passwords: true}", "login.passwords", "did you mean `password`"),
     ],
-)
+)  # fmt: skip
 def test_what_makes_no_sense_is_told(told, text, path, words):
     [(place, said)] = told(BASE + text)
     assert place == path

@@ -64,3 +64,14 @@ def test_an_address_that_nobody_has_verified_is_nobodys():
         with pytest.raises(Unauthenticated):
             rules.read({"email": "a@b.example", "email_verified": doubt})
         assert Rules().read({"sub": "a", "email": "a@b.example", "email_verified": doubt}).email is None
+
+
+def test_what_is_held_of_claims_says_the_same_when_it_is_read_again():
+    rules = Rules(team=Rule("groups", {"eng": "engineering"}), role=Rule("groups", {"ops": "admin", "eng": "member"}))
+    held = rules.held({"sub": "a", "groups": ["other", "eng", "ops"], "email": "a@b.example"})
+    assert held == {"groups": ["eng", "ops"]}
+    assert (rules.role_of(held), rules.team.values(held)) == ("admin", ("engineering",))
+    assert Rules(role=Rule("groups", {"other": "owner"})).role_of(held) is None
+    assert Rules(role=Rule("realm.roles")).held({"realm": {"roles": "billing"}}) == {"realm.roles": ["billing"]}
+    assert Rules(role=Rule("realm.roles")).role_of({"realm.roles": ["billing"]}) == "billing"
+    assert Rules().held({"sub": "a"}) == {}

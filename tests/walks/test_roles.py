@@ -63,7 +63,11 @@ def changes(role, kind, own):
 def expected(endpoint, kind, role, own):
     """The status that comes of a call of an endpoint: the table."""
     if not endpoint.roles:
-        return {("GET", "/login"): 200, ("POST", "/login"): 422}[endpoint.method, endpoint.path]
+        opened = {("GET", "/login"): 200, ("POST", "/login"): 422}
+        return (
+            opened.get((endpoint.method, endpoint.path))
+            or {"/login/oidc": 403, "/login/oidc/callback": 403}[endpoint.path]
+        )
     if role == NOBODY:
         return 403
     seen, changed = sees(role, kind, own), changes(role, kind, own)

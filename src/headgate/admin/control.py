@@ -19,6 +19,7 @@ from headgate.config.load import Loaded
 from headgate.config.problems import ConfigError
 from headgate.core.caller import Caller
 from headgate.core.limits.ledger import Ledger
+from headgate.core.ports import Upstream
 from headgate.runtime.gateway import Gateway
 from headgate.store.database import Database, connect
 from headgate.store.migrations import migrate
@@ -38,6 +39,9 @@ class Running(Protocol):
     loaded: Loaded
     gateway: Gateway
     ledger: Ledger
+
+    @property
+    def upstream(self) -> Upstream: ...
 
     async def reload(self) -> object:
         """Put in force what file and store say. Raises ValueError."""
@@ -107,7 +111,7 @@ class Control:
         return stored.there(*self._where())
 
     async def close(self) -> None:
-        self.logins.close()
+        await self.logins.close()
         if self._database is not None:
             await self._database.close()
 

@@ -9,7 +9,7 @@ from typing import Any
 import pydantic
 from pydantic import Field
 
-from headgate.admin import access, logging_in
+from headgate.admin import access, elsewhere, logging_in
 from headgate.admin.access import ALL, NOBODY, OWNERS, RULERS, SEE_ALL, SEE_PEOPLE
 from headgate.admin.as_code import Apply, apply_document, export_document
 from headgate.admin.call import LONGEST_PAGE, PAGE, Answer, Body, Call, Endpoint, Headers, number, read, time_told
@@ -324,6 +324,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", "/me", ALL, "Who you are here, and your role.", me),
     Endpoint("GET", "/login", NOBODY, "In which ways people log in.", logging_in.ways),
     Endpoint("POST", "/login", NOBODY, "Log in with name and password.", logging_in.log_in, (), "login", False),
+    Endpoint("GET", "/login/oidc", NOBODY, "Be sent to an OpenID provider to log in.", elsewhere.leave),
+    Endpoint("GET", "/login/oidc/callback", NOBODY, "Come back from there.", elsewhere.come_back),
     Endpoint("POST", "/logout", ALL, "End the session that the call is made in.", logging_in.log_out, again=False),
     Endpoint("GET", "/sessions", ALL, "Who is logged in.", logging_in.list_sessions),
     Endpoint("DELETE", "/sessions/{id}", ALL, "End a session.", logging_in.end_session),

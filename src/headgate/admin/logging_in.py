@@ -107,9 +107,10 @@ async def list_sessions(call: Call) -> Answer:
     if set(call.query) - {"limit", "user"}:
         raise Problem(400, "invalid_query", "sessions are listed by `user`, and by nothing else")
     if who.role not in RULERS:
-        if who.user is None or wanted not in (None, who.user):
+        own = _name(call)
+        if own is None or wanted not in (None, own):
             return 200, {"items": []}
-        wanted = who.user
+        wanted = own
     if not call.control.has_store():
         return 200, {"items": []}
     logins = call.control.logins
@@ -121,12 +122,12 @@ async def end_session(call: Call) -> Answer:
     logins, who = call.control.logins, call.who
     there = call.control.has_store()
     found = await (await logins.sessions()).get(call.name, time.time(), logins.bounds) if there else None
-    own = found is not None and found.name == who.user
+    own = found is not None and found.name == _name(call)
     if found is None or not (own or who.role in RULERS):
         raise missing("sessions", call.name)
-    user = logins.user(found.name)
-    if not own and who.role != "owner" and user is not None and user.role in RULERS:
-        raise Problem(403, "forbidden", f"the sessions of a user with the role {user.role} are ended by an owner")
+    role = logins.who(found).role
+    if not own and who.role != "owner" and role in RULERS:
+        raise Problem(403, "forbidden", f"the sessions of a user with the role {role} are ended by an owner")
     await (await logins.sessions()).end(found.id)
     await logins.note("session_ended", found.name, call.actor, session=found.id)
     headers = [call.visit.forget_cookie(SESSION)] if _own(call, found) else []
@@ -187,6 +188,11 @@ def told(session: Session) -> Body:
         "seen": time_told(session.seen), "expires": time_told(session.expires), "address": session.address,
         "agent": session.agent,
     }  # fmt: skip
+
+
+def _name(call: Call) -> str | None:
+    """Whose sessions are one's own."""
+    return call.session.name if call.session is not None else call.who.user
 
 
 def _own(call: Call, session: Session) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from headgate.admin.access import Who
 from headgate.admin.problems import Problem, refused
@@ -22,6 +23,9 @@ from headgate.core.limits.ledger import clock
 from headgate.core.limits.memory import MemoryCounters
 from headgate.core.limits.meter import Demand, Denied, Meter
 from headgate.core.limits.window import Calendar
+from headgate.core.ports import Upstream
+from headgate.identity.login import Login as OpenID
+from headgate.identity.mapping import Rules
 from headgate.identity.passwords import LONGEST, PACKAGE, Cost, Passwords
 from headgate.identity.second_factor import step_of
 from headgate.store.database import Database
@@ -43,6 +47,9 @@ class Serving(Protocol):
     """The serving process, as far as logins need it."""
 
     loaded: Loaded
+
+    @property
+    def upstream(self) -> Upstream: ...
 
 
 class Store(Protocol):
@@ -70,6 +77,7 @@ class Logins:
         self._store = store
         self._throttle = Throttle()
         self._passwords: tuple[Hashing, Passwords] | None = None
+        self._openid: OpenID | None = None
         self._noted = MemoryCounters()
         self._swept = 0.0
 
@@ -83,7 +91,8 @@ class Logins:
 
     def ways(self) -> list[Way]:
         """In which people may log in now."""
-        return ["password"] if self.settings.password and find_spec(PACKAGE) is not None else []
+        found: list[Way] = ["password"] if self.settings.password and find_spec(PACKAGE) is not None else []
+        return [*found, "oidc"] if self.settings.oidc is not None else found
 
     async def sessions(self) -> Sessions:
         return Sessions(await self._store.database())
@@ -93,7 +102,7 @@ class Logins:
 
     async def check(self, given: Given, address: str | None, now: float) -> Login:
         """Who it is. The same words and the same time for all that is wrong. Raises Problem."""
-        if not self.ways():
+        if "password" not in self.ways():
             raise Problem(
                 403, "login_off", "nobody logs in here with a password; `login` of the configuration says how"
             )
@@ -111,6 +120,37 @@ class Logins:
                 raise _wrong()
         self._throttle.right(hold, given.name, address, clock())
         return Login(given.name, "password", proof(user))
+
+    async def openid(self) -> OpenID:
+        """The provider at which people log in, with the keys it has published. Raises Problem."""
+        if self.settings.oidc is None:
+            raise Problem(
+                403, "login_off", "nobody logs in here at an OpenID provider: `login.oidc` of the configuration"
+            )
+        settings, before = self.settings.oidc.settings, self._openid
+        if before is None or before.settings != settings:
+            self._openid = OpenID(settings, self._running.upstream)
+            if before is not None:
+                await before.close()
+        assert self._openid is not None
+        return self._openid
+
+    def vouched(self, way: Way, rules: Rules, claims: Mapping[str, Any], email: str | None = None) -> Login:
+        """Somebody for whom somebody else vouches; `email`: one that is known to be theirs. Raises Problem where they
+        are nobody here."""
+        config = self._running.loaded.config
+        name = rules.read(claims).user
+        if name not in config.users and email is not None:
+            mails = {user.email.lower(): known for known, user in config.users.items() if user.email}
+            name = mails.get(email.lower(), name)
+        login = Login(name, way, _proof(self.user(name)), rules.held(claims))
+        role, teams = self._role(login)
+        if role is None:
+            told = f"{name!r} has logged in there, but is none of the users here, and no claim gives a role"
+            raise Problem(403, "not_a_user", told)
+        if self._caller(name, teams).barred is not None:
+            raise Problem(403, "disabled", f"{name!r} is let in no more, or nobody of the same team or organisation is")
+        return login
 
     async def confirm(self, name: str, password: str, address: str | None) -> None:
         """That it is the user's own password, and he is asked for it again. Raises Problem."""
@@ -147,10 +187,12 @@ class Logins:
         session = await (await self.sessions()).find(secret, time.time(), self.bounds)
         if session is None or session.way not in self.ways():
             return None
-        user = self.user(session.name)
-        if user is None or proof(user) != session.proof:
+        if _proof(self.user(session.name)) != session.proof:
             return None
-        caller = self._caller(session.name)
+        role, teams = self._role(session)
+        if role is None:
+            return None
+        caller = self._caller(session.name, teams)
         if caller.barred is not None:
             return None
         if not caller.may_come_from(visit.address):
@@ -161,9 +203,9 @@ class Logins:
 
     def who(self, session: Session) -> Who:
         """Who has logged in, as the configuration of now has it."""
-        user = self._running.loaded.config.users[session.name]
-        role: Role = user.role
-        return Who(f"{session.name} ({session.way})", role, session.name, frozenset(user.teams))
+        role, teams = self._role(session)
+        user = session.name if self.user(session.name) is not None else None
+        return Who(f"{session.name} ({session.way})", role or "member", user, frozenset(teams))
 
     async def note(self, action: str, name: str, actor: Actor, **told: str) -> None:
         """Put into the audit who came and went."""
@@ -180,9 +222,27 @@ class Logins:
             await Objects(await self._store.database()).forget("login_failed", now.wall - FAILURES_KEPT)
         await self.note("login_failed", name if self.user(name) is not None else "", actor, why=why)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         if self._passwords is not None:
             self._passwords[1].close()
+        if self._openid is not None:
+            await self._openid.close()
+
+    def _role(self, login: Login | Session) -> tuple[Role | None, list[str]]:
+        """Which role somebody has, and which teams: what they were vouched for then, as the configuration of now
+        understands it, beside what stands in `users`."""
+        user, rules = self.user(login.name), self._rules(login.way)
+        teams = list(user.teams) if user is not None else []
+        claimed: Role | None = None
+        if rules is not None:
+            claimed = rules.role_of(login.claims)
+            there = self._running.loaded.config.teams
+            teams += [team for team in (rules.team.values(login.claims) if rules.team else ()) if team in there]
+        return claimed or (user.role if user is not None else None), teams
+
+    def _rules(self, way: Way) -> Rules | None:
+        oidc = self.settings.oidc
+        return oidc.claims.rules if way == "oidc" and oidc is not None else None
 
     async def _right(self, name: str, password: str) -> bool:
         """Whether this is the password of a user who may come in."""
@@ -192,7 +252,7 @@ class Logins:
             checked = await self._hasher().check(kept, password)
         except GatewayError as error:
             raise refused(error) from None
-        return checked.right and self._caller(name).barred is None
+        return checked.right and user is not None and self._caller(name, user.teams).barred is None
 
     def _hasher(self) -> Passwords:
         hashing = self.settings.hashing
@@ -200,18 +260,25 @@ class Logins:
             if find_spec(PACKAGE) is None:
                 told = f"passwords need the package {PACKAGE}-cffi, which is not there: install headgate[admin]"
                 raise Problem(501, "not_here", told)
-            self.close()
+            if self._passwords is not None:
+                self._passwords[1].close()
             self._passwords = hashing, Passwords(Cost(hashing.passes, hashing.memory))
         return self._passwords[1]
 
-    def _caller(self, name: str) -> Caller:
-        return self._running.loaded.config.people.caller(name, GRANTS, Belongs(user=name))
+    def _caller(self, name: str, teams: Sequence[str]) -> Caller:
+        user = name if self.user(name) is not None else None
+        return self._running.loaded.config.people.caller(name, GRANTS, Belongs(team=next(iter(teams), None), user=user))
 
 
 def proof(user: User) -> str:
     """Changes when a user's password, second factor or role does."""
     known = (user.password_hash, user.totp)
     return hash_key(repr([user.role, *(each.get_secret_value() if each is not None else "" for each in known)]))
+
+
+def _proof(user: User | None) -> str:
+    """Of who is none of `users`: it changes when he becomes one."""
+    return proof(user) if user is not None else ""
 
 
 def _wrong() -> Problem:

@@ -32,6 +32,7 @@ QUERIES: dict[str, list[tuple[str, dict[str, Any], str]]] = {
         ("until", {"type": "string", "format": "date-time"}, "Before."),
     ],
 }
+QUERIES["leave"] = [("next", {"type": "string"}, "To which page of this host to come back: `/console/`.")]
 QUERIES["list_sessions"] = [
     ("limit", {"type": "integer", "minimum": 1, "maximum": 1000}, "Most sessions; 100 without it."),
     ("user", {"type": "string"}, "Of this user."),
@@ -67,6 +68,7 @@ OBJECT = {
 
 
 STATUSES = {
+    "leave": ["303"], "come_back": ["303"],
     "create_object": ["201"], "delete_object": ["204"], "log_out": ["204"], "end_session": ["204"],
     "set_password": ["204"], "set_second_factor": ["200", "204"], "take_second_factor": ["204"],
 }  # fmt: skip
@@ -141,7 +143,7 @@ def _responses(endpoint: Endpoint, name: str) -> dict[str, Any]:
     schema: dict[str, Any] = {"$ref": f"#/components/schemas/{answer}"} if answer is not None else {"type": "object"}
     statuses = STATUSES.get(name, ["200"])
     good: dict[str, Any] = {"description": "Done."}
-    if statuses != ["204"]:
+    if statuses not in (["204"], ["303"]):
         good["content"] = {"application/json": {"schema": schema}}
     bad = {"$ref": "#/components/schemas/Problem"}
     errors = {

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from headgate.config.authentication import Claim, Claims, Issuer
 from headgate.config.document import Path
 from headgate.config.identities import NAMES
+from headgate.config.login import CALLBACK, OpenID
 from headgate.config.schema import Config
 from headgate.core.caller import Role
 from headgate.core.limits.rule import Dimension
@@ -52,6 +53,19 @@ def check(config: Config, tell: Tell) -> None:
         if not config.server.trusted_proxies:
             tell(path, "no proxy is believed", "name its address in `server.trusted_proxies`")
         _named(path, certificates.claims, sections, tell)
+    if config.login.oidc is not None:
+        _openid(config.login.oidc, sections, tell)
+
+
+def _openid(openid: OpenID, sections: Mapping[str, Sequence[str]], tell: Tell) -> None:
+    path: Path = ("login", "oidc")
+    if find_spec(PACKAGE) is None:
+        tell(path, f"tokens need the package {PACKAGE}, which is not there", "install headgate[admin]")
+    _urls(path, {"issuer": openid.issuer, "redirect_url": openid.redirect_url}, tell)
+    _algorithms(path, openid, tell)
+    _named(path, openid.claims, sections, tell)
+    if urlsplit(openid.redirect_url).path != CALLBACK:
+        tell((*path, "redirect_url"), "people would come back to where nobody waits", f"end it with {CALLBACK}")
 
 
 def _urls(path: Path, urls: Mapping[str, str | None], tell: Tell) -> None:
@@ -61,7 +75,7 @@ def _urls(path: Path, urls: Mapping[str, str | None], tell: Tell) -> None:
             tell((*path, place), "not a URL", "write it like https://login.example.com")
 
 
-def _algorithms(path: Path, issuer: Issuer, tell: Tell) -> None:
+def _algorithms(path: Path, issuer: Issuer | OpenID, tell: Tell) -> None:
     for number, name in enumerate(issuer.algorithms):
         if name not in ALGORITHMS:
             said = f"`{name}` is none of the algorithms of public keys"

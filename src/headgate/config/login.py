@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.util import find_spec
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
+from headgate.config.authentication import Claims
 from headgate.config.identities import User
 from headgate.config.secrets import is_reference
 from headgate.config.section import Section
 from headgate.core.caller import Role
+from headgate.identity.asking import Method
+from headgate.identity.login import Settings as Provider
 from headgate.identity.passwords import MOST_MEMORY, MOST_PASSES, PACKAGE, is_hash
 from headgate.identity.second_factor import code_of
 from headgate.providers.settings import Seconds
 
 Tell = Callable[..., None]
 """Called with a path, a message and a hint."""
+CALLBACK = "/admin/api/login/oidc/callback"
 RULERS: frozenset[Role] = frozenset({"owner", "admin"})
 
 
@@ -27,12 +31,50 @@ class Hashing(Section):
     passes: int = Field(3, ge=1, le=MOST_PASSES, description="Over the memory.")
 
 
+class OpenID(Section):
+    """An OpenID provider at which people log in."""
+
+    issuer: str = Field(description="Its name: `https://login.example.com`.")
+    client_id: str = Field(min_length=1, description="What this gateway is called there.")
+    client_secret: SecretStr | None = Field(
+        None, description="Its secret there. Left out: a public client, which proves nothing but PKCE."
+    )
+    redirect_url: str = Field(
+        description="Where people come back to, as it is registered there: the gateway's address, and "
+        "`/admin/api/login/oidc/callback`."
+    )
+    method: Method = Field("client_secret_basic", description="How the secret is sent.")
+    scopes: list[str] = Field(
+        default_factory=lambda: ["openid", "profile", "email"], description="What it is asked to tell."
+    )
+    algorithms: list[str] = Field(
+        default_factory=lambda: ["RS256", "ES256", "EdDSA", "Ed25519"],
+        min_length=1,
+        description="How its tokens may be signed; nothing else is taken, whatever a token says.",
+    )
+    leeway: float = Field(60.0, ge=0, le=600, description="Seconds by which clocks may differ.")
+    userinfo: bool = Field(False, description="Ask it for more claims than its token holds, such as groups.")
+    claims: Claims = Field(
+        default_factory=Claims,
+        description="Which claims say what. Who is none of `users` is let in where `role` says which role that is.",
+    )
+
+    @property
+    def settings(self) -> Provider:
+        secret = self.client_secret.get_secret_value() if self.client_secret is not None else None
+        return Provider(
+            self.issuer, self.client_id, self.redirect_url, secret, self.method, self.scopes, self.algorithms,
+            self.leeway, self.userinfo, self.claims.rules,
+        )  # fmt: skip
+
+
 class Login(Section):
     """How people log in at the admin API, in place of bringing a key."""
 
     password: bool = Field(
         True, description="By the passwords of `users`. Nobody has one before somebody with the admin key sets it."
     )
+    oidc: OpenID | None = Field(None, description="At an OpenID provider. Left out: at none.")
     hashing: Hashing = Field(default_factory=Hashing, description="What it costs to check a password.")
     session: Seconds = Field(43_200.0, description="Seconds for which somebody is logged in at most.")
     idle: Seconds = Field(3600.0, description="Seconds without a call after which a session ends.")

@@ -39,6 +39,10 @@ class Rule:
                 _check(self.claim, value)
         return found or (() if self.default is None else (self.default,))
 
+    def held(self, claims: Mapping[str, Any]) -> tuple[str, ...]:
+        """What of the claim counts here, as it stands there."""
+        return tuple(value for value in _values(claims, self.claim) if self.table is None or value in self.table)
+
     def value(self, claims: Mapping[str, Any]) -> str | None:
         found = self.values(claims)
         return found[0] if found else None
@@ -89,7 +93,6 @@ class Rules:
         user = self.user.value(claims)
         if user is None:
             raise Unauthenticated(f"nothing says who this is: there is no usable claim {self.user.claim!r}")
-        role = self.role.value(claims) if self.role else None
         return Mapped(
             user,
             self.email.value(claims) if self.email else None,
@@ -97,9 +100,21 @@ class Rules:
             self.organisation.value(claims) if self.organisation else None,
             self.team.values(claims) if self.team else (),
             self.application.value(claims) if self.application else None,
-            cast(Role, role) if role in ROLES else None,
+            self.role_of(claims),
             self.models.values(claims) if self.models else None,
         )
+
+    def held(self, claims: Mapping[str, Any]) -> dict[str, list[str]]:
+        """As much of the claims as says which teams and role somebody has: claims themselves, to be read again."""
+        found: dict[str, dict[str, None]] = {}
+        for rule in (self.team, self.role):
+            if rule is not None:
+                found.setdefault(rule.claim, {}).update(dict.fromkeys(rule.held(claims)))
+        return {claim: list(values) for claim, values in found.items()}
+
+    def role_of(self, claims: Mapping[str, Any]) -> Role | None:
+        role = self.role.value(claims) if self.role else None
+        return cast(Role, role) if role in ROLES else None
 
 
 def _values(claims: Mapping[str, Any], path: str) -> tuple[str, ...]:
