@@ -19,6 +19,7 @@ RANKS = {
     "server": 2,
     "admin": 2,
     "runtime": 3,
+    "migrate": 3,
     "config": 4,
     "state": 5,
     "store": 5,

@@ -11,7 +11,7 @@ from types import TracebackType
 
 import click
 
-from headgate.cli import gateway, keys, known, objects, passwords, requests, security
+from headgate.cli import gateway, keys, known, migration, objects, passwords, requests, security
 from headgate.cli.settings import FAILED, INTERRUPTED
 
 
@@ -98,7 +98,8 @@ def completion(shell: str) -> None:
 
 for each in (
     gateway.serve, gateway.check, version, requests.records, requests.explain, requests.targets,
-    known.models, known.providers, keys.key, gateway.configuration, security.audit, security.other, completion,
+    known.models, known.providers, keys.key, gateway.configuration, migration.imported, security.audit, security.other,
+    completion,
 ):  # fmt: skip
     cli.add_command(each)
 for each in (

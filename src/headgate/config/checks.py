@@ -100,11 +100,11 @@ class _Checks:
         self.tell(path, *unloadable(error, value, self.shown(path, value)))
 
     def providers_(self) -> None:
-        taken = SERVED | _first_segments()
+        reserved = taken()
         for name in self.providers:
             if not PROVIDER_NAME.match(name):
                 self.tell(("providers", name), "not a provider's name", "use letters, digits and . _ - (no slash)")
-            elif name in taken:
+            elif name in reserved:
                 message = f"`/{name}/…` is a path of the gateway's own, so no provider can be reached under this name"
                 self.tell(("providers", name), message, "choose another name and say what it is with `kind`")
         for name, entry in self.config.providers.items():
@@ -465,9 +465,9 @@ def _names(root: Node, section: str) -> list[str]:
     return list(node.value) if node is not None and isinstance(node.value, dict) else []
 
 
-def _first_segments() -> set[str]:
-    """Of every path at which a dialect of ours is spoken."""
-    return {path.split("/")[1] for dialect in dialects() for path in dialect.paths}
+def taken() -> frozenset[str]:
+    """First segments of the gateway's own paths, which no provider may be called."""
+    return SERVED | {path.split("/")[1] for dialect in dialects() for path in dialect.paths}
 
 
 def _url(text: str) -> str:

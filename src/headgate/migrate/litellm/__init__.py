@@ -1,0 +1,1 @@
+"""LiteLLM's configuration file and key tables turned into a configuration of ours."""
