@@ -57,6 +57,46 @@ async def test_what_one_holds_and_uses_the_other_does_not_have(two):
     assert (await one.reserve([Demand(limit, "a", 11)], clock())).never
 
 
+async def test_how_all_counters_stand_is_told_by_whichever_process(two, server):
+    one, other = two
+    limits = {
+        "a | tokens": (meter(10), 8),
+        "b": (meter(9, None, "concurrency"), 2),
+        "r": (meter(9, "hour", burst=9), 1),
+    }
+    holds = [await one.reserve([Demand(limit, name, amount)], clock()) for name, (limit, amount) in limits.items()]
+    one.settle(holds[0], [5], clock())
+    assert await used(one, limits["a | tokens"][0], "a | tokens") == 5
+    found = await other.standing(clock())
+    assert (found.source, found.whole) == ("shared", True)
+    assert sorted(each[:3] for each in found.counters) == [("a | tokens", 5, 0), ("b", 0, 2)]
+    resets = {each.counter: each.resets for each in found.counters}
+    assert (resets["b"], 0 < resets["a | tokens"] <= 31 * 86400) == (None, True)
+    one.settle(holds[1], [2], clock())
+    async with joined(server, "some other [?*]") as apart:
+        assert (await apart.standing(clock())).counters == []
+
+
+async def test_a_hold_that_nobody_gave_back_is_not_told_of_when_it_is_over(server, request):
+    async with joined(server, request.node.name, lease=0.2) as one:
+        await one.reserve([Demand(meter(10), "a", 8)], clock())
+        assert [each.held for each in (await one.standing(clock())).counters] == [8]
+    await asyncio.sleep(0.25)
+    async with joined(server, request.node.name) as other:
+        assert (await other.standing(clock())).counters == []
+
+
+async def test_a_state_that_hangs_is_not_waited_for_long(request):
+    with valkey() as alone:
+        async with joined(alone, request.node.name, patience=20.0) as one:
+            await one.reserve([Demand(meter(10), "a", 8)], clock())
+            alone.hang()
+            started = time.monotonic()
+            assert (await one.standing(clock())).source == "this process"
+            assert time.monotonic() - started < 4
+            alone.go_on()
+
+
 async def test_a_request_takes_one_round_trip_whatever_it_wants(two, server):
     one, _ = two
 

@@ -207,6 +207,10 @@ def test_limits_are_those_of_all(two):
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(counted, two * 10))
     assert sorted(found) == [(200, str(left)) for left in range(9)] + [(429, "0")] * 11
+    for gateway in two:
+        _, _, told = gateway.get("/admin/api/levels", {"authorization": f"Bearer {ADMIN_KEY}"})
+        assert (told["source"], told["complete"]) == ("shared", True)
+        assert [each["used"] for each in told["items"] if each["limit"] == "key counted"] == [9], gateway.port
 
 
 def test_limits_by_provider_are_those_of_all_and_the_others_are_asked_when_they_are_used_up(two, bad):

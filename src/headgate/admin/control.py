@@ -268,10 +268,10 @@ class Control:
         config = self.running.loaded.config
         return config.data_dir, config.store.url.get_secret_value() if config.store.url else None
 
-    def levels(self) -> list[dict[str, Any]]:
-        """What is used of limits, in this process, the fullest first."""
+    async def levels(self, most: int) -> Body:
+        """What is used of limits, the fullest first: of all processes, where they share a state that can be asked."""
         ledger = self.running.ledger
-        return ledger.told(ledger.clock())
+        return await ledger.told(ledger.clock(), most)
 
     def filled(self, kind: str) -> dict[str, Body]:
         """What stands in the file, its variables filled in: secrets are in it. Raises Problem."""

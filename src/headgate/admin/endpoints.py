@@ -316,8 +316,8 @@ async def me(call: Call) -> Answer:
 
 
 async def limits_now(call: Call) -> Answer:
-    """What is used of limits whose counters there are, in this process, the fullest first."""
-    return 200, {"items": call.control.levels()[:LONGEST_PAGE]}
+    """What is used of limits whose counters there are, the fullest first."""
+    return 200, await call.control.levels(LONGEST_PAGE)
 
 
 ENDPOINTS: tuple[Endpoint, ...] = (

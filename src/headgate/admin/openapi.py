@@ -37,8 +37,35 @@ QUERIES["list_sessions"] = [
     ("limit", {"type": "integer", "minimum": 1, "maximum": 1000}, "Most sessions; 100 without it."),
     ("user", {"type": "string"}, "Of this user."),
 ]
-ANSWERS = {"apply_document": "Plan", "export_document": "Export"}
-"""What is answered, of `DESCRIBED`."""
+ANSWERS = {"apply_document": "Plan", "export_document": "Export", "limits_now": "Levels"}
+"""What is answered, where it is no object."""
+LEVELS = {
+    "type": "object",
+    "required": ["source", "complete", "items"],
+    "properties": {
+        "source": {
+            "enum": ["shared", "this process"],
+            "description": "Whose counters they are: of the state that processes share, or of the one that answers.",
+        },
+        "complete": {"type": "boolean", "description": "False: there are more counters than these."},
+        "items": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["limit", "what", "counter", "used", "held", "per", "resets_in"],
+                "properties": {
+                    "limit": {"type": "string"},
+                    "what": {"type": "string", "description": "What is counted; of money, nanodollars."},
+                    "counter": {"type": "string"},
+                    "used": {"type": "integer"},
+                    "held": {"type": "integer", "description": "By requests that are under way."},
+                    "per": {"type": "array", "items": {"type": "string"}},
+                    "resets_in": {"type": ["number", "null"], "description": "Seconds; null: it has no window."},
+                },
+            },
+        },
+    },
+}
 ERRORS = {
     "400": "The call is malformed.", "401": "No key or session, or none of ours.", "403": "The role may not do this.",
     "404": "There is none, or none that you may see.", "409": "It stands in the file, or is there already.",
@@ -104,7 +131,7 @@ def description() -> dict[str, Any]:
                     "that change something, which have to come from a page of the gateway's own, too.",
                 },
             },
-            "schemas": {"Object": OBJECT, "Problem": _problem(), **DESCRIBED, **_bodies()},
+            "schemas": {"Object": OBJECT, "Problem": _problem(), "Levels": LEVELS, **DESCRIBED, **_bodies()},
         },
     }
 

@@ -258,7 +258,7 @@ def reseal(config: Path | None, url: str | None, as_json: bool) -> None:
 @click.command()
 @asking
 def levels(config: Path | None, url: str | None, as_json: bool) -> None:
-    """Show what is used of limits, as JSON: in the process that answers."""
+    """Show what is used of limits, as JSON: by all processes that share a state, else by the one that answers."""
     client(config, url, as_json).get("/levels")
 
 

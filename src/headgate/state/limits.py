@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from headgate.core.limits.memory import Counter, MemoryCounters, denial, level, refusal, worst
-from headgate.core.limits.meter import Demand, Denied, Hold, Level, Meter, Now, Settled, Waiting
+from headgate.core.limits.meter import Demand, Denied, Hold, Level, Meter, Now, Overview, Settled, Waiting
 from headgate.state.address import address
 from headgate.state.connection import Connection, Refused, connect
 from headgate.state.limits_mirror import MICRO, TURN, Answer, Mirror, Row, kind_of
 from headgate.state.limits_script import SCRIPT
+from headgate.state.limits_standing import standing
 from headgate.state.limits_turns import NOWHERE, Standing, Turns
 from headgate.state.redis import context, told
 
@@ -242,6 +243,15 @@ class SharedCounters:
                     await self._send(connection, self._some_owed())
         except (Refused, OSError):
             return
+
+    async def standing(self, now: Now) -> Overview:
+        """On a connection of its own, so that no request waits behind it; alone, as far as this process counts now."""
+        if self._connection is not None:
+            try:
+                return await standing(self._address, self._context, self._prefix)
+            except (Refused, OSError, UnicodeError) as error:
+                log.warning("the shared state does not tell how limits stand: %s", told(error))
+        return await self._alone.standing(now)
 
     def _next_id(self) -> str:
         self._serial += 1

@@ -113,7 +113,7 @@ class Bench:
     def stands(self):
         """What is used and held, by counter."""
         return {
-            name: (used, held) for name, used, held, _ in self.ledger.own.standing(self.ledger.clock()) if used or held
+            name: (used, held) for name, used, held, _ in self.ledger.own.stands(self.ledger.clock()) if used or held
         }
 
 

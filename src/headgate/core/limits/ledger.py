@@ -91,16 +91,17 @@ class Ledger:
             found = self.rooms[counter] = Room(counter, self.counters, self.clock)
         return found
 
-    def told(self, now: Now) -> list[dict[str, Any]]:
-        """How counters stand, the fullest first."""
+    async def told(self, now: Now, most: int) -> dict[str, Any]:
+        """How counters stand, the fullest first, `most` of them; and who says so."""
+        source, counters, whole = await self.counters.standing(now)
         found = []
-        for name, used, held, end in self.own.standing(now):
-            limit, what, *per = name.split(BETWEEN)
+        for name, used, held, resets in sorted(counters, key=lambda each: -each.used - each.held)[:most]:
+            limit, what, *per = [*name.split(BETWEEN), ""]
             found.append(
                 {"limit": limit, "what": what, "counter": name, "used": used, "held": held,
-                 "per": per, "resets_in": round(max(end - now.wall, 0.0), 1)}
+                 "per": per[:-1], "resets_in": round(resets, 1) if resets is not None else None}
             )  # fmt: skip
-        return sorted(found, key=lambda each: -int(each["used"] + each["held"]))
+        return {"source": source, "complete": whole and len(counters) <= most, "items": found}
 
     def waiting(self) -> dict[tuple[str, ...], float]:
         """Requests that wait, by limit."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from math import inf
 
-from headgate.core.limits.meter import Demand, Denied, Hold, Level, Meter, Now, Settled, Waiting
+from headgate.core.limits.meter import Demand, Denied, Hold, Level, Meter, Now, Overview, Settled, Stands, Waiting
 
 MANY = 10_000
 """Counters from which on those at rest are looked for, whenever there are twice as many as were left."""
@@ -86,11 +86,16 @@ class MemoryCounters:
             if counter.used and counter.end - counter.start > 60:
                 yield Settled(name, counter.start, counter.used)
 
-    def standing(self, now: Now) -> Iterator[tuple[str, int, int, float]]:
-        """Name, used, held, and when its window ends, of those in force."""
+    async def standing(self, now: Now) -> Overview:
+        return Overview("this process", list(self.stands(now)))
+
+    def stands(self, now: Now) -> Iterator[Stands]:
+        """Of those of which something is used or held."""
         for name, counter in self._counters.items():
             if now.wall < counter.end and (counter.used or counter.held):
-                yield name, counter.used, counter.held, counter.end
+                yield Stands(name, counter.used, counter.held, counter.end - now.wall)
+            elif counter.end == 0.0 and counter.held:
+                yield Stands(name, 0, counter.held, None)
 
     def add(self, meter: Meter, name: str, start: float, used: int, now: Now, era: str = "") -> None:
         counter = self._counter(name, meter, now)

@@ -100,6 +100,23 @@ class Settled(NamedTuple):
     used: int
 
 
+class Stands(NamedTuple):
+    """How much is used and held of a counter, and seconds until its window ends; None: it has none."""
+
+    counter: str
+    used: int
+    held: int
+    resets: float | None
+
+
+class Overview(NamedTuple):
+    """How counters stand, and who knows it so; not `whole`: there are more."""
+
+    source: Literal["shared", "this process"]
+    counters: Sequence[Stands]
+    whole: bool = True
+
+
 class Waiting(NamedTuple):
     """Whose turn it may be of this process's line in front of a counter: priorities and tenants, first who asks."""
 
@@ -134,3 +151,6 @@ class Counters(Protocol):
 
     def settle(self, hold: Hold, amounts: Sequence[int], now: Now) -> None:
         """What it came to, in the order of the demands; a second call does nothing."""
+
+    async def standing(self, now: Now) -> Overview:
+        """How those stand of which something is used or held. It is for people, and takes some seconds at most."""
