@@ -39,6 +39,7 @@ Results go to standard output, everything else to standard error. `--json` print
 |---|---|
 | `HEADGATE_CONFIG` | The configuration file, where `--config` is not given. |
 | `HEADGATE_ADMIN_KEY` | The admin key, instead of the one made at the first start (16 characters or more). |
+| `HEADGATE_SECRET_KEY` | The keys that [seal the store's secrets](../how-to/administer.md#secrets), the first in use. |
 | `OLLAMA_HOST` | Where discovery looks for an Ollama, as Ollama's own client reads it. |
 
 Without a configuration file, providers whose key stands in its usual variable are used; the

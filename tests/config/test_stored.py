@@ -98,7 +98,7 @@ def test_variables_are_not_put_into_what_is_stored(folder):
 
 
 def test_secrets_are_opened_where_they_belong_and_nowhere_else(folder):
-    seal = Keyring(folder / "data", {}).seal()
+    seal = Keyring(folder / "data", {}, None).seal()
     sealed = seal.seal("sk-very-secret-0123", "providers/openai/api_key")
     put(folder, ("providers", "openai", {"api_key": sealed}))
     loaded = read(folder)
@@ -133,8 +133,8 @@ def test_every_secret_of_a_body_is_sealed_anew_where_it_stands():
     after, count = stored.resealed(before, "providers", "p", Seal([new, old]))
     assert count == 2
     assert after["headers"] == before["headers"]
-    opened = stored.opened(after, "providers", "p", Seal([new]))
-    assert [each["api_key"] for each in opened["api_keys"]] == ["a", "b"]
+    place = "providers/p/api_keys/api_key"
+    assert [Seal([new]).open(each["api_key"], place) for each in after["api_keys"]] == ["a", "b"]
     assert stored.resealed(after, "providers", "p", Seal([new])) == (after, 0)
     with pytest.raises(Unsealable, match=r"providers/p/api_keys/api_key: .* is not there"):
         stored.resealed(before, "providers", "p", Seal([new]))

@@ -149,13 +149,13 @@ def test_whatever_a_place_answers_it_is_told_without_a_secret(made, keepers, nam
 
 
 def test_a_slow_place_costs_the_time_that_all_may_take_and_the_others_are_had(made, keepers):
-    references = made(timeout=0.4)
+    references = made(timeout=1.5)
     keepers.instead = {"vault": (Sleep(5),)}
     started = time.monotonic()
     references.ask(ONE_OF_EACH)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 4
     assert [references.value(each) for each in ONE_OF_EACH[1:]] == ["a parameter", "of google", "of azure"]
-    with pytest.raises(Missed, match=r"within 0.4 s"):
+    with pytest.raises(Missed, match=r"within 1.5 s"):
         references.value(ONE_OF_EACH[0])
 
 
@@ -220,9 +220,17 @@ def test_without_an_address_or_a_token_it_is_said_what_to_set(made, tmp_path):
         "azure:v-1/headgate",
     ],
 )
-def test_a_key_that_stays_there_encrypts_and_decrypts(made, keepers, key):
+def test_a_key_that_stays_there_encrypts_ours_and_is_asked_once(made, keepers, key):
     references = made()
-    sealed = references.encrypt(key, b"k" * 32)
-    assert sealed != b"k" * 32
-    assert references.decrypt(key, sealed) == b"k" * 32
+    own, encrypted = references.data_key(key)
+    assert encrypted != own
+    assert references.data_key(key) == (own, encrypted)
+    assert references.opened_key(key, encrypted) == own
+    count = len(keepers.asked)
+    other = made()
+    assert [other.opened_key(key, encrypted) for _ in range(3)] == [own] * 3
+    assert other.data_key(key) == (own, encrypted)
+    assert len(keepers.asked) <= 2 * count
     assert keepers.refused == []
+    with pytest.raises(Missed):
+        made().opened_key(key, b"something else")

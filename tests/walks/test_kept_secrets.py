@@ -3,6 +3,7 @@
 import json
 import signal
 import time
+from functools import partial
 
 import pytest
 from click.testing import CliRunner
@@ -14,6 +15,7 @@ from upstreams import ScriptedUpstream, json_reply
 
 CHAT = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [
     {"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}]}  # fmt: skip
+SEALING = {"HEADGATE_SECRET_KEY": "vault-transit:transit/headgate"}
 CLIENT = "hg-kept-key-0123456789abcdef"
 CONFIG = f"""
 server: {{host: 127.0.0.1, port: {{PORT}}}}
@@ -54,7 +56,7 @@ def config(keepers, upstream):
 def gateway(config, tmp_path_factory):
     folder = tmp_path_factory.mktemp("kept")
     (folder / "token").write_text(VAULT_TOKEN + "\n")
-    with running(folder, config) as made:
+    with running(folder, config, environ=SEALING) as made:
         yield made
 
 
@@ -108,12 +110,14 @@ def test_a_token_that_an_agent_renews_is_taken(gateway, keepers):
     keepers.tokens = {VAULT_TOKEN, "hvs.renewed-0123456789"}
 
 
-def test_only_an_owner_refers_to_what_is_elsewhere_and_it_is_shown_as_written(gateway, keepers, upstream):
-    def call(method, path, body, key=ADMIN_KEY):
-        sent = {"authorization": f"Bearer {key}", "content-type": "application/json"}
-        status, _, answer = gateway.request(method, f"/admin/api{path}", json.dumps(body).encode(), sent)
-        return status, json.loads(answer) if isinstance(answer, bytes) and answer else answer
+def administer(gateway, method, path, body, key=ADMIN_KEY):
+    sent = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+    status, _, answer = gateway.request(method, f"/admin/api{path}", json.dumps(body).encode(), sent)
+    return status, json.loads(answer) if isinstance(answer, bytes) and answer else answer
 
+
+def test_only_an_owner_refers_to_what_is_elsewhere_and_it_is_shown_as_written(gateway, keepers, upstream):
+    call = partial(administer, gateway)
     more = {"name": "more", "kind": "openai", "base_url": f"{upstream.url}/v1", "api_key": "vault:secret/more#key"}
     assert call("POST", "/providers", more, "hg-admin-key-0123456789abcdef")[0] == 403
     status, made = call("POST", "/providers", more)
@@ -128,9 +132,33 @@ def test_only_an_owner_refers_to_what_is_elsewhere_and_it_is_shown_as_written(ga
     assert call("DELETE", "/providers/more", {})[0] == 204
 
 
+def test_a_key_that_vault_keeps_seals_and_is_asked_once_by_each_process(gateway, keepers, upstream):
+    def crypted():
+        return [what.split("/")[3] for _, what in keepers.asked if "transit" in what]
+
+    provider = {"kind": "openai", "base_url": f"{upstream.url}/v1", "api_key": "sk-planted-0123456789abcdef"}
+    keepers.instead = {"/v1/transit/encrypt/headgate": json_reply({"errors": [VAULT_TOKEN]}, status=500)}
+    status, problem = administer(gateway, "POST", "/providers", {"name": "sealed", **provider})
+    assert (status, problem["code"]) == (503, "key_away")
+    keepers.instead = {}
+    keepers.asked.clear()
+    assert administer(gateway, "POST", "/providers", {"name": "sealed", **provider})[0] == 201
+    keepers.instead = {f"/v1/transit/{what}/headgate": json_reply({}, status=500) for what in ("encrypt", "decrypt")}
+    assert administer(gateway, "POST", "/providers", {"name": "another", **provider})[0] == 201
+    assert crypted() == ["encrypt"]
+    keepers.instead = {}
+    gateway.kill()
+    gateway.start()
+    assert [ask(gateway, model=f"{name}/m") for name in ("sealed", "another")] == [200, 200]
+    assert sent(upstream) == "sk-planted-0123456789abcdef"
+    assert administer(gateway, "DELETE", "/providers/another", {})[0] == 204
+    assert crypted() == ["encrypt", "decrypt"]
+    assert all(b"planted" not in path.read_bytes() for path in gateway.data.rglob("*") if path.is_file())
+
+
 def check(folder, *words):
     command = ["check", "--config", str(folder / "headgate.yaml"), "--json", *words]
-    done = CliRunner(env={"NO_PROXY": "*"}).invoke(cli, command, standalone_mode=False)
+    done = CliRunner(env={"NO_PROXY": "*", **SEALING}).invoke(cli, command, standalone_mode=False)
     return done.return_value, json.loads(done.stdout)
 
 
@@ -139,7 +167,8 @@ def test_a_check_asks_nobody_unless_it_is_told_to(gateway, keepers):
     try:
         count = len(keepers.asked)
         code, told = check(gateway.folder)
-        assert (code, told["not_followed"]) == (0, ["vault:secret/clients#first", "vault:secret/llm#key"])
+        key = SEALING["HEADGATE_SECRET_KEY"]
+        assert (code, told["not_followed"]) == (0, [key, "vault:secret/clients#first", "vault:secret/llm#key"])
         assert len(keepers.asked) == count
         code, told = check(gateway.folder, "--follow")
         assert (code, told["not_followed"]) == (0, [])

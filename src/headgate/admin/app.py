@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import hashlib
 import json
@@ -34,7 +35,7 @@ from headgate.stages.authenticate import HEADERS
 from headgate.store import answers
 from headgate.store.database import StoreAway
 from headgate.store.objects import Actor
-from headgate.store.sealing import Unsealable
+from headgate.store.sealing import KeyAway, Unsealable
 from headgate.store.sessions import Session
 
 log = logging.getLogger("headgate.admin")
@@ -82,6 +83,8 @@ class App:
             response = _problem(problem)
         except StoreAway as away:
             response = _problem(Problem(503, "store_away", f"the store cannot be asked: {away}", retry_after="2"))
+        except KeyAway as away:
+            response = _problem(Problem(503, "key_away", str(away), retry_after="2"))
         except Unsealable as error:
             response = _problem(Problem(500, "secret_key", str(error)))
         except ClientDisconnect:
@@ -198,6 +201,7 @@ class App:
         if not KEY.match(key):
             raise Problem(400, "invalid_header", "`idempotency-key` is 1 to 200 printable ASCII characters")
         database, seal, now = await self.control.database(), self.control.seal(), time.time()
+        await asyncio.to_thread(seal.ready)  # later would be too late: the call would have been made
         text = json.dumps([endpoint.method, path, call.body], sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()
         before = await answers.begin(database, call.who.name, key, digest, now)
@@ -208,7 +212,7 @@ class App:
                 raise Problem(
                     409, "still_running", "a call with this `idempotency-key` is still running", retry_after="1"
                 )
-            body = json.loads(seal.open(before.body, f"answers/{call.who.name}/{key}"))
+            body = json.loads(await asyncio.to_thread(seal.open, before.body, f"answers/{call.who.name}/{key}"))
             return _response((before.status, body, [("idempotent-replayed", "true")]))
         try:
             answer = await endpoint.handler(call)

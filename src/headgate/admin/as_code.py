@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from functools import partial
 from math import inf
@@ -46,7 +47,7 @@ async def apply_document(call: Call) -> Answer:
     asked = read(Apply, call.body)
     compared = _Compared(call, await call.control.everything())
     for kind, section in asked.document.items():
-        compared.add(kind, section, prune=asked.prune)
+        await asyncio.to_thread(compared.add, kind, section, prune=asked.prune)  # what keeps a key may have to be asked
     dry = asked.dry_run or asked.compare
     if not asked.compare:
         compared.stop_if_wrong()

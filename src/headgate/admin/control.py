@@ -24,7 +24,7 @@ from headgate.runtime.gateway import Gateway
 from headgate.store.database import Database, connect
 from headgate.store.migrations import migrate
 from headgate.store.objects import Action, Actor, Change, Conflict, Moved, Objects, Stored
-from headgate.store.sealing import Keyring, Seal, Unsealable
+from headgate.store.sealing import KeyAway, Keyring, Seal, Unsealable
 from headgate.store.sessions import Sessions
 
 TRIES = 10
@@ -117,7 +117,8 @@ class Control:
 
     def seal(self) -> Seal:
         if self._keyring is None:
-            self._keyring = Keyring(self.running.loaded.config.data_dir, self._environ)
+            loaded = self.running.loaded
+            self._keyring = Keyring(loaded.config.data_dir, self._environ, loaded.references)
         return self._keyring.seal()
 
     def who(self, caller: Caller) -> Who:
@@ -169,8 +170,8 @@ class Control:
         objects = Objects(await self.database())
         for _ in range(TRIES):
             revision, held = await objects.all()
-            there = {(each.kind, each.name): each for each in held}
-            changes = [self._planned(who, each, there) for each in wanted]
+            # in a thread: a service that keeps the key of secrets may have to be asked
+            changes = await asyncio.to_thread(self._plan, who, wanted, held)
             if not changes:
                 return []
             await asyncio.to_thread(self._try, stored.Held(revision + 1, _applied(held, changes)), changes)
@@ -199,6 +200,8 @@ class Control:
             revision, held = await objects.all()
             try:
                 changes, count = await asyncio.to_thread(_resealed, held, self.seal())
+            except KeyAway:
+                raise
             except Unsealable as error:
                 told = f"nothing was sealed anew, as one secret cannot be opened: {error}"
                 raise Problem(409, "unsealable", told) from None
@@ -232,6 +235,10 @@ class Control:
             file = self.running.loaded.path
             there = file.name if file else "the environment"
             raise Problem(409, "read_only", f"{kind}/{name} stands in {there}; change it there")
+
+    def _plan(self, who: Who, wanted: Sequence[Wanted], held: Sequence[Stored]) -> list[Change]:
+        there = {(each.kind, each.name): each for each in held}
+        return [self._planned(who, each, there) for each in wanted]
 
     def _planned(self, who: Who, wanted: Wanted, there: Mapping[tuple[str, str], Stored]) -> Change:
         kind, name = wanted.kind, wanted.name

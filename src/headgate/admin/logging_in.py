@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from typing import Any
@@ -19,7 +20,7 @@ from headgate.admin.visit import SESSION, token_of
 from headgate.config.identities import User
 from headgate.config.section import Section
 from headgate.identity import second_factor
-from headgate.store.sealing import Unsealable
+from headgate.store.sealing import KeyAway, Unsealable
 from headgate.store.sessions import Login, Session
 
 GATEWAY = "Headgate"
@@ -157,14 +158,14 @@ async def set_second_factor(call: Call) -> Answer:
         secret = second_factor.new_secret()
         kept = {"secret": secret, "by": call.who.name, "proof": proof(user), "until": time.time() + PATIENCE}
         url = second_factor.address(secret, call.name, GATEWAY)
-        return 200, {"url": url, "token": seal.seal(json.dumps(kept), f"{place}/begun")}
-    begun = _begun(call, asked.token.get_secret_value(), f"{place}/begun")
+        return 200, {"url": url, "token": await asyncio.to_thread(seal.seal, json.dumps(kept), f"{place}/begun")}
+    begun = await asyncio.to_thread(_begun, call, asked.token.get_secret_value(), f"{place}/begun")
     if begun is None or begun["proof"] != proof(user) or begun["by"] != call.who.name or time.time() >= begun["until"]:
         raise Problem(422, "invalid", "token: it is none of a second factor that was begun here just now; begin anew")
     code = asked.code.get_secret_value() if asked.code is not None else ""
     if not await call.control.logins.spend(call.name, begun["secret"], code, time.time()):
         raise Problem(422, "invalid", "code: it is not the one that the app shows now, or was used already")
-    await _set(call, "totp", seal.seal(begun["secret"], place), "second_factor")
+    await _set(call, "totp", await asyncio.to_thread(seal.seal, begun["secret"], place), "second_factor")
     return 204, None
 
 
@@ -237,6 +238,8 @@ async def _set(call: Call, field: str, value: str | None, called: str) -> None:
 def _begun(call: Call, token: str, place: str) -> dict[str, Any] | None:
     try:
         found = json.loads(call.control.seal().open(token, place))
+    except KeyAway:
+        raise
     except Unsealable:
         return None
     return found if isinstance(found, dict) else None

@@ -71,7 +71,8 @@ ERRORS = {
     "404": "There is none, or none that you may see.", "409": "It stands in the file, or is there already.",
     "412": "It was changed meanwhile.", "413": "The body is too large.", "415": "It is not JSON.",
     "422": "The configuration would not be in order with it: `errors` says where.", "429": "Too many calls.",
-    "501": "What it needs is not installed.", "503": "The store cannot be asked, or there is too much to do.",
+    "501": "What it needs is not installed.",
+    "503": "The store, or what keeps the key of secrets, cannot be asked, or there is too much to do.",
 }  # fmt: skip
 OBJECT = {
     "type": "object",

@@ -65,8 +65,13 @@ def check(config: Path | None, follow: bool, as_json: bool) -> int:
 
 
 def _unfollowed(loaded: Loaded) -> list[str]:
-    """References to secrets elsewhere that nobody has asked for."""
-    return sorted(loaded.referred) if loaded.references is None else []
+    """References to secrets and keys elsewhere that nobody has asked for."""
+    from headgate.store.sealing import KEEPERS, VARIABLE
+
+    if loaded.references is not None:
+        return []
+    keys = (key for key in os.environ.get(VARIABLE, "").split() if key.partition(":")[0] in KEEPERS)
+    return sorted({*loaded.referred, *keys})
 
 
 def _check_json(config: Path | None, follow: bool) -> int:

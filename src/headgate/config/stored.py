@@ -22,7 +22,7 @@ from headgate.secrets.references import References
 from headgate.store.database import StoreAway, connect
 from headgate.store.migrations import migrate
 from headgate.store.objects import Objects, Stored
-from headgate.store.sealing import Keyring, Seal, Unsealable, is_sealed
+from headgate.store.sealing import Keyring, NotAsked, Seal, Unsealable, is_sealed
 
 MAPPINGS = ("providers", "models", "organisations", "teams", "applications", "users")
 LISTS = ("keys", "limits", "rules")
@@ -125,12 +125,9 @@ class Merged(NamedTuple):
     shadowed: frozenset[tuple[str, str]] = frozenset()
 
 
-def merge(
-    root: Node, held: Held, data_dir: Path, environ: Mapping[str, str], tell: Tell, secret: Callable[[str], None]
-) -> Merged:
+def merge(root: Node, held: Held, opener: Opener, tell: Tell, secret: Callable[[str], None]) -> Merged:
     """Put the objects into a document. `secret` is told of each that was opened."""
     stored, shadowed = set(), set()
-    opener = _Opener(data_dir, environ)
     for each in sorted(held.objects, key=lambda each: each.place):
         if each.kind not in KINDS:
             continue
@@ -216,7 +213,7 @@ def combined(
     except (StoreAway, ValueError, SecretError) as error:
         tell(("store", "url") if configured else ("data_dir",), f"the store cannot be read: {error}", "")
         return NOTHING, Merged()
-    return held, merge(root, held, data_dir, environ, tell, secret)
+    return held, merge(root, held, Opener(Keyring(data_dir, environ, references)), tell, secret)
 
 
 def warnings(held: Held, merged: Merged) -> Iterator[str]:
@@ -227,16 +224,16 @@ def warnings(held: Held, merged: Merged) -> Iterator[str]:
         yield f"the store is away, and what was in it before is used: {held.away}"
 
 
-class _Opener:
+class Opener:
     """Finds the key when the first secret needs it."""
 
-    def __init__(self, data_dir: Path, environ: Mapping[str, str]) -> None:
-        self._where = data_dir, environ
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
         self._seal: Seal | None = None
 
     def open(self, sealed: str, place: str) -> str:
         if self._seal is None:
-            self._seal = Keyring(*self._where).seal()
+            self._seal = self._keyring.seal()
         return self._seal.open(sealed, place)
 
 
@@ -260,13 +257,15 @@ def resealed(body: dict[str, Any], kind: str, name: str, seal: Seal) -> tuple[di
 
 
 def _opened(
-    body: dict[str, Any], at: tuple[str, str], opener: _Opener, tell: Tell, secret: Callable[[str], None]
+    body: dict[str, Any], at: tuple[str, str], opener: Opener, tell: Tell, secret: Callable[[str], None]
 ) -> Any:
     """A body with its secrets in clear."""
 
     def clear(sealed: str, place: str) -> str:
         try:
             found = opener.open(sealed, place)
+        except NotAsked:
+            return sealed
         except Unsealable as error:
             tell(at, str(error), "")
             return sealed

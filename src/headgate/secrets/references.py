@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import secrets
 import ssl
 import threading
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
-from headgate.core.ports import Upstream
 from headgate.secrets.settings import Sources
 from headgate.secrets.source import LONGEST, Missed, Source, read
 from headgate.upstream.client import Client
 
 T = TypeVar("T")
+DATA_KEY, LONGEST_KEY = 32, 8192
+"""Bytes of a key of ours, and the most that it may be encrypted to."""
 CLASSES = {"vault": "Vault", "aws": "AWS", "gcp": "GCP", "azure": "Azure"}
 
 
@@ -40,6 +42,8 @@ class References:
         self._clock = clock
         self._places = Places(Sources())
         self._made: dict[str, Source] = {}
+        self._keys: dict[tuple[str, bytes], bytes] = {}
+        """By the key that stays elsewhere, and what it was encrypted to."""
         self._values: dict[str, str] = {}
         self._missed: dict[str, Missed] = {}
         self._used: frozenset[str] = frozenset()
@@ -85,27 +89,46 @@ class References:
             self.failures += bool(self.why)
             return self._values != before
 
-    def encrypt(self, key: str, data: bytes) -> bytes:
-        """By a key that a source keeps to itself (`vault:transit/headgate`). Raises Missed."""
-        kind, name, _ = read(key)
-        return self._once(lambda upstream: self._source(kind).encrypt(name, data, upstream), kind)
+    def data_key(self, master: str) -> tuple[bytes, bytes]:
+        """A key of 32 bytes, and what `master` (`vault:transit/headgate`), which its source keeps to itself, made of
+        it: one that is known, else a new one. Raises Missed."""
+        with self._turn:
+            known = next((each for each in self._keys if each[0] == master), None)
+            if known is None:
+                key = secrets.token_bytes(DATA_KEY)
+                known = master, self._once(master, key, "encrypt")
+                if len(known[1]) > LONGEST_KEY:
+                    raise Missed(f"what {master} encrypted is too long to be a key")
+                self._keys[known] = key
+            return self._keys[known], known[1]
 
-    def decrypt(self, key: str, data: bytes) -> bytes:
-        """Raises Missed."""
-        kind, name, _ = read(key)
-        return self._once(lambda upstream: self._source(kind).decrypt(name, data, upstream), kind)
+    def opened_key(self, master: str, encrypted: bytes) -> bytes:
+        """The key that was encrypted, for which nobody is asked twice. Raises Missed."""
+        found = self._keys.get((master, encrypted))
+        if found is not None:
+            return found
+        with self._turn:
+            if (master, encrypted) not in self._keys:
+                key = self._once(master, encrypted, "decrypt")
+                if len(key) != DATA_KEY:
+                    raise Missed(f"what {master} decrypted is no key of ours")
+                self._keys[master, encrypted] = key
+            return self._keys[master, encrypted]
 
-    def _once(self, work: Callable[[Upstream], Awaitable[bytes]], kind: str) -> bytes:
+    def _once(self, master: str, data: bytes, what: Literal["encrypt", "decrypt"]) -> bytes:
+        kind, name, _ = read(master)
+
         async def main() -> bytes:
             async with AsyncExitStack() as ending:
+                client, source = self._client(kind, {}, ending), self._source(kind)
+                work = source.encrypt if what == "encrypt" else source.decrypt
                 try:
                     async with asyncio.timeout(self._places.sources.timeout):
-                        return await work(self._client(kind, {}, ending))
+                        return await work(name, data, client)
                 except TimeoutError:
                     raise _late(self._places.sources) from None
 
-        with self._turn:
-            return _apart(main())
+        return _apart(main())
 
     def _ask(self, wanted: Collection[str]) -> None:
         if wanted:

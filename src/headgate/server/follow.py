@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -17,6 +18,8 @@ EVERY = 0.25
 """Seconds between two looks at its revision."""
 AWAY = 1.0
 """The same while it cannot be reached."""
+REFUSED = 15.0
+"""Seconds until what could not be put in force is tried again."""
 
 
 class Follow:
@@ -31,19 +34,21 @@ class Follow:
         self._known = known
         self._reload = reload
         self._database: Database | None = None
-        self._refused: int | None = None
-        """The revision that could not be put in force: told once."""
+        self._refused: tuple[int, str] | None = None
+        """The revision that could not be put in force, and why: told once."""
+        self._again = 0.0
+        """When it is tried again: what keeps a secret may have been away, and no other revision need come."""
 
     async def run(self) -> None:
         """Until cancelled."""
         try:
             while True:
                 await asyncio.sleep(EVERY if self.why is None else AWAY)
-                await self.look()
+                await self.look(time.monotonic())
         finally:
             await self._close()
 
-    async def look(self) -> None:
+    async def look(self, now: float) -> None:
         """One look, and what follows from it."""
         if not stored.there(self._data_dir, self._url):
             return
@@ -60,13 +65,17 @@ class Follow:
         if self.why is not None:
             log.info("the store is back")
         self.why = None
-        if revision not in (self._known(), self._refused):
-            try:
-                await self._reload()
-                self._refused = None
-            except (ValueError, OSError) as error:
-                self._refused = revision
+        refused = self._refused is not None and self._refused[0] == revision
+        if revision != self._known() and (not refused or now >= self._again):
+            await self._put_in_force(revision, now)
+
+    async def _put_in_force(self, revision: int, now: float) -> None:
+        try:
+            await self._reload()
+        except (ValueError, OSError) as error:
+            if self._refused != (revision, str(error)):
                 log.error("what was changed in the store is not in force: %s", error)  # noqa: TRY400
+            self._refused, self._again = (revision, str(error)), now + REFUSED
 
     async def _close(self) -> None:
         database, self._database = self._database, None

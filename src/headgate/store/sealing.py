@@ -15,10 +15,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from headgate.secrets.references import References
+from headgate.secrets.source import Missed
+
 VARIABLE = "HEADGATE_SECRET_KEY"
 FILE = "secret_key"
 PREFIX = "sealed:v1:"
+KEEPERS = {"vault-transit": "vault", "aws-kms": "aws", "gcp-kms": "gcp", "azure-key": "azure"}
+"""How a key begins that a service keeps to itself, and where that is."""
 NONCE = 12
+LENGTH = 2
+"""Bytes that say how long a key of ours is as a service has encrypted it."""
 SHORTEST = 32
 """Characters of a passphrase."""
 SALT = b"headgate secret key"
@@ -26,6 +33,14 @@ SALT = b"headgate secret key"
 
 class Unsealable(Exception):
     """A sealed secret cannot be opened; the message says how to mend it, and nothing of the secret."""
+
+
+class KeyAway(Unsealable):
+    """The service that keeps the key does not do its part; it may, later."""
+
+
+class NotAsked(Unsealable):
+    """The service that keeps the key would have to be asked, which is not wanted here; the message names the key."""
 
 
 class KeyEncryption(Protocol):
@@ -54,11 +69,51 @@ class OwnKey:
         return _decrypt(self._key, wrapped, place)
 
 
+class KeptKey:
+    """A key that a service keeps to itself.
+
+    It encrypts one key of ours, and that those of secrets: the service is asked once for all that a process seals and
+    opens, and by reloads not at all.
+    """
+
+    def __init__(self, said: str, references: References | None) -> None:
+        word, _, name = said.partition(":")
+        self.id = hashlib.sha256(b"id" + said.encode()).hexdigest()[:8]
+        self._said = said
+        self._master = f"{KEEPERS[word]}:{name}"
+        self._references = references
+
+    def wrap(self, key: bytes, place: bytes) -> bytes:
+        """Raises KeyAway."""
+        try:
+            own, encrypted = self._asked().data_key(self._master)
+        except Missed as missed:
+            raise KeyAway(f"the key of sealed secrets, {self._said}, cannot be used: {missed}") from None
+        return len(encrypted).to_bytes(LENGTH) + encrypted + _encrypt(own, key, place)
+
+    def unwrap(self, wrapped: bytes, place: bytes) -> bytes:
+        end = LENGTH + int.from_bytes(wrapped[:LENGTH])
+        try:
+            own = self._asked().opened_key(self._master, wrapped[LENGTH:end])
+        except Missed as missed:
+            raise KeyAway(f"the key of sealed secrets, {self._said}, cannot be used: {missed}") from None
+        return _decrypt(own, wrapped[end:], place)
+
+    def _asked(self) -> References:
+        if self._references is None:
+            raise NotAsked(self._said)
+        return self._references
+
+
 class Seal:
     """The first key seals, all open: to change the key, put the new one in front, and seal everything anew."""
 
     def __init__(self, keys: Sequence[KeyEncryption]) -> None:
         self._keys = keys
+
+    def ready(self) -> None:
+        """See that it can seal: afterwards nobody need be asked. Raises KeyAway."""
+        self._keys[0].wrap(bytes(32), b"")
 
     def current(self, sealed: str) -> bool:
         """Whether it is sealed with the key in use."""
@@ -91,10 +146,11 @@ def is_sealed(text: str) -> bool:
 
 class Keyring:
     """The gateway's keys: those of HEADGATE_SECRET_KEY (several are separated by spaces), else those in the data
-    directory, where one is made at its first use."""
+    directory, where one is made at its first use. `references` asks the services that keep one to themselves."""
 
-    def __init__(self, data_dir: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, data_dir: Path, environ: Mapping[str, str], references: References | None) -> None:
         self._path = data_dir / FILE
+        self._references = references
         self._said = environ.get(VARIABLE, "").split()
         self._made: dict[str, KeyEncryption] = {}
 
@@ -103,8 +159,16 @@ class Keyring:
         said = self._said or self._filed()
         if not said:
             raise Unsealable(f"the file {self._path} holds no key; put the one back that was in it, or set {VARIABLE}")
-        self._made = {each: self._made.get(each) or OwnKey(_key(each)) for each in said}
+        self._made = {each: self._made.get(each) or self._key(each) for each in said}
         return Seal(list(self._made.values()))
+
+    def _key(self, said: str) -> KeyEncryption:
+        word = said.partition(":")[0]
+        if word in KEEPERS:
+            return KeptKey(said, self._references)
+        if word.partition("-")[0] in KEEPERS.values() and ":" in said:
+            raise Unsealable(f"`{word[:20]}:` is no key's beginning; it may be {', '.join(KEEPERS)}")
+        return OwnKey(_key(said))
 
     def _filed(self) -> list[str]:
         try:
