@@ -3,7 +3,7 @@
 import pytest
 
 from headgate.config.load import load
-from headgate.config.login import alone
+from headgate.config.login import Directory, alone
 
 HASH = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA"
 BASE = "providers: {simulator: }\n"
@@ -25,6 +25,14 @@ BASE = "providers: {simulator: }\n"
             "claims: {role: {claim: groups, table: {ops: boss}}}}}", "login.oidc.claims.role", "there is no role"),
         ("login: {oidc: {issuer: 'https://i', client_id: g, redirect_url: 'https://g/admin/api/login/oidc/callback', "
             "algorithms: [none]}}", "login.oidc.algorithms[0]", "none of the algorithms of public keys"),
+        ("login: {ldap: {url: 'http://d'}}", "login.ldap", "no address of a directory"),
+        ("login: {ldap: {url: []}}", "login.ldap.url", "must not be empty"),
+        ("login: {ldap: {url: 'ldaps://d', filter: '(uid=x)'}}", "login.ldap", "finds somebody by {user}"),
+        ("login: {ldap: {url: 'ldaps://d', roles: {ops: boss}}}", "login.ldap.roles.ops", "owner"),
+        ("login: {ldap: {url: 'ldaps://d', roles: {ops: admin}}}", "login.ldap.roles.ops", "set `groups_base`"),
+        ("login: {ldap: {url: 'ldaps://d', roles: {'cn=ops,=': admin}}}", "login.ldap.roles.cn=ops,=", "no part of"),
+        ("login: {ldap: {url: 'ldaps://d', teams: {'cn=e': eng}}}", "login.ldap.teams.cn=e", "there is no team `eng`"),
+        ("login: {ldap: {url: 'ldaps://d', ca_file: missing.pem}}", "login.ldap.ca_file", "cannot be read"),
         ("login: {passwords: true}", "login.passwords", "did you mean `password`"),
     ],
 )  # fmt: skip
@@ -52,5 +60,7 @@ users:
     config = loaded.config
     assert [name for name, user in config.users.items() if alone(config.login, user)] == ["boss"]
     assert not alone(config.login.model_copy(update={"password": False}), config.users["boss"])
+    by_directory = config.login.model_copy(update={"ldap": Directory(url="ldaps://directory")})
+    assert [name for name, user in config.users.items() if alone(by_directory, user)] == ["boss", "none"]
     assert HASH not in repr(config)
     assert {HASH, "JBSWY3DPEHPK3PXP"} <= loaded.secrets

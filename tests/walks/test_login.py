@@ -9,11 +9,13 @@ import time
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pytest
+import trustme
 from click.testing import CliRunner
 
 from gateways import ADMIN_KEY, running
 from headgate.cli import cli
 from headgate.identity.second_factor import STEP, code_of
+from ldaps import ldap
 from openid import openid_provider
 
 CONFIG = """
@@ -31,6 +33,16 @@ login:
     claims:
       role: {claim: groups, table: {operations: admin}}
       team: {claim: groups, table: {other: eng, operations: eng}}
+  ldap:
+    url: LDAP
+    base: ou=people,dc=acme
+    account: cn=reader,dc=acme
+    password: reads a lot
+    ca_file: AUTHORITY
+    groups_base: ou=groups,dc=acme
+    groups_filter: (member={dn})
+    roles: {operations: billing}
+    teams: {operations: eng}
 teams: {eng: }
 users:
   filed: {role: auditor, password_hash: 'FILED'}
@@ -53,9 +65,20 @@ def openid():
 
 
 @pytest.fixture(scope="module")
-def gateway(tmp_path_factory, openid):
+def directory(tmp_path_factory):
+    folder, authority = tmp_path_factory.mktemp("ldap"), trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
+    with ldap(folder, folder / "server.pem") as running:
+        running.authority = folder / "ca.pem"
+        yield running
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory, openid, directory):
     made = command("password", "filed", "--print", given=f"{PASSWORD}\n")
     config = CONFIG.replace("FILED", re.search(r"'(\$argon2id\$[^']+)'", made)[1]).replace("OPENID", openid.url)
+    config = config.replace("LDAP", directory.tls).replace("AUTHORITY", str(directory.authority))
     with running(tmp_path_factory.mktemp("login"), config) as it:
         yield it
 
@@ -126,7 +149,7 @@ def logged_in(gateway, name, **options):
 
 def test_nobody_logs_in_before_somebody_with_the_admin_key_says_how(gateway):
     browser = Browser(gateway)
-    assert browser.call("GET", "/login")[::2] == (200, {"ways": ["password", "oidc"]})
+    assert browser.call("GET", "/login")[::2] == (200, {"ways": ["password", "ldap", "oidc"]})
     for name, password in (("admin", "admin"), ("admin", ADMIN_KEY), ("owner", ""), ("", "")):
         assert browser.login(name, password)[1]["code"] in ("wrong_credentials", "rate_limited")
     assert not browser.known()
@@ -514,6 +537,47 @@ def test_what_groups_gave_is_what_the_configuration_of_now_makes_of_them(gateway
     admin(gateway, "POST", "/users", {"name": "gus"})
     assert not browser.known()  # it was not this user who logged in
     admin(gateway, "DELETE", "/users/gus")
+
+
+def test_people_log_in_by_a_directory(gateway):
+    browser = Browser(gateway)
+    assert browser.login("bob", "bob's own password")[0] == 200
+    me = browser.call("GET", "/me")[2]
+    assert (me["name"], me["role"], me["user"], me["teams"]) == ("bob (ldap)", "billing", None, ["eng"])
+    assert browser.call("GET", "/teams")[0] == 200
+    assert browser.call("GET", "/audit")[0] == 403
+    for name, password in (
+        ("bob", "wrong"), ("bob", ""), ("*", "bob's own password"), ("bob)(uid=*", "x"), ("reader", "reads a lot"),
+    ):  # fmt: skip
+        assert Browser(gateway).login(name, password)[1]["code"] == "wrong_credentials", name
+    status, answer = Browser(gateway).login("twin", "a twin's password")
+    assert (status, answer["code"]) == (403, "not_a_user")
+
+
+def test_who_is_a_user_here_has_its_role_and_second_factor_with_the_directorys_password(gateway):
+    name, password = "ann, the other", "the other password"
+    assert admin(gateway, "POST", "/users", {"name": name, "role": "auditor"})[0] == 201
+    browser = Browser(gateway)
+    assert browser.login(name, password)[0] == 200
+    assert browser.call("GET", "/me")[2]["role"] == "auditor"
+    path = f"/users/{quote(name)}/totp"
+    assert browser.call("POST", path, {})[0] == 422
+    assert browser.call("POST", path, {"current": "a wrong password"})[0] == 403
+    begun = browser.call("POST", path, {"current": password})[2]
+    secret, step = secret_of(begun["url"]), int(time.time()) // STEP
+    assert browser.call("POST", path, {"token": begun["token"], "code": code_of(secret, step - 1)})[0] == 204
+    assert not browser.known()
+    assert browser.login(name, password)[1]["code"] == "code_needed"
+    assert browser.login(name, password, code_of(secret, step))[0] == 200
+    assert admin(gateway, "PATCH", f"/users/{quote(name)}", {"enabled": False})[0] == 200
+    assert not browser.known()
+
+
+def test_who_has_a_password_here_has_no_other(gateway):
+    if admin(gateway, "GET", "/users/ann")[0] == 404:
+        person(gateway, "ann")
+    assert Browser(gateway).login("ann", "ann's own password")[0] == 401
+    assert logged_in(gateway, "ann").known()
 
 
 def test_the_command_line_sets_what_people_log_in_with(gateway):

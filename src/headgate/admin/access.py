@@ -95,11 +95,11 @@ def _why_not_over(who: Who, people: People, kind: str, body: Body) -> str | None
     return None
 
 
-def why_not_login(who: Who, people: People, name: str, user: User) -> str | None:
+def why_not_login(who: Who, people: People, name: str, user: User, *, first: bool) -> str | None:
     """Why somebody may not set what a user logs in with: he could log in as that user. None where he may."""
     if name == who.user:
-        first = user.password_hash is None and who.role not in RULERS
-        return "the first password is set by an owner or an admin" if first else None
+        none_yet = first and user.password_hash is None and who.role not in RULERS
+        return "the first password is set by an owner or an admin" if none_yet else None
     if who.role not in RULERS:
         return "what others log in with is set by owners and admins"
     return None if who.role == "owner" else _why_not_over(who, people, "users", {"role": user.role})

@@ -154,7 +154,7 @@ async def set_second_factor(call: Call) -> Answer:
     user = await _user(call)
     seal, place = call.control.seal(), f"users/{call.name}/totp"
     if asked.token is None:
-        await _allowed(call, user, asked.current)
+        await _allowed(call, user, asked.current, first=False)
         secret = second_factor.new_secret()
         kept = {"secret": secret, "by": call.who.name, "proof": proof(user), "until": time.time() + PATIENCE}
         url = second_factor.address(secret, call.name, GATEWAY)
@@ -211,13 +211,15 @@ async def _user(call: Call) -> User:
     return user
 
 
-async def _allowed(call: Call, user: User, current: SecretStr | None) -> None:
-    """Whoever sets what a user logs in with can log in as that user. Raises Problem."""
+async def _allowed(call: Call, user: User, current: SecretStr | None, *, first: bool = True) -> None:
+    """Whoever sets what a user logs in with can log in as that user. `first`: it may be the first that it has. Raises
+    Problem."""
     who, logins = call.who, call.control.logins
-    reason = access.why_not_login(who, call.control.people, call.name, user)
+    reason = access.why_not_login(who, call.control.people, call.name, user, first=first)
     if reason is not None:
         raise Problem(403, "forbidden", reason)
-    if call.name == who.user and user.password_hash is not None:
+    by_directory = call.session is not None and call.session.way == "ldap"
+    if call.name == who.user and (user.password_hash is not None or by_directory):
         if current is None:
             raise Problem(422, "invalid", "current: your password of today is needed")
         await logins.confirm(call.name, current.get_secret_value(), call.visit.address)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -18,12 +19,13 @@ from headgate.config.login import Hashing
 from headgate.config.login import Login as Settings
 from headgate.config.secrets import hash_key
 from headgate.core.caller import ADMIN_OPERATION, Belongs, Caller, Role
-from headgate.core.errors import GatewayError
+from headgate.core.errors import GatewayError, IdentityUnavailable, Unauthenticated
 from headgate.core.limits.ledger import clock
 from headgate.core.limits.memory import MemoryCounters
 from headgate.core.limits.meter import Demand, Denied, Meter
 from headgate.core.limits.window import Calendar
 from headgate.core.ports import Upstream
+from headgate.identity.ldap.directory import GROUPS, Directory, folded_groups
 from headgate.identity.login import Login as OpenID
 from headgate.identity.mapping import Rules
 from headgate.identity.passwords import LONGEST, PACKAGE, Cost, Passwords
@@ -78,6 +80,7 @@ class Logins:
         self._throttle = Throttle()
         self._passwords: tuple[Hashing, Passwords] | None = None
         self._openid: OpenID | None = None
+        self._directory: Directory | None = None
         self._noted = MemoryCounters()
         self._swept = 0.0
 
@@ -92,6 +95,8 @@ class Logins:
     def ways(self) -> list[Way]:
         """In which people may log in now."""
         found: list[Way] = ["password"] if self.settings.password and find_spec(PACKAGE) is not None else []
+        if self.settings.ldap is not None:
+            found.append("ldap")
         return [*found, "oidc"] if self.settings.oidc is not None else found
 
     async def sessions(self) -> Sessions:
@@ -102,24 +107,25 @@ class Logins:
 
     async def check(self, given: Given, address: str | None, now: float) -> Login:
         """Who it is. The same words and the same time for all that is wrong. Raises Problem."""
-        if "password" not in self.ways():
+        if not {"password", "ldap"} & set(self.ways()):
             raise Problem(
                 403, "login_off", "nobody logs in here with a password; `login` of the configuration says how"
             )
         if len(given.name) > LONGEST_NAME or len(given.password) > LONGEST:
             raise _wrong()
         hold = await self._throttle.admit(given.name, address, clock())
-        if not await self._right(given.name, given.password):
+        login = await self._found(given.name, given.password)
+        if login is None:
             raise _wrong()
-        user = self._running.loaded.config.users[given.name]
-        if user.totp is not None:
+        user = self.user(login.name)
+        if user is not None and user.totp is not None:
             if not given.code:
                 self._throttle.forgive(hold, clock())
                 raise Problem(401, "code_needed", "the one-time code of the authenticator app is needed, too: `code`")
-            if not await self.spend(given.name, user.totp.get_secret_value(), given.code, now):
+            if not await self.spend(login.name, user.totp.get_secret_value(), given.code, now):
                 raise _wrong()
         self._throttle.right(hold, given.name, address, clock())
-        return Login(given.name, "password", proof(user))
+        return login
 
     async def openid(self) -> OpenID:
         """The provider at which people log in, with the keys it has published. Raises Problem."""
@@ -155,7 +161,8 @@ class Logins:
     async def confirm(self, name: str, password: str, address: str | None) -> None:
         """That it is the user's own password, and he is asked for it again. Raises Problem."""
         hold = await self._throttle.admit(name, address, clock())
-        if not await self._right(name, password):
+        login = await self._found(name, password)
+        if login is None or login.name != name:
             raise Problem(403, "wrong_password", "`current` is not the password of today")
         self._throttle.right(hold, name, address, clock())
 
@@ -241,8 +248,41 @@ class Logins:
         return claimed or (user.role if user is not None else None), teams
 
     def _rules(self, way: Way) -> Rules | None:
-        oidc = self.settings.oidc
+        oidc, ldap = self.settings.oidc, self.settings.ldap
+        if way == "ldap" and ldap is not None:
+            return folded_groups(ldap.settings.rules)
         return oidc.claims.rules if way == "oidc" and oidc is not None else None
+
+    async def _found(self, name: str, password: str) -> Login | None:
+        """Who has this name and password: here, or where no password is kept here, in the directory. Raises Problem."""
+        ways, user = self.ways(), self.user(name)
+        if "password" in ways and await self._right(name, password):
+            assert user is not None
+            return Login(name, "password", proof(user))
+        here = "password" in ways and user is not None and user.password_hash is not None
+        if here or "ldap" not in ways:
+            return None
+        directory = await self._asked()
+        try:
+            person = await directory.login(name, password)
+        except IdentityUnavailable as error:
+            raise refused(error) from None
+        except Unauthenticated:
+            return None
+        return self.vouched("ldap", directory.rules, {"user": person.user, GROUPS: list(person.groups)})
+
+    async def _asked(self) -> Directory:
+        """The directory, as it is configured now. Raises Problem."""
+        assert self.settings.ldap is not None
+        settings = self.settings.ldap.settings
+        if self._directory is None or self._directory.settings != settings:
+            try:
+                self._directory = await asyncio.to_thread(Directory, settings)  # it reads certificates
+            except OSError as error:
+                log.error("`login.ldap.ca_file` cannot be used: %s", error)  # noqa: TRY400
+                told = "the directory cannot be asked: no certificates to trust; the gateway's log says why"
+                raise Problem(503, "identity_unavailable", told) from None
+        return self._directory
 
     async def _right(self, name: str, password: str) -> bool:
         """Whether this is the password of a user who may come in."""

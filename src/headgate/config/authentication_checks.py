@@ -10,11 +10,12 @@ from urllib.parse import urlsplit
 from headgate.config.authentication import Claim, Claims, Issuer
 from headgate.config.document import Path
 from headgate.config.identities import NAMES
-from headgate.config.login import CALLBACK, OpenID
+from headgate.config.login import CALLBACK, Directory, OpenID
 from headgate.config.schema import Config
 from headgate.core.caller import Role
 from headgate.core.limits.rule import Dimension
 from headgate.core.plugin import suggestion
+from headgate.identity import names
 from headgate.identity.jwt import ALGORITHMS
 
 Tell = Callable[..., None]
@@ -32,13 +33,13 @@ def check(config: Config, tell: Tell) -> None:
     sections: dict[str, list[str]] = {what: list(getattr(config, NAMES[what])) for what in TOLD}
     if authentication.issuers and find_spec(PACKAGE) is None:
         tell(("authentication",), f"tokens need the package {PACKAGE}, which is not there", "install headgate[admin]")
-    names = {*(key.name for key in config.keys), ADMIN}
+    taken = {*(key.name for key in config.keys), ADMIN}
     for place, name in authentication.names():
-        if name in names:
+        if name in taken:
             tell(
                 (*place, "name"), "the name is taken by a key or another of these", "records could not tell them apart"
             )
-        names.add(name)
+        taken.add(name)
     for index, issuer in enumerate(authentication.issuers):
         path: Path = ("authentication", "issuers", index)
         _urls(path, {"issuer": issuer.issuer, "keys_url": issuer.keys_url}, tell)
@@ -55,6 +56,8 @@ def check(config: Config, tell: Tell) -> None:
         _named(path, certificates.claims, sections, tell)
     if config.login.oidc is not None:
         _openid(config.login.oidc, sections, tell)
+    if config.login.ldap is not None:
+        _directory(config.login.ldap, sections["team"], tell)
 
 
 def _openid(openid: OpenID, sections: Mapping[str, Sequence[str]], tell: Tell) -> None:
@@ -66,6 +69,31 @@ def _openid(openid: OpenID, sections: Mapping[str, Sequence[str]], tell: Tell) -
     _named(path, openid.claims, sections, tell)
     if urlsplit(openid.redirect_url).path != CALLBACK:
         tell((*path, "redirect_url"), "people would come back to where nobody waits", f"end it with {CALLBACK}")
+
+
+def _directory(directory: Directory, teams: Sequence[str], tell: Tell) -> None:
+    path: Path = ("login", "ldap")
+    try:
+        _ = directory.settings
+    except ValueError as error:
+        tell(path, str(error), "")
+    for place, groups in (("roles", directory.roles), ("teams", directory.teams)):
+        for group in groups:
+            _group((*path, place, group), group, directory.groups_base, tell)
+    for group, team in directory.teams.items():
+        if team not in teams:
+            tell((*path, "teams", group), f"there is no team `{team}`", suggestion(team, list(teams)))
+
+
+def _group(path: Path, group: str, base: str | None, tell: Tell) -> None:
+    if "=" not in group:
+        if base is None:
+            tell(path, "no group is known by a short name", "set `groups_base`, or write its whole name")
+        return
+    try:
+        names.parse(group)
+    except ValueError as error:
+        tell(path, str(error), "write the name of a group as the directory does")
 
 
 def _urls(path: Path, urls: Mapping[str, str | None], tell: Tell) -> None:

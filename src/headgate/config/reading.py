@@ -212,6 +212,8 @@ class Reading:
         config.data_dir = self.absolute(config.data_dir, ("data_dir",))
         self.readable(config.upstream, "ca_file", ("upstream",))
         self.readable(config.state, "ca_file", ("state",))
+        if config.login.ldap is not None:
+            self.readable(config.login.ldap, "ca_file", ("login", "ldap"))
         where = state.place(config.state)
         self.secret((where and where.password) or "")
         if config.catalogue.refresh is not None:
@@ -338,7 +340,7 @@ class Reading:
         if not text:
             none = f", or write `{NO_KEY}` where the host wants none" if path[-1] == "api_key" else ""
             self.problem(path, f"`{path[-1]}` is empty{source}", f"give the secret{none}")
-        elif not (text.isascii() and text.isprintable()) or " " in text:
+        elif path[-1] != "password" and (not (text.isascii() and text.isprintable()) or " " in text):
             hint = "a line break, a space or a letter outside ASCII came with it"
             what = "is not a URL" if path[-1] == "url" else "cannot be sent in a header"
             self.problem(path, f"`{path[-1]}` {what}{source}", hint)

@@ -230,6 +230,13 @@ def test_who_rules_by_a_password_alone_is_named(found):
     assert found(SAFE + users) == [("high", "users.boss", "may log in as owner without a second factor")]
 
 
+def test_groups_that_rule_by_a_password_alone_are_named(found):
+    ldap = "login: {ldap: {url: 'ldaps://d', roles: {'cn=ops': admin, 'cn=money': billing}}}\n"
+    [(severity, place, message)] = found(SAFE + ldap)
+    assert (severity, place) == ("medium", "login.ldap.roles.cn=ops")
+    assert "may log in as admin with a password alone" in message
+
+
 @pytest.mark.parametrize("words", [["audit", "security"], ["security", "audit"]])
 def test_the_command_says_where_and_its_exit_code_how_bad(tmp_path, words):
     file = tmp_path / "headgate.yaml"

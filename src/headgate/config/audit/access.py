@@ -21,6 +21,12 @@ def findings(loaded: Loaded, places: Places, now: datetime) -> Iterator[Finding]
         if login.alone(config.login, user):
             message = f"may log in as {user.role} without a second factor"
             yield places.entry("high", "users", name, name, message, "have it set up one: `headgate user totp`")
+    groups = config.login.ldap.roles if config.login.ldap is not None else {}
+    for group, role in groups.items():
+        if role in login.RULERS:
+            message = f"who is none of `users` may log in as {role} with a password alone"
+            hint = "make them `users`, with a second factor, and take the group out"
+            yield places.finding("medium", ("login", "ldap", "roles", group), message, hint)
     rules = [limit.rule(limit.name, limit.match, limit.per) for limit in config.limits]
     indexed = [(("keys", index), key) for index, key in enumerate(config.keys)]
     rules += [own.rule for own in identities.own_limits(config.people, indexed)]

@@ -114,7 +114,7 @@ class Directory:
         self._filter = parse(settings.filter, USER)
         self._groups_filter = parse(settings.groups_filter, USER | {"dn"}) if settings.groups_filter else None
         self._groups_base = None if settings.groups_base is None else names.parse(settings.groups_base)
-        self._rules = _by_folded_groups(settings.rules)
+        self.rules = folded_groups(settings.rules)
         self._free = asyncio.Semaphore(AT_ONCE)
 
     async def login(self, user: str, password: str) -> Person:
@@ -165,7 +165,7 @@ class Directory:
         groups = await self._groups(connection, entry, known)
         email, name = entry.first(self.settings.email), entry.first(self.settings.name)
         claims = {"user": known, "sub": known, "dn": entry.dn, "email": email, "name": name, GROUPS: list(groups)}
-        return Person(entry.dn, known, email, name, groups, self._rules.read(claims))
+        return Person(entry.dn, known, email, name, groups, self.rules.read(claims))
 
     async def _as_account(self, connection: Connection) -> None:
         if self.settings.account is None:
@@ -250,7 +250,7 @@ def _server(url: str, settings: Settings) -> Server:
     return Server(where.hostname or "", where.port or PORTS[where.scheme], tls, start)
 
 
-def _by_folded_groups(rules: Rules) -> Rules:
+def folded_groups(rules: Rules) -> Rules:
     """Groups are named in whatever way, and compared as the directory does."""
     changed: dict[str, Rule] = {}
     for kind in ("organisation", "team", "application", "role", "models"):
