@@ -212,6 +212,8 @@ def test_credentials_by_name(tmp_path):
         ("{model: openai/x, tags: [free]}", "tags"),
         ("{model: openai/x, aws_region_name: us-east-1}", "aws_region_name"),
         ("{model: openai/x, auto_router_config: x}", "auto_router_config"),
+        ("{model: openai/x, s3_bucket_name: b}", "s3_bucket_name"),
+        ("{model: openai/x, use_litellm_proxy: true}", "use_litellm_proxy"),
         ("{model: openai/x, s3_secret_access_key: hidden-0123456789}", "s3_secret_access_key"),
         ("{model: azure/x, api_base: 'https://a.azure.com', api_version: 'no such'}", "api_version"),
         ('{model: vertex_ai/gemini-x, vertex_credentials: \'{"type": "service_account"}\'}', "vertex_credentials"),
@@ -221,6 +223,12 @@ def test_what_a_deployment_cannot_be_told_is_listed(tmp_path, params, place):
     found = converted(tmp_path, one(params))
     assert list(found.told()) == [f"model_list[0].litellm_params.{place}"]
     assert "hidden" not in found.text
+
+
+def test_a_model_of_one_team_is_listed(tmp_path):
+    told = converted(tmp_path, one("{model: openai/x}", info="{team_id: t, blocked: false}")).told()
+    assert list(told) == ["model_list[0].model_info.team_id"]
+    assert "list the `models` of the others" in told["model_list[0].model_info.team_id"]
 
 
 def test_limits_of_each_key_by_default(tmp_path):

@@ -117,7 +117,12 @@ def test_signed_tokens(tmp_path):
     [issuer] = found["authentication"]["issuers"]
     assert (issuer["issuer"], issuer["audiences"]) == ("${JWT_ISSUER}", ["${JWT_AUDIENCE}"])
     assert issuer["claims"] == {"team": {"claim": "groups", "table": {"t-1": "Search"}}, "user": "sub"}
+    assert "known_users" not in issuer
     assert list(found.told()) == ["general_settings.litellm_jwtauth.custom_validate"]
+    jwt = "general_settings: {master_key: x, enable_jwt_auth: true, litellm_jwtauth: {user_id_jwt_field: sub}}"
+    assert any("may ask for every model" in todo.message for todo in converted(tmp_path, jwt).report.of("todo"))
+    [issuer] = converted(tmp_path, jwt, {"users": [{"user_id": "ann"}]})["authentication"]["issuers"]
+    assert issuer["known_users"] is True
     assert (
         converted(tmp_path, "general_settings: {litellm_jwtauth: {user_id_jwt_field: sub}}")["authentication"] is None
     )

@@ -61,6 +61,11 @@ MOST_AT_ONCE = 10**6
 SHORTEST, WEEK = 0.001, 86400 * 7
 """Bounds of what a target can be told."""
 ROUTERS = ("auto_router_", "complexity_router_", "adaptive_router_", "quality_router_")
+STEERING = (
+    "aws_", "azure_", "bedrock_", "bucket_name", "embedding_model", "gcs_", "index_name", "litellm_", "milvus_", "s3_",
+    "use_", "valkey_", "vector_",
+)  # fmt: skip
+"""How names begin that tell LiteLLM where things are, and are nothing a provider is told."""
 EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"})
 COMMON = {"temperature": "temperature", "top_p": "topP", "max_tokens": "maxTokens", "stop": "stopSequences"}
 WORDS: dict[str, tuple[str, dict[str, str]]] = {
@@ -206,8 +211,12 @@ class Reader:
             return
         if name in NEEDLESS:
             self.report.needless(part, NEEDLESS[name])
-        elif name in LOST or name.startswith(ROUTERS):
-            self.report.lost(part, "a deployment cannot be told this", LOST.get(name, "write rules: `rules`"))
+        elif name in LOST or name.startswith((*ROUTERS, *STEERING)):
+            self.report.lost(
+                part,
+                "a deployment cannot be told this",
+                LOST.get(name) or ("write rules: `rules`" if name.startswith(ROUTERS) else "leave it out"),
+            )
         elif SECRET_NAME.search(name) and not name.endswith("tokens"):
             self.report.lost(part, "not known, and perhaps a secret", "see the provider's page for a setting like it")
         else:

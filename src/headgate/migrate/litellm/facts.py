@@ -67,6 +67,15 @@ OWN = frozenset(
 """What of `model_info` is read elsewhere, or says nothing about how requests are served."""
 
 
+EVERYBODY = "whoever may ask for every model may ask for it: list the `models` of the others"
+LOST = {
+    "team_id": EVERYBODY,
+    "team_public_model_name": EVERYBODY,
+    "access_windows": EVERYBODY,
+    "blocked": "it is in force here: take its target out",
+}
+
+
 class Facts:
     """What one deployment says of its model, as `catalogue.models` has it."""
 
@@ -116,8 +125,8 @@ class Facts:
         elif part.name == "mode" and not self._is_known():
             if part.text() in MODES:
                 self.said["operations"] = [MODES[part.text()]]
-        elif part.name not in OWN and not IS_COST.match(part.name):
-            self.report.lost(part, "nothing here goes by it", "leave it out")
+        elif part.name not in OWN and not IS_COST.match(part.name) and part.value is not False:
+            self.report.lost(part, "nothing here goes by it", LOST.get(part.name, "leave it out"))
 
     def _is_known(self) -> bool:
         return known(self.kind, self.asked.model)

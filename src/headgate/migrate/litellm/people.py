@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from itertools import chain, count
 from typing import Any
 
 from headgate.config.document import Node
@@ -112,7 +113,7 @@ class People:
     def _name(self, section: str, id: str, titles: Sequence[str]) -> str:
         """A name that nobody else has, kept by LiteLLM's id."""
         usable = [text for title in (*titles, id) if (text := _printable(title))] or ["unnamed"]
-        names = [*usable, *(f"{usable[0][:90]} {number}" for number in range(2, len(self.used[section]) + 3))]
+        names = chain(usable, (f"{usable[0][:90]} {number}" for number in count(2)))
         name = next(name for name in names if name not in self.used[section])
         self.used[section].add(name)
         self.names[section][id] = name
@@ -261,7 +262,12 @@ class People:
         routes = row.texts("allowed_routes")
         if not routes or EVERY_ROUTE & set(routes):
             return {}
-        paths = [path for route in routes if route.startswith("/") and "{" not in route for path in _both(route)]
+        paths = [
+            path
+            for route in routes
+            if route.startswith("/") and route.isascii() and "{" not in route
+            for path in _both(route)
+        ]
         if len(paths) < len(routes):
             hint = "`operations` and `paths` of the key say what it may ask for"
             self.gathered.lost(row, "allowed_routes", "groups of routes, or routes with names in them", hint, name)

@@ -66,6 +66,12 @@ def write(source: Source, draft: Draft, report: Report, variables: Variables, na
     if claims:
         issuer["claims"] = claims
     issuer["models"] = ["*"]
+    upsert = settings.at("user_id_upsert") if settings is not None else None
+    if "user" in claims and names.get("users") and not (upsert is not None and upsert.true()):
+        issuer["known_users"] = True
+    elif "team" not in claims:
+        what = "whoever has a token of the issuer may ask for every model"
+        report.todo(enabled, what, "narrow its `models`, or set `known_users: true`")
     draft.put("authentication", {"issuers": [issuer]}, "general_settings.litellm_jwtauth")
     what = "an issuer and an audience have to be said here: JWT_ISSUER and JWT_AUDIENCE"
     report.todo(enabled, what, "of several key addresses in JWT_PUBLIC_KEY_URL, make an issuer each")
