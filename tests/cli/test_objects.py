@@ -66,14 +66,34 @@ def test_a_key_from_its_making_to_its_end(gateway):
     rotated = run(gateway, "key", "rotate", "ann", "--overlap", "0").stdout.strip()
     assert [gateway.post(ask, key=each)[0] for each in (secret, rotated)] == [401, 200]
     run(gateway, "key", "set", "ann", "expires=", "tags=[x]")
-    body = json.loads(run(gateway, "key", "show", "ann").stdout)["body"]
+    shown = run(gateway, "key", "show", "ann").stdout.splitlines()
+    assert [line.split(maxsplit=1) for line in shown[:3]] == [["name", "ann"], ["origin", "store"], ["version", "3"]]
+    assert [line.split() for line in shown if line.startswith(("models", "tags"))] == [
+        ["models", "1.", "*"],
+        ["tags", "1.", "x"],
+    ]
+    body = json.loads(run(gateway, "key", "show", "ann", "--json").stdout)["body"]
     assert ("expires" in body, body["tags"]) == (False, ["x"])
     run(gateway, "key", "revoke", "ann")
     assert gateway.post(ask, key=rotated)[0] == 401
     run(gateway, "key", "delete", "ann")
-    assert "research" in run(gateway, "levels").stdout
-    changed = json.loads(run(gateway, "changes", "kind=keys", "name=ann", "limit=1").stdout)
-    assert changed["items"][0]["action"] == "delete"
+    levels = run(gateway, "levels")
+    assert ["team", "research", "requests", "a", "month", "2", "0"] in [
+        line.split()[:7] for line in levels.stdout.splitlines()
+    ]
+    assert levels.stderr == "as counted by this process\n"
+    assert json.loads(run(gateway, "levels", "--json").stdout)["source"] == "this process"
+    changed = run(gateway, "changes", "kind=keys", "name=ann", "limit=3")
+    head, *lines = (line.split() for line in changed.stdout.splitlines())
+    assert head[0] == "TIME"
+    assert [line[2:] for line in lines] == [
+        ["admin", "delete", "keys/ann", "127.0.0.1"],
+        ["admin", "replace", "keys/ann", "enabled,", "previous", "127.0.0.1"],
+        ["admin", "replace", "keys/ann", "expires,", "tags", "127.0.0.1"],
+    ]
+    assert changed.stderr.startswith("there are more: before=")
+    found = json.loads(run(gateway, "changes", "kind=keys", "name=ann", "limit=1", "--json").stdout)
+    assert found["items"][0]["action"] == "delete"
 
 
 def test_a_budget_is_a_limit_of_money(gateway):
@@ -95,7 +115,7 @@ def test_a_file_is_compared_and_applied(gateway, tmp_path):
     assert run(gateway, "apply", str(file), "--yes", WHO="us").stderr == "0 objects changed\n"
     told = run(gateway, "diff", str(file), WHO="x" * 200).stdout
     assert f"    description: us → {'x' * 100}… (100 more characters)\n" in told
-    assert json.loads(run(gateway, "team", "show", "applied").stdout)["body"]["description"] == "us"
+    assert json.loads(run(gateway, "team", "show", "applied", "--json").stdout)["body"]["description"] == "us"
     told = run(gateway, "apply", str(file), "--yes", code=2).stderr
     assert "WHO is not set" in told
     assert "say --yes" in run(gateway, "apply", str(file), "--prune", code=2, WHO="us").stderr

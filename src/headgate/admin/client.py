@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import click
 
+from headgate.admin.plan import fields
 from headgate.config.remote import Answer, ask
 from headgate.config.sections import Parts
-from headgate.core.columns import Column, room, table
+from headgate.core.columns import Column, block, room, table
 from headgate.core.printable import json_safe, printable
+from headgate.journal.table import moment, offset, seconds
 
 ROOT = "/admin/api"
 SHOWN = 100
@@ -30,6 +33,11 @@ COLUMNS: Mapping[str, Sequence[str]] = {
     "rules": ("models", "when", "use"),
 }
 """What is shown of each kind beside its name."""
+LEVELS = (
+    Column("LIMIT", 0), Column("WHAT", 1), Column("OF", 2), Column("USED", 0, right=True),
+    Column("HELD", 4, right=True), Column("RESETS IN", 3, right=True),
+)  # fmt: skip
+CHANGES = (Column("WHO", 2), Column("ACTION", 0), Column("OBJECT", 0), Column("FIELDS", 3), Column("FROM", 4))
 
 
 class Client:
@@ -50,13 +58,48 @@ class Client:
         columns = [Column("NAME", 0), *(Column(name.upper(), rank) for rank, name in enumerate(shown, 1))]
         columns.append(Column("FROM", len(columns)))
         rows = [[each["name"], *(_cell(each["body"].get(name)) for name in shown), each["origin"]] for each in items]
-        head, *lines = table(columns, [[printable(cell) for cell in row] for row in rows], room())
-        click.echo(click.style(head, bold=True) if sys.stdout.isatty() else head)
-        for line in lines:
-            click.echo(line)
+        _print_table(columns, rows)
 
     def show(self, kind: str, name: str) -> None:
-        self.print(self._ask("GET", f"/{kind}/{quote(name)}"))
+        found = self._ask("GET", f"/{kind}/{quote(name)}")
+        if self.as_json:
+            self.print(found)
+            return
+        about = {what: value for what, value in found.items() if what != "body"}
+        for label, line in block({**about, **found["body"]}):
+            click.echo((click.style(label, bold=True) if sys.stdout.isatty() else label) + line)
+
+    def levels(self) -> None:
+        """What is used of limits."""
+        found = self._ask("GET", "/levels")
+        if self.as_json:
+            self.print(found)
+            return
+        rows = [
+            [each["limit"], each["what"], ", ".join(each["per"]), *(_amount(each, name) for name in ("used", "held")),
+             _lasting(each["resets_in"])]
+            for each in found["items"]
+        ]  # fmt: skip
+        _print_table(LEVELS, rows)
+        more = "" if found["complete"] else "; there are more"
+        whose = "all processes that share the state" if found["source"] == "shared" else found["source"]
+        click.echo(f"as counted by {whose}{more}", err=True)
+
+    def changes(self, query: Mapping[str, str]) -> None:
+        """Who changed what."""
+        found = self._ask("GET", f"/audit?{urlencode(query)}")
+        if self.as_json:
+            self.print(found)
+            return
+        zone = datetime.now().astimezone().tzinfo or UTC
+        rows = [
+            [moment(datetime.fromisoformat(each["time"]).timestamp(), zone)[:-4], each["actor"], each["action"],
+             f"{each['kind']}/{each['name']}", _changed(each), each["address"] or ""]
+            for each in found["items"]
+        ]  # fmt: skip
+        _print_table([Column(f"TIME ({offset(zone)})", 1), *CHANGES], rows)
+        if found["next"] is not None:
+            click.echo(f"there are more: before={found['next']}", err=True)
 
     def create(self, kind: str, name: str, body: Mapping[str, Any]) -> None:
         made = self._ask("POST", f"/{kind}", {**body, "name": name})
@@ -118,10 +161,6 @@ class Client:
             done, f"{where} sealed anew with the key in use" if secrets else "all are sealed with the key in use"
         )
 
-    def get(self, path: str, query: Mapping[str, str] | None = None) -> None:
-        """Whatever it tells there."""
-        self.print(self._ask("GET", f"{path}?{urlencode(query)}" if query else path))
-
     def print(self, value: Any) -> None:
         text = json.dumps(value, indent=2, ensure_ascii=False)
         click.echo(json_safe(text) if sys.stdout.isatty() else text)
@@ -150,6 +189,34 @@ class Client:
         if 200 <= answer.status < 300:
             return answer.body
         raise click.ClickException(_told(self.url, answer))
+
+
+def _print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+    head, *lines = table(columns, [[printable(cell) for cell in row] for row in rows], room())
+    click.echo(click.style(head, bold=True) if sys.stdout.isatty() else head)
+    for line in lines:
+        click.echo(line)
+
+
+def _amount(level: Mapping[str, Any], name: str) -> str:
+    """Dollars of money, which is counted in nanodollars."""
+    return f"${level[name] / 10**9:.4f}" if level["what"].startswith("money") else str(level[name])
+
+
+def _lasting(span: float | None) -> str:
+    """Two units of it, the larger first: 12d 3h."""
+    if span is None or span < 100:
+        return seconds(span)
+    minutes = int(span) // 60
+    parts = ((minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "m"))
+    return " ".join([f"{number}{unit}" for number, unit in parts if number][:2])
+
+
+def _changed(change: Mapping[str, Any]) -> str:
+    """The fields that an object had before and has after, in another way."""
+    if change["before"] is None or change["after"] is None:
+        return ""
+    return ", ".join(each["field"] for each in fields(change["before"], change["after"]))
 
 
 def _print_plan(plan: Mapping[str, Any]) -> None:

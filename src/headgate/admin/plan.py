@@ -46,14 +46,18 @@ def _told(step: Step) -> Body:
     found: Body = {"action": step.action, "kind": step.kind, "name": step.name}
     if step.filed:  # what its fields are would tell secrets of the file
         return {**found, "read_only": True, "fields": []}
-    fields = list(_fields("", step.before or {}, step.after or {}))
+    differing = fields(step.before or {}, step.after or {})
     if step.last and step.action == "replace":
-        fields.append({"field": "(order)", "after": "behind all others"})
-    return {**found, "fields": fields}
+        differing.append({"field": "(order)", "after": "behind all others"})
+    return {**found, "fields": differing}
+
+
+def fields(before: Body, after: Body) -> list[Body]:
+    """Each field that differs: where it is, what it was (left out: it was not there), what it will be (or not)."""
+    return list(_fields("", before, after))
 
 
 def _fields(place: str, before: Any, after: Any) -> Iterator[Body]:
-    """Each field that differs: where it is, what it was (left out: it was not there), what it will be (or not)."""
     if before == after:
         return
     if isinstance(before, dict) and isinstance(after, dict):

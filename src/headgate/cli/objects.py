@@ -100,7 +100,7 @@ def _commands(kind: str, one: str) -> list[click.Command]:
     def list_(config: Path | None, url: str | None, as_json: bool, filters: dict[str, str]) -> None:
         client(config, url, as_json).list(kind, filters, having="money" if one == "budget" else None)
 
-    @click.command(help=f"Show one {one}, as JSON.")
+    @click.command(help=f"Show one {one}: whence it is, and every field.")
     @click.argument("name")
     @asking
     def show(config: Path | None, url: str | None, as_json: bool, name: str) -> None:
@@ -258,16 +258,16 @@ def reseal(config: Path | None, url: str | None, as_json: bool) -> None:
 @click.command()
 @asking
 def levels(config: Path | None, url: str | None, as_json: bool) -> None:
-    """Show what is used of limits, as JSON: by all processes that share a state, else by the one that answers."""
-    client(config, url, as_json).get("/levels")
+    """Show what is used of limits: by all processes that share a state, else by the one that answers."""
+    client(config, url, as_json).levels()
 
 
 @click.command("changes")
 @click.argument("filters", nargs=-1, callback=_filters)
 @asking
 def changes(config: Path | None, url: str | None, as_json: bool, filters: dict[str, str]) -> None:
-    """Show who changed what, the latest first, as JSON; FILTERS: kind=, name=, actor=, since=, until=, limit=."""
-    client(config, url, as_json).get("/audit", filters)
+    """Show who changed what, the latest first; FILTERS: kind=, name=, actor=, since=, until=, limit=."""
+    client(config, url, as_json).changes(filters)
 
 
 groups = [_group(name, kind, one) for name, (kind, one) in GROUPS.items()]

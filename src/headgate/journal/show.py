@@ -16,6 +16,7 @@ import click
 import msgspec
 
 from headgate.catalog.arithmetic import told
+from headgate.core.columns import block
 from headgate.core.errors import Origin
 from headgate.core.printable import json_safe, printable
 from headgate.core.record import Attempt, Ending, Record
@@ -140,14 +141,8 @@ def _in_full(record: Record, zone: tzinfo, colour: bool) -> str:
         fields["attempts"] = [attempt_told(attempt) for attempt in record.attempts]
     if fields.pop("cost_parts", None):
         fields["cost"] = f"${record.cost or '?'} = {told(record.cost_parts)}"
-    width = max(map(len, fields)) + 2
-    lines = []
-    for name, value in fields.items():
-        label = name.ljust(width)
-        first, *rest = list(_readable(value))
-        lines.append((click.style(label, bold=True) if colour else label) + first)
-        lines += [" " * width + line for line in rest]
-    return "\n".join(lines) + "\n"
+    lines = block(fields)
+    return "".join(f"{click.style(label, bold=True) if colour else label}{text}\n" for label, text in lines)
 
 
 def attempt_told(attempt: Attempt) -> str:
@@ -164,23 +159,6 @@ def attempt_told(attempt: Attempt) -> str:
     if attempt.cost is not None:
         parts.append(f"cost ${attempt.cost} = {told(attempt.cost_parts)}")
     return "  ".join(parts)
-
-
-def _readable(value: Any) -> Iterator[str]:
-    """A value of a record as one or more lines."""
-    if isinstance(value, dict) and value:
-        for key, item in value.items():
-            lines = list(_readable(item))
-            if len(lines) == 1:
-                yield f"{printable(str(key))}: {lines[0]}"
-            else:
-                yield f"{printable(str(key))}:"
-                yield from (f"  {line}" for line in lines)
-    elif isinstance(value, list) and value:
-        for number, item in enumerate(value, 1):
-            yield f"{number}. {'  '.join(_readable(item))}"
-    else:
-        yield printable(str(value))
 
 
 def _statuses(status: str | int | None) -> tuple[int, int] | None:
