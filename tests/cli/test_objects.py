@@ -152,10 +152,12 @@ def test_a_store_is_exported_and_applied_to_another_gateway_and_restored(gateway
     run(gateway, "rule", "delete", "zzz")
     run(gateway, "model", "set", "other", "targets=[extra/y]")
     run(gateway, "team", "create", "later")
+    run(gateway, "provider", "set", "extra", "traits=[eu]")
     told = run(gateway, "diff", str(older))
     assert "~ models/other\n    targets: extra/y → extra/x\n" in told.stdout
     assert "+ rules/zzz\n" in told.stdout
     assert "- teams/later\n" in told.stdout
+    assert "~ providers/extra\n    traits: eu → (not there)\n" in told.stdout
     assert json.loads(run(gateway, "diff", str(older), "--json").stdout)["counts"]["delete"] == 1
     run(gateway, "apply", str(older), "--prune", "--yes")
     assert run(gateway, "export").stdout == done.stdout

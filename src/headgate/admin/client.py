@@ -19,6 +19,7 @@ from headgate.core.printable import json_safe, printable
 from headgate.journal.table import moment, offset, seconds
 
 ROOT = "/admin/api"
+NOT_THERE = "(not there)"
 SHOWN = 100
 """Characters of a value in a plan."""
 MARKS = {"create": "+", "replace": "~", "delete": "-"}
@@ -224,8 +225,8 @@ def _print_plan(plan: Mapping[str, Any]) -> None:
     for each in plan["changes"]:
         stays = " (stands in the file, which is not changed here)" if each.get("read_only") else ""
         click.echo(printable(f"{MARKS[each['action']]} {each['kind']}/{each['name']}") + stays)
-        for line in map(_field, each["fields"]):
-            click.echo(f"    {line}")
+        for field in each["fields"]:
+            click.echo(f"    {_field(field, altered=each['action'] == 'replace')}")
     count, done = len(plan["changes"]), "changed" if plan["applied"] else "would be changed"
     said = {"create": "made", "replace": "altered", "delete": "deleted"}
     parts = [f"{number} {said[action]}" for action, number in plan["counts"].items() if number]
@@ -233,12 +234,11 @@ def _print_plan(plan: Mapping[str, Any]) -> None:
     click.echo(f"{count} object{'' if count == 1 else 's'} {done}{counts}", err=True)
 
 
-def _field(change: Mapping[str, Any]) -> str:
-    was, will = (
-        printable(_cell(change[name]), limit=SHOWN) if name in change else None for name in ("before", "after")
-    )
-    said = was if will is None else will if was is None else f"{was} → {will}"
-    return f"{printable(change['field'])}: {said}"
+def _field(change: Mapping[str, Any], *, altered: bool) -> str:
+    """Of an object that is `altered`, what a field was and will be; of one that comes or goes, what there is."""
+    values = [printable(_cell(change[side]), limit=SHOWN) if side in change else None for side in ("before", "after")]
+    told = [NOT_THERE if value is None else value for value in values if altered or value is not None]
+    return f"{printable(change['field'])}: {' → '.join(told)}"
 
 
 def _told(url: str, answer: Answer) -> str:
