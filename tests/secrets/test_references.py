@@ -106,6 +106,7 @@ def test_each_is_had_from_its_place_and_asked_for_once(made, keepers):
         ("vault:secret/../../sys/seal#key", "is not a path in Vault"),
         ("vault:secret#key", "refused|is a mount"),
         ("vault:", "not complete"),
+        ("vault: secret/x#key", "not complete"),
         ("aws:secretsmanager:plain#key", "no fields"),
         ("aws:secretsmanager:nothing", r"answered 400 \(ResourceNotFoundException\) for nothing"),
         ("aws:s3:x", "which of Amazon's services"),
@@ -129,6 +130,7 @@ BAD = {
     "garbage": reply(b"<html>" + VAULT_TOKEN.encode(), content_type="text/html"),
     "a list": json_reply([]),
     "another shape": json_reply({"data": {"data": 5, "path": 7}, "Parameter": 5, "payload": [], "value": {}}),
+    "no base64": json_reply({"payload": {"data": "é"}, "data": {"plaintext": "é"}}),
     "deep": json_reply(b'{"data":' + b"[" * 100_000),
     "huge": json_reply(b'{"data":"' + b"x" * (2 << 20) + b'"}'),
     "a redirect": reply(b"", status=307, headers=[("location", "http://127.0.0.1:1/")]),
@@ -205,6 +207,9 @@ def test_vault_takes_the_token_of_a_pod(made, tmp_path):
 def test_without_an_address_or_a_token_it_is_said_what_to_set(made, tmp_path):
     with pytest.raises(Missed, match=r"secrets\.vault\.address"):
         made({"VAULT_ADDR": ""}).value("vault:secret/x#y")
+    for address in ("vault.example.com:8200", "ftp://127.0.0.1", "http://[::1", "http://", "http://127.0.0.1:99999"):
+        with pytest.raises(Missed):
+            made({"VAULT_ADDR": address}).value("vault:secret/x#y")
     with pytest.raises(Missed, match="VAULT_TOKEN"):
         made({"VAULT_TOKEN": ""}).value("vault:secret/x#y")
     with pytest.raises(Missed, match=r"secrets\.aws\.region"):

@@ -183,6 +183,16 @@ def test_a_check_asks_nobody_unless_it_is_told_to(gateway, keepers):
         gateway.signal(signal.SIGCONT)
 
 
+@pytest.mark.parametrize("reference", ["vault:", "vault: secret/llm#key", "aws:ssm:x#"])
+def test_what_is_no_reference_is_told_without_asking(tmp_path, reference):
+    text = f"data_dir: data\nproviders: {{kept: {{kind: openai, api_key: '{reference}'}}}}\n"
+    (tmp_path / "headgate.yaml").write_text(text)
+    code, told = check(tmp_path)
+    [problem] = told["problems"]
+    assert (code, problem["path"]) == (2, "providers.kept.api_key")
+    assert "not complete" in problem["message"]
+
+
 def test_a_start_without_what_it_needs_says_what_is_missing(config, tmp_path, keepers):
     (tmp_path / "token").write_text("hvs.of-nobody-0123456789\n")
     gateway = Gateway(tmp_path, config).start(wait=False)

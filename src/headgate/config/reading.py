@@ -29,6 +29,7 @@ from headgate.core.target import Terms, merged
 from headgate.providers.provider import Provider
 from headgate.secrets.references import Places, References
 from headgate.secrets.settings import Sources
+from headgate.secrets.source import Missed, read
 from headgate.stages.policies.policy import Policy, settings_of
 
 T = TypeVar("T", bound=pydantic.BaseModel)
@@ -325,7 +326,7 @@ class Reading:
         if is_elsewhere(text) and path[0] != "secrets":
             self.referred.add(text)
             if elsewhere is None:
-                return text
+                return self.unfollowed(text, path)
         if is_reference(text):
             try:
                 text, file = follow(text, self.environ, self.folder, elsewhere)
@@ -347,6 +348,14 @@ class Reading:
         elif text != NO_KEY:
             self.secret(text)
         return text
+
+    def unfollowed(self, reference: str, path: tuple[str | int, ...]) -> str:
+        """A reference in its secret's place, if it is one."""
+        try:
+            read(reference)
+        except Missed as missed:
+            self.problem(path, missed.message, missed.hint)
+        return reference
 
     def provider(self, name: str, node: Node) -> ProviderEntry | None:
         path = ("providers", name)

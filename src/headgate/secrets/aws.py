@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/secretsmanager/latest/apireference/, …/systems-man
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 import time
@@ -115,6 +114,6 @@ def _decoded(text: object, name: str) -> bytes:
     try:
         if isinstance(text, str):
             return base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:
         pass
     raise Missed(f"Amazon gave nothing for {name} that is base64")

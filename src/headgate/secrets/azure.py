@@ -6,7 +6,6 @@ https://learn.microsoft.com/en-us/rest/api/keyvault/
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 import time
@@ -59,7 +58,10 @@ class Azure:
     async def decrypt(self, key: str, data: bytes, upstream: Upstream) -> bytes:
         version, _, wrapped = data.partition(b":")
         base = "/".join(key.split("/")[:2])
-        return _decoded(await self._crypt(_matched(f"{base}/{version.decode()}"), "unwrapkey", wrapped, upstream), key)
+        return _decoded(
+            await self._crypt(_matched(f"{base}/{version.decode('ascii', 'replace')}"), "unwrapkey", wrapped, upstream),
+            key,
+        )
 
     async def _crypt(self, key: re.Match[str], what: str, data: bytes, upstream: Upstream) -> dict[str, Any]:
         url = f"{self._url(key, 'keys')}/{what}?api-version={VERSION}"
@@ -107,6 +109,6 @@ def _decoded(found: Mapping[str, Any], key: str) -> bytes:
     try:
         if isinstance(text, str):
             return base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
-    except binascii.Error:
+    except ValueError:
         pass
     raise Missed(f"Azure gave nothing for {key} that is base64")

@@ -6,7 +6,6 @@ https://cloud.google.com/secret-manager/docs/reference/rest, https://cloud.googl
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 import time
@@ -83,6 +82,6 @@ def _decoded(text: object, name: str) -> bytes:
     try:
         if isinstance(text, str):
             return base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:
         pass
     raise Missed(f"Google gave nothing for {name} that is base64")

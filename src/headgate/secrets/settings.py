@@ -9,6 +9,8 @@ from pydantic import Field, SecretStr
 
 from headgate.providers.settings import Seconds
 
+ADDRESS = r"^https?://[^\s?#@]+$"
+
 
 class Settings(pydantic.BaseModel):
     """Of one place, or of all."""
@@ -40,7 +42,9 @@ class VaultSettings(Settings):
     """HashiCorp Vault or OpenBao."""
 
     address: str | None = Field(
-        None, description="Where it is, such as `https://vault.example.com:8200`. `VAULT_ADDR`."
+        None,
+        pattern=ADDRESS,
+        description="Where it is, such as `https://vault.example.com:8200`. `VAULT_ADDR`.",
     )
     namespace: str | None = Field(None, min_length=1, description="The namespace that paths are in. `VAULT_NAMESPACE`.")
     ca_file: Path | None = Field(
@@ -82,9 +86,7 @@ class GCPSettings(Settings):
     credentials_file: str | None = Field(
         None, min_length=1, description="Application default credentials. Left out: as Google's SDKs find them."
     )
-    endpoint: str | None = Field(
-        None, pattern=r"^https?://[^\s?#@]+$", description="Where their API is, if not at googleapis.com."
-    )
+    endpoint: str | None = Field(None, pattern=ADDRESS, description="Where their API is, if not at googleapis.com.")
 
 
 class AzureSettings(Settings):
@@ -95,9 +97,7 @@ class AzureSettings(Settings):
     client_secret: SecretStr | None = Field(
         None, description="The application's secret. Left out: as Azure's SDKs find who asks."
     )
-    endpoint: str | None = Field(
-        None, pattern=r"^https?://[^\s?#@]+$", description="Where every vault is, if not at its own address."
-    )
+    endpoint: str | None = Field(None, pattern=ADDRESS, description="Where every vault is, if not at its own address.")
 
 
 class Sources(Settings):

@@ -55,7 +55,7 @@ def read(text: str) -> Reference:
     """Raises Missed for what is no reference to one of these places."""
     kind, _, rest = text.partition(":")
     name, mark, field = rest.partition("#")
-    if kind not in KINDS or not name or (mark and not field):
+    if kind not in KINDS or not name or name != name.strip() or (mark and not field):
         raise Missed("the reference is not complete", "write SOURCE:NAME, with #FIELD behind it for one of its fields")
     return Reference(kind, name, field or None)
 
@@ -91,6 +91,8 @@ async def ask(
     upstream: Upstream, method: str, url: str, headers: Mapping[str, str], body: bytes, whose: str
 ) -> tuple[int, bytes]:
     """Status and body of an answer. Raises Missed where there is none, or too much of it."""
+    if not url.startswith(("https://", "http://")):
+        raise Missed(f"the address of {whose} is none", "write it like https://host:port")
     try:
         return await send(upstream, method, url, {"accept": "application/json", **headers}, body, WAIT)
     except ProviderError as error:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -59,7 +58,11 @@ class Vault:
         rest = path.removeprefix(mount)
         if not rest:
             raise Missed(f"{name} is a mount, with no path behind it", "write vault:MOUNT/PATH#FIELD")
-        found = await self._ask("GET", f"{mount}data/{rest}" if versioned else path, None, upstream)
+        try:
+            found = await self._ask("GET", f"{mount}data/{rest}" if versioned else path, None, upstream)
+        except Missed:
+            self._mounts.pop(mount, None)  # the engine may be another by now
+            raise
         fields = found.get("data") if versioned else found
         if not isinstance(fields, dict):
             raise Missed(f"Vault has no secret {name}", ANSWERS[404])
@@ -76,7 +79,7 @@ class Vault:
         found = await self._ask("POST", _transit(key, "decrypt"), body, upstream)
         try:
             return base64.b64decode(_text(found, "plaintext"), validate=True)
-        except binascii.Error:
+        except ValueError:
             raise Missed("Vault gave a plain text that is not base64") from None
 
     async def _mount(self, path: str, upstream: Upstream) -> tuple[str, bool]:

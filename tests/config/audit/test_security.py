@@ -70,6 +70,7 @@ PUBLIC = "server: {host: 0.0.0.0, metrics: %s%s}\n"
         ("fetch: {enabled: true, hosts: [a.example]}\n", set()),
         ("fetch: {enabled: false}\n", set()),
         ("state: {url: 'redis://10.0.0.1:6379'}\n", {("high", "state.url")}),
+        ("secrets: {vault: {address: 'http://10.0.0.1:8200'}}\n", {("high", "secrets.vault.address")}),
         ("state: {url: 'redis://127.0.0.1:6379'}\n", set()),
         ("state: {url: 'rediss://10.0.0.1:6379'}\n", set()),
     ],

@@ -61,6 +61,10 @@ def _connections(config: Config, places: Places) -> Iterator[Finding]:
     if config.fetch.enabled and not config.fetch.hosts:
         hint = "list the hosts that pictures and files come from"
         yield places.finding("low", ("fetch", "hosts"), "requests have files fetched from any public host", hint)
+    vault = urlsplit(config.secrets.vault.address or "")
+    if vault.scheme == "http" and not is_loopback(vault.hostname or ""):
+        message = "the token for Vault, and the secrets, travel unencrypted: its address begins with http://"
+        yield places.finding("high", ("secrets", "vault", "address"), message, "use https://")
     where = state.place(config.state)
     if where is not None and not where.encrypted and not is_loopback(where.host):
         hint = "begin it with rediss://"
