@@ -31,6 +31,8 @@ LIMITS = """limits:
   - {name: all, per: [key], requests: 100000000, every: month}
   - {name: together, concurrency: 5000}
 """
+IDLE = 10.0
+"""Seconds for which a connection is kept that nothing is asked on."""
 OPENS, RECOVERS, ADDED = 1.0, 5.0, 0.005
 """Seconds, the most that there may be of each."""
 
@@ -104,10 +106,20 @@ class Client:
         self.port = port
         self.request = load.head_of(port, len(body)) + body
         self.seen = seen
-        self.idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self.idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter, float]] = []
+        """The one used last comes last."""
+
+    def _idle(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """A connection that the gateway has not closed meanwhile, as nothing was asked on it for long."""
+        while self.idle:
+            reader, writer, used = self.idle.pop()
+            if time.perf_counter() - used < IDLE:
+                return reader, writer
+            writer.close()
+        return None
 
     async def call(self, due: float) -> None:
-        reader, writer = self.idle.pop() if self.idle else await asyncio.open_connection("127.0.0.1", self.port)
+        reader, writer = self._idle() or await asyncio.open_connection("127.0.0.1", self.port)
         try:
             async with asyncio.timeout(20):
                 writer.write(self.request)
@@ -116,7 +128,7 @@ class Client:
         except (OSError, EOFError, TimeoutError) as error:
             self.seen.failed.append(repr(error))
             return
-        self.idle.append((reader, writer))
+        self.idle.append((reader, writer, time.perf_counter()))
         self.seen.calls.append((due, time.perf_counter() - due))
         if head[9:12] != b"200":
             self.seen.failed.append(head.decode("latin-1"))
@@ -134,7 +146,8 @@ class Client:
 
 
 def is_away(server: Running) -> bool:
-    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=10) as answer:
+    """Whether it says so, however long that takes."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=60) as answer:
         return b"\nheadgate_limits_away 1" in answer.read()
 
 

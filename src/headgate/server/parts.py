@@ -175,6 +175,7 @@ class Parts:
         for part in (self.share, self.counters):
             if part is not None:
                 await part.first()
+        self.budgets.save()  # what was read is told by now: not again if this process ends at once
         admin_pages = {**self._probes(), b"/metrics": MetricsPage(self._render), **self._operators()}
         return Service(
             app=app,

@@ -203,14 +203,15 @@ class SharedCounters:
     def _came_to(self, lease: Lease, row: Row, true: int) -> Row | None:
         """What there is to tell of it."""
         row.mirror.holds -= 1
-        over = row._replace(amount=0, hold=lease.id if lease.announced else "")
+        hold = lease.id if lease.announced else ""
         if row.meter.burst is not None:
             known = row.amount if lease.inner is None else 0
-            return over._replace(more=(true - known) * row.meter.each) if true != known else None
+            more = (true - known) * row.meter.each
+            return row._replace(amount=0, hold=hold, more=more) if true != known else None
         if row.meter.window is None:
-            return over if lease.announced else None
+            return row._replace(amount=0, hold=hold) if lease.announced else None
         row.mirror.add(row, true)
-        return over
+        return row._replace(amount=0, hold=hold, own=row.mirror.used(row.start))
 
     async def run(self) -> None:
         """Connect, and again whenever the connection is lost, until cancelled."""
@@ -304,7 +305,7 @@ class SharedCounters:
             len(rows) + 1,
             f"{self._prefix}era",
             *[row.mirror.key for row in rows],
-            *(verb, self.me, until, hold, self._lease, self._era, *place.told()),
+            *(verb, self.me, until, hold, self._lease, self._era, *(place.told() if place.at else (0, 0))),
             *chain.from_iterable(arguments),
         )
 

@@ -122,8 +122,10 @@ class Row(NamedTuple):
         mirror, window = self.mirror, self.meter.window
         if window is None or self.meter.burst is not None:
             return self
-        lost = mirror.lost if mirror.lost is not None and mirror.lost.start == self.start else None
-        return self._replace(own=mirror.used(self.start), lost=lost)
+        own, lost = mirror.used(self.start), mirror.lost
+        if lost is not None and lost.start != self.start:
+            lost = None
+        return self if own == self.own and lost is self.lost else self._replace(own=own, lost=lost)
 
     def wanted(self, *, firm: bool) -> tuple[str | int, ...]:
         """As the script is asked for it."""
