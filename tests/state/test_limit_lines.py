@@ -107,6 +107,23 @@ async def test_who_comes_later_does_not_overtake_and_who_leaves_holds_up_nobody(
     assert await asked(server, "HGET", key, "l") is None
 
 
+async def test_who_is_held_up_by_another_limit_leaves_the_line_of_all(ledgers):
+    one, other = ledgers
+    holds = [await take(one), await take(one)]
+    once = meter(1, "day", "requests", name="once")
+    rules, demands = [Rule(PLACES, then="queue"), Rule(once)], [Demand(PLACES, "a", 1), Demand(once, "o", 1)]
+    stuck = asyncio.create_task(one.reserve(rules, demands, 0, "t"))
+    await asyncio.sleep(0.05)
+    waiting = asyncio.create_task(take(other, "u"))
+    await asyncio.sleep(0.05)
+    assert isinstance(await other.reserve(rules[1:], demands[1:], 0, "t"), Hold)
+    began = time.monotonic()
+    holds.pop()()
+    assert (await stuck).demand.counter == "o"
+    await waiting
+    assert time.monotonic() - began < 0.5, "not only when its turn is over by itself"
+
+
 async def test_the_urgent_come_first_also_from_another_process(ledgers):
     one, other = ledgers
     holds = [await take(one), await take(one)]

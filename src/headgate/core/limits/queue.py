@@ -106,7 +106,8 @@ class Room:
             waiting = Waiting(self.counter, [(place.priority, place.tenant), *others])
             outcome = await self._counters.reserve(demands, now, waiting)
             held_up = isinstance(outcome, Denied) and outcome.demand.counter == self.counter
-            self._known = outcome.demand if isinstance(outcome, Denied) and held_up else None
+            alone = isinstance(outcome, Hold) and len(waiting.whose) == 1
+            self._known = None if alone else next(each for each in demands if each.counter == self.counter)
             if self._first is not place:
                 self._give_back(outcome)
                 continue
