@@ -501,6 +501,9 @@ class TestClock:
         source = Path(headgate.__file__).parent
         allowed = {
             "admin/app.py",  # until when an answer is kept
+            "admin/elsewhere.py",  # until when a provider's login is waited for
+            "admin/logging_in.py",  # until when sessions last, and one-time codes
+            "admin/logins.py",  # whether a session has ended
             "core/ids.py",  # names of requests; they rise all the same
             "core/limits/ledger.py",  # windows of the calendar
             "core/question.py",  # a record's time

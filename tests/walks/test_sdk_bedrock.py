@@ -30,6 +30,7 @@ from walks.vendors import (
     ANTHROPIC_USAGE,
     BEDROCK_USAGE,
     IDS,
+    RECORDED_USAGE,
     WEATHER,
     Said,
     amazon_stream,
@@ -451,7 +452,7 @@ async def test_anthropics_sdk_reaches_claude_with_nothing_lost(anthropic_client,
     assert "stream" not in json.loads(upstream.requests[1].body)
     record = record_of(gateway, dialect="anthropic_messages", upstream_id=IDS["anthropic"], stream=True)
     usage = {name: count for name, count in record["usage"].items() if name != "reported"}
-    assert usage == {"input": 30, "cache_read": 60, "cache_write": 4, "cache_write_1h": 6, "output": 20}
+    assert usage == RECORDED_USAGE["anthropic"]
 
 
 async def test_errors_of_claude_at_bedrock_are_said_in_anthropics_words(anthropic_client, upstream):

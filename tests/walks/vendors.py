@@ -35,11 +35,18 @@ ANTHROPIC_USAGE = {
     "service_tier": "standard",
 }
 RECORDED_USAGE = {
-    "openai": {"input": 40, "cache_read": 60, "output": 15, "reasoning": 5},
+    "openai": {"input": 40, "cache_read": 60, "output": 15, "reasoning": 5, "tier": "default"},
     "responses": {"input": 40, "cache_read": 60, "output": 15, "reasoning": 5},
-    "anthropic": {"input": 30, "cache_read": 60, "cache_write": 4, "cache_write_1h": 6, "output": 20},
+    "anthropic": {
+        "input": 30,
+        "cache_read": 60,
+        "cache_write": 4,
+        "cache_write_1h": 6,
+        "output": 20,
+        "tier": "standard",
+    },
 }
-"""The disjoint classes a record must hold for the usage above."""
+"""The disjoint classes a record must hold for the usage above, and the tier that served it."""
 MODELS = {
     "openai": "gpt-4o-mini-2024-07-18",
     "responses": "gpt-5.1-2025-11-13",

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from headgate.core.errors import ProviderCut, ProviderRefused
@@ -172,7 +173,12 @@ def test_reading_and_writing_keeps_what_was_said(path, stream):
         before, after = ([event for event in found if isinstance(event, kind)] for found in (events, again))
         for choice in {event.choice for event in events}:
             assert joined(before, choice) == joined(after, choice)
-    assert [e.usage for e in again if isinstance(e, Used)] == [e.usage for e in events if isinstance(e, Used)]
+    assert counted(again) == counted(events)
+
+
+def counted(events):
+    """Tokens; the tier that an answer is usually served in is not said again."""
+    return [replace(event.usage, tier=None) for event in events if isinstance(event, Used)]
 
 
 def joined(events, choice):
