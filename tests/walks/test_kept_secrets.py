@@ -1,6 +1,7 @@
 """Secrets that are kept elsewhere, from outside: had at the start, changed while requests go on, away without harm."""
 
 import json
+import re
 import signal
 import time
 from functools import partial
@@ -86,6 +87,30 @@ def test_a_changed_secret_is_used_and_no_request_fails(gateway, keepers, upstrea
     assert ask(gateway, CLIENT[::-1]) == 200
     keepers.secrets["vault:secret/clients"] = {"first": CLIENT}
     until(lambda: ask(gateway) == 200)
+
+
+def test_a_key_that_its_provider_refuses_is_asked_for_anew_at_once_but_not_by_every_refusal(config, keepers, tmp_path):
+    looks, taken = ("vault", "/v1/secret/data/refused"), ["sk-revoked-0123456789abcdef"]
+    keepers.secrets["vault:secret/refused"] = {"key": taken[0]}
+    (tmp_path / "token").write_text(VAULT_TOKEN + "\n")
+
+    async def provider(asked):
+        right = asked.request.headers["authorization"] == f"Bearer {taken[0]}"
+        await asked.send(json_reply(CHAT) if right else json_reply({"error": {"message": "revoked"}}, status=401))
+
+    with ScriptedUpstream(provider) as choosy:
+        text = config.replace("refresh: 0.2", "refresh: 600").replace("secret/llm", "secret/refused")
+        text = re.sub(r"base_url: '[^']*'", f"base_url: '{choosy.url}/v1'", text) + "breaker: {enabled: false}\n"
+        with running(tmp_path, text) as gateway:
+            assert ask(gateway) == 200
+            taken[0] = "sk-third-0123456789abcdef"
+            keepers.secrets["vault:secret/refused"] = {"key": taken[0]}
+            assert ask(gateway) == 401
+            until(lambda: ask(gateway) == 200, 3)
+            assert keepers.asked.count(looks) == 2  # at the start, and now
+            taken[0] = "sk-fourth-0123456789abcdef"
+            assert [ask(gateway) for _ in range(20)] == [401] * 20
+            assert keepers.asked.count(looks) == 2
 
 
 def test_while_the_place_is_away_what_was_there_stays_through_a_reload(gateway, keepers):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -36,13 +37,16 @@ class Credential:
     """How a key fares. What is limited is a key's use of a model; what is refused is the key."""
 
     __slots__ = (
-        "_cooling", "_left", "clear", "digest", "name", "out", "provider", "trusting", "until", "watcher", "why"
+        "_cooling", "_left", "clear", "digest", "doubted", "name", "out", "provider", "trusting", "until", "watcher",
+        "why",
     )  # fmt: skip
 
-    def __init__(self, provider: str, name: str, digest: str = "") -> None:
+    def __init__(self, provider: str, name: str, digest: str = "", doubted: asyncio.Event | None = None) -> None:
+        """`doubted` is set where the provider does not take the key: there may be another by now."""
         self.provider = provider
         self.name = name
         self.digest = digest
+        self.doubted = doubted or asyncio.Event()
         self.trusting = False
         """It is used whatever the provider says of it."""
         self.out: Out | Literal["disabled"] | None = None
@@ -110,6 +114,8 @@ class Credential:
 
     def refused(self, now: float, out: Out, why: str) -> None:
         """The provider does not take the key, or has not been paid."""
+        if out == "invalid":
+            self.doubted.set()
         if not self.trusting:
             self.out, self.why, self.until = out, why, now + RECHECK
             self._settle()
@@ -149,6 +155,8 @@ class Credential:
 
     def adopt(self, out: Out | None, why: str, until: float) -> None:
         """Another process has found that it is out, or taken again."""
+        if out == "invalid":
+            self.doubted.set()
         if not self.trusting and self.out != "disabled":
             self.out, self.why, self.until = out, why, until
             self._settle()

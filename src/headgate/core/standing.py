@@ -5,6 +5,7 @@ Every method is told the time, `time.monotonic()` seconds, so that tests and sim
 
 from __future__ import annotations
 
+import asyncio
 import math
 from bisect import bisect_left
 from collections.abc import Collection
@@ -253,6 +254,8 @@ class Board:
         self._scores: dict[str, Scores] = {}
         self.limited: list[Standing] = []
         """Those of which the configuration limits what is counted by the minute."""
+        self.doubted = asyncio.Event()
+        """A provider did not take a key: whoever knows where it came from may ask there for another."""
         self.newcomers: Newcomers | None = None
         """None: this process keeps to what it finds out itself."""
 
@@ -279,7 +282,7 @@ class Board:
         """That of a key, known by its digest: another key under the same name starts anew."""
         found = self._credentials.get((provider, digest, name))
         if found is None:
-            found = self._credentials[provider, digest, name] = Credential(provider, name, digest)
+            found = self._credentials[provider, digest, name] = Credential(provider, name, digest, self.doubted)
             if self.newcomers is not None:
                 self.newcomers.credential(found)
         found.configure(enabled=enabled, trusting=trusting)

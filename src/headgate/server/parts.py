@@ -161,7 +161,7 @@ class Parts:
         self.saving = asyncio.get_running_loop().create_task(self.budgets.run())
         reminder = Reminder(lambda: self.loaded.config)
         self.reminding = asyncio.get_running_loop().create_task(reminder.run())
-        renew = Renew(lambda: self.loaded, self.reload)
+        renew = Renew(lambda: self.loaded, self.reload, self.board.doubted)
         self.renewing = asyncio.get_running_loop().create_task(renew.run())
         self.renewing.add_done_callback(_report)
         self.following = asyncio.get_running_loop().create_task(self.follow.run())

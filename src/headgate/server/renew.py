@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from math import inf
 
 from headgate.config.load import Loaded
 from headgate.config.redaction import masked
@@ -16,24 +19,34 @@ log = logging.getLogger("headgate.server")
 
 AGAIN = 15.0
 """Seconds, at most, until a place that did not give all is asked again."""
+LEAST = 5.0
+"""Seconds between two times, however often a provider refuses a key: no client makes us ask more often."""
 
 
 class Renew:
-    """`loaded` gives the configuration in force, `reload` puts it in force anew."""
+    """`loaded` gives the configuration in force, `reload` puts it in force anew; `doubted` is set where a provider does
+    not take a key, which may have been replaced since it was asked for."""
 
-    def __init__(self, loaded: Callable[[], Loaded], reload: Reload) -> None:
+    def __init__(self, loaded: Callable[[], Loaded], reload: Reload, doubted: asyncio.Event) -> None:
         self._loaded = loaded
         self._reload = reload
+        self._doubted = doubted
         self._told: dict[str, str] = {}
 
     async def run(self) -> None:
         """Until cancelled."""
+        looked = -inf
         while True:
             loaded = self._loaded()
             every = loaded.config.secrets.refresh
             failing = loaded.references is not None and loaded.references.why
             # not all processes at once
-            await asyncio.sleep((min(every, AGAIN) if failing else every) * random.uniform(0.9, 1.0))  # noqa: S311
+            wait = (min(every, AGAIN) if failing else every) * random.uniform(0.9, 1.0)  # noqa: S311
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._doubted.wait(), wait)
+            await asyncio.sleep(max(0.0, looked + min(LEAST, wait) - time.monotonic()))
+            looked = time.monotonic()
+            self._doubted.clear()
             await self.look()
 
     async def look(self) -> None:
