@@ -213,6 +213,9 @@ def test_credentials_by_name(tmp_path):
         ("{model: openai/x, aws_region_name: us-east-1}", "aws_region_name"),
         ("{model: openai/x, auto_router_config: x}", "auto_router_config"),
         ("{model: openai/x, s3_bucket_name: b}", "s3_bucket_name"),
+        ("{model: openai/x, base_model: gpt-4o}", "base_model"),
+        ("{model: openai/x, request_timeout: 9}", "request_timeout"),
+        ("{model: openai/x, langfuse_host: h}", "langfuse_host"),
         ("{model: openai/x, use_litellm_proxy: true}", "use_litellm_proxy"),
         ("{model: openai/x, s3_secret_access_key: hidden-0123456789}", "s3_secret_access_key"),
         ("{model: azure/x, api_base: 'https://a.azure.com', api_version: 'no such'}", "api_version"),
@@ -229,6 +232,12 @@ def test_a_model_of_one_team_is_listed(tmp_path):
     told = converted(tmp_path, one("{model: openai/x}", info="{team_id: t, blocked: false}")).told()
     assert list(told) == ["model_list[0].model_info.team_id"]
     assert "list the `models` of the others" in told["model_list[0].model_info.team_id"]
+
+
+def test_what_stands_beside_the_parameters_is_listed(tmp_path):
+    found = converted(tmp_path, "model_list:\n  - {model_name: a, litellm_params: {model: openai/x}, rpm: 5}\n")
+    assert found["models"] == {"a": "openai/x"}
+    assert "model_list[0].rpm" in found.told()
 
 
 def test_limits_of_each_key_by_default(tmp_path):

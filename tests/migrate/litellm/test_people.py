@@ -118,6 +118,29 @@ def test_what_else_a_key_has(tmp_path, row, more):
     assert not found.told()
 
 
+@pytest.mark.parametrize("end", ["01/31/2031", "infinity", 1924992000, "0001-01-01T00:00:00+14:00"])
+def test_a_key_whose_end_cannot_be_read_is_off(tmp_path, end):
+    key, found = key_of(tmp_path, {"expires": end})
+    assert key["enabled"] is False
+    assert list(found.told()) == ["LiteLLM_VerificationToken.expires"]
+
+
+def test_what_narrows_a_member_or_an_end_user_and_has_no_counterpart_is_listed(tmp_path):
+    budget = {"budget_id": "b", "rpm_limit": 3, "allowed_models": ["gpt"], "model_max_budget": {"gpt": 1}}
+    tables = {
+        "teams": [{"team_id": "t", "model_id": 4}], "users": [{"user_id": "u"}], "budgets": [budget],
+        "team_memberships": [{"team_id": "t", "user_id": "u", "budget_id": "b"}],
+        "customers": [{"user_id": "c", "allowed_model_region": "eu", "default_model": "gpt"}],
+    }  # fmt: skip
+    found = converted(tmp_path, CONFIG, tables)
+    assert [limit["requests"] for limit in found["limits"]] == [3]
+    assert set(found.told()) == {
+        "LiteLLM_BudgetTable.allowed_models", "LiteLLM_BudgetTable.model_max_budget",
+        "LiteLLM_EndUserTable.allowed_model_region", "LiteLLM_EndUserTable.default_model",
+        "LiteLLM_TeamTable.model_id",
+    }  # fmt: skip
+
+
 def test_a_key_for_management_alone_may_ask_for_nothing(tmp_path):
     key, found = key_of(tmp_path, {"allowed_routes": ["management_routes"]})
     assert key["operations"] == []

@@ -38,6 +38,13 @@ def test_shares_are_those_of_the_simple_shuffle(tmp_path, params, weights):
     assert [target.get("weight") if isinstance(target, dict) else None for target in entry["targets"]] == weights
 
 
+@pytest.mark.parametrize(("params", "weights"), [(("rpm: 10", "rpm: 30"), [10, 30]), (("rpm: 10", ""), [None, None])])
+def test_by_use_nobody_is_left_out_who_says_no_rate(tmp_path, params, weights):
+    text = group(*params) + "router_settings: {routing_strategy: usage-based-routing-v2}\n"
+    targets = converted(tmp_path, text)["models"]["a"]["targets"]
+    assert [target.get("weight") if isinstance(target, dict) else None for target in targets] == weights
+
+
 def test_later_orders_are_fallbacks(tmp_path):
     entry = converted(tmp_path, group("order: 2", "order: 1", "order: 3"))["models"]["a"]
     assert entry == {"targets": ["openai/m1"], "fallbacks": ["openai/m0", "openai/m2"]}

@@ -16,6 +16,15 @@ RATES = {"rpm_limit": "requests", "tpm_limit": "tokens", "max_parallel_requests"
 BY_MODEL = {"model_rpm_limit": "requests", "model_tpm_limit": "tokens"}
 DIMENSIONS = {"keys": "key", "teams": "team", "users": "user", "organizations": "organisation"}
 SECTIONS = {"keys": "keys", "teams": "teams", "users": "users", "organizations": "organisations"}
+UNREAD = {
+    "allowed_models": "who may ask for less than the team needs keys with `models` of their own",
+    "model_max_budget": "`limits` with `for: {model: …}`",
+}
+"""Of a row of the table of budgets, which holds for those that name it."""
+UNREAD_OF_CUSTOMERS = {
+    "allowed_model_region": "give targets `traits`, and the keys that ask for the end user `requires`",
+    "default_model": "clients say which model; a rule may give another",
+}
 IDS = {"keys": "token", "teams": "team_id", "users": "user_id", "organizations": "organization_id"}
 
 
@@ -30,6 +39,10 @@ class Budgets:
     def own(self, row: Row, name: str) -> list[dict[str, Any]]:
         """The limits that stand with whom they concern."""
         found = [*self._money(row, name)]
+        budget = self.budgets.get(row.text("budget_id"))
+        for column, instead in UNREAD.items() if budget is not None else ():
+            if budget is not None and budget.get(column):
+                self.gathered.lost(budget, column, "it has no counterpart", instead, name)
         for entry in row.get("budget_limits") or ():
             if isinstance(entry, dict):
                 found += self._amount(row, "budget_limits", entry.get("max_budget"), entry.get("budget_duration"), name)
@@ -59,6 +72,9 @@ class Budgets:
             if row.true("blocked"):
                 hint = "a limit of no requests: {for: {end_user: NAME}, requests: 0, every: second}"
                 self.gathered.lost(row, "blocked", "end users are not kept out", hint, user)
+            for column, instead in UNREAD_OF_CUSTOMERS.items():
+                if row.get(column):
+                    self.gathered.lost(row, column, "it has no counterpart", instead, user)
             yield from _titled(f"end user {user}", {"end_user": literal(user)}, self.own(row, user))
 
     def _number(self, row: Row, column: str) -> float | None:

@@ -53,7 +53,19 @@ LOST = {
     "litellm_trace_id": "leave it out",
     "max_file_size_mb": "`server.max_body_bytes` holds for all",
     "provider_affinity_header": "leave it out",
-}
+    "base_model": "write it under `model_info`",
+    "request_timeout": "write it as `timeout`",
+    "fallbacks": "`fallbacks` of the name",
+    "allowed_model_region": "give targets `traits`, and keys `requires`",
+    "provider_specific_header": "`headers` of a provider",
+    **dict.fromkeys(
+        ("assistant_continue_message", "bos_token", "cache", "caching", "caching_groups", "ensure_alternating_roles",
+         "eos_token", "fastest_response", "final_prompt_value", "force_timeout", "hf_model_name", "id", "logger_fn",
+         "max_fallbacks", "metadata", "no-log", "retry_policy", "retry_strategy", "roles", "supports_system_message",
+         "ttl", "turn_off_message_logging", "user_continue_message", "verbose"),
+        "leave it out",
+    ),
+}  # fmt: skip
 """What of `litellm_params` steers LiteLLM itself; all it does not know it hands on to the provider."""
 SHARES = ("weight", "rpm", "tpm")
 """By the first that any of a group has `simple-shuffle` shares requests."""
@@ -62,8 +74,9 @@ SHORTEST, WEEK = 0.001, 86400 * 7
 """Bounds of what a target can be told."""
 ROUTERS = ("auto_router_", "complexity_router_", "adaptive_router_", "quality_router_")
 STEERING = (
-    "aws_", "azure_", "bedrock_", "bucket_name", "embedding_model", "gcs_", "index_name", "litellm_", "milvus_", "s3_",
-    "use_", "valkey_", "vector_",
+    "arize_", "aws_", "azure_", "bedrock_", "bucket_name", "context_window_", "embedding_model", "gcs_", "humanloop_",
+    "index_name", "langfuse_", "langsmith_", "litellm_", "milvus_", "mock_", "posthog_", "prompt_", "s3_", "use_",
+    "valkey_", "vector_", "wandb_", "weave_",
 )  # fmt: skip
 """How names begin that tell LiteLLM where things are, and are nothing a provider is told."""
 EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"})
@@ -143,6 +156,10 @@ class Reader:
                 what = "a deployment without `model_name` or `litellm_params`"
                 self.report.lost(part, what, "LiteLLM does not take it either")
                 continue
+            for other in part.each():
+                if other.name not in ("model_name", "litellm_params", "model_info"):
+                    hint = "write it under `litellm_params`, and import again"
+                    self.report.lost(other, "beside `litellm_params` it is not read", hint)
             params = self._with_credential(params)
             asked = self.book.asked(params)
             if asked is not None:

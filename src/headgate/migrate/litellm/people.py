@@ -45,6 +45,7 @@ UNREAD = {
     "project_id": "an application: `applications`",
     "agent_id": "an application: `applications`",
     "budget_fallbacks": "a limit with `then: downgrade`, `use: …`",
+    "model_id": "names of `models` for what the team calls them",
 }
 MEANT = frozenset({"tags", "model_rpm_limit", "model_tpm_limit"})
 """What of `metadata` is read."""
@@ -192,9 +193,12 @@ class People:
         name = self.names["keys"][token]
         key = {"name": literal(name), "key_hash": f"sha256:{token}", **self._whose(row, name)}
         key["models"] = self._of_key(row, entry.pop("models", [EVERYTHING]))
-        expires = _moment(row.get("expires"))
-        if expires:
-            key["expires"] = expires
+        if row.get("expires"):
+            expires = _moment(row.get("expires"))
+            key |= {"expires": expires} if expires else {"enabled": False}
+            if not expires:
+                hint = "write it as `expires`, and take `enabled: false` out"
+                self.gathered.lost(row, "expires", "not a time that can be read, so the key is off", hint, name)
         key |= entry
         previous = [old for deprecated in self.tables.each("deprecated_keys") if (old := _old(deprecated, token))]
         if previous:
@@ -278,8 +282,9 @@ class People:
             if row.get(column):
                 self.gathered.lost(row, column, "it has no counterpart", instead, name)
         if set(row.mapping("metadata")) - MEANT:
-            hint = "records name the key and its owner"
-            self.gathered.lost(row, "metadata", "notes are not carried over", hint, name)
+            said = ", ".join(sorted(set(row.mapping("metadata")) - MEANT))
+            hint = "look at what of it is more than a note"
+            self.gathered.lost(row, "metadata", f"what it says besides is not carried over: {said[:200]}", hint, name)
         if (row.number("spend") or 0) > 0:
             hint = "until its window ends, lower the limit by it"
             self.gathered.lost(row, "spend", "what was spent so far: counters begin at nothing", hint, name)
@@ -298,11 +303,11 @@ def _both(route: str) -> list[str]:
 def _moment(value: Any) -> str:
     try:
         found = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+        found = found and (found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC))
+    except (ValueError, OverflowError):
         found = None
     if found is None:
         return ""
-    found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     return found.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -116,6 +116,8 @@ class Routing:
         first = [one for one in group if one.order == orders[0]]
         later = [one for order in orders[1:] for one in group if one.order == order]
         weights = _weights(first) if POLICIES[strategy] == "weighted" else [None] * len(first)
+        if strategy != USUAL and not all(weights):
+            weights = [None] * len(first)  # there, who says no rate is asked like the others
         entry: dict[str, Any] = {}
         if len(first) > 1:
             entry["policy"] = POLICIES[strategy]
