@@ -197,6 +197,14 @@ def test_a_users_models_hold_for_keys_of_no_team_alone(tmp_path):
         assert "models" not in found["users"]["u"]
 
 
+@pytest.mark.parametrize(("team", "told"), [({"models": ["gpt"]}, True), ({"blocked": True}, True), ({}, False)])
+def test_what_bounds_a_users_teams_bounds_the_users_own_keys_and_is_told(tmp_path, team, told):
+    members = {"teams": [{"team_id": "t", **team}], "users": [{"user_id": "u", "teams": ["t"]}]}
+    key, found = key_of(tmp_path, {"user_id": "u"}, **members)
+    assert key["user"] == "u"
+    assert ("LiteLLM_VerificationToken.user_id" in found.told("otherwise")) == told
+
+
 def test_a_team_that_is_not_in_the_export(tmp_path):
     key, found = key_of(tmp_path, {"team_id": "t"})
     assert (key["team"], found["teams"]) == ("t", {"t": {}})

@@ -80,10 +80,13 @@ class People:
             self._user(row)
         for row in self.tables.each("teams"):
             self._members(row)
-        keys = [key for row in self.tables.each("keys") if (key := self._key(row)) is not None]
+        made = [(row, key) for row in self.tables.each("keys") if (key := self._key(row)) is not None]
+        for row, key in made:
+            if "user" in key and "team" not in key:
+                self._in_teams(row, self.names["users"][row.text("user_id")])
         for section, entries in self.sections.items():
             draft.put(section, entries)
-        for key in keys:
+        for _, key in made:
             draft.append("keys", key)
         for limit in self.budgets.others(self.names, self.served):
             draft.append("limits", limit)
@@ -155,6 +158,14 @@ class People:
             user.pop("teams", None)
         else:
             user.pop("organisation", None)
+
+    def _in_teams(self, row: Row, user: str) -> None:
+        """What a user asks with a key of its own is asked by a member of its teams here."""
+        teams = self.sections["users"][user].get("teams", ())
+        bounds = {"models", "limits", "enabled", "organisation"}
+        if any(literal(name) in teams and bounds & entry.keys() for name, entry in self.sections["teams"].items()):
+            what = "the models and limits of a user's teams also hold for the user's own keys"
+            self.gathered.otherwise(row, "user_id", what, user)
 
     def _members(self, row: Row) -> None:
         members = row.get("members_with_roles")
