@@ -120,6 +120,8 @@ def test_a_file_is_compared_and_applied(gateway, tmp_path):
     assert "WHO is not set" in told
     assert "say --yes" in run(gateway, "apply", str(file), "--prune", code=2, WHO="us").stderr
     assert run(gateway, "diff", str(tmp_path / "nowhere.yaml"), code=2, WHO="us").stderr
+    file.write_text("limits: [{name: a, requests: 1, every: day}, {name: a, requests: 9, every: day}]\n")
+    assert "limits: 'a' stands there twice" in run(gateway, "apply", str(file), "--yes", code=1).stderr
     file.write_text("teams: {bad: {models: [nothing]}}\n")
     told = run(gateway, "apply", str(file), "--yes", code=1).stderr
     assert "teams.bad.models[0]" in told
@@ -150,6 +152,10 @@ def test_a_store_is_exported_and_applied_to_another_gateway_and_restored(gateway
         ask = {"model": "other", "messages": [{"role": "user", "content": "x"}]}
         assert second.post(ask, key=secret)[0] == 200
     run(gateway, "rule", "delete", "zzz")
+    run(gateway, "model", "set", "other", "targets=[{model: extra/x, set: {user: me}}]")
+    assert '~ models/other\n    targets: {"model": "extra/x", "set": {"user": "me"}} → extra/x\n' in (
+        run(gateway, "diff", str(older)).stdout
+    )
     run(gateway, "model", "set", "other", "targets=[extra/y]")
     run(gateway, "team", "create", "later")
     run(gateway, "provider", "set", "extra", "traits=[eu]")

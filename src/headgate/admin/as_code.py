@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 from math import inf
@@ -90,6 +91,9 @@ class _Compared:
             named = sections.bodies(kind, section)
         except ValueError as error:
             raise Problem(422, "invalid", str(error)) from None
+        if len(named) < len(section or ()):
+            twice = next(name for name, count in Counter(each["name"] for each in section).items() if count > 1)
+            raise Problem(422, "invalid", f"{kind}: {twice!r} stands there twice; names are there once")
         there = self.there[kind]
         latest = 0.0  # of the document's rules up to here the one that stands last
         for name, body in named.items():

@@ -236,7 +236,7 @@ def _print_plan(plan: Mapping[str, Any]) -> None:
 
 def _field(change: Mapping[str, Any], *, altered: bool) -> str:
     """Of an object that is `altered`, what a field was and will be; of one that comes or goes, what there is."""
-    values = [printable(_cell(change[side]), limit=SHOWN) if side in change else None for side in ("before", "after")]
+    values = [printable(_whole(change[side]), limit=SHOWN) if side in change else None for side in ("before", "after")]
     told = [NOT_THERE if value is None else value for value in values if altered or value is not None]
     return f"{printable(change['field'])}: {' → '.join(told)}"
 
@@ -251,6 +251,11 @@ def _told(url: str, answer: Answer) -> str:
         return printable(f"{found['detail']}{hint}")
     lines = (f"{each['path']}: {each['message']}{'; ' + each['hint'] if each.get('hint') else ''}" for each in errors)
     return "\n".join(map(printable, lines))
+
+
+def _whole(value: Any) -> str:
+    """With all that is said of each, as what is asked and with which key may differ in that alone."""
+    return ", ".join(map(_whole, value)) if isinstance(value, list) else _cell(value)
 
 
 def _cell(value: Any) -> str:
