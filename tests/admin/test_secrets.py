@@ -5,7 +5,7 @@ import json
 import pytest
 
 from headgate.admin.problems import Problem
-from headgate.admin.secrets import into_store, sealed, shown
+from headgate.admin.secrets import address_of_target, follows, into_store, sealed, shown
 from headgate.config.stored import SEALED
 from headgate.store.sealing import OwnKey, Seal, is_sealed
 
@@ -87,6 +87,49 @@ def test_a_targets_secret_goes_to_no_other_target():
         found, problem = into_store("models", "m", {"targets": [given]}, before, SEAL, left_out_stay=True)
         assert "sealed:" not in json.dumps(found)
         assert (problem is not None) == ("with" in given)
+
+
+@pytest.mark.parametrize("kind", ["models", "rules"])
+def test_a_targets_secret_goes_nowhere_else_by_its_own_settings(kind):
+    target = {"model": "p/x", "with": {"api_key": "sk-1234567890", "base_url": "https://here/v1"}}
+    before = sealed(kind, "m", {"targets": [target]}, None, SEAL)
+    there = {"model": "p/x", "with": {"api_key": SEALED, "base_url": "https://evil/v1"}}
+    for given in ([there], [shown(before)["targets"][0], there], [{**there, "with": {"api_key": SEALED}}]):
+        with pytest.raises(Problem, match="goes only where it was given for"):
+            sealed(kind, "m", {"targets": given}, before, SEAL)
+    longer = {"model": "p/x", "with": {**there["with"], "base_url": "https://here/v1", "timeouts": {"idle": 9}}}
+    assert (
+        sealed(kind, "m", {"targets": [longer]}, before, SEAL)["targets"][0]["with"]["api_key"]
+        == (before["targets"][0]["with"]["api_key"])
+    )
+    anew = {"model": "p/x", "with": {**there["with"], "api_key": "sk-1234567890"}}  # who knows it may send it anywhere
+    assert sealed(kind, "m", {"targets": [anew]}, before, SEAL)["targets"][0]["with"]["base_url"] == "https://evil/v1"
+
+
+def test_a_targets_secret_does_not_follow_its_provider():
+    evil, here = {"base_url": "https://evil"}, {"base_url": "https://here"}
+    model = {"targets": ["p/y", {"model": "p/x", "with": {"api_key": "sealed:v1:a:b:c"}}]}
+    assert follows("p", evil, here, model, model)
+    assert follows("p", {"kind": "openai"}, {}, model, model)
+    assert not follows("q", evil, here, model, model)
+    assert not follows("p", {**here, "traits": ["eu"]}, here, model, model)
+    assert not follows("p", evil, here, model, {"targets": []})  # it is given anew
+    own = {"fallbacks_on": {"refusal": [{"model": "p/x", "with": {"api_key": "sealed:v1:a:b:c", **here}}]}}
+    assert not follows("p", evil, here, own, own)
+    assert follows("p", {"kind": "openai"}, {}, own, own)
+    assert not follows("p", evil, here, {"targets": [{"model": "p/x", "with": {"api_key": "none"}}]}, model)
+
+
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        ({"base_url": "https://evil"}, "base_url"), ({"host": "https://evil"}, "host"), ({"x": {"y": ["//e"]}}, "x"),
+        ({"region": "eu-west-1", "api_version": "2024-10-21", "timeouts": {"idle": 5}, "api_key": "sk-1/2"}, None),
+        ({"headers": {"x-team": "https://x"}, "client_secret": "a/b"}, None),
+    ],
+)  # fmt: skip
+def test_what_may_be_another_address_for_a_target_is_seen(settings, found):
+    assert address_of_target({"targets": [{"model": "p/x", "with": settings}]}) == found
 
 
 def test_what_is_no_secret_stays_as_it_is():

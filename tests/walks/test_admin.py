@@ -145,6 +145,30 @@ def test_a_key_is_not_sent_where_it_was_not_given_for(gateway):
     assert call(gateway, "DELETE", "/providers/away")[0] == 204
 
 
+def test_a_targets_own_secret_does_not_go_where_its_provider_goes(gateway):
+    address, moved = {"base_url": "http://127.0.0.1:9/v1"}, {"base_url": "http://127.0.0.2:9/v1"}
+    provider = {"kind": "openai_compatible", **address, "api_key": "none"}
+    own = {"model": "lead/x", "with": {"api_key": "sk-own-0123456789abcdef"}}
+    assert call(gateway, "POST", "/providers", {"name": "lead", **provider})[0] == 201
+    assert call(gateway, "POST", "/models", {"name": "led", "targets": [own]}, "admin")[0] == 201
+    document = {"document": {"providers": {"lead": {**provider, **moved}}}}
+    for method, path, body in (
+        ("PATCH", "/providers/lead", moved), ("PUT", "/providers/lead", {**provider, **moved}),
+        ("PATCH", "/providers/lead", {"kind": "openai"}), ("POST", "/apply", document),
+        ("POST", "/apply", {**document, "dry_run": True}),
+    ):  # fmt: skip
+        status, _, problem = call(gateway, method, path, body, "admin")
+        assert (status, problem["code"], problem["errors"][0]["path"]) == (422, "secret_needed", "models.led"), body
+    assert call(gateway, "PATCH", "/providers/lead", {"traits": ["eu"]}, "admin")[0] == 200
+    both = {
+        **document["document"],
+        "models": {"led": {"targets": [{**own, "with": {"api_key": "sk-anew-0123456789"}}]}},
+    }
+    assert call(gateway, "POST", "/apply", {"document": both}, "admin")[0] == 200
+    for path in ("/models/led", "/providers/lead"):
+        assert call(gateway, "DELETE", path)[0] == 204
+
+
 def test_a_body_that_is_nested_deep_is_refused(gateway):
     deep = []
     for _ in range(900):

@@ -224,6 +224,22 @@ def test_only_an_owner_names_secrets_of_the_machine(gateway):
     assert call(gateway, "POST", "/admin/api/providers", {"name": "thief", **body}, "owner")[0] == 201
 
 
+def test_only_an_owner_sends_a_providers_secrets_elsewhere(gateway):
+    call(
+        gateway, "POST", "/admin/api/providers", {"name": "led", "kind": "openai", "api_key": "sk-0123456789"}, "owner"
+    )
+    elsewhere = {"targets": [{"model": "led/x", "with": {"base_url": "https://evil.example/v1"}}]}
+    for path, body in (("/admin/api/models", elsewhere), ("/admin/api/rules", {"models": ["auto"], **elsewhere})):
+        made = {"name": "leading", **body}
+        assert call(gateway, "POST", path, made, "admin")[0] == 403
+        assert call(gateway, "POST", path, {**made, "targets": ["led/x"]}, "admin")[0] == 201
+        assert call(gateway, "PATCH", f"{path}/leading", elsewhere, "admin")[0] == 403
+        assert call(gateway, "PATCH", f"{path}/leading", elsewhere, "owner")[0] == 200
+        assert call(gateway, "DELETE", f"{path}/leading", None, "owner")[0] == 204
+    document = {"models": {"leading": elsewhere}}
+    assert call(gateway, "POST", "/admin/api/apply", {"document": document}, "admin")[0] == 403
+
+
 @pytest.mark.parametrize(
     "body",
     [

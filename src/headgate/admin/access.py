@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from headgate.admin.secrets import address_of_target
 from headgate.config.identities import People, User
 from headgate.config.secrets import is_reference
 from headgate.config.sections import LOGINS
@@ -77,7 +78,7 @@ def why_not(who: Who, people: People, kind: str, name: str, body: Body) -> str |
     if who.role == "owner":
         return None
     if who.role == "admin":
-        return _why_not_over(who, people, kind, body) or _referring(body)
+        return _why_not_over(who, people, kind, body) or _referring(body) or _leading(body)
     if who.role == "team_admin" and kind == "applications":
         return None if belongs(people, kind, name, body).team in who.teams else "it belongs to none of your teams"
     if kind != "keys" or who.role not in ("team_admin", "member"):
@@ -134,3 +135,11 @@ def _referring(value: Any) -> str | None:
     if isinstance(value, str) and is_reference(value):
         return "only an owner refers to a variable, a file or a vault; give the secret itself"
     return None
+
+
+def _leading(body: Body) -> str | None:
+    """A target has the secrets of its provider, also where these are sealed or stand in the file."""
+    setting = address_of_target(body)
+    if setting is None:
+        return None
+    return f"only an owner gives a target another `{setting}` than its provider's; make it a provider of its own"

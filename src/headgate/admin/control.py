@@ -11,7 +11,8 @@ from typing import Any, NamedTuple, Protocol
 from headgate.admin import access
 from headgate.admin.access import Who
 from headgate.admin.logins import Logins
-from headgate.admin.problems import Problem, missing, wrong
+from headgate.admin.problems import Problem, at, missing, wrong
+from headgate.admin.secrets import TARGETING, follows, leads_elsewhere
 from headgate.config import sections, stored
 from headgate.config.export import Exported, export
 from headgate.config.identities import People
@@ -238,7 +239,30 @@ class Control:
 
     def _plan(self, who: Who, wanted: Sequence[Wanted], held: Sequence[Stored]) -> list[Change]:
         there = {(each.kind, each.name): each for each in held}
-        return [self._planned(who, each, there) for each in wanted]
+        changes = [self._planned(who, each, there) for each in wanted]
+        for change in changes:
+            before = there.get((change.kind, change.name))
+            if change.kind == "providers" and change.body is not None and before is not None:
+                self._check_targets(change.name, change.body, before.body, there, _applied(held, changes))
+        return changes
+
+    def _check_targets(
+        self, provider: str, now: Body, before: Body, there: Mapping[tuple[str, str], Stored], after: Sequence[Stored]
+    ) -> None:
+        """Raises Problem where a provider would take secrets along that targets have for their own."""
+        if not leads_elsewhere(provider, now, before):
+            return
+        bodies = {(kind, name): (body, body) for kind in TARGETING for name, body in self.filled(kind).items()}
+        for each in after:
+            was = there.get((each.kind, each.name))
+            if each.kind in TARGETING and was is not None:
+                bodies.setdefault((each.kind, each.name), (each.body, was.body))
+        for (kind, name), (body, was_body) in bodies.items():
+            if follows(provider, now, before, body, was_body):
+                told = "a target's own secret goes only where it was given for"
+                hint = "take it out of the target first, and give it anew afterwards"
+                where = f"{kind}.{name}"
+                raise Problem(422, "secret_needed", f"{where}: {told}; {hint}", [at(where, told, hint)])
 
     def _planned(self, who: Who, wanted: Wanted, there: Mapping[tuple[str, str], Stored]) -> Change:
         kind, name = wanted.kind, wanted.name

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -12,14 +13,19 @@ from headgate.config.redaction import masked
 from headgate.config.secrets import SECRET_NAME, is_reference
 from headgate.config.stored import SEALED
 from headgate.core.printable import printable
+from headgate.core.target import merged
 from headgate.providers.settings import ProviderSettings
 from headgate.store.sealing import Seal, Unsealable, is_sealed
 
 Body = dict[str, Any]
-HOLDING = frozenset({"providers", "models", "rules"})
-"""Kinds whose bodies may hold secrets: of providers, and of settings that targets have for their own (`with`)."""
+TARGETING = ("models", "rules")
+"""Kinds whose bodies hold targets, which may have settings of their own (`with`)."""
+HOLDING = frozenset({"providers", *TARGETING})
+"""Kinds whose bodies may hold secrets."""
 STAYING = frozenset(ProviderSettings.model_fields) - {"base_url"}
 """Settings of a provider that do not change where its key is sent; of those that only some have, each may."""
+WORD = re.compile(r"[0-9A-Za-z_-]*\Z")
+"""What is no address: a region, a version, a project."""
 SECRET_QUERIES = frozenset({"code", "sig", "signature"})
 """Parameters that prove who asks, besides those whose names say so."""
 UNSHOWN = frozenset({"key_hash", "password_hash", "totp"})
@@ -41,10 +47,10 @@ def into_store(
     `left_out_stay`: one that the body does not have is as it was, too. Raises Problem for what could not be kept."""
     sealing = _Sealing(kind, seal, left_out_stay=left_out_stay, equal_stay=True)
     found = sealing.body(name, body, before)
-    if kind == "providers" and before is not None and _goes(found, name) != _goes(before, name):
+    if before is not None and _strayed(kind, name, found, before):
         sealing = _Sealing(kind, seal, left_out_stay=left_out_stay, equal_stay=False)
         found = sealing.body(name, body, before)
-        if set(_seals(found)) & set(_seals(before)):
+        if _strayed(kind, name, found, before):
             told = "a secret goes only where it was given for: with another address or kind, give it anew"
             return found, Problem(422, "secret_needed", f"{kind}.{name}: {told}", [at(f"{kind}.{name}", told)])
     if sealing.lacking:
@@ -54,10 +60,84 @@ def into_store(
     return found, None
 
 
-def _goes(provider: dict[str, Any], name: str) -> dict[str, Any]:
-    """What says where a provider's key is sent; secrets apart. Who may not read it could else have it sent to him."""
-    said = {"kind": name, **{setting: value for setting, value in provider.items() if setting not in STAYING}}
-    return {setting: value for setting, value in said.items() if not (isinstance(value, str) and is_sealed(value))}
+def leads_elsewhere(provider: str, now: Body, before: Body) -> bool:
+    """Whether what is sent to a provider goes elsewhere now."""
+    return _goes({"kind": provider, **now}) != _goes({"kind": provider, **before})
+
+
+def follows(provider: str, now: Body, before: Body, body: Body, was: Body | None) -> bool:
+    """Whether a secret that a target has for its own would follow its provider to where that goes now. `body` may have
+    targets, and `was` so before, as far as secrets of it stay."""
+    goes, went, kept = _goes({"kind": provider, **now}), _goes({"kind": provider, **before}), set(_secrets(was))
+    for target in _targets(body):
+        own = _goes(target["with"])
+        moved = _provider(target) == provider and merged(goes, own) != merged(went, own)
+        if moved and not kept.isdisjoint(_secrets(target["with"])):
+            return True
+    return False
+
+
+def address_of_target(body: Any) -> str | None:
+    """A setting by which a target may have its provider's secrets sent elsewhere than these were given for."""
+    for target in _targets(body):
+        for setting, value in _goes(target["with"]).items():
+            if not _word(value):
+                return setting
+    return None
+
+
+def _word(value: Any) -> bool:
+    if isinstance(value, Mapping | list):
+        return all(map(_word, value.values() if isinstance(value, Mapping) else value))
+    return not isinstance(value, str) or WORD.match(value) is not None
+
+
+def _strayed(kind: str, name: str, now: Body, before: Body) -> bool:
+    """Whether a secret that stays would go elsewhere."""
+    went = dict(_ways(kind, name, before))
+    return any(seal in went and went[seal] != goes for seal, goes in _ways(kind, name, now))
+
+
+def _ways(kind: str, name: str, body: Body) -> Iterator[tuple[str, Body]]:
+    """Sealed secrets, each with what says where it is sent."""
+    targets = ({"kind": _provider(target), **target["with"]} for target in _targets(body))
+    for holder in [{"kind": name, **body}] if kind == "providers" else targets:
+        yield from ((seal, _goes(holder)) for seal in _seals(holder))
+
+
+def _targets(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Those with settings of their own, wherever a model or a rule has them."""
+    if isinstance(value, Mapping) and isinstance(value.get("model"), str) and isinstance(value.get("with"), Mapping):
+        yield value
+    if isinstance(value, Mapping | list):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from _targets(inner)
+
+
+def _provider(target: Mapping[str, Any]) -> str:
+    provider: str = target["model"].partition("/")[0]
+    return provider
+
+
+def _goes(settings: Mapping[str, Any]) -> Body:
+    """What says where a secret is sent; secrets apart. Who may not read it could else have it sent to him."""
+    return {
+        setting: value
+        for setting, value in settings.items()
+        if setting not in STAYING and not (isinstance(value, str) and (is_sealed(value) or _is_secret(setting)))
+    }
+
+
+def _secrets(value: Any, name: str = "") -> Iterator[str]:
+    """Sealed, referred to or written, as the file may have them."""
+    if isinstance(value, Mapping):
+        for setting, inner in value.items():
+            yield from _secrets(inner, setting)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _secrets(inner, name)
+    elif isinstance(value, str) and (is_sealed(value) or (_is_secret(name) and value.lower() not in ("", NO_KEY))):
+        yield value
 
 
 def _seals(value: Any) -> Iterator[str]:
