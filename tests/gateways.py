@@ -61,7 +61,12 @@ class Gateway:
         return f"{'https' if self.trust else 'http'}://127.0.0.1:{self.port}"
 
     def write(self, config):
-        """Put a configuration in place in one step, as an editor or a deployment does."""
+        """Put a configuration in place in one step, as an editor or a deployment does.
+
+        Records stay in the journal, unless it says otherwise: most tests need no second process.
+        """
+        if not re.search("^records:", config, re.MULTILINE):
+            config = f"{config.rstrip()}\nrecords: {{store: false}}\n"
         new = self.config.with_suffix(".new")
         new.write_text(config.replace("{PORT}", str(self.port)).replace("{DATA}", str(self.data)))
         new.replace(self.config)

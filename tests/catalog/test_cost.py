@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.catalog.cost import TOKENS, Tariff, dollars
+from headgate.catalog.cost import TOKENS, Tariff
+from headgate.core.money import dollars
 from headgate.core.usage import Usage
 
 SONNET = {

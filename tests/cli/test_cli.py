@@ -238,14 +238,20 @@ def test_records_are_asked_for_with_every_filter(tmp_path, monkeypatch):
     given = {
         "id": "i", "key": "k", "model": "m", "target": "s/x", "status": "5xx", "ending": "cut", "error": "rate_limited",
         "origin": "provider", "client": "::1", "since": "2026-01-01T12:00", "until": "2026-01-02T12:00Z", "limit": "3",
+        "organisation": "o", "team": "t", "application": "a", "user": "u", "end_user": "e", "tag": "x",
+        "min_cost": "$0.05", "min_seconds": "1.5",
     }  # fmt: skip
-    options = [word for name, value in given.items() for word in (f"--{name}", value)]
+    options = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", value)]
     done = CliRunner().invoke(cli, ["records", "--data-dir", str(tmp_path), *options])
     assert done.exit_code == 0, done.output
     ((folder, wanted),) = asked
     times = {"since": datetime(2026, 1, 1, 12), "until": datetime(2026, 1, 2, 12, tzinfo=UTC)}
+    numbers = {"limit": 3, "min_cost": 50_000_000, "min_seconds": 1.5}
     assert folder == tmp_path
-    assert wanted == {**given, **times, "limit": 3, "follow": False, "as_json": False}
+    assert wanted.pop("source").where == f"{tmp_path} and its database"
+    assert wanted == {**given, **times, **numbers, "follow": False, "as_json": False}
+    done = CliRunner().invoke(cli, ["records", "--data-dir", str(tmp_path), "--min-cost", "much"])
+    assert (done.exit_code, "no amount of US dollars" in done.output) == (2, True)
 
 
 def test_moments():

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.config.load import data_dir, load
+from headgate.config.load import load, places
 from headgate.config.problems import ConfigError
 from headgate.config.secrets import hash_key
 
@@ -533,11 +533,11 @@ def test_where_the_file_is_looked_for(file, tmp_path):
 
 
 def test_the_data_directory_is_known_whatever_else_is_wrong(file, tmp_path):
-    assert data_dir(None, {}) == tmp_path / ".headgate"
+    assert places(None, {}).data_dir == tmp_path / ".headgate"
     path = file("data_dir: ${WHERE:-here}\nmodles: {}\nproviders: {openai: {api_key: '${UNSET}'}}")
-    assert data_dir(path, {}) == tmp_path / "here"
+    assert places(path, {}).data_dir == tmp_path / "here"
     with pytest.raises(ConfigError, match="expected a path"):
-        data_dir(file("data_dir: 3"), {})
+        places(file("data_dir: 3"), {})
 
 
 SECTIONS = st.sampled_from(

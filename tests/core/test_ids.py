@@ -4,7 +4,7 @@ import re
 import time
 
 from headgate.core import ids
-from headgate.core.ids import Ids
+from headgate.core.ids import SHORT, Ids, beginnings
 
 
 def test_a_name_is_short_and_plain():
@@ -48,3 +48,11 @@ def test_more_names_than_a_millisecond_has_room_for_go_on_in_the_next(monkeypatc
     last, beyond = make(), make()
     assert first < last < beyond
     assert beyond[4:14] > last[4:14]
+
+
+def test_names_are_found_by_their_short_form():
+    before = time.time()
+    name = Ids()()
+    starts = beginnings(name[SHORT], before - 40 * 86_400, time.time() + 1)
+    assert 3 <= len(starts) <= 6
+    assert [start for start in starts if name.startswith(start)] == [starts[-1]]

@@ -11,12 +11,11 @@ import msgspec
 
 from headgate.catalog.entry import in_force
 from headgate.core.exchange import Exchange
+from headgate.core.money import dollars
 from headgate.core.record import Attempt, Part
 from headgate.core.target import Target
 from headgate.core.usage import TOKEN_CLASSES, Usage
 
-NANO = 10**9
-"""In a dollar."""
 SCALE = 24
 """Decimal places of dollars that are reckoned with; prices have fewer."""
 IN_NANO: int = 10 ** (SCALE - 9)
@@ -274,7 +273,7 @@ def bill(exchange: Exchange) -> None:
         found = _of(target, record.time, tier, usage)
         record.cost, record.cost_parts, record.unpriced = dollars(found.nano), found.parts, found.why
         if found.cached:
-            record.saved = {"cache": _signed(found.cached)}
+            record.saved = {"cache": dollars(found.cached) or ""}
         exchange.charged = _sum(exchange.charged, found.nano)
     elif target is not None and reply is not None:
         record.unpriced = f"{target.name} did not say what was used"
@@ -307,15 +306,3 @@ def _of(target: Target, time: float, asked: object, usage: Usage) -> Bill:
 
 def _sum(one: int | None, other: int | None) -> int | None:
     return (one or 0) + (other or 0) if one is not None or other is not None else None
-
-
-def _signed(nano: int) -> str:
-    return f"-{dollars(-nano)}" if nano < 0 else dollars(nano) or ""
-
-
-def dollars(nano: int | None) -> str | None:
-    """An amount as an exact decimal without zeros at its end."""
-    if nano is None:
-        return None
-    whole, rest = divmod(nano, NANO)
-    return f"{whole}.{rest:09d}".rstrip("0").rstrip(".")

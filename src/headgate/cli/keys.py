@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from headgate.cli.settings import Refused, config_option, data_dir_option, folder_of
+from headgate.cli.settings import Refused, config_option, data_dir_option, places_of
 
 PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*\Z")
 
@@ -68,6 +68,6 @@ def admin(config: Path | None, data_dir: Path | None, replace: bool) -> None:
         message = f"{admin_key.VARIABLE} is set, so its key is the admin key and a new one would not be in force"
         raise click.ClickException(f"{message}; put another key into the variable (headgate key new), or unset it")
     try:
-        click.echo(admin_key.replace(folder_of(config, data_dir)))
+        click.echo(admin_key.replace(places_of(config, data_dir).data_dir))
     except ConfigError as error:
         raise Refused(error) from error

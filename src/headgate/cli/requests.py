@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import click
 
-from headgate.cli.settings import config_option, data_dir_option, folder_of, loaded_from
+from headgate.cli.settings import config_option, data_dir_option, loaded_from, places_of
 from headgate.core.errors import Origin
 from headgate.core.record import Ending
 
@@ -43,6 +43,19 @@ def _moment(context: click.Context, parameter: click.Parameter, value: str | Non
         raise click.BadParameter(message) from error
 
 
+def _amount(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+    from headgate.core.money import in_nano
+
+    amount = in_nano(None if value is None else value.removeprefix("$"))
+    if value is not None and (amount is None or amount < 0):
+        raise click.BadParameter(f"{value!r} is no amount of US dollars: 0.05")
+    return amount
+
+
+def _warn(message: str) -> None:
+    click.echo(f"warning: {message}", err=True)
+
+
 @click.command()
 @click.option("--follow", "-f", is_flag=True, help="Print new records as they come.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one record per line.")
@@ -63,6 +76,16 @@ def _moment(context: click.Context, parameter: click.Parameter, value: str | Non
     "--origin", type=click.Choice(get_args(Origin)), help="Only requests whose error is the gateway's, or a provider's."
 )
 @click.option("--client", metavar="ADDRESS", help="Only requests from this IP address.")
+@click.option("--organisation", help="Only requests with keys of this organisation.")
+@click.option("--team", help="Only requests with keys of this team.")
+@click.option("--application", help="Only requests with keys of this application.")
+@click.option("--user", help="Only requests with keys of this user.")
+@click.option("--end-user", help="Only requests that name this end user.")
+@click.option("--tag", help="Only requests that carry this tag.")
+@click.option("--min-cost", metavar="DOLLARS", callback=_amount, help="Only requests that cost so much at least.")
+@click.option(
+    "--min-seconds", type=click.FloatRange(min=0), metavar="SECONDS", help="Only requests that took so long at least."
+)
 @click.option(
     "--since",
     metavar="TIME",
@@ -77,8 +100,11 @@ def _moment(context: click.Context, parameter: click.Parameter, value: str | Non
 def records(config: Path | None, data_dir: Path | None, id_: str | None, **wanted: Any) -> None:
     """Print the records of requests."""
     from headgate.journal.show import show
+    from headgate.records.reading import source
 
-    show(folder_of(config, data_dir), id=id_, **wanted)
+    folder, url = places_of(config, data_dir, follow=True)
+    with source(folder, url, _warn) as found:
+        show(folder, id=id_, source=found, **wanted)
 
 
 @click.command()
@@ -89,8 +115,10 @@ def records(config: Path | None, data_dir: Path | None, id_: str | None, **wante
 def explain(config: Path | None, data_dir: Path | None, id_: str, as_json: bool) -> None:
     """Say why a request went where it went: rule, policy, candidates, what was left out and why, attempts."""
     from headgate.journal.explain import explain as told
+    from headgate.records.reading import source
 
-    told(folder_of(config, data_dir), id_, as_json=as_json)
+    with source(*places_of(config, data_dir, follow=True), _warn) as found:
+        told(found, id_, as_json=as_json)
 
 
 @click.command()

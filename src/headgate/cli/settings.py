@@ -10,7 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from headgate.config.export import Exported
-    from headgate.config.load import Loaded
+    from headgate.config.load import Loaded, Places
     from headgate.config.problems import ConfigError
 
 FAILED, BAD_USE, INTERRUPTED = 1, 2, 130
@@ -51,14 +51,16 @@ def loaded_from(path: Path | None, overrides: dict[str, Any], *, here: bool = Fa
         raise Refused(error) from error
 
 
-def folder_of(config: Path | None, data_dir: Path | None) -> Path:
-    if data_dir is not None:
-        return data_dir
-    from headgate.config.load import data_dir as configured
+def places_of(config: Path | None, data_dir: Path | None, *, follow: bool = False) -> Places:
+    """Where data are: as configured, or in a data directory. `follow`: also where a secret kept elsewhere says it."""
+    from headgate.config.load import places, places_in
     from headgate.config.problems import ConfigError
+    from headgate.secrets.references import References
 
+    if data_dir is not None:
+        return places_in(data_dir)
     try:
-        return configured(config, os.environ)
+        return places(config, os.environ, References(os.environ) if follow else None)
     except ConfigError as error:
         raise Refused(error) from error
 

@@ -11,13 +11,13 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from headgate.catalog.cost import NANO
 from headgate.config.document import Path
 from headgate.config.rules import Zone
 from headgate.config.section import Section
 from headgate.core.limits.meter import Meter, What
 from headgate.core.limits.rule import Dimension, Rule, Then
 from headgate.core.limits.window import Calendar, Every
+from headgate.core.money import NANO
 from headgate.providers.settings import Seconds
 
 AMOUNTS: tuple[What, ...] = ("requests", "tokens", "input_tokens", "output_tokens", "money", "concurrency")

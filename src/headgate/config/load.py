@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from headgate.config import checks, discover, stored, surroundings
+from headgate.config import checks, discover, records, stored, surroundings
 from headgate.config.admin_key import VARIABLE as ADMIN_VARIABLE
 from headgate.config.document import MAX_BYTES, Node, made, parse
 from headgate.config.explain import found
@@ -96,23 +96,49 @@ def _discovered(
     return _finish(reading, None, found_there.reasons, found_there.sample)
 
 
-def data_dir(path: Path | None, environ: Mapping[str, str]) -> Path:
-    """Where the data directory is, whatever else is wrong with the configuration (for commands that need only this).
+class Places(NamedTuple):
+    """Where the data directory is, and the database of records (None: there is none)."""
 
-    Raises ConfigError where the file is not YAML or its data_dir cannot be read.
+    data_dir: Path
+    records: str | None
+
+
+PLACES = ("data_dir", "records", "store")
+"""Sections that say so."""
+ELSEWHERE = ("secrets", "upstream")
+"""Sections that say how secrets elsewhere are asked for."""
+
+
+def places(path: Path | None, environ: Mapping[str, str], references: References | None = None) -> Places:
+    """Where data are, whatever else is wrong with the configuration (for commands that need only this).
+
+    Without `references`, a database whose URL is kept elsewhere is not known. Raises ConfigError where the file is not
+    YAML or a section that matters cannot be read.
     """
     path = path or discover.default_path(environ, Path.cwd())
     if path is None:
-        return Path.cwd() / Config().data_dir
+        return places_in(Path.cwd() / Config().data_dir)
     path = path.absolute()
-    reading = Reading(str(_shown(path)), path.parent, environ, {})
+    reading = Reading(str(_shown(path)), path.parent, environ, {}, references=references)
     root = _parsed(path, reading.file)
-    node = root.at(("data_dir",))
-    reading.root = made({}) if node is None else Node({"data_dir": node}, 1, 1, keys=root.keys)
+    wanted = PLACES if references is None else (*PLACES, *ELSEWHERE)
+    nodes = {name: node for name in wanted if (node := root.at((name,))) is not None}
+    reading.root = Node(nodes, 1, 1, keys=root.keys) if nodes else made({})
     reading.fill()
+    reading.ask_elsewhere()
     config = reading.config()
+    records.check(config.records, reading.problem)
     reading.stop_if_wrong()
-    return config.data_dir
+    return places_of(config)
+
+
+def places_of(config: Config) -> Places:
+    return Places(config.data_dir, records.url(config.records, config.store.url, config.data_dir))
+
+
+def places_in(data_dir: Path) -> Places:
+    """Those of a data directory of which nothing else is said."""
+    return places_of(Config(data_dir=data_dir))
 
 
 def _parsed(path: Path, name: str) -> Node:

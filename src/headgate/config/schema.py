@@ -29,6 +29,7 @@ from headgate.config.identities import (
 )
 from headgate.config.limits import Limit
 from headgate.config.login import Login
+from headgate.config.records import Records
 from headgate.config.resilience import Breaker, Retry
 from headgate.config.rules import Matching, Rule
 from headgate.config.section import Section
@@ -296,6 +297,10 @@ class Config(Section):
         default_factory=Store, description="Where objects are kept that are changed while the gateway runs."
     )
     journal: Journal = Field(default_factory=Journal, description="The records of requests on disk.")
+    records: Records = Field(
+        default_factory=Records,
+        description="The records of requests in a database, where they are searched and summed.",
+    )
     log: Log = Field(default_factory=Log, description="The gateway's own messages, on standard error.")
 
     @property

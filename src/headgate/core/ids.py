@@ -45,3 +45,15 @@ class Ids:
         self._count = 0
         high, low = _PAIRS[(millis >> 40) & 1023] + _PAIRS[(millis >> 30) & 1023], millis & 0x3FFFFFFF
         self._base = f"{self._prefix}{high}{_PAIRS[low >> 20]}{_PAIRS[(low >> 10) & 1023]}{_PAIRS[low & 1023]}"
+
+
+SHORT = slice(8, 19)
+"""Of a name the time within 12 days, the count within the millisecond, one character of the process."""
+_CYCLE = 30
+"""Bits of the milliseconds that are in the short form."""
+
+
+def beginnings(short: str, since: float, until: float) -> list[str]:
+    """What names begin with whose short form this is, and that were made between two moments (Unix seconds)."""
+    first, last = (max(int(moment * 1000), 0) >> _CYCLE for moment in (since, until))
+    return [f"req_{_PAIRS[cycle >> 10 & 1023]}{_PAIRS[cycle & 1023]}{short}" for cycle in range(first, last + 1)]

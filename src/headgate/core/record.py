@@ -8,6 +8,7 @@ import msgspec
 
 from headgate.core.chat import Loss
 from headgate.core.decision import Decided
+from headgate.core.money import in_nano
 from headgate.core.usage import Usage
 
 Ending = Literal[
@@ -127,3 +128,9 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     judgment: Judgment | None = None
     """Of a question to a judge: whose answer it was about, and what he found."""
     worker: int = 0
+
+    def spent(self) -> int | None:
+        """Nanodollars, of the answer and of those that were not taken; None where none of it is known."""
+        known = [in_nano(cost) for cost in (self.cost, *(each.cost for each in self.attempts)) if cost is not None]
+        amounts = [amount for amount in known if amount is not None]
+        return sum(amounts) if amounts else None

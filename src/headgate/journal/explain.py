@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
 from functools import reduce
-from pathlib import Path
 from typing import Any
 
 import click
@@ -17,7 +16,7 @@ from headgate.core.decision import Candidate, Decided
 from headgate.core.printable import json_safe, printable
 from headgate.core.record import Record
 from headgate.core.usage import Usage
-from headgate.journal.read import Filter, find
+from headgate.journal.read import Filter, Source
 from headgate.journal.show import attempt_told
 from headgate.journal.table import moment, offset, seconds
 
@@ -31,16 +30,15 @@ WITHOUT = {"cache": "Without the provider's cache of prompts"}
 """In words, what of a record's `saved` is told against."""
 
 
-def explain(data_dir: Path, id: str, *, as_json: bool) -> None:
+def explain(source: Source, id: str, *, as_json: bool) -> None:
     """Print it to standard output. Raises click.ClickException where there is no such record."""
-    folder = data_dir / "journal"
     try:
-        found = find(folder, Filter(id), 2)
+        found = source.find(Filter(id), 2)
     except OSError as error:
-        raise click.ClickException(f"the records in {folder} cannot be read: {error.strerror}") from error
+        raise click.ClickException(f"the records in {source.where} cannot be read: {error.strerror}") from error
     if len(found) != 1:
         told = "no request has this id" if not found else "several requests have this in their ids: give more of it"
-        raise click.ClickException(f"{id!r}: {told} (records are in {folder}; `headgate records` lists them)")
+        raise click.ClickException(f"{id!r}: {told} (records are in {source.where}; `headgate records` lists them)")
     [stored] = found
     if as_json:
         text = msgspec.json.format(reasons(stored.record), indent=2).decode()
@@ -50,9 +48,9 @@ def explain(data_dir: Path, id: str, *, as_json: bool) -> None:
         click.echo(line)
 
 
-def decision(folder: Path, id: str) -> bytes | None:
+def decision(source: Source, id: str) -> bytes | None:
     """The JSON of the request whose id is this one; None where there is none. Raises OSError."""
-    found = find(folder, Filter(id), 1)
+    found = source.find(Filter(id), 1)
     return reasons(found[0].record) if found and found[0].record.id == id else None
 
 

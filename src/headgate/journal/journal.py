@@ -21,7 +21,7 @@ import msgspec
 
 from headgate.core.errors import Overloaded
 from headgate.core.record import Record
-from headgate.journal.segments import Swept, open_segment, sweep
+from headgate.journal.segments import Positions, Swept, nowhere, open_segment, sweep
 
 Fsync = Literal["interval", "always", "never"]
 Trouble = Callable[[int, str], None]
@@ -51,11 +51,12 @@ class Journal:
         buffer_bytes: int = 64 << 20,
         fsync: Fsync = "interval",
         on_trouble: Trouble,
+        elsewhere: Callable[[], Positions] = nowhere,
         beat: float = 1.0,
     ) -> None:
         """`max_bytes` (None: no bound) is for all workers' segments in `folder` together; one segment never takes more
-        than a quarter of it. `fsync` "always" waits for the disk at every record. Raises OSError, saying how to mend
-        it, where the folder cannot be written.
+        than a quarter of it. `fsync` "always" waits for the disk at every record. `elsewhere` says which records
+        are not lost with their segments. Raises OSError, saying how to mend it, where the folder cannot be written.
         """
         self.folder = folder
         self.written = self.backlog_bytes = 0
@@ -66,6 +67,7 @@ class Journal:
         self._refuse_bytes = buffer_bytes - buffer_bytes // 4
         self._fsync = fsync
         self._on_trouble = on_trouble
+        self._elsewhere = elsewhere
         self._worker = worker
         self._encode = msgspec.json.Encoder().encode_into
         self._buffer = bytearray()
@@ -292,21 +294,22 @@ class Journal:
 
     def _sweep(self) -> None:
         try:
-            swept = sweep(self.folder, self._max_bytes, self._path)
+            swept = sweep(self.folder, self._max_bytes, self._path, self._elsewhere)
         except OSError as error:
             self._on_trouble(logging.WARNING, f"old segments in {self.folder} cannot be deleted: {error.strerror}")
             return
         self._kept = swept
-        if swept.deleted_segments:
+        self.deleted_segments += swept.deleted_segments
+        if swept.deleted_records or (swept.deleted_segments and self._elsewhere is nowhere):
             self._tell_deleted(swept)
 
     def _tell_deleted(self, swept: Swept) -> None:
-        self.deleted_segments += swept.deleted_segments
         self.deleted_records += swept.deleted_records
+        also = "" if self._elsewhere is nowhere else " that are not in the database"
         self._on_trouble(
             logging.WARNING,
             f"the journal had more than {self._max_bytes} bytes: its {swept.deleted_segments} oldest segments with "
-            f"{swept.deleted_records} records were deleted",
+            f"{swept.deleted_records} records{also} were deleted",
         )
 
 

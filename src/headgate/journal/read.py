@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -40,12 +40,19 @@ Ends = Mapping[Path, int]
 """How far to read each segment; a segment that is not in it is not read."""
 
 
+EQUAL = (
+    "key", "model", "ending", "error", "origin", "client", "organisation", "team", "application", "user", "end_user",
+)  # fmt: skip
+"""Filters that are the value of the record's field of this name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which records are wanted; None does not care.
 
     `id` is any part of an id; `target` provider/model or a provider; `statuses` the lowest and highest status; `since`
-    and `until` are Unix seconds, compared with the time the request came in: from `since` on, before `until`.
+    and `until` are Unix seconds, compared with the time the request came in: from `since` on, before `until`;
+    `min_cost` is nanodollars, of all answers together.
     """
 
     id: str | None = None
@@ -59,20 +66,29 @@ class Filter:
     error: str | None = None
     origin: Origin | None = None
     client: str | None = None
+    organisation: str | None = None
+    team: str | None = None
+    application: str | None = None
+    user: str | None = None
+    end_user: str | None = None
+    tag: str | None = None
+    min_cost: int | None = None
+    min_seconds: float | None = None
 
     def passes(self, record: Record) -> bool:
+        for name in EQUAL:
+            wanted = getattr(self, name)
+            if wanted is not None and getattr(record, name) != wanted:
+                return False
         return (
             (self.id is None or self.id in record.id)
-            and (self.key is None or record.key == self.key)
-            and (self.model is None or record.model == self.model)
             and (self.target is None or self._hits(record.target))
             and (self.statuses is None or self.statuses[0] <= record.status <= self.statuses[1])
-            and (self.ending is None or record.ending == self.ending)
             and (self.since is None or record.time >= self.since)
             and (self.until is None or record.time < self.until)
-            and (self.error is None or record.error == self.error)
-            and (self.origin is None or record.origin == self.origin)
-            and (self.client is None or record.client == self.client)
+            and (self.tag is None or self.tag in record.tags)
+            and (self.min_cost is None or (record.spent() or 0) >= self.min_cost)
+            and (self.min_seconds is None or record.duration >= self.min_seconds)
         )
 
     def _hits(self, target: str | None) -> bool:
@@ -81,7 +97,10 @@ class Filter:
     @property
     def needle(self) -> bytes | None:
         """Bytes every wanted line holds, to find them before anything is decoded."""
-        rarest = self.id or self.error or self.client or self.key or self.target or self.model
+        rarest = (
+            self.id or self.end_user or self.error or self.client or self.user or self.key or self.tag
+            or self.application or self.team or self.target or self.model
+        )  # fmt: skip
         if not rarest:
             return None
         # what was typed at a terminal may be no text at all, which no record holds
@@ -89,6 +108,45 @@ class Filter:
 
 
 EVERYTHING = Filter()
+
+
+class Source(Protocol):
+    """Where records are read."""
+
+    where: str
+    """In words."""
+
+    def read(self, want: Filter) -> Iterator[Stored]:
+        """All that are wanted, in their order."""
+
+    def latest(self, count: int, want: Filter) -> list[Stored]:
+        """The last of them, in their order."""
+
+    def find(self, want: Filter, most: int) -> list[Stored]:
+        """Of an id or a part of one, at most so many; the one whose whole id it is, alone."""
+
+    def follow(self, want: Filter, last: int) -> Iterator[Stored]:
+        """The last of them (with `since`, all), then each new one."""
+
+
+class Files:
+    """The journal alone."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.where = str(folder)
+
+    def read(self, want: Filter) -> Iterator[Stored]:
+        return read(self.folder, want)
+
+    def latest(self, count: int, want: Filter) -> list[Stored]:
+        return latest(self.folder, count, want)
+
+    def find(self, want: Filter, most: int) -> list[Stored]:
+        return find(self.folder, want, most)
+
+    def follow(self, want: Filter, last: int) -> Iterator[Stored]:
+        return follow(self.folder, want, last=last)
 
 
 def read(folder: Path, want: Filter = EVERYTHING, ends: Ends | None = None) -> Iterator[Stored]:
@@ -102,7 +160,7 @@ def read(folder: Path, want: Filter = EVERYTHING, ends: Ends | None = None) -> I
     while waiting or heap:
         while waiting and (not heap or waiting[-1].start - _SLACK <= heap[0][0]):
             segment = waiting.pop()
-            flow = _ordered(_forwards(segment.path, want, None if ends is None else ends[segment.path]))
+            flow = _ordered(forwards(segment.path, want, None if ends is None else ends[segment.path]))
             for finished, stored in islice(flow, 1):
                 count += 1
                 heapq.heappush(heap, (finished, count, stored, flow))
@@ -161,13 +219,20 @@ def follow(
     last: int = 10,
     poll: float = 0.2,
     stopped: Callable[[], bool] = lambda: False,
+    before: Callable[[], Iterator[Stored]] | None = None,
 ) -> Iterator[Stored]:
     """The `last` wanted records (with `since`, all of them), then each new one of any worker as it is written.
 
-    Looks every `poll` seconds, also for new segments; ends when `stopped` says so.
+    Looks every `poll` seconds, also for new segments; ends when `stopped` says so. `before` gives what comes first
+    instead, of which nothing is given again.
     """
     read_to = {segment.path: _end(segment.path) for segment in segments(folder)}
-    if want.since is not None:
+    shown: set[str] = set()
+    if before is not None:
+        for stored in before():
+            shown.add(stored.record.id)
+            yield stored
+    elif want.since is not None:
         yield from read(folder, want, dict(read_to))
     elif last:
         yield from latest(folder, last, want, read_to)
@@ -176,7 +241,7 @@ def follow(
         for segment in segments(folder):
             start = read_to.get(segment.path, 0)
             read_to[segment.path] = end = _end(segment.path, start)
-            found += _forwards(segment.path, want, end, start)
+            found += (one for one in forwards(segment.path, want, end, start) if one.record.id not in shown)
         found.sort(key=lambda stored: stored.finished)
         yield from found
         if not found:
@@ -201,7 +266,8 @@ def _ordered(flow: Iterator[Stored]) -> Iterator[tuple[float, Stored]]:
         yield newest, stored
 
 
-def _forwards(path: Path, want: Filter, end: int | None = None, start: int = 0) -> Iterator[Stored]:
+def forwards(path: Path, want: Filter, end: int | None = None, start: int = 0) -> Iterator[Stored]:
+    """Wanted records of one segment between two places, each the start of a line."""
     try:
         file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed below, with the generator
     except FileNotFoundError:

@@ -7,7 +7,7 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -170,8 +170,16 @@ def _mend(path: Path, fd: int) -> Repaired | None:
     return Repaired(path, size - end, match[1].decode() if match else None, removed=not end)
 
 
+Positions = Mapping[str, int]
+"""Of segments by their names: up to where their records are kept elsewhere, too."""
+
+
+def nowhere() -> Positions:
+    return {}
+
+
 class Swept(NamedTuple):
-    """What `sweep` deleted, and what is there now."""
+    """What `sweep` deleted, and what is there now; the records are those that are kept nowhere else."""
 
     deleted_segments: int
     deleted_records: int
@@ -179,7 +187,12 @@ class Swept(NamedTuple):
     bytes: int
 
 
-def sweep(folder: Path, max_bytes: int | None, keep: Path | None = None) -> Swept:
+def sweep(
+    folder: Path,
+    max_bytes: int | None,
+    keep: Path | None = None,
+    elsewhere: Callable[[], Positions] = nowhere,
+) -> Swept:
     """Delete the oldest segments nobody is writing (and not `keep`) until all together have at most `max_bytes`."""
     sizes = {}
     for segment in segments(folder):
@@ -196,14 +209,14 @@ def sweep(folder: Path, max_bytes: int | None, keep: Path | None = None) -> Swep
         with claimed(segment) as fd:
             if fd is None:
                 continue
-            lines = _count_lines(fd)
+            lines = _count_lines(fd, elsewhere().get(segment.path.name, 0))
             segment.path.unlink()
         total, count, files, records = total - size, count - 1, files + 1, records + lines
     return Swept(files, records, count, total)
 
 
-def _count_lines(fd: int) -> int:
-    lines = at = 0
+def _count_lines(fd: int, at: int) -> int:
+    lines = 0
     while block := os.pread(fd, BLOCK, at):
         lines += block.count(b"\n")
         at += len(block)

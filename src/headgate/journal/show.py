@@ -20,7 +20,7 @@ from headgate.core.columns import block
 from headgate.core.errors import Origin
 from headgate.core.printable import json_safe, printable
 from headgate.core.record import Attempt, Ending, Record
-from headgate.journal.read import Filter, Stored, find, follow, latest, read
+from headgate.journal.read import Files, Filter, Source, Stored
 from headgate.journal.table import Table, moment, offset, seconds
 
 _FOLLOWED = 10
@@ -47,8 +47,12 @@ def show(
     since: datetime | None = None,
     until: datetime | None = None,
     limit: int | None = None,
+    source: Source | None = None,
+    **equal: Any,
 ) -> None:
     """Print the records of `data_dir` that pass every filter given, oldest first, to standard output.
+
+    They are read from `source`, or from the journal alone. `equal` are further fields of `Filter`.
 
     `id` is a part of one, as long as no other record's has it; `status` 429 or 5xx; `target` provider/model or a
     provider; `error` a code, as it is or as the table shows it (origin:code); `client` the caller's address. Requests
@@ -56,18 +60,18 @@ def show(
     many (None: all; when following, the latest 10 come first). Raises click.BadParameter for a filter that can never
     match or an `id` that is part of several, click.ClickException where the journal cannot be read.
     """
-    folder = data_dir / "journal"
+    source = source or Files(data_dir / "journal")
     times, fault = _span(since, until), _fault(error, origin)
-    want = Filter(id, key, model, target, _statuses(status), _ending(ending), *times, *fault, client)
-    _show(folder, want, follow, as_json, limit)
+    want = Filter(id, key, model, target, _statuses(status), _ending(ending), *times, *fault, client, **equal)
+    _show(source, want, follow, as_json, limit)
 
 
-def _show(folder: Path, want: Filter, following: bool, as_json: bool, limit: int | None) -> None:
+def _show(source: Source, want: Filter, following: bool, as_json: bool, limit: int | None) -> None:
     out = sys.stdout
     if isinstance(out, io.TextIOWrapper):
         out.reconfigure(errors="replace")
     try:
-        chosen = _chosen(folder, want, following, limit)
+        chosen = _chosen(source, want, following, limit)
         count = _print(chosen, out, as_json=as_json, full=want.id is not None, live=following)
         out.flush()
     except BrokenPipeError:
@@ -76,17 +80,17 @@ def _show(folder: Path, want: Filter, following: bool, as_json: bool, limit: int
     except KeyboardInterrupt:
         return
     except OSError as error:
-        raise click.ClickException(f"the records in {folder} cannot be read: {error.strerror}") from error
+        raise click.ClickException(f"the records in {source.where} cannot be read: {error.strerror}") from error
     if not count:
-        click.echo(_nothing(folder, filtered=want != Filter()), err=True)
+        click.echo(_nothing(source, filtered=want != Filter()), err=True)
 
 
-def _chosen(folder: Path, want: Filter, following: bool, limit: int | None) -> Iterable[Stored]:
+def _chosen(source: Source, want: Filter, following: bool, limit: int | None) -> Iterable[Stored]:
     if want.id is not None and not following:
-        return _only(find(folder, want, _SAME_NAMES + 1), want.id)
+        return _only(source.find(want, _SAME_NAMES + 1), want.id)
     if following:
-        return follow(folder, want, last=_FOLLOWED if limit is None else limit)
-    return read(folder, want) if limit is None else latest(folder, limit, want)
+        return source.follow(want, _FOLLOWED if limit is None else limit)
+    return source.read(want) if limit is None else source.latest(limit, want)
 
 
 def _only(found: list[Stored], part: str) -> list[Stored]:
@@ -196,10 +200,10 @@ def _span(since: datetime | None, until: datetime | None) -> tuple[float | None,
     return start, end
 
 
-def _nothing(folder: Path, *, filtered: bool) -> str:
-    if not folder.is_dir():
-        return f"there is no journal in {folder} yet: `headgate serve` with this data_dir writes it"
-    return "no record matches" if filtered else f"no record yet in {folder}"
+def _nothing(source: Source, *, filtered: bool) -> str:
+    if isinstance(source, Files) and not source.folder.is_dir():
+        return f"there is no journal in {source.where} yet: `headgate serve` with this data_dir writes it"
+    return "no record matches" if filtered else f"no record yet in {source.where}"
 
 
 def _close_quietly() -> None:

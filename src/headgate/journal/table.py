@@ -8,14 +8,13 @@ from typing import NamedTuple
 
 import click
 
+from headgate.core.ids import SHORT
 from headgate.core.printable import printable
 from headgate.core.record import Record
 
 _COLOURS = {"complete": "green", "failed": "red", "refused": "yellow", "cut": "red", "cancelled": "magenta"}
 _COLOURED = frozenset({"HTTP", "ENDING", "ERROR"})
 _ID_LENGTH = 30
-_SHORT_ID = slice(8, 19)
-"""Of an id (see core.ids) the time within 12 days, the count within the millisecond, one character of the process."""
 _DATE_AND_TIME, _SHORT_DATE = 23, 14
 
 
@@ -196,7 +195,7 @@ def _id(id: str, width: int) -> str:
     """Where it does not fit, the part that tells it from others, which a filter for ids takes as well."""
     if len(id) <= width:
         return id
-    return id[_SHORT_ID] if len(id) == _ID_LENGTH else id[-width:]
+    return id[SHORT] if len(id) == _ID_LENGTH else id[-width:]
 
 
 def _model(record: Record, width: int) -> str:

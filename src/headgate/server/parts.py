@@ -15,7 +15,7 @@ from typing import Protocol
 import headgate
 from headgate.catalog.refreshed import Refreshed
 from headgate.config import admin_key
-from headgate.config.load import Loaded
+from headgate.config.load import Loaded, Places, places_of
 from headgate.config.problems import ConfigError
 from headgate.config.schema import Config
 from headgate.core import plugin
@@ -30,13 +30,16 @@ from headgate.identity.introspection import Introspection
 from headgate.identity.jwt import Issuer
 from headgate.journal.explain import decision
 from headgate.journal.journal import Journal
+from headgate.journal.segments import nowhere
+from headgate.records.reading import source
 from headgate.runtime.build import build, limits_of
 from headgate.runtime.gateway import Gateway, Ports
-from headgate.server import finished
+from headgate.server import drain, finished
 from headgate.server.app import App, Mounted, Page, Receive, Scope, Send
 from headgate.server.budgets import Budgets
 from headgate.server.checks import Checks
 from headgate.server.conditions import Conditions
+from headgate.server.drain import Drain
 from headgate.server.follow import Follow
 from headgate.server.health import Live, Ready
 from headgate.server.health import Metrics as MetricsPage
@@ -62,7 +65,7 @@ from headgate.upstream.public import Public
 
 log = logging.getLogger("headgate.server")
 
-SECTIONS = ("server", "journal", "upstream", "fetch", "state", "store", "log")
+SECTIONS = ("server", "journal", "records", "upstream", "fetch", "state", "store", "log")
 """What is made once from these settings stays as it is made, but for the ones of LIVE; all other settings are live."""
 LIVE = frozenset({"server.compression", "server.max_reply_bytes", "server.trusted_proxies", "log.level"})
 
@@ -106,6 +109,7 @@ class Parts:
             for handler in logging.getLogger().handlers:
                 handler.addFilter(OfWorker(lifecycle.worker))
         self.next_id = Ids()
+        records = places_of(config).records
         self.journal = Journal(
             config.data_dir / "journal",
             worker=lifecycle.worker,
@@ -114,7 +118,10 @@ class Parts:
             buffer_bytes=config.journal.buffer_bytes,
             fsync=config.journal.fsync,
             on_trouble=log.log,
+            elsewhere=drain.elsewhere(config.data_dir) if records is not None else nowhere,
         )
+        self.drain = Drain(config.data_dir, records, lifecycle) if records and lifecycle.worker == 0 else None
+        self.draining: asyncio.Task[None] | None = None
         self.upstream = Client(
             ca_file=str(config.upstream.ca_file) if config.upstream.ca_file else None,
             max_connections_per_origin=config.upstream.max_connections,
@@ -164,6 +171,8 @@ class Parts:
         renew = Renew(lambda: self.loaded, self.reload, self.board.doubted)
         self.renewing = asyncio.get_running_loop().create_task(renew.run())
         self.renewing.add_done_callback(_report)
+        if self.drain is not None:
+            self.draining = asyncio.get_running_loop().create_task(self.drain.run())
         self.following = asyncio.get_running_loop().create_task(self.follow.run())
         self.following.add_done_callback(_report)
         if self.share is not None:
@@ -239,7 +248,7 @@ class Parts:
 
     def _operators(self) -> dict[bytes, Page]:
         return {
-            DECISIONS: Operator(self, Decisions(partial(decision, self.started_with.config.data_dir / "journal"))),
+            DECISIONS: Operator(self, Decisions(partial(_decision, places_of(self.started_with.config)))),
             TARGETS: Operator(self, Targets(self, self.lifecycle.worker, self.shared.sum if self.shared else None)),
         }
 
@@ -271,9 +280,11 @@ class Parts:
         if counters is not None:
             shared["headgate_limits_away"] = lambda: float(counters.why is not None)
             shared["headgate_limits_failures"] = lambda: counters.failures
+        config = self.started_with.config
         return {
             **shared,
             **Conditions(self).reads(),
+            **(drain.watched(config.data_dir) if config.records.store else {}),
             "headgate_store_away": lambda: float(self.follow.why is not None),
             "headgate_secrets_away": self._secrets_away,
             "headgate_secrets_failures": lambda: self.loaded.references.failures if self.loaded.references else 0,
@@ -411,6 +422,9 @@ class Parts:
             self.shared.close()
         self.budgets.save()
         self.journal.close()
+        if self.drain is not None and self.draining is not None:
+            await self.drain.end()
+            self.draining.cancel()
         if self.started_with.config.server.workers == 1:  # of more, the parent says when the last one has
             log.info("stopped")
         self.logs.stop()
@@ -420,6 +434,12 @@ def _keep(loaded: Loaded) -> None:
     """Of secrets that are elsewhere, those in force."""
     if loaded.references is not None:
         loaded.references.keep(loaded.referred)
+
+
+def _decision(places: Places, id: str) -> bytes | None:
+    """Raises OSError."""
+    with source(*places, partial(log.warning, "%s")) as found:
+        return decision(found, id)
 
 
 def _waiting(started: Config, now: Config) -> list[str]:

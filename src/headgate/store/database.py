@@ -214,7 +214,7 @@ class Postgres:
         except (
             OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError,
         ) as error:  # fmt: skip
-            raise StoreAway(self._told(error)) from None
+            raise StoreAway(told(error, self._url)) from None
 
     async def _opened(self) -> Any:
         import asyncpg
@@ -230,15 +230,6 @@ class Postgres:
                 )
             return self._pool
 
-    def _told(self, error: BaseException) -> str:
-        if isinstance(error, TimeoutError):
-            return "PostgreSQL did not answer in time"
-        said = next(iter(str(error).splitlines()), "")[:200] or type(error).__name__
-        password = urlsplit(self._url).password or ""
-        for each in filter(None, (password, unquote(password))):
-            said = said.replace(each, "…")
-        return said
-
 
 class _Connected:
     """One connection of PostgreSQL."""
@@ -247,10 +238,10 @@ class _Connected:
         self._connection = connection
 
     async def rows(self, sql: str, *values: Any) -> list[Row]:
-        return [tuple(row) for row in await self._answer(self._connection.fetch(_numbered(sql), *values))]
+        return [tuple(row) for row in await self._answer(self._connection.fetch(numbered(sql), *values))]
 
     async def run(self, sql: str, *values: Any) -> int:
-        return _count(await self._answer(self._connection.execute(_numbered(sql), *values)))
+        return _count(await self._answer(self._connection.execute(numbered(sql), *values)))
 
     async def _answer(self, asked: Awaitable[Any]) -> Any:
         import asyncpg
@@ -265,8 +256,8 @@ class _Connected:
 
 
 @lru_cache(256)
-def _numbered(sql: str) -> str:
-    """With `$1`, `$2` … for each `?`; none of our statements has one in a text."""
+def numbered(sql: str) -> str:
+    """The statement with `$1`, `$2` … for each `?`; none of our statements has one in a text."""
     numbers = iter(range(1, 1000))
     return re.sub(r"\?", lambda _: f"${next(numbers)}", sql)
 
@@ -274,3 +265,14 @@ def _numbered(sql: str) -> str:
 def _count(status: str) -> int:
     last = status.rpartition(" ")[2]
     return int(last) if last.isdigit() else 0
+
+
+def told(error: BaseException, url: str) -> str:
+    """What PostgreSQL or the way to it has said, without the URL's password."""
+    if isinstance(error, TimeoutError):
+        return "PostgreSQL did not answer in time"
+    said = next(iter(str(error).splitlines()), "")[:200] or type(error).__name__
+    password = urlsplit(url).password or ""
+    for each in filter(None, (password, unquote(password))):
+        said = said.replace(each, "…")
+    return said

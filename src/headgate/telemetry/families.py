@@ -85,6 +85,12 @@ WATCHED = (
     Family("headgate_journal_segments", "gauge", "Files of the journal, of all workers.", across="max"),
     Family("headgate_journal_bytes", "gauge", "Size of these files.", across="max"),
     Family("headgate_journal_deleted_records", "counter", "Records deleted because the journal had grown too large."),
+    Family("headgate_records_behind_bytes", "gauge", "Bytes of the journal not yet in the database.", across="max"),
+    Family("headgate_records_behind_seconds", "gauge", "Age of the oldest record that is not there.", across="max"),
+    Family("headgate_records_drained", "counter", "Records brought into the database.", across="max"),
+    Family("headgate_records_failures", "counter", "Times that the database took no records.", across="max"),
+    Family("headgate_records_unfit", "counter", "Records that cannot be brought into the database.", across="max"),
+    Family("headgate_records_away", "gauge", "1 while the database takes no records.", across="max"),
     Family(
         "headgate_canary_percent",
         "gauge",

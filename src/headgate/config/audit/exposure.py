@@ -69,11 +69,12 @@ def _connections(config: Config, places: Places) -> Iterator[Finding]:
     if where is not None and not where.encrypted and not is_loopback(where.host):
         hint = "begin it with rediss://"
         yield places.finding("high", ("state", "url"), "the connection to the shared state is unencrypted", hint)
-    url = urlsplit(config.store.url.get_secret_value() if config.store.url is not None else "")
-    host, mode = url.hostname or "", parse_qs(url.query).get("sslmode", ["prefer"])[-1]
-    if url.scheme.startswith("postgres") and host and not is_loopback(host) and mode not in ENCRYPTED_MODES:
-        message = "the connection to the store need not be encrypted"
-        yield places.finding("high", ("store", "url"), message, "end it with `?sslmode=verify-full`")
+    for section, said in (("store", config.store.url), ("records", config.records.url)):
+        url = urlsplit(said.get_secret_value() if said is not None else "")
+        host, mode = url.hostname or "", parse_qs(url.query).get("sslmode", ["prefer"])[-1]
+        if url.scheme.startswith("postgres") and host and not is_loopback(host) and mode not in ENCRYPTED_MODES:
+            message = f"the connection to the database of `{section}` need not be encrypted"
+            yield places.finding("high", (section, "url"), message, "end it with `?sslmode=verify-full`")
 
 
 def _plain_secrets(loaded: Loaded, places: Places) -> Iterator[Finding]:

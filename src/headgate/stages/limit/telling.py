@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from math import inf, isfinite
 
-from headgate.catalog.cost import dollars
 from headgate.core.errors import LimitExceeded
 from headgate.core.exchange import Exchange
 from headgate.core.limits.ledger import Ledger
 from headgate.core.limits.meter import Denied, Level
 from headgate.core.limits.rule import Rule
+from headgate.core.money import dollars
 
 log = logging.getLogger("headgate.stages")
 

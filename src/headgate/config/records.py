@@ -1,0 +1,53 @@
+"""Where the records of requests are searched and summed: whether they are brought into a database, and into which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+from pydantic import Field, SecretStr
+
+from headgate.config.secrets import is_elsewhere
+from headgate.config.section import Section
+from headgate.store.database import POSTGRES, connect
+
+FILE = "records.db"
+"""In the data directory: the database where no other is configured."""
+Tell = Callable[..., None]
+"""Called with a path, a message and a hint."""
+
+
+class Records(Section):
+    """The records of requests in a database, where they are searched and summed."""
+
+    store: bool = Field(
+        True,
+        description="Bring records from the journal into a database. A process beside the gateway does it, so that no "
+        "request waits for it; what is there is deleted from the journal.",
+    )
+    url: SecretStr | None = Field(
+        None,
+        description="`postgresql://user:password@host/database`, which several machines can share, or "
+        "`sqlite:///path`. Left out: that of `store.url` where it is a PostgreSQL, else `records.db` in `data_dir`.",
+    )
+
+
+def url(records: Records, store: SecretStr | None, data_dir: Path) -> str | None:
+    """Of the database; None where records are only in the journal."""
+    if not records.store:
+        return None
+    if records.url is not None:
+        return records.url.get_secret_value()
+    shared = store.get_secret_value() if store is not None else ""
+    return shared if shared.partition(":")[0] in POSTGRES else f"sqlite:///{quote(str(data_dir / FILE))}"
+
+
+def check(records: Records, tell: Tell) -> None:
+    """Tell what is wrong with it."""
+    if records.url is None or is_elsewhere(records.url.get_secret_value()):
+        return
+    try:
+        connect(records.url.get_secret_value())
+    except ValueError as error:
+        tell(("records", "url"), str(error), "write it like postgresql://user:password@host/database")

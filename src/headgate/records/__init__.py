@@ -1,0 +1,1 @@
+"""The records in a database: brought there from the journal, searched, summed, shown."""

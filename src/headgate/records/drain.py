@@ -1,0 +1,285 @@
+"""The drain: brings records from the journal's segments into a database, in a process of its own beside the gateway.
+
+`python -m headgate.records.drain` reads its settings as one line of JSON from its standard input, whose end means that
+the gateway is gone: it then brings over what is there, for some seconds at most, and ends. What befalls it, it tells in
+lines of JSON on its standard output. It may be killed at any moment: what is in the database and how far the journal
+has been read change in one transaction, and a segment is deleted only when all of it is there.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from headgate.journal.segments import claimed, segments, sound_end
+from headgate.records import status
+from headgate.records.row import Entry, read
+from headgate.records.statements import SOURCE, Away, Unfit
+from headgate.records.status import Status
+
+BATCH = 2 << 20
+"""Bytes of the journal in a transaction."""
+EVERY = 0.5
+"""Seconds between two looks at a journal in which there was nothing new."""
+LONGEST_PAUSE = 8.0
+"""The most seconds after which a database that took nothing is tried again."""
+LAST = 5.0
+"""Seconds that are left to bring over what is there, once the gateway is gone."""
+KEPT = 600.0
+"""Seconds since a segment was written last, and since the drain began, in which it is not deleted although all of it is
+in the database: the gateway reckons from it what was used of limits since it wrote that down."""
+TIDY = 15.0
+
+Tell = Callable[[str, str], None]
+"""A level of `logging` by its name, and a sentence."""
+
+
+class Settings(msgspec.Struct):
+    """Where the journal is, and the database: `sqlite:///path` or `postgresql://…`."""
+
+    data_dir: str
+    url: str
+
+
+class Said(msgspec.Struct):
+    """A line of standard output."""
+
+    level: str
+    message: str
+
+
+class Database(Protocol):
+    """Takes records; sqlite.py and postgres.py say what of it is raised."""
+
+    def positions(self, source: str) -> dict[str, int]: ...
+    def add(self, source: str, entries: Sequence[Entry], reached: Mapping[str, int]) -> int: ...
+    def forget(self, source: str, names: Sequence[str]) -> None: ...
+    def close(self) -> None: ...
+
+
+class Drain:
+    """Of one data directory."""
+
+    def __init__(self, data_dir: Path, database: Database, tell: Tell, *, now: float) -> None:
+        self.data_dir = data_dir
+        self.folder = data_dir / "journal"
+        self.database = database
+        self.tell = tell
+        self.status = Status()
+        self._source: str | None = None
+        self._known = False
+        """Whether `status.positions` is what the database says."""
+        self._begun = self._tidied = now
+
+    def turn(self, now: float) -> bool:
+        """Bring a batch over; whether there is more. Raises Away, OSError."""
+        if self._source is None:
+            self._source = source(self.data_dir)
+        if not self._known:
+            self.status.positions = self.database.positions(self._source)
+            self._known = True
+        entries, reached, more = self._batch()
+        if reached:
+            try:
+                self._put(entries, reached)
+            except Away:
+                self._known = False  # it may have taken them before it failed
+                raise
+            self.status.positions.update(reached)
+        if now - self._tidied >= TIDY:
+            self._tidied = now
+            self._tidy(now)
+        return more
+
+    def failed(self, error: Away | OSError) -> None:
+        """A turn has come to nothing."""
+        self.status.failures += 1
+        why = str(error) if isinstance(error, Away) else error.strerror or str(error)
+        if self.status.away is None:
+            self.tell("warning", f"the database takes no records, which wait in the journal: {why}")
+        self.status.away = why
+
+    def worked(self) -> None:
+        if self.status.away is not None:
+            self.tell("info", "the database takes records again")
+        self.status.away = None
+
+    def _batch(self) -> tuple[list[Entry], dict[str, int], bool]:
+        """Records, up to where they are in which segments, and whether there are more of them."""
+        entries: list[Entry] = []
+        reached: dict[str, int] = {}
+        room = BATCH
+        for path, start, end in status.undrained(self.folder, self.status.positions):
+            data = lines(path, start, room)
+            if data:
+                reached[path.name] = start + len(data)
+                entries += self._read(path, data)
+                room -= len(data)
+                if start + len(data) < end or room <= 0:
+                    return entries, reached, True
+        return entries, reached, False
+
+    def _read(self, path: Path, data: bytes) -> list[Entry]:
+        found = [read(line) for line in data.split(b"\n")[:-1]]
+        entries = [entry for entry in found if entry is not None]
+        if damaged := len(found) - len(entries):
+            self.status.unfit += damaged
+            self.tell("warning", f"{path.name}: {damaged} damaged lines are not brought into the database")
+        return entries
+
+    def _put(self, entries: Sequence[Entry], reached: Mapping[str, int]) -> None:
+        """All of them but those that the database never takes, which are found by halves."""
+        assert self._source is not None
+        try:
+            self.status.drained += self.database.add(self._source, entries, reached)
+        except Unfit as error:
+            if len(entries) > 1:
+                half = len(entries) // 2
+                self._put(entries[:half], {})
+                self._put(entries[half:], reached)
+                return
+            self.status.unfit += 1
+            whose = entries[0].row.id if entries else "nothing"
+            self.tell("error", f"the database does not take the record {whose}: {error}")
+            if entries:
+                self._put([], reached)
+
+    def _tidy(self, now: float) -> None:
+        """Delete what is wholly in the database, and forget where in the journal it was. Raises Away, OSError."""
+        assert self._source is not None
+        there = segments(self.folder)
+        gone = set(self.status.positions) - {segment.path.name for segment in there}
+        for segment in there if now - self._begun >= KEPT else ():
+            reached = self.status.positions.get(segment.path.name, 0)
+            with claimed(segment) as fd:
+                if fd is None or now - os.fstat(fd).st_mtime < KEPT or not reached:
+                    continue
+                if sound_end(fd, os.fstat(fd).st_size) <= reached:
+                    segment.path.unlink()
+                    gone.add(segment.path.name)
+        if gone:
+            self.database.forget(self._source, sorted(gone))
+            for name in gone:
+                self.status.positions.pop(name, None)
+
+
+def lines(path: Path, start: int, most: int) -> bytes:
+    """Whole lines of a segment, about `most` bytes of them but one at least; b"" where there is none."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return b""
+    try:
+        while True:
+            data = os.pread(fd, most, start)
+            end = data.rfind(b"\n") + 1
+            if end or len(data) < most:
+                return data[:end]
+            most *= 2
+    finally:
+        os.close(fd)
+
+
+def source(data_dir: Path) -> str:
+    """The name of this data directory in the database, made where there is none yet. Raises OSError."""
+    path = data_dir / SOURCE
+    with suppress(FileNotFoundError):
+        if known := path.read_text("utf-8").strip():  # a power cut may leave nothing in it
+            return known
+    new = path.with_suffix(f".{os.getpid()}.new")
+    new.write_text(secrets.token_hex(8), "utf-8")
+    new.replace(path)
+    return path.read_text("utf-8").strip()
+
+
+def opened(url: str) -> Database:
+    """Nothing is connected to yet."""
+    if url.startswith("sqlite:///"):
+        from urllib.parse import unquote
+
+        from headgate.records.sqlite import SQLite
+
+        return SQLite(Path(unquote(url.removeprefix("sqlite:///"))))
+    from headgate.records.postgres import Postgres
+
+    return Postgres(url)
+
+
+def work(drain: Drain, ending: threading.Event) -> None:
+    """Until the gateway is gone and what it has left is in the database, or the database takes nothing."""
+    pause = EVERY
+    while True:
+        last = ending.is_set()
+        try:
+            more = drain.turn(time.time())
+        except (Away, OSError) as error:
+            drain.failed(error)
+            pause, more = min(2 * pause, LONGEST_PAUSE), False
+        else:
+            drain.worked()
+            pause = EVERY
+        with suppress(OSError):  # of a full disk the journal tells
+            status.save(drain.data_dir, drain.status)
+        if last and not more:
+            return
+        if not more:
+            ending.wait(pause)
+
+
+def main() -> None:
+    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # meant for the gateway, whose end is this one's
+        signal.signal(sign, signal.SIG_IGN)
+    os.nice(10)
+    settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=Settings)
+    data_dir, ending = Path(settings.data_dir), threading.Event()
+    threading.Thread(target=_watch, args=(ending,), daemon=True).start()
+    if not _alone(data_dir, ending):
+        return
+    drain = Drain(data_dir, opened(settings.url), _say, now=time.time())
+    work(drain, ending)
+    drain.database.close()
+
+
+def _watch(ending: threading.Event) -> None:
+    """Notices the gateway's end, however it came, and sees to it that this process does not outlive it for long."""
+    while os.read(0, 4096):
+        pass
+    ending.set()
+    time.sleep(LAST)
+    os._exit(1)
+
+
+def _alone(data_dir: Path, ending: threading.Event) -> bool:
+    """Waits until no other drain works on the data directory; False where the gateway is gone before."""
+    path = data_dir / status.FILE.with_suffix(".lock")
+    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o640)  # held until this process ends
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if ending.wait(EVERY / 5):
+                return False
+        else:
+            return True
+
+
+def _say(level: str, message: str) -> None:
+    with suppress(OSError):  # nobody listens any more
+        sys.stdout.buffer.write(msgspec.json.encode(Said(level, message)) + b"\n")
+        sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()

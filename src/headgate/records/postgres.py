@@ -1,0 +1,118 @@
+"""Records into PostgreSQL: a batch is one transaction, with its sums and with how far the journal has been read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import asyncpg
+
+from headgate.records import statements as sql
+from headgate.records.row import Entry
+from headgate.records.statements import Away, Unfit
+from headgate.records.sums import sums
+from headgate.store.database import Patience, StoreAway, connect, numbered, told
+from headgate.store.migrations import migrate
+
+T = TypeVar("T")
+PATIENCE = Patience(5.0, 60.0)
+LOCK = "SELECT pg_advisory_xact_lock(7204)"
+"""Who writes records waits for who writes some: numbers have no gaps, and sums are never waited for crosswise."""
+
+
+class Postgres:
+    """Connects when it is first needed, and again after a failure; with a loop of its own, as its process has none."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._runner: asyncio.Runner | None = None
+        self._connection: Any = None
+
+    def positions(self, source: str) -> dict[str, int]:
+        """How far each segment has been read. Raises Away."""
+
+        async def asked(connection: Any) -> dict[str, int]:
+            return dict(await connection.fetch(numbered(sql.POSITIONS), source))
+
+        return self._run(asked)
+
+    def add(self, source: str, entries: Sequence[Entry], reached: Mapping[str, int]) -> int:
+        """Records with how far the segments have been read by them; how many of them are new. Raises Away, Unfit."""
+
+        async def added(connection: Any) -> int:
+            async with connection.transaction(isolation="read_committed"):  # to see what was written before LOCK
+                return await _add(connection, source, entries, reached)
+
+        return self._run(added)
+
+    def forget(self, source: str, names: Sequence[str]) -> None:
+        """Segments that are no more. Raises Away."""
+
+        async def forgotten(connection: Any) -> None:
+            await connection.executemany(numbered(sql.FORGET), [(source, name) for name in names])
+
+        self._run(forgotten)
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            runner.close()
+
+    def _run(self, work: Callable[[Any], Awaitable[T]]) -> T:
+        async def run() -> T:
+            if self._connection is None:
+                self._connection = await self._connect()
+            return await work(self._connection)
+
+        if self._runner is None:
+            self._runner = asyncio.Runner()
+        try:
+            return self._runner.run(run())
+        except (
+            asyncpg.DataError,
+            asyncpg.IntegrityConstraintViolationError,
+            asyncpg.ProgramLimitExceededError,
+        ) as error:
+            raise Unfit(told(error, self._url)) from None
+        except StoreAway as error:
+            self.close()
+            raise Away(str(error)) from None
+        except (
+            OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError,
+        ) as error:  # fmt: skip
+            self.close()
+            raise Away(told(error, self._url)) from None
+
+    async def _connect(self) -> Any:
+        database = connect(self._url, PATIENCE)
+        try:
+            await migrate(database, sql.STEPS, sql.POSTGRES_WORDS)
+        finally:
+            await database.close()
+        return await asyncpg.connect(self._url, timeout=PATIENCE.connect, command_timeout=PATIENCE.statement)
+
+
+async def _add(connection: Any, source: str, entries: Sequence[Entry], reached: Mapping[str, int]) -> int:
+    await connection.execute(LOCK)
+    ids = [entry.row.id for entry in entries]
+    known = {id for (id,) in await connection.fetch("SELECT id FROM requests WHERE id = ANY($1)", ids)}
+    new = sql.once(entries, known)
+    last = await connection.fetchval(sql.LAST)
+    placed = list(enumerate(new, last + 1))
+    await connection.copy_records_to_table(
+        "requests", records=[(number, *entry.row) for number, entry in placed], columns=sql.REQUEST
+    )
+    await connection.copy_records_to_table(
+        "lines", records=[(number, entry.line) for number, entry in placed], columns=sql.LINE
+    )
+    tags = [(tag, entry.row.time, number) for number, entry in placed for tag in entry.tags]
+    await connection.copy_records_to_table("tags", records=tags, columns=sql.TAG)
+    await connection.executemany(numbered(sql.SUM), list(sums(entry.row for entry in new)))
+    await connection.executemany(
+        numbered(sql.REACHED), [(source, name, position) for name, position in reached.items()]
+    )
+    return len(new)

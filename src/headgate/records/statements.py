@@ -1,0 +1,57 @@
+"""The statements that both engines are told when records come in; `?` stands for values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence, Set
+from pathlib import Path
+
+from headgate.records.row import COLUMNS, Entry
+from headgate.records.sums import GROUPS, SUMS
+
+SOURCE = "drain.id"
+"""In a data directory: the name under which its segments are known in the database, which several may share."""
+
+
+class Away(Exception):
+    """The database cannot take records now; the message says why, without a password."""
+
+
+class Unfit(Exception):
+    """The database takes no such record, now or later."""
+
+
+def quoted(names: Sequence[str]) -> str:
+    """Columns as SQL has them: two of the names are words of its own."""
+    return ", ".join(f'"{name}"' if name in ("user", "key") else name for name in names)
+
+
+def inserting(table: str, columns: Sequence[str]) -> str:
+    return f"INSERT INTO {table} ({quoted(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - our names
+
+
+REQUEST = ("number", *COLUMNS)
+LINE = ("number", "line")
+TAG = ("tag", "time", "number")
+LAST = "SELECT COALESCE(MAX(number), 0) FROM requests"
+GROUPED = ("hour", *GROUPS)
+SUM = f"{inserting('sums', (*GROUPED, *SUMS))} ON CONFLICT ({quoted(GROUPED)}) DO UPDATE SET " + ", ".join(
+    f"{name} = sums.{name} + excluded.{name}" for name in SUMS
+)
+REACHED = (
+    f"{inserting('drained', ('source', 'segment', 'position'))} ON CONFLICT (source, segment) "
+    "DO UPDATE SET position = excluded.position"
+)
+POSITIONS = "SELECT segment, position FROM drained WHERE source = ?"
+FORGET = "DELETE FROM drained WHERE source = ? AND segment = ?"
+STEPS = Path(__file__).parent / "steps"
+SQLITE_WORDS = {"NUMBER": "INTEGER", "CLUSTERED": "WITHOUT ROWID", "ASCII": "TEXT"}
+POSTGRES_WORDS = {"NUMBER": "BIGINT", "CLUSTERED": "", "ASCII": 'TEXT COLLATE "C"'}
+
+
+def once(entries: Iterable[Entry], known: Set[str]) -> list[Entry]:
+    """One of each id, of those that are not known."""
+    found: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.row.id not in known:
+            found.setdefault(entry.row.id, entry)
+    return list(found.values())

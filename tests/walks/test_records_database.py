@@ -1,0 +1,158 @@
+"""The database of records from outside: whatever is killed, stopped or full, each answered request is there once."""
+
+import collections
+import contextlib
+import json
+import os
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from gateways import KEY, Gateway, running
+from headgate.journal.read import EVERYTHING
+from headgate.records.reading import source
+from postgres import Server
+from traffic import Traffic, answering
+from upstreams import ScriptedUpstream
+
+QUESTION = {"model": "chat", "messages": [{"role": "user", "content": "Hello"}]}
+
+
+def config(upstream, records):
+    return f"""
+server: {{host: 127.0.0.1, port: {{PORT}}}}
+data_dir: {{DATA}}
+providers: {{openai: {{api_key: sk-secret, base_url: '{upstream}/v1'}}}}
+models: {{chat: openai/gpt-4o-mini}}
+keys: [{{name: test, key: {KEY}}}]
+records: {records}
+"""
+
+
+@pytest.fixture(scope="module")
+def upstream():
+    with ScriptedUpstream(answering(pause=0.002)) as started:
+        yield started
+
+
+def read(gateway, url=None, want=EVERYTHING):
+    """How often each id is read as the commands do, in order; and what they warn of."""
+    told = []
+    with source(gateway.data, url or f"sqlite:///{gateway.data}/records.db", told.append) as found:
+        return collections.Counter(stored.record.id for stored in found.read(want)), told
+
+
+def drain_of(gateway, seconds=10, *, other_than=None):
+    """The process id of its drain."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
+                if parent == str(gateway.process.pid) and "records.drain" in (process / "cmdline").read_text():
+                    found = int(process.name)
+                    if found != other_than:
+                        return found
+        time.sleep(0.02)
+    raise AssertionError(f"there is no drain:\n{gateway.output()}")
+
+
+def in_database(gateway):
+    """How often each id is there."""
+    with contextlib.closing(sqlite3.connect(gateway.data / "records.db")) as connection:
+        return collections.Counter(id for (id,) in connection.execute("SELECT id FROM requests"))
+
+
+def test_kill_9_of_the_gateway_and_of_the_drain_loses_and_doubles_nothing(tmp_path, upstream):
+    """R5."""
+    gateway = Gateway(tmp_path, config(upstream.url, "{store: true}"))
+    answered = []
+    for victim in ("drain", "gateway", "both"):
+        gateway.start()
+        with Traffic(gateway.port, clients=4) as traffic:
+            traffic.wait_for(40)
+            drain = drain_of(gateway)
+            if victim != "gateway":
+                os.kill(drain, signal.SIGKILL)
+            if victim == "drain":
+                drain_of(gateway, other_than=drain)
+                traffic.wait_for(80)
+            gateway.kill()
+        answered += [answer.id for answer in traffic.answers if answer.error is None]
+    gateway.start()
+    assert gateway.stop() == 0
+    assert "ended with code -9; another is started" in gateway.output()
+    assert len(answered) >= 160
+    (recorded, _), kept = read(gateway), in_database(gateway)
+    assert not [id for id in answered if recorded[id] != 1]
+    assert set(recorded.values()) == {1}
+    assert kept == recorded, "the drain was not given the time to finish"
+
+
+def test_what_waits_is_shown_beside_what_is_in_the_database(tmp_path, upstream):
+    with running(tmp_path, config(upstream.url, "{store: true}")) as gateway:
+        ids = [gateway.post(QUESTION)[1]["x-request-id"] for _ in range(3)]
+        gateway.wait_for_metric(3, "headgate_records_drained_total")
+        os.kill(drain_of(gateway), signal.SIGSTOP)
+        ids += [gateway.post(QUESTION)[1]["x-request-id"] for _ in range(2)]
+        assert gateway.metric("headgate_records_behind_bytes") > 0
+        assert list(in_database(gateway)) == ids[:3]
+        assert list(read(gateway)[0]) == ids
+        headers = {"authorization": "Bearer " + gateway.environ["HEADGATE_ADMIN_KEY"]}
+        assert [gateway.get(f"/admin/api/decisions/{id}", headers)[0] for id in (ids[0], ids[-1])] == [200, 200]
+        command = [sys.executable, "-m", "headgate", "records", "--config", gateway.config, "--json", "--limit", "4"]
+        shown = subprocess.run(command, capture_output=True, timeout=60, check=True, env=gateway.environ, text=True)
+        assert [json.loads(line)["id"] for line in shown.stdout.splitlines()] == ids[1:]
+        os.kill(drain_of(gateway), signal.SIGCONT)
+        gateway.wait_for_metric(0, "headgate_records_behind_bytes")
+
+
+def test_a_postgresql_that_is_stopped_loses_nothing(tmp_path, upstream):
+    with Server() as server, running(tmp_path, config(upstream.url, f"{{url: '{server.url}'}}")) as gateway:
+        ids = [gateway.post(QUESTION)[1]["x-request-id"] for _ in range(3)]
+        gateway.wait_for_metric(3, "headgate_records_drained_total")
+        server.stop()
+        ids += [gateway.post(QUESTION)[1]["x-request-id"] for _ in range(3)]
+        gateway.wait_for_metric(1, "headgate_records_away")
+        assert gateway.get("/readyz")[0] == 200
+        shown, told = read(gateway, server.url)
+        assert shown == dict.fromkeys(ids, 1)
+        assert "away, only the journal is read" in told[0]
+        server.start()
+        gateway.wait_for_metric(6, "headgate_records_drained_total", seconds=15)
+        assert gateway.metric("headgate_records_away") == 0
+        gateway.says("the database takes records again")
+        assert read(gateway, server.url) == (dict.fromkeys(ids, 1), [])
+
+
+def test_a_full_disk_holds_the_database_up_and_loses_nothing(tmp_path, upstream):
+    """R20: here the drain's files may not grow, as with a quota; the journal goes on."""
+    with running(tmp_path, config(upstream.url, "{store: true}")) as gateway:
+        ids = [gateway.post(QUESTION)[1]["x-request-id"] for _ in range(2)]
+        gateway.wait_for_metric(2, "headgate_records_drained_total")
+        drain = drain_of(gateway)
+        resource.prlimit(drain, resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+        ids += [gateway.post(QUESTION)[1]["x-request-id"] for _ in range(2)]
+        gateway.says("the database takes no records, which wait in the journal")
+        assert read(gateway)[0] == dict.fromkeys(ids, 1)
+        resource.prlimit(drain, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        gateway.wait_for_metric(0, "headgate_records_behind_bytes", seconds=10)
+        assert drain_of(gateway) == drain
+        assert in_database(gateway) == dict.fromkeys(ids, 1)
+        assert read(gateway)[0] == dict.fromkeys(ids, 1)
+
+
+def test_of_several_workers_one_drains_for_all(tmp_path, upstream):
+    workers = config(upstream.url, "{store: true}").replace("port: {PORT}", "port: {PORT}, workers: 2")
+    with running(tmp_path, workers) as gateway:
+        with Traffic(gateway.port, clients=4) as traffic:
+            traffic.wait_for(40)
+        answered = [answer.id for answer in traffic.answers if answer.error is None]
+    kept = in_database(gateway)
+    assert not [id for id in answered if kept[id] != 1]
