@@ -53,6 +53,33 @@ async def test_guesses_from_everywhere_keep_nobody_out_who_was_in_before():
     assert await tries(throttle, "ann", "10.0.0.9", 20) >= 1  # nor others, once the guessing stops
 
 
+@pytest.mark.parametrize("name", ["ANN", " ann ", "ann\u00a0", "\uff21nn", "aNN"])
+async def test_names_that_a_directory_takes_for_one_count_together(name):
+    throttle = Throttle()
+    assert await tries(throttle, "ann", "10.0.0.1", 0) == 5
+    assert await tries(throttle, name, "10.0.0.1", 0) == 0
+
+
+async def test_of_one_time_codes_few_are_guessed_from_everywhere_together():
+    throttle, hour = Throttle(), 3600
+
+    async def guesses(address, now):
+        for done in range(100):
+            try:
+                await throttle.admit_code("ann", address, at(now))
+            except Problem:
+                return done
+        return 100
+
+    assert [await guesses(f"10.1.0.{n}", 0) for n in range(3)] == [10, 0, 0]
+    assert sum([await guesses("10.1.0.1", minute * 60) for minute in range(1, 61)]) == 30
+    throttle.right(await throttle.admit("ann", "10.0.0.1", at(hour)), "ann", "10.0.0.1", at(hour))
+    assert await guesses("10.0.0.1", hour) == 10  # who has logged in there before is not kept out by others
+    hold = await throttle.admit_code("bob", None, at(0))
+    throttle.forgive(hold, at(0))
+    assert await throttle.admit_code("bob", None, at(0))
+
+
 async def test_what_was_right_does_not_count():
     throttle = Throttle()
     for _ in range(50):

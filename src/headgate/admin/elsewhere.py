@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
@@ -13,7 +14,7 @@ from headgate.admin.logging_in import begun
 from headgate.admin.problems import Problem, refused
 from headgate.core.errors import GatewayError, IdentityUnavailable
 from headgate.identity.login import PATIENCE, Begun
-from headgate.store.sealing import Unsealable
+from headgate.store.sealing import KeyAway, Unsealable
 
 log = logging.getLogger("headgate.admin")
 
@@ -43,7 +44,8 @@ async def leave(call: Call) -> Answer:
         begun = await provider.begin(time.time())
     except GatewayError as error:
         raise refused(error) from None
-    kept = call.control.seal().seal(json.dumps([*begun[1:], there]), PLACE)
+    # in a thread: a service that keeps the key of secrets may have to be asked
+    kept = await asyncio.to_thread(call.control.seal().seal, json.dumps([*begun[1:], there]), PLACE)
     # it comes along when another site sends the browser back, which a cookie for this site alone does not
     return 303, None, [("location", begun.url), call.visit.set_cookie(UNDER_WAY, kept, PATIENCE, "Lax")]
 
@@ -62,7 +64,7 @@ async def come_back(call: Call) -> Answer:
 async def _logged_in(call: Call) -> tuple[str, list[tuple[str, str]]]:
     logins, now = call.control.logins, time.time()
     provider = await logins.openid()
-    kept = _kept(call)
+    kept = await asyncio.to_thread(_kept, call)
     if kept is None:
         raise Problem(401, "login_failed", "no login was begun in this browser a short time ago; begin it anew")
     try:
@@ -84,6 +86,8 @@ def _kept(call: Call) -> Kept | None:
     sealed = call.visit.cookie(UNDER_WAY)
     try:
         state, nonce, verifier, since, there = json.loads(call.control.seal().open(sealed or "", PLACE))
+    except KeyAway:
+        raise
     except Unsealable:
         return None
     return Kept(Begun("", state, nonce, verifier, since), there)

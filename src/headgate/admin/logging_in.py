@@ -226,9 +226,14 @@ async def _allowed(call: Call, user: User, current: SecretStr | None, *, first: 
 
 
 async def _set(call: Call, field: str, value: str | None, called: str) -> None:
-    """What somebody logs in with, in its place; his sessions end. That the caller may was seen before."""
+    """What somebody logs in with, in its place; his sessions end. That the caller may was seen before, of the user as
+    this process knew him: another may have made an owner of him meanwhile."""
 
     def made(before: Body | None) -> Body:
+        user = User.model_validate(before or {})
+        reason = access.why_not_login(call.who, call.control.people, call.name, user, first=field == "password_hash")
+        if reason is not None:
+            raise Problem(403, "forbidden", reason)
         kept = {name: inner for name, inner in (before or {}).items() if name != field}
         return kept if value is None else {**kept, field: value}
 

@@ -122,8 +122,10 @@ class Logins:
             if not given.code:
                 self._throttle.forgive(hold, clock())
                 raise Problem(401, "code_needed", "the one-time code of the authenticator app is needed, too: `code`")
+            code_hold = await self._throttle.admit_code(login.name, address, clock())
             if not await self.spend(login.name, user.totp.get_secret_value(), given.code, now):
                 raise _wrong()
+            self._throttle.forgive(code_hold, clock())
         self._throttle.right(hold, given.name, address, clock())
         return login
 
@@ -149,7 +151,7 @@ class Logins:
         if name not in config.users and email is not None:
             mails = {user.email.lower(): known for known, user in config.users.items() if user.email}
             name = mails.get(email.lower(), name)
-        login = Login(name, way, _proof(self.user(name)), rules.held(claims))
+        login = Login(name, way, self._proof(way, name), rules.held(claims))
         role, teams = self._role(login)
         if role is None:
             told = f"{name!r} has logged in there, but is none of the users here, and no claim gives a role"
@@ -194,7 +196,7 @@ class Logins:
         session = await (await self.sessions()).find(secret, time.time(), self.bounds)
         if session is None or session.way not in self.ways():
             return None
-        if _proof(self.user(session.name)) != session.proof:
+        if self._proof(session.way, session.name) != session.proof:
             return None
         role, teams = self._role(session)
         if role is None:
@@ -255,12 +257,10 @@ class Logins:
 
     async def _found(self, name: str, password: str) -> Login | None:
         """Who has this name and password: here, or where no password is kept here, in the directory. Raises Problem."""
-        ways, user = self.ways(), self.user(name)
+        ways = self.ways()
         if "password" in ways and await self._right(name, password):
-            assert user is not None
-            return Login(name, "password", proof(user))
-        here = "password" in ways and user is not None and user.password_hash is not None
-        if here or "ldap" not in ways:
+            return Login(name, "password", self._proof("password", name))
+        if self._has_password(name) or "ldap" not in ways:
             return None
         directory = await self._asked()
         try:
@@ -269,7 +269,25 @@ class Logins:
             raise refused(error) from None
         except Unauthenticated:
             return None
+        if self._has_password(person.user):  # whatever was typed: ANN, or an address, finds ann there
+            return None
         return self.vouched("ldap", directory.rules, {"user": person.user, GROUPS: list(person.groups)})
+
+    def _has_password(self, name: str) -> bool:
+        """Whether it is here that a user's password is asked for."""
+        user = self.user(name)
+        return "password" in self.ways() and user is not None and user.password_hash is not None
+
+    def _proof(self, way: Way, name: str) -> str:
+        """What a session goes by that began so: it changes with the user, when there comes to be one, and with who
+        vouches. Another's groups would else count as this one's."""
+        oidc, ldap, user = self.settings.oidc, self.settings.ldap, self.user(name)
+        by: Sequence[object] = ()
+        if way == "oidc" and oidc is not None:
+            by = oidc.issuer, oidc.client_id, oidc.claims.rules.user
+        elif way == "ldap" and ldap is not None:
+            by = ldap.url, ldap.base, ldap.filter, ldap.dn, ldap.user
+        return hash_key(repr([way, *by, proof(user) if user is not None else ""]))
 
     async def _asked(self) -> Directory:
         """The directory, as it is configured now. Raises Problem."""
@@ -314,11 +332,6 @@ def proof(user: User) -> str:
     """Changes when a user's password, second factor or role does."""
     known = (user.password_hash, user.totp)
     return hash_key(repr([user.role, *(each.get_secret_value() if each is not None else "" for each in known)]))
-
-
-def _proof(user: User | None) -> str:
-    """Of who is none of `users`: it changes when he becomes one."""
-    return proof(user) if user is not None else ""
 
 
 def _wrong() -> Problem:

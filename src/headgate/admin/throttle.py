@@ -6,6 +6,7 @@ import hashlib
 import ipaddress
 import math
 import secrets
+import unicodedata
 from collections import OrderedDict
 
 from headgate.admin.problems import Problem
@@ -18,6 +19,8 @@ ADDRESS = Meter("logins from one address", "requests", 20, MINUTE, burst=20)
 PAIR = Meter("logins as one from one address", "requests", 6, MINUTE, burst=5)
 NAME = Meter("logins as one from unknown addresses", "requests", 12, MINUTE, burst=20)
 """Who has logged in from an address before is not kept out by who guesses from others."""
+CODES = Meter("one-time codes of one", "requests", 30, Calendar("hour"), burst=10)
+"""Three of a million are right: who knows the password finds one in a year."""
 FAMILIAR = 10_000
 PLACES = 2
 """Bytes of a counter's name: so many counters there can be, however many names are tried."""
@@ -40,6 +43,16 @@ class Throttle:
         ]
         if self._place(name, network, size=16) not in self._familiar:
             demands.append(Demand(NAME, f"name {self._place(name)}", 1))
+        return await self._reserved(demands, now)
+
+    async def admit_code(self, name: str, address: str | None, now: Now) -> Hold:
+        """With the right password. Raises Problem where there are too many."""
+        network = _network(address)
+        known = self._place(name, network, size=16) in self._familiar
+        counter = f"code {self._place(name, network)}" if known else f"code {self._place(name)}"
+        return await self._reserved([Demand(CODES, counter, 1)], now)
+
+    async def _reserved(self, demands: list[Demand], now: Now) -> Hold:
         outcome = await self._counters.reserve(demands, now)
         if isinstance(outcome, Denied):
             wait = str(math.ceil(outcome.after))
@@ -58,7 +71,10 @@ class Throttle:
         self._counters.settle(hold, [0] * len(hold.levels), now)
 
     def _place(self, *of: str, size: int = PLACES) -> str:
-        text = "\0".join(of).encode("utf-8", "replace")
+        """Of names that a directory takes for the same it is the same."""
+        text = "\0".join(" ".join(unicodedata.normalize("NFKC", each).casefold().split()) for each in of).encode(
+            "utf-8", "replace"
+        )
         return hashlib.blake2b(text, digest_size=size, key=self._salt).hexdigest()
 
 
