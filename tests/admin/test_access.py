@@ -1,9 +1,11 @@
 """Whatever a team's administrator or a member writes into a key: it may nothing that they do not (S6)."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headgate.admin.access import Who, why_not
+from headgate.admin.access import VOUCHED, Who, why_not
+from headgate.config.discover import kinds
 from headgate.config.identities import Application, Key, Organisation, People, Team, User
 from headgate.core.caller import ADMIN_OPERATION, Belongs
 
@@ -66,3 +68,31 @@ def test_keys_that_they_may_make_are_made():
     assert why_not(me, PEOPLE, "keys", "made", {"user": "me"}) is None
     assert why_not(lead, PEOPLE, "keys", "made", {"team": "mine", "user": "colleague"}) is None
     assert why_not(lead, PEOPLE, "keys", "made", {"application": "app"}) is None
+
+
+PROVIDERS = [
+    ("vertex", {"project": "p"}, True),
+    ("vertex", {"base_url": "https://elsewhere.example"}, False),
+    ("mine", {"kind": "vertex", "base_url": "https://elsewhere.example", "api_key": "none"}, False),
+    ("mine", {"kind": "azure", "base_url": "https://elsewhere.example", "client_id": "a"}, False),
+    ("mine", {"kind": "azure", "base_url": "https://a.openai.azure.com", "api_key": "sealed:v1:a:b:c"}, True),
+    ("mine", {"kind": "azure", "base_url": "https://a", "api_keys": [{"api_key": "sealed:v1:a:b:c"}]}, True),
+    ("mine", {"kind": "azure_foundry", "base_url": "https://a", "api_keys": [{"api_key": "sealed:v1:a:b:c"},
+                                                                              {"api_key": ""}]}, False),
+    ("mine", {"kind": "vertex", "credentials_file": "/etc/of-the-machine.json"}, False),
+    ("mine", {"kind": "openai", "base_url": "https://elsewhere.example"}, True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "body", "may"), PROVIDERS)
+def test_only_an_owner_sends_tokens_of_the_machines_to_an_address(name, body, may):
+    owner, admin = (Who("x", role, "x", frozenset()) for role in ("owner", "admin"))
+    assert why_not(owner, PEOPLE, "providers", name, body) is None
+    assert (why_not(admin, PEOPLE, "providers", name, body) is None) == may
+
+
+def test_every_kind_that_is_sent_tokens_of_the_machines_is_known():
+    named = {
+        name for name, kind in kinds().items() if {"credentials_file", "tenant_id"} & kind.Settings.model_fields.keys()
+    }
+    assert named == VOUCHED

@@ -18,6 +18,7 @@ from headgate.config.identities import People, User
 from headgate.config.secrets import is_reference
 from headgate.config.sections import LOGINS
 from headgate.core.caller import ADMIN_OPERATION, Belongs, Role
+from headgate.store.sealing import is_sealed
 
 ALL: frozenset[Role] = frozenset({"owner", "admin", "team_admin", "member", "auditor", "billing"})
 NOBODY: frozenset[Role] = frozenset()
@@ -31,6 +32,9 @@ MANAGED = {"keys": ("key", "key_hash", "prefix", "previous"), "users": LOGINS}
 """Of a key and of a user, what the gateway makes itself."""
 UNFILTERED = frozenset({"key", "key_hash", "previous", "password_hash", "totp"})
 """What nobody may look for by its value."""
+VOUCHED = frozenset({"azure", "azure_foundry", "vertex"})
+"""Kinds of providers that are sent a token of the machine's identity where they have no key. (Bedrock is sent
+signatures, which hold for one address.)"""
 Body = Mapping[str, Any]
 
 
@@ -78,7 +82,8 @@ def why_not(who: Who, people: People, kind: str, name: str, body: Body) -> str |
     if who.role == "owner":
         return None
     if who.role == "admin":
-        return _why_not_over(who, people, kind, body) or _referring(body) or _leading(body)
+        over = _why_not_over(who, people, kind, body) or _referring(body) or _leading(body)
+        return over or (_vouched(name, body) if kind == "providers" else None)
     if who.role == "team_admin" and kind == "applications":
         return None if belongs(people, kind, name, body).team in who.teams else "it belongs to none of your teams"
     if kind != "keys" or who.role not in ("team_admin", "member"):
@@ -134,6 +139,19 @@ def _referring(value: Any) -> str | None:
         return next(filter(None, map(_referring, value)), None)
     if isinstance(value, str) and is_reference(value):
         return "only an owner refers to a variable, a file or a vault; give the secret itself"
+    return None
+
+
+def _vouched(name: str, body: Body) -> str | None:
+    """Without a key of its own such a provider is sent tokens of the machine's, or of an account in a file of its."""
+    if "credentials_file" in body:
+        return "only an owner names a file of the machine's (`credentials_file`)"
+    several = body.get("api_keys")
+    keys = [body.get("api_key"), *(key.get("api_key") for key in several or () if isinstance(key, Mapping))]
+    given = [key for key in keys if key is not None]
+    sealed = bool(given) and all(isinstance(key, str) and is_sealed(key) for key in given)
+    if body.get("kind", name) in VOUCHED and body.get("base_url") is not None and not sealed:
+        return "only an owner sends tokens of the machine's to an address (`base_url`); give an `api_key` of its own"
     return None
 
 
