@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, ClassVar, NamedTuple
+from itertools import chain
+from typing import ClassVar, NamedTuple
 
 import msgspec
 
@@ -13,6 +14,7 @@ from headgate.catalog.entry import in_force
 from headgate.core.exchange import Exchange
 from headgate.core.money import dollars
 from headgate.core.record import Attempt, Part
+from headgate.core.reply import Reply
 from headgate.core.target import Target
 from headgate.core.usage import TOKEN_CLASSES, Usage
 
@@ -260,6 +262,16 @@ class Tariffs:
         return held[1]
 
 
+def tariff(exchange: Exchange, target: Target, usage: Usage | None = None) -> Tariff | None:
+    """By the tier that the provider says it was, else the one that is asked for, as any of the dialects says it."""
+    tier: object = usage.tier if usage is not None else None
+    if not tier or tier == "auto":
+        fields = exchange.fields
+        tier = fields.get("service_tier") or fields.get("serviceTier")
+        tier = tier.get("type") if isinstance(tier, dict) else tier or fields.get("speed")
+    return Tariffs.of(target, exchange.record.time, tier)
+
+
 def bill(exchange: Exchange) -> None:
     """Put into the record what was used and what it cost, with the answers that nobody was given; once it is over."""
     record = exchange.record
@@ -267,42 +279,46 @@ def bill(exchange: Exchange) -> None:
         return
     exchange.billed = True
     reply, target = exchange.reply, exchange.target
-    record.usage = usage = (reply.account.usage if reply is not None else None) or exchange.reckoned
-    tier = _asked(exchange.fields)
+    record.usage = usage = _given(reply) or exchange.reckoned
+    amounts: list[int | None] = []
+    """Of those that have prices."""
     if target is not None and usage is not None:
-        found = _of(target, record.time, tier, usage)
+        found = _of(exchange, target, usage)
         record.cost, record.cost_parts, record.unpriced = dollars(found.nano), found.parts, found.why
         if found.cached:
             record.saved = {"cache": dollars(found.cached) or ""}
-        exchange.charged = _sum(exchange.charged, found.nano)
+        if target.terms.prices:
+            amounts.append(found.nano)
     elif target is not None and reply is not None:
         record.unpriced = f"{target.name} did not say what was used"
+        if target.terms.prices:
+            amounts.append(None)
     for attempt in exchange.attempts:
         if attempt.usage is not None:
-            _bill_attempt(exchange, attempt, tier)
+            _bill_attempt(exchange, attempt, amounts)
+    known = [amount for amount in amounts if amount is not None]
+    exchange.charged = sum(known) if len(known) == len(amounts) else None
 
 
-def _asked(fields: Mapping[str, Any]) -> object:
-    """The service tier that a request asks for, as any of the dialects says it."""
-    tier = fields.get("service_tier") or fields.get("serviceTier")
-    return tier.get("type") if isinstance(tier, dict) else tier or fields.get("speed")
+def _given(reply: Reply | None) -> Usage | None:
+    """What the answer used; of one that several targets wrote, what the last of them did."""
+    if reply is None:
+        return None
+    return reply.latest if reply.parted else reply.account.usage
 
 
-def _bill_attempt(exchange: Exchange, attempt: Attempt, tier: object) -> None:
-    """Of an answer that nobody was given."""
-    target = next((each for each in exchange.decision.ranked if each.name == attempt.target), None)
+def _bill_attempt(exchange: Exchange, attempt: Attempt, amounts: list[int | None]) -> None:
+    """Of an answer that nobody was given, or a part of the one that was."""
+    asked = chain(exchange.decision.ranked, exchange.targets, *exchange.manner.instead.values())
+    target = next((each for each in asked if each.name == attempt.target), None)
     if target is None or attempt.usage is None:
         return
-    found = _of(target, exchange.record.time, tier, attempt.usage)
+    found = _of(exchange, target, attempt.usage)
     attempt.cost, attempt.cost_parts = dollars(found.nano), found.parts
-    exchange.charged = _sum(exchange.charged, found.nano)
+    if target.terms.prices:
+        amounts.append(found.nano)
 
 
-def _of(target: Target, time: float, asked: object, usage: Usage) -> Bill:
-    """By the tier that the provider says it was, else the one that was `asked` for."""
-    tariff = Tariffs.of(target, time, usage.tier if usage.tier and usage.tier != "auto" else asked)
-    return tariff.bill(usage) if tariff is not None else Bill(None, [], f"no prices are known of {target.name}", 0)
-
-
-def _sum(one: int | None, other: int | None) -> int | None:
-    return (one or 0) + (other or 0) if one is not None or other is not None else None
+def _of(exchange: Exchange, target: Target, usage: Usage) -> Bill:
+    prices = tariff(exchange, target, usage)
+    return prices.bill(usage) if prices is not None else Bill(None, [], f"no prices are known of {target.name}", 0)

@@ -130,7 +130,7 @@ class Exchange(msgspec.Struct, eq=False):
     announced: list[tuple[bytes, bytes]] = []
     """Headers that the client is told whatever becomes of it."""  # limit
     charged: int | None = None
-    """What all answers cost, nanodollars; None where that is not known."""
+    """What all answers cost of those who have prices, nanodollars; None where that is not known."""
     billed: bool = False
     """Use and cost stand in the record."""
     abandoned: bool = False
@@ -177,7 +177,7 @@ class Exchange(msgspec.Struct, eq=False):
         instead. It shares the record and the decision, and has attempts and an ending of its own."""
         other = copy(self)
         other.targets, other.attempts, other.ending, other.lost = targets, [], Ending(), []
-        other.billed = False
+        other.billed, other.charged = False, None
         if request is not None:
             other._request, other.edited = request, True
         return other

@@ -47,9 +47,10 @@ class Attempt(msgspec.Struct, omit_defaults=True):
     credential: str | None = None
     """Which of the provider's keys, where it has several."""
     usage: Usage | None = None
-    """Of an answer that the client was not given: it was refused, or judged too bad, and another target's was."""
+    """Of an answer that the client was not given, as it was refused, judged too bad or too late, and another target's
+    was; or of the part that was given before it broke off, where another target went on."""
     cost: str | None = None
-    """Of that answer, US dollars."""
+    """Of that answer or part, US dollars."""
     cost_parts: list[Part] = []
 
 

@@ -101,6 +101,8 @@ class Reply(msgspec.Struct, eq=False):
     parted: bool = False
     own: Usage | None = None
     """Where an answer has parts of several targets (`parted`): the usage of this one's part; `account` has all."""
+    latest: Usage | None = None
+    """Of the first of several parts: the usage of the last."""
     _relay: Relay | None = None
     _reader: Reader | None = None
     _first: bytes = b""

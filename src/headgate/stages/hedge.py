@@ -102,5 +102,5 @@ async def _leave(exchange: Exchange, tasks: Tasks, heard: bool) -> None:
                 attempt.error, attempt.message = HEDGED, "another target had begun to answer first"
         exchange.attempts[:0] = fork.attempts
         await fork.ending.aclose()
-        if not task.cancelled():
-            task.exception()  # else asyncio reports that nobody looked
+        if not task.cancelled() and task.exception() is None:  # who does not look at it is reported by asyncio
+            fork.attempts[-1].usage = task.result().account.usage

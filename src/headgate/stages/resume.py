@@ -67,6 +67,7 @@ class Sequel:
                     raise
                 reply.broken = error.code
                 reply.parted, reply.own = True, self._using
+                self.reply.latest = self._using
                 reply = await self._ask(error.with_traceback(None))
                 number += 1
             else:
@@ -93,6 +94,7 @@ class Sequel:
                 continue
             if isinstance(event, Used):
                 self._using = event.usage
+                self.reply.latest = event.usage
                 joined.append(Used(usage=self._used.plus(event.usage) if self._used is not None else event.usage))
                 continue
             if isinstance(event, Text):
@@ -114,7 +116,7 @@ class Sequel:
     async def _ask(self, error: ProviderError) -> Reply:
         """The stream of who goes on. Raises the error where nobody does."""
         exchange, text = self.exchange, "".join(self._said)
-        failed = exchange.target
+        failed, attempt = exchange.target, exchange.attempts[-1]
         others = [target for target in exchange.targets if target is not failed]
         request = exchange.request
         if text:
@@ -130,6 +132,7 @@ class Sequel:
             exchange.ending.take(fork.ending)
             raise error from None
         exchange.adopt(fork)
+        attempt.usage, self.reply.latest = self._using, None
         exchange.record.resumed += 1
         exchange.decision.said.append(
             f"{failed.name if failed else 'the first'} broke off ({error.code}) after {len(text)} characters and "

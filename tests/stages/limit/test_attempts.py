@@ -3,15 +3,18 @@
 import asyncio
 import time
 from collections import Counter
+from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headgate.catalog.cost import bill
 from headgate.core.caller import Caller
 from headgate.core.errors import (
     GatewayError,
     LimitExceeded,
+    PriceUnknown,
     ProviderCut,
     ProviderRefused,
     ProviderTimeout,
@@ -32,6 +35,7 @@ from headgate.dialects import openai_chat
 from headgate.stages.hedge import Hedge
 from headgate.stages.limit import Limit
 from headgate.stages.limit.attempts import Attempts
+from headgate.stages.limit.estimate import Estimate
 from headgate.stages.retry import Retry
 from headgate.stages.stage import chain
 
@@ -295,3 +299,74 @@ async def test_whatever_becomes_of_requests_each_counter_holds_what_was_used_and
     assert {name[-1]: spent for name, (spent, _) in stands.items() if name.startswith("tokens")} == +used
     assert {name: spent for name, (spent, _) in stands.items()} == +counted
     assert stands.get("all | tokens a month", (0, 0))[0] <= sum(used.values())
+
+
+async def test_money_of_a_provider_is_what_the_bill_says_whichever_tier_was_asked_for_and_served():
+    prices = ({"input": "1", "output": "10", "flex.input": "0.5", "flex.output": "5", "priority.input": "3"},)
+    one = Target(Host("a"), "m", terms=Terms(prices=prices))
+    for asked, served in ((None, "priority"), ("flex", "default"), ("priority", None), ("auto", None)):
+        bench = Bench(rule("money", 10**9, per=("provider",)), rule("money", 10**9, name="all"))
+        reply = answered(7, 5)
+        reply.account.usage.tier = served
+        bench.outcomes = {"a": [reply]}
+        request = bench.exchange(one)
+        request.fields["serviceTier"] = {"type": asked} if asked else None
+        await bench.over(request)
+        bill(request)
+        amount = int(Decimal(request.record.cost) * 10**9)
+        assert {used for used, _ in bench.stands().values()} == {amount}
+        assert amount == (71_000 if "priority" in (asked, served) else 57_000)
+
+
+async def test_what_is_asked_for_at_a_dearer_tier_is_held_at_its_price():
+    one = Target(Host("a"), "m", terms=Terms(prices=({"input": "1", "output": "10", "fast.output": "60"},)))
+    for fields, most in (({}, 210_000), ({"speed": "fast"}, 1_210_000), ({"serviceTier": "priority"}, 1_210_000)):
+        request = Bench().exchange(one)
+        request.fields |= fields
+        assert Estimate(request, lambda model: [one]).of(rule("money", 1)) == most
+
+
+@pytest.mark.parametrize("first", ["free", "deny"])
+def test_each_limit_says_for_itself_what_becomes_of_models_without_a_price(first):
+    unknown, known = Target(Host("u"), "m"), target("k")
+    lenient, strict = rule("money", 1, unpriced="free"), rule("money", 1, name="strict")
+    estimate = Estimate(Bench().exchange(), lambda model: [unknown, known])
+    if first == "free":
+        assert estimate.of(lenient) == 210_000
+    with pytest.raises(PriceUnknown, match=r"'strict'.* u/m is not known"):
+        estimate.of(strict)
+    assert estimate.of(lenient) == 210_000, "the one that has a price is paid for"
+    assert Estimate(Bench().exchange(), lambda model: [unknown]).of(lenient) is None
+
+
+@pytest.mark.parametrize(
+    ("who", "usage", "spent"), [("k", (7, 5), 57_000), ("u", (7, 5), 0), ("u", None, 0), ("k", None, 210_000)]
+)
+async def test_of_a_priced_and_a_free_target_the_one_that_answers_counts(who, usage, spent):
+    hosts = {"u": Target(Host("u"), "m"), "k": target("k")}
+    bench = Bench(rule("money", 10**9, unpriced="free"))
+    bench.ask = chain(
+        [Limit(bench.ledger, lambda model: list(hosts.values())), Retry(Retries(attempts=1))], bench.provide
+    )
+    bench.outcomes = {who: [answered(*usage) if usage else Reply(openai_chat, stream=False, body=b"")]}
+    await bench.over(bench.exchange(hosts[who]))
+    assert [stands for stands in bench.stands().values() if stands != (0, 0)] == ([(spent, 0)] if spent else [])
+
+
+async def test_an_answer_that_came_too_late_is_paid_for_by_who_asked():
+    """Both begin in the same moment, one is heard."""
+    bench = Bench(rule("money", 10**9, name="all"), hedge=0.01)
+    both = asyncio.Event()
+
+    async def provide(exchange):
+        bench.asked.append(exchange.target.provider.name)
+        if len(bench.asked) == 2:
+            both.set()
+        await both.wait()
+        return answered(7, 5)
+
+    bench.before(provide)
+    request = bench.exchange(target("a"), target("b"))
+    await bench.over(request)
+    assert [(each.error, each.cost) for each in request.attempts] == [("hedged", "0.000057"), (None, None)]
+    assert bench.stands() == {"all | money a month": (114_000, 0)}

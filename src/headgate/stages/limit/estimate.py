@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import get_args
 
-from headgate.catalog.cost import Tariff, Tariffs
+from headgate.catalog.cost import Tariff, tariff
 from headgate.core.errors import PriceUnknown
 from headgate.core.estimate import answers_limit
 from headgate.core.exchange import Exchange
@@ -31,6 +31,8 @@ class Estimate:
         self._behind = behind
         self._target = target
         self._money: int | None = None
+        self._unpriced: Target | None = None
+        """One whose price is not known."""
         self._answer: int | None = None
 
     def of(self, rule: Rule) -> int | None:
@@ -58,36 +60,36 @@ class Estimate:
 
     def _price(self, rule: Rule) -> int | None:
         if self._money is None:
-            self._money = self._dearest(rule)
-        return self._money if self._money >= 0 else None
+            self._money = self._dearest()
+        if self._unpriced is None or rule.unpriced == "free":
+            return self._money if self._money >= 0 else None
+        raise PriceUnknown(
+            f"the limit {rule.meter.name!r} is one of money, and the price of {self._unpriced.name} is not known; give "
+            f"it under `catalogue.models`, or set the limit's `unpriced: free`"
+        )
 
-    def _dearest(self, rule: Rule) -> int:
-        """Nanodollars; -1 where a price is not known, and that is taken for nothing."""
-        exchange, most = self._exchange, 0
-        asked = (self._target,) if self._target is not None else self._behind(exchange.model)
+    def _dearest(self) -> int:
+        """Nanodollars, by those whose price is known; -1 where that is nobody's."""
+        asked = (self._target,) if self._target is not None else self._behind(self._exchange.model)
+        most = -1 if asked else 0
         for target in asked:
-            tariff = Tariffs.of(target, exchange.record.time, exchange.fields.get("service_tier"))
-            cost = self._of(tariff) if tariff is not None and tariff.known else None
+            prices = tariff(self._exchange, target)
+            cost = self._of(prices) if prices is not None and prices.known else None
             if cost is None:
-                if rule.unpriced == "free":
-                    return -1
-                raise PriceUnknown(
-                    f"the limit {rule.meter.name!r} is one of money, and the price of {target.name} is not known; give "
-                    f"it under `catalogue.models`, or set the limit's `unpriced: free`"
-                )
-            if cost > most:
+                self._unpriced = self._unpriced or target
+            elif cost > most:
                 most = cost
         return most
 
-    def _of(self, tariff: Tariff) -> int | None:
+    def _of(self, prices: Tariff) -> int | None:
         """None where what is asked for has no price."""
         exchange = self._exchange
         match exchange.dialect.operation:
             case "chat" | "embeddings":
-                return tariff.reckon(exchange.tokens, self.answer)
+                return prices.reckon(exchange.tokens, self.answer)
             case "images":
                 units = {"images": float(_count(exchange.fields.get("n")))}
-                return tariff.cost(Usage(input=exchange.tokens, units=units)) or 0
+                return prices.cost(Usage(input=exchange.tokens, units=units)) or 0
         return 0  # seconds of sound, characters, searches: what they come to is known when they are over
 
 
@@ -105,16 +107,18 @@ def of_request(exchange: Exchange) -> Mapping[str, int]:
     usage = exchange.record.usage
     answered = exchange.record.status < 400 and exchange.reply is not None
     if usage is None and answered:
-        return {"requests": 1, "concurrency": 0}
+        return {"requests": 1, "concurrency": 0, **_money(exchange)}
     asked, said = (usage.prompt, usage.completion) if usage is not None else (0, 0)
     for attempt in exchange.attempts:
         if attempt.usage is not None:
             asked += attempt.usage.prompt
             said += attempt.usage.completion
     found = {"requests": 1, "concurrency": 0, "input_tokens": asked, "output_tokens": said, "tokens": asked + said}
-    if exchange.charged is not None or not answered:
-        found["money"] = exchange.charged or 0
-    return found
+    return {**found, **_money(exchange)} if answered else {**found, "money": exchange.charged or 0}
+
+
+def _money(exchange: Exchange) -> Mapping[str, int]:
+    return {"money": exchange.charged} if exchange.charged is not None else {}
 
 
 ASKED: Mapping[str, int] = {**NOTHING, "requests": 1}
@@ -128,8 +132,8 @@ def of_attempt(exchange: Exchange, target: Target, reply: Reply) -> Mapping[str,
         return {"requests": 1, "concurrency": 0}
     asked, said = usage.prompt, usage.completion
     found = {"requests": 1, "concurrency": 0, "input_tokens": asked, "output_tokens": said, "tokens": asked + said}
-    tariff = Tariffs.of(target, exchange.record.time, exchange.fields.get("service_tier"))
-    cost = tariff.cost(usage) if tariff is not None else None
+    prices = tariff(exchange, target, usage)
+    cost = prices.cost(usage) if prices is not None else None
     if cost is not None:
         found["money"] = cost
     return found
