@@ -153,7 +153,7 @@ class References:
 
     async def _one(self, reference: str, clients: dict[Path | None, Client], ending: AsyncExitStack) -> str:
         kind, name, field = read(reference)
-        value = await self._source(kind).get(name, field, self._client(kind, clients, ending))
+        value = (await self._source(kind).get(name, field, self._client(kind, clients, ending))).rstrip("\r\n")
         if len(value) > LONGEST:
             raise Missed(f"the secret {name} is longer than {LONGEST >> 10} KiB", "check the reference")
         return value
