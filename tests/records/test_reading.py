@@ -70,6 +70,9 @@ SCOPES = [
     Scope(frozenset({"red"}), None),
     Scope(frozenset(), "bob"),
     Scope(frozenset({"red", "blue"}), "ann"),
+    Scope(frozenset({"red", *map(str, range(29))}), "ann"),
+    Scope(frozenset({"red", *map(str, range(60))}), None),
+    Scope(frozenset({"blue", *map(str, range(60))}), "ann"),
 ]
 
 
@@ -120,7 +123,7 @@ def test_lines_are_as_they_were_written(filled, everything):
 
 
 def test_of_a_large_rest_the_newest_is_looked_at_and_the_others_told(filled):
-    page = asked(filled, lambda records: records.page(Search(Filter(), COUNT), most=1))
+    page = asked(filled, lambda records: records.page(Search(Filter(), COUNT), most=2000))
     assert COUNT - REST < len(page.items) < COUNT
     assert page.behind > 0
 

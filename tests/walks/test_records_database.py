@@ -105,7 +105,11 @@ def test_what_waits_is_shown_beside_what_is_in_the_database(tmp_path, upstream):
         assert list(in_database(gateway)) == ids[:3]
         assert list(read(gateway)[0]) == ids
         headers = {"authorization": "Bearer " + gateway.environ["HEADGATE_ADMIN_KEY"]}
-        assert [gateway.get(f"/admin/api/decisions/{id}", headers)[0] for id in (ids[0], ids[-1])] == [200, 200]
+        for what in ("decisions", "requests"):
+            assert [gateway.get(f"/admin/api/{what}/{id}", headers)[0] for id in (ids[0], ids[-1])] == [200, 200]
+        page = gateway.get("/admin/api/requests?limit=4", headers)[2]
+        assert [each["id"] for each in page["items"]] == ids[:0:-1]
+        assert page["behind"] == 0
         command = [sys.executable, "-m", "headgate", "records", "--config", gateway.config, "--json", "--limit", "4"]
         shown = subprocess.run(command, capture_output=True, timeout=60, check=True, env=gateway.environ, text=True)
         assert [json.loads(line)["id"] for line in shown.stdout.splitlines()] == ids[1:]
@@ -121,6 +125,9 @@ def test_a_postgresql_that_is_stopped_loses_nothing(tmp_path, upstream):
         ids += [gateway.post(QUESTION)[1]["x-request-id"] for _ in range(3)]
         gateway.wait_for_metric(1, "headgate_records_away")
         assert gateway.get("/readyz")[0] == 200
+        headers = {"authorization": "Bearer " + gateway.environ["HEADGATE_ADMIN_KEY"]}
+        status, _, answer = gateway.get("/admin/api/requests", headers)
+        assert (status, json.loads(answer)["code"]) == (503, "records_away")
         shown, told = read(gateway, server.url)
         assert shown == dict.fromkeys(ids, 1)
         assert "away, only the journal is read" in told[0]

@@ -8,6 +8,8 @@ import pytest
 from gateways import running
 from headgate.admin.app import routes
 from headgate.config import stored
+from headgate.core.record import Record
+from made_records import written
 
 ROLES = ("owner", "admin", "team_admin", "member", "auditor", "billing")
 NOBODY = "nobody"
@@ -93,6 +95,8 @@ def expected(endpoint, kind, role, own):
         ("POST", "/secrets/reseal"): 200 if role == "owner" else 403,
         ("GET", "/audit"): 200 if role in SEES_ALL else 403,
         ("GET", "/levels"): 200 if role in SEES_PEOPLE else 403,
+        ("GET", "/requests"): 200,
+        ("GET", "/requests/{id}"): 404,
     }[endpoint.method, endpoint.path]
 
 
@@ -178,6 +182,72 @@ def test_a_member_has_keys_of_its_own(gateway):
     assert call(gateway, "PATCH", "/admin/api/keys/self", {"user": "owner"}, "member")[0] == 403
     assert call(gateway, "PATCH", "/admin/api/keys/self", {"team": "theirs"}, "member")[0] == 403
     assert call(gateway, "DELETE", "/admin/api/keys/self", None, "member")[0] == 204
+
+
+WHOSE = [("mine", "member"), ("mine", "x"), ("theirs", "member"), ("theirs", "x"), (None, "team_admin"), (None, None)]
+"""Teams and users of requests."""
+
+
+@pytest.fixture(scope="module")
+def asked(gateway):
+    """Requests as they are in the journal: their ids, the latest first."""
+    made = [
+        Record(id=f"req_{n}", time=1.8e9 + n, team=team, user=user, status=200 + n, cost=f"0.{n}", duration=n / 2)
+        for n, (team, user) in enumerate(WHOSE)
+    ]
+    written(gateway.data / "journal", made)
+    return [record.id for record in made][::-1]
+
+
+def found(gateway, role, query=""):
+    status, page = call(gateway, "GET", f"/admin/api/requests?since=2027-01-01&{query}", None, role)
+    assert status == 200, page
+    return [each["id"] for each in page["items"]], page["next"]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_requests_are_seen_by_whom_they_concern(gateway, asked, role):
+    of_team = role == "team_admin"
+    wanted = [
+        f"req_{n}"
+        for n, (team, user) in enumerate(WHOSE)
+        if role in SEES_PEOPLE or user == role or (of_team and team == "mine")
+    ][::-1]
+    assert found(gateway, role)[0] == wanted
+    for id in asked:
+        status, answer = call(gateway, "GET", f"/admin/api/requests/{id}", None, role)
+        assert (status, answer.get("id")) == ((200, id) if id in wanted else (404, None))
+
+
+def test_requests_are_found_page_by_page(gateway, asked):
+    ids, last = [], ""
+    while last is not None:
+        page, last = found(gateway, "owner", f"limit=4&before={last}" if last else "limit=4")
+        ids += page
+    assert ids == asked
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        ("team=mine", [1, 0]), ("user=member&team=theirs", [2]), ("status=203", [3]), ("status=4xx", []),
+        ("min_cost=0.4", [5, 4]), ("min_seconds=2.5", [5]), ("until=2027-01-15T08:00:02Z", [1, 0]),
+    ],
+)  # fmt: skip
+def test_requests_are_filtered(gateway, asked, query, wanted):
+    assert found(gateway, "auditor", query)[0] == [f"req_{n}" for n in wanted]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "teem=x", "id=x", "limit=0", "before=x", "before=nan.x", "before=1.", "since=soon", "status=xx",
+        "status=9999999", "min_cost=much", "min_cost=-1", "min_seconds=nan", "min_seconds=-1", "min_seconds=x",
+    ],
+)  # fmt: skip
+def test_a_search_that_makes_no_sense_is_told(gateway, query):
+    status, answer = call(gateway, "GET", f"/admin/api/requests?{query}", None, "owner")
+    assert (status, answer["code"]) == (400, "invalid_query")
 
 
 def test_an_admin_gets_no_owners_key(gateway):

@@ -6,6 +6,8 @@ team_admin  what belongs to its teams: sees teams, users, applications, keys; ch
 member      its own keys
 auditor     sees everything, changes nothing
 billing     sees who there is and what limits there are
+
+Of requests, a team_admin sees its teams' and its own, a member its own, all others everybody's.
 """
 
 from __future__ import annotations

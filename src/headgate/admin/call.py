@@ -81,3 +81,14 @@ def number(call: Call, name: str, usual: int, most: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 8 and 1 <= int(text) <= most):
         raise Problem(400, "invalid_query", f"`{name}` must be a whole number from 1 to {most}")
     return int(text)
+
+
+def moment(call: Call, name: str) -> float | None:
+    """A time of the query, in Unix seconds. Raises Problem."""
+    if name not in call.query:
+        return None
+    try:
+        found = datetime.fromisoformat(call.query[name])
+        return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        raise Problem(400, "invalid_query", f"`{name}` is not a time (2027-01-31T12:00Z)") from None

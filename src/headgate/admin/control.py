@@ -16,11 +16,12 @@ from headgate.admin.secrets import TARGETING, follows, leads_elsewhere
 from headgate.config import sections, stored
 from headgate.config.export import Exported, export
 from headgate.config.identities import People
-from headgate.config.load import Loaded
+from headgate.config.load import Loaded, places_of
 from headgate.config.problems import ConfigError
 from headgate.core.caller import Caller
 from headgate.core.limits.ledger import Ledger
 from headgate.core.ports import Upstream
+from headgate.records.reading import Records
 from headgate.runtime.gateway import Gateway
 from headgate.store.database import Database, connect
 from headgate.store.migrations import migrate
@@ -38,6 +39,7 @@ class Running(Protocol):
     """The serving process."""
 
     loaded: Loaded
+    started_with: Loaded
     gateway: Gateway
     ledger: Ledger
 
@@ -90,6 +92,7 @@ class Control:
         self._opening = asyncio.Lock()
         self._keyring: Keyring | None = None
         self.logins = Logins(running, self)
+        self.records = Records(*places_of(running.started_with.config))
         self._file: OfFile | None = None
 
     async def database(self) -> Database:
@@ -113,6 +116,7 @@ class Control:
 
     async def close(self) -> None:
         await self.logins.close()
+        await self.records.close()
         if self._database is not None:
             await self._database.close()
 

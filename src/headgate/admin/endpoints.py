@@ -9,10 +9,22 @@ from typing import Any
 import pydantic
 from pydantic import Field
 
-from headgate.admin import access, elsewhere, logging_in
+from headgate.admin import access, elsewhere, logging_in, requests
 from headgate.admin.access import ALL, NOBODY, OWNERS, RULERS, SEE_ALL, SEE_PEOPLE
 from headgate.admin.as_code import Apply, apply_document, export_document
-from headgate.admin.call import LONGEST_PAGE, PAGE, Answer, Body, Call, Endpoint, Headers, number, read, time_told
+from headgate.admin.call import (
+    LONGEST_PAGE,
+    PAGE,
+    Answer,
+    Body,
+    Call,
+    Endpoint,
+    Headers,
+    moment,
+    number,
+    read,
+    time_told,
+)  # fmt: skip
 from headgate.admin.control import Entry, Wanted
 from headgate.admin.problems import Problem
 from headgate.admin.secrets import sealed, shown
@@ -273,7 +285,7 @@ async def audit(call: Call) -> Answer:
     if unknown:
         raise Problem(400, "invalid_query", f"`{min(unknown)}` is nothing to filter by")
     for name in ("since", "until"):
-        wanted[name] = _moment(call, name)
+        wanted[name] = moment(call, name)
     limit, place = number(call, "limit", PAGE, LONGEST_PAGE), None
     if "before" in call.query:
         parts = call.query["before"].split(".")
@@ -283,16 +295,6 @@ async def audit(call: Call) -> Answer:
     found = await Objects(await call.control.database()).audit(before=place, limit=limit, **wanted)
     last = f"{found[-1].revision}.{found[-1].number}" if len(found) == limit else None
     return 200, {"items": list(map(_change_told, found)), "next": last}
-
-
-def _moment(call: Call, name: str) -> float | None:
-    if name not in call.query:
-        return None
-    try:
-        moment = datetime.fromisoformat(call.query[name])
-        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        raise Problem(400, "invalid_query", f"`{name}` is not a time (2027-01-31T12:00Z)") from None
 
 
 def _change_told(change: Audited) -> Body:
@@ -360,4 +362,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "/secrets/reseal", OWNERS, "Seal every secret with the key in use.", reseal_secrets),
     Endpoint("GET", "/audit", SEE_ALL, "Who changed what, the latest first.", audit),
     Endpoint("GET", "/levels", SEE_PEOPLE, "What is used of limits.", limits_now),
+    Endpoint("GET", "/requests", ALL, "Requests, the latest first.", requests.list_requests),
+    Endpoint("GET", "/requests/{id}", ALL, "One request.", requests.get_request),
 )

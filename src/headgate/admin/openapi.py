@@ -9,7 +9,9 @@ import headgate
 from headgate.admin.as_code import DESCRIBED
 from headgate.admin.call import ROOT, Endpoint
 from headgate.admin.endpoints import BODIES, ENDPOINTS, SECTIONS
+from headgate.admin.requests import SCHEMA
 from headgate.admin.visit import PREFIX, SESSION
+from headgate.journal.read import EQUAL
 
 NAMES = {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
 IDS = {**NAMES, "name": "id"}
@@ -37,7 +39,22 @@ QUERIES["list_sessions"] = [
     ("limit", {"type": "integer", "minimum": 1, "maximum": 1000}, "Most sessions; 100 without it."),
     ("user", {"type": "string"}, "Of this user."),
 ]
-ANSWERS = {"apply_document": "Plan", "export_document": "Export", "limits_now": "Levels"}
+_TEXT = {"type": "string"}
+QUERIES["list_requests"] = [
+    ("limit", {"type": "integer", "minimum": 1, "maximum": 1000}, "Most requests of the page; 100 without it."),
+    ("before", _TEXT, "The `next` of the page before."),
+    ("since", {"type": "string", "format": "date-time"}, "That came in not before."),
+    ("until", {"type": "string", "format": "date-time"}, "That came in before."),
+    ("status", _TEXT, "The HTTP status the client was given: `429`, `5xx`."),
+    ("target", _TEXT, "`provider/model`, or a provider."),
+    ("tag", _TEXT, "That carry this tag."),
+    ("min_cost", _TEXT, "That cost so many US dollars at least."),
+    ("min_seconds", {"type": "number", "minimum": 0}, "That took so long at least."),
+    *((name, _TEXT, f"Of this `{name}`.") for name in EQUAL),
+]
+ANSWERS = {
+    "apply_document": "Plan", "export_document": "Export", "limits_now": "Levels", "list_requests": "Requests",
+}  # fmt: skip
 """What is answered, where it is no object."""
 LEVELS = {
     "type": "object",
@@ -132,7 +149,14 @@ def description() -> dict[str, Any]:
                     "that change something, which have to come from a page of the gateway's own, too.",
                 },
             },
-            "schemas": {"Object": OBJECT, "Problem": _problem(), "Levels": LEVELS, **DESCRIBED, **_bodies()},
+            "schemas": {
+                "Object": OBJECT,
+                "Problem": _problem(),
+                "Levels": LEVELS,
+                "Requests": SCHEMA,
+                **DESCRIBED,
+                **_bodies(),
+            },
         },
     }
 

@@ -108,6 +108,22 @@ class Filter:
 
 
 EVERYTHING = Filter()
+_HIGHEST = 6
+"""Digits of a status at most."""
+
+
+def statuses(text: str | None) -> tuple[int, int] | None:
+    """The lowest and highest of `429` or `5xx`. Raises ValueError."""
+    if text is None:
+        return None
+    text = text.lower()
+    if not text.isascii() or len(text) > _HIGHEST:
+        text = ""
+    if len(text) == 3 and text[0].isdigit() and text[1:] == "xx":
+        return int(text[0]) * 100, int(text[0]) * 100 + 99
+    if not text.isdigit():
+        raise ValueError("that is no status: give a number such as 429, or a class such as 5xx")
+    return int(text), int(text)
 
 
 class Source(Protocol):

@@ -20,7 +20,7 @@ from headgate.core.columns import block
 from headgate.core.errors import Origin
 from headgate.core.printable import json_safe, printable
 from headgate.core.record import Attempt, Ending, Record
-from headgate.journal.read import Files, Filter, Source, Stored
+from headgate.journal.read import Files, Filter, Source, Stored, statuses
 from headgate.journal.table import Table, moment, offset, seconds
 
 _FOLLOWED = 10
@@ -166,14 +166,10 @@ def attempt_told(attempt: Attempt) -> str:
 
 
 def _statuses(status: str | int | None) -> tuple[int, int] | None:
-    if status is None:
-        return None
-    text = str(status).lower()
-    if len(text) == 3 and text[0].isdigit() and text[1:] == "xx":
-        return int(text[0]) * 100, int(text[0]) * 100 + 99
-    if not (text.isascii() and text.isdigit()):
-        raise click.BadParameter(f"{text!r} is no status: give a number such as 429, or a class such as 5xx")
-    return int(text), int(text)
+    try:
+        return statuses(None if status is None else str(status))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def _ending(ending: str | None) -> Ending | None:

@@ -25,8 +25,8 @@ from headgate.store.database import Database, Patience, StoreAway, connect
 T = TypeVar("T")
 PATIENCE = Patience(2.0, 30.0)
 PAGE = 500
-REST = 32 << 20
-"""Bytes of the journal that a page of the admin API looks through, of what is not in the database yet."""
+REST = 8 << 20
+"""Bytes of the journal that a page looks through, of what is not in the database yet."""
 _record = msgspec.json.Decoder(Record).decode
 
 
@@ -40,7 +40,8 @@ class Page(NamedTuple):
 class Records:
     """The database of a data directory. What is asked raises StoreAway, or OSError of the journal."""
 
-    def __init__(self, data_dir: Path, url: str) -> None:
+    def __init__(self, data_dir: Path, url: str | None) -> None:
+        """`url` None: there is no database, only the journal."""
         self._data_dir = data_dir
         self._url = url
         self._database: Database | None = None
@@ -48,11 +49,13 @@ class Records:
     @property
     def there(self) -> bool:
         """Whether there is one yet: a file is made by the first record."""
+        if self._url is None:
+            return False
         if not self._url.startswith("sqlite:///"):
             return True
         return Path(unquote(self._url.removeprefix("sqlite:///"))).exists()
 
-    async def page(self, search: Search, most: int | None = None) -> Page:
+    async def page(self, search: Search, most: int | None = REST) -> Page:
         """A page of what is searched for; of what is not in the database yet, at most so many bytes are looked at."""
         rest, behind = await self.rest(search, most)
         return Page(_merged(await self.stored(search), rest, search), behind)
@@ -80,6 +83,14 @@ class Records:
         found = _merged(rows, rest, search)
         return [each for each in found if each.record.id == want.id] or found
 
+    async def one(self, id: str, scope: Scope | None) -> Stored | None:
+        """The request of an id, if it is in the database, or in the newest of what is not there yet."""
+        search = Search(Filter(id), 1, scope)
+        rest, _ = await self.rest(search, REST)
+        rest = [each for each in rest if each.record.id == id]
+        found = rest or await self.stored(search, ("requests.id = ?", [id]))
+        return found[0] if found else None
+
     async def _ways(self, id: str) -> list[Condition]:
         spans = await self.rows("SELECT MIN(time), MAX(time) FROM requests")
         first, last = spans[0] if spans and spans[0][0] is not None else (0.0, 0.0)
@@ -95,7 +106,7 @@ class Records:
     async def rows(self, text: str, *values: Any) -> list[Sequence[Any]]:
         """What a statement finds; nothing where there is no database yet."""
         if self._database is None:
-            if not self.there:
+            if not self.there or self._url is None:
                 return []
             self._database = connect(self._url, PATIENCE)
         return await self._database.rows(text, *values)
@@ -110,12 +121,20 @@ class Records:
         found: list[Stored] = []
         behind, left = 0, most
         for path, start, end in reversed(list(undrained(self._data_dir / "journal", positions))):
-            if left is not None and left <= 0:
-                behind += end - start
-                continue
-            found += (each for each in forwards(path, search.want, end, start) if _fits(each, search))
-            left = None if left is None else left - (end - start)
+            first = start if left is None or left >= end - start else _line(path, end - left, end)
+            behind += first - start
+            found += (each for each in forwards(path, search.want, end, first) if _fits(each, search))
+            left = None if left is None else max(left - (end - first), 0)
         return found, behind
+
+
+def _line(path: Path, place: int, end: int) -> int:
+    """Where the first line begins behind a place."""
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        file.seek(place)
+        file.readline()
+        return min(file.tell(), end)
+    return end
 
 
 def _stored(line: str) -> Stored:
@@ -167,7 +186,7 @@ class Reader:
         yield from merge(there, rest, key=place)
 
     def latest(self, count: int, want: Filter) -> list[Stored]:
-        found = self._asked(self._records.page(Search(want, count)))
+        found = self._asked(self._records.page(Search(want, count), None))
         return found.items[::-1] if found is not None else self._files.latest(count, want)
 
     def find(self, want: Filter, most: int) -> list[Stored]:

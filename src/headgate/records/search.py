@@ -18,6 +18,8 @@ from headgate.records.statements import quoted
 Condition = tuple[str, Sequence[Any]]
 """SQL with `?`, and the values."""
 SHORT_LENGTH = SHORT.stop - SHORT.start
+MOST_TEAMS, MOST_PARTS = 30, 120
+"""Searches that are merged; SQLite takes 500. Beyond that there is one for all teams, or for all sizes."""
 
 
 class Place(NamedTuple):
@@ -143,6 +145,9 @@ def _alternatives(search: Search) -> list[list[Condition]]:
     if search.scope is None:
         return sizes
     teams, user = sorted(search.scope.teams), search.scope.user
+    if len(teams) > MOST_TEAMS:
+        marks = ", ".join("?" * len(teams))
+        return [[(f'(requests.team IN ({marks}) OR requests."user" = ?)', [*teams, user])]]
     whose: list[list[Condition]] = [[("requests.team = ?", [team])] for team in teams]
     if user is not None:
         own: list[Condition] = [('requests."user" = ?', [user])]
@@ -150,4 +155,6 @@ def _alternatives(search: Search) -> list[list[Condition]]:
             marks = ", ".join("?" * len(teams))
             own.append((f"(requests.team IS NULL OR requests.team NOT IN ({marks}))", teams))
         whose.append(own)
+    if len(whose) * len(sizes) > MOST_PARTS:
+        sizes = [[]]
     return [[*one, *other] for one in whose for other in sizes]

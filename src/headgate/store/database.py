@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import lru_cache, partial
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -258,7 +259,7 @@ class _Connected:
 @lru_cache(256)
 def numbered(sql: str) -> str:
     """The statement with `$1`, `$2` … for each `?`; none of our statements has one in a text."""
-    numbers = iter(range(1, 1000))
+    numbers = count(1)
     return re.sub(r"\?", lambda _: f"${next(numbers)}", sql)
 
 
