@@ -294,6 +294,17 @@ def test_only_an_owner_names_secrets_of_the_machine(gateway):
     assert call(gateway, "POST", "/admin/api/providers", {"name": "thief", **body}, "owner")[0] == 201
 
 
+def test_only_an_owner_has_the_machines_own_key_sent_to_an_address(gateway):
+    body = {"name": "bricks", "kind": "databricks", "host": "https://evil.example"}
+    status, answer = call(gateway, "POST", "/admin/api/providers", body, "admin")
+    assert (status, answer["detail"][:20]) == (403, "give `api_key`, too:")
+    own = {**body, "api_key": "dapi-0123456789abcdef"}
+    assert call(gateway, "POST", "/admin/api/providers", own, "admin")[0] == 201
+    assert call(gateway, "PATCH", "/admin/api/providers/bricks", {"api_key": None}, "admin")[0] == 403
+    assert call(gateway, "PATCH", "/admin/api/providers/bricks", {"api_key": None}, "owner")[0] == 422  # there is none
+    assert call(gateway, "DELETE", "/admin/api/providers/bricks", None, "owner")[0] == 204
+
+
 def test_only_an_owner_sends_a_providers_secrets_elsewhere(gateway):
     call(
         gateway, "POST", "/admin/api/providers", {"name": "led", "kind": "openai", "api_key": "sk-0123456789"}, "owner"

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from headgate.admin.secrets import address_of_target
+from headgate.admin.secrets import address_of_provider, address_of_target
 from headgate.config.identities import People, User
 from headgate.config.secrets import is_reference
 from headgate.config.sections import LOGINS
@@ -84,7 +84,7 @@ def why_not(who: Who, people: People, kind: str, name: str, body: Body) -> str |
     if who.role == "owner":
         return None
     if who.role == "admin":
-        over = _why_not_over(who, people, kind, body) or _referring(body) or _leading(body)
+        over = _why_not_over(who, people, kind, body) or _referring(body) or _leading(kind, body)
         return over or (_vouched(name, body) if kind == "providers" else None)
     if who.role == "team_admin" and kind == "applications":
         return None if belongs(people, kind, name, body).team in who.teams else "it belongs to none of your teams"
@@ -157,8 +157,12 @@ def _vouched(name: str, body: Body) -> str | None:
     return None
 
 
-def _leading(body: Body) -> str | None:
-    """A target has the secrets of its provider, also where these are sealed or stand in the file."""
+def _leading(kind: str, body: Body) -> str | None:
+    """A target has the secrets of its provider, also where these are sealed or stand in the file; a provider that is
+    given none has those of the vendor's variables, where it has no `base_url`."""
+    if kind == "providers":
+        setting = None if any(map(body.get, ("api_key", "api_keys", "base_url"))) else address_of_provider(body)
+        return f"give `api_key`, too: only an owner has the machine's own sent to a `{setting}`" if setting else None
     setting = address_of_target(body)
     if setting is None:
         return None

@@ -86,6 +86,11 @@ def address_of_target(body: Any) -> str | None:
     return None
 
 
+def address_of_provider(body: Mapping[str, Any]) -> str | None:
+    """A setting that only some providers have, and that is an address."""
+    return next((name for name, value in _goes(body).items() if isinstance(value, str) and "://" in value), None)
+
+
 def _word(value: Any) -> bool:
     if isinstance(value, Mapping | list):
         return all(map(_word, value.values() if isinstance(value, Mapping) else value))
