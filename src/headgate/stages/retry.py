@@ -193,6 +193,9 @@ class Retry:
         except NOT_SENT:
             taken.unasked()
             raise
+        except asyncio.CancelledError:
+            taken.left()
+            raise
         except BaseException:
             taken.unanswered()
             raise

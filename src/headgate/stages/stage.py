@@ -35,6 +35,9 @@ class Taken(Protocol):
     def unanswered(self) -> None:
         """It was asked, and there is no answer."""
 
+    def left(self) -> None:
+        """It was given up before there was an answer."""
+
     def over(self, reply: Reply) -> None:
         """The reply has come to its end, or not."""
 

@@ -259,7 +259,11 @@ async def test_whatever_becomes_of_requests_each_counter_holds_what_was_used_and
             return answered(*outcome)
         if outcome == "hangs":
             knows[name] += 1
-            await asyncio.sleep(60)
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                used[name] += 0 if exchange.abandoned else 30  # what was held for a client that went away
+                raise
         knows[name] += outcome in ("refused", "timeout", "cut")
         raise FAILURES[outcome]()
 
@@ -370,3 +374,19 @@ async def test_an_answer_that_came_too_late_is_paid_for_by_who_asked():
     await bench.over(request)
     assert [(each.error, each.cost) for each in request.attempts] == [("hedged", "0.000057"), (None, None)]
     assert bench.stands() == {"all | money a month": (114_000, 0)}
+
+
+@pytest.mark.parametrize("what", ["tokens", "money"])
+async def test_who_goes_away_before_the_answer_has_spent_what_was_held(what):
+    held = {"tokens": 30, "money": 210_000}[what]
+    bench = Bench(rule(what, 10**9, name="all"), rule(what, 10**9, name="host", per=("provider",)))
+    bench.outcomes = {"any": ["hangs"]}
+    request = bench.exchange(target("any"))
+    task = asyncio.create_task(bench.ask(request))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.wait([task])
+    request.record.ending, request.record.status = "cancelled", 499
+    await request.ending.aclose()
+    assert list(bench.stands().values()) == [(held, 0)] * 2
+    assert list(request.record.counted.values()) == [held] * 2

@@ -15,7 +15,7 @@ from headgate.core.limits.rule import NOBODY, Prepared, Rule, limited
 from headgate.core.reply import Reply
 from headgate.core.target import Target
 from headgate.stages.limit.demands import demands, tenant
-from headgate.stages.limit.estimate import ASKED, NOTHING, Estimate, of_attempt
+from headgate.stages.limit.estimate import ASKED, NOTHING, UNKNOWN, Estimate, of_attempt
 from headgate.stages.limit.telling import exceeded, little_left
 
 
@@ -114,6 +114,10 @@ class Taken:
     def unanswered(self) -> None:
         """It was asked, and did not answer, or refused: a request, and nothing else that is known of."""
         self._settle(ASKED)
+
+    def left(self) -> None:
+        """The client went away before there was an answer, or another target had begun to."""
+        self._settle(ASKED if self._exchange.abandoned else UNKNOWN)
 
     def over(self, reply: Reply) -> None:
         """The reply has come to its end, or not."""

@@ -106,8 +106,10 @@ def of_request(exchange: Exchange) -> Mapping[str, int]:
         return NOTHING
     usage = exchange.record.usage
     answered = exchange.record.status < 400 and exchange.reply is not None
+    if usage is None and _left(exchange):
+        return UNKNOWN
     if usage is None and answered:
-        return {"requests": 1, "concurrency": 0, **_money(exchange)}
+        return {**UNKNOWN, **_money(exchange)}
     asked, said = (usage.prompt, usage.completion) if usage is not None else (0, 0)
     for attempt in exchange.attempts:
         if attempt.usage is not None:
@@ -117,19 +119,27 @@ def of_request(exchange: Exchange) -> Mapping[str, int]:
     return {**found, **_money(exchange)} if answered else {**found, "money": exchange.charged or 0}
 
 
+def _left(exchange: Exchange) -> bool:
+    """Whether the client went away while somebody was at work for it, who may want to be paid."""
+    last = exchange.attempts[-1]
+    return exchange.record.ending == "cancelled" and exchange.reply is None and last.status is None and not last.error
+
+
 def _money(exchange: Exchange) -> Mapping[str, int]:
     return {"money": exchange.charged} if exchange.charged is not None else {}
 
 
 ASKED: Mapping[str, int] = {**NOTHING, "requests": 1}
 """What an attempt came to that brought no answer."""
+UNKNOWN: Mapping[str, int] = {"requests": 1, "concurrency": 0}
+"""What one came to of which it will never be known; what was held is taken for it."""
 
 
 def of_attempt(exchange: Exchange, target: Target, reply: Reply) -> Mapping[str, int]:
     """What an attempt came to that was answered; what is not known is left out, as above."""
     usage = (reply.own if reply.parted else reply.account.usage) or exchange.reckoned
     if usage is None:
-        return {"requests": 1, "concurrency": 0}
+        return UNKNOWN
     asked, said = usage.prompt, usage.completion
     found = {"requests": 1, "concurrency": 0, "input_tokens": asked, "output_tokens": said, "tokens": asked + said}
     prices = tariff(exchange, target, usage)
