@@ -18,6 +18,7 @@ from headgate.config.redaction import Redaction
 from headgate.config.schema import Config
 from headgate.config.warnings import ending, warnings
 from headgate.secrets.references import References
+from headgate.store.sealing import KEEPERS
 
 PROOFS = (
     "HEADGATE_SECRET_KEY", "VAULT_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AZURE_CLIENT_SECRET",
@@ -174,7 +175,8 @@ def _finish(reading: Reading, path: Path | None, reasons: Sequence[str] = (), sa
         reading.ask_elsewhere()
     for variable in (ADMIN_VARIABLE, *PROOFS):
         for value in reading.environ.get(variable, "").split():
-            reading.secret(value)
+            if value.partition(":")[0] not in KEEPERS:  # where a key is that nobody is given is told
+                reading.secret(value)
     config = reading.config()
     checks.check(config, reading.root, reading.problem, reading.kept)
     if reading.here:
