@@ -22,7 +22,17 @@ def url(request, tmp_path):
     """That of a database without tables."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/records.db"
-    server, name = request.getfixturevalue("server"), f"t{uuid.uuid4().hex}"
+    return _another(request.getfixturevalue("server"))
+
+
+@pytest.fixture(scope="module")
+def own_database(server):
+    """One of PostgreSQL for all tests of a file."""
+    return _another(server)
+
+
+def _another(server):
+    name = f"t{uuid.uuid4().hex}"
     asyncio.run(_create(server, name))
     head, _, query = server.partition("?")
     return f"{head.rpartition('/')[0]}/{name}?{query}"

@@ -97,7 +97,7 @@ def completion(shell: str) -> None:
 
 
 for each in (
-    gateway.serve, gateway.check, version, requests.records, requests.explain, requests.targets,
+    gateway.serve, gateway.check, version, requests.records, requests.usage, requests.explain, requests.targets,
     known.models, known.providers, keys.key, gateway.configuration, migration.imported, security.audit, security.other,
     completion,
 ):  # fmt: skip

@@ -43,6 +43,7 @@ class Records:
     def __init__(self, data_dir: Path, url: str | None) -> None:
         """`url` None: there is no database, only the journal."""
         self._data_dir = data_dir
+        self.folder = data_dir / "journal"
         self._url = url
         self._database: Database | None = None
 
@@ -98,10 +99,13 @@ class Records:
 
     async def positions(self) -> dict[str, int]:
         """How far each of our segments has been read into the database."""
-        source = ""
+        return {str(name): int(position) for name, position in await self.rows(sql.POSITIONS, self.source())}
+
+    def source(self) -> str:
+        """The name of our data directory in the database; "" where there is none yet."""
         with suppress(FileNotFoundError):
-            source = (self._data_dir / sql.SOURCE).read_text("utf-8").strip()
-        return {str(name): int(position) for name, position in await self.rows(sql.POSITIONS, source)}
+            return (self._data_dir / sql.SOURCE).read_text("utf-8").strip()
+        return ""
 
     async def rows(self, text: str, *values: Any) -> list[Sequence[Any]]:
         """What a statement finds; nothing where there is no database yet."""
@@ -120,7 +124,7 @@ class Records:
         """The newest segments first."""
         found: list[Stored] = []
         behind, left = 0, most
-        for path, start, end in reversed(list(undrained(self._data_dir / "journal", positions))):
+        for path, start, end in reversed(list(undrained(self.folder, positions))):
             first = start if left is None or left >= end - start else _line(path, end - left, end)
             behind += first - start
             found += (each for each in forwards(path, search.want, end, first) if _fits(each, search))
