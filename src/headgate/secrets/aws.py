@@ -21,7 +21,7 @@ from headgate.providers.auth.aws.chain import Chain, Wanted
 from headgate.providers.auth.aws.roles import Role, suffix
 from headgate.providers.auth.aws.signing import Keys, Signer
 from headgate.secrets.settings import AWSSettings
-from headgate.secrets.source import Missed, answered, ask, code_of, field_of
+from headgate.secrets.source import Missed, answered, ask, code_of, decoded, field_of
 
 JSON = "application/x-amz-json-1.1"
 ENDPOINTS = {"secretsmanager": "SECRETS_MANAGER", "ssm": "SSM", "kms": "KMS"}
@@ -55,7 +55,7 @@ class AWS:
                 found = await self._ask(service, "secretsmanager.GetSecretValue", name, {"SecretId": name}, upstream)
                 value = found.get("SecretString")
                 if value is None and isinstance(found.get("SecretBinary"), str):
-                    value = _decoded(found["SecretBinary"], name).decode("utf-8", "replace")
+                    value = decoded(found["SecretBinary"], name, "Amazon").decode("utf-8", "replace")
             case "ssm":
                 fields = {"Name": name, "WithDecryption": True}
                 inner = (await self._ask(service, "AmazonSSM.GetParameter", name, fields, upstream)).get("Parameter")
@@ -71,12 +71,12 @@ class AWS:
     async def encrypt(self, key: str, data: bytes, upstream: Upstream) -> bytes:
         fields = {"KeyId": key, "Plaintext": base64.b64encode(data).decode(), "EncryptionContext": CONTEXT}
         found = await self._ask("kms", "TrentService.Encrypt", key, fields, upstream)
-        return _decoded(found.get("CiphertextBlob"), key)
+        return decoded(found.get("CiphertextBlob"), key, "Amazon")
 
     async def decrypt(self, key: str, data: bytes, upstream: Upstream) -> bytes:
         fields = {"KeyId": key, "CiphertextBlob": base64.b64encode(data).decode(), "EncryptionContext": CONTEXT}
         found = await self._ask("kms", "TrentService.Decrypt", key, fields, upstream)
-        return _decoded(found.get("Plaintext"), key)
+        return decoded(found.get("Plaintext"), key, "Amazon")
 
     async def _ask(
         self, service: str, action: str, name: str, fields: Mapping[str, Any], upstream: Upstream
@@ -108,12 +108,3 @@ class AWS:
         environ = self._environ
         said = environ.get(f"AWS_ENDPOINT_URL_{ENDPOINTS[service]}") or environ.get("AWS_ENDPOINT_URL")
         return (said or f"https://{service}.{region}.{suffix(region)}").rstrip("/") + "/"
-
-
-def _decoded(text: object, name: str) -> bytes:
-    try:
-        if isinstance(text, str):
-            return base64.b64decode(text, validate=True)
-    except ValueError:
-        pass
-    raise Missed(f"Amazon gave nothing for {name} that is base64")

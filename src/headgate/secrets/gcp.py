@@ -17,7 +17,7 @@ from headgate.core.ports import Upstream
 from headgate.providers.auth.auth import Renewed
 from headgate.providers.auth.google import Google, Wanted
 from headgate.secrets.settings import GCPSettings
-from headgate.secrets.source import Missed, answered, ask, code_of, field_of
+from headgate.secrets.source import Missed, answered, ask, code_of, decoded, field_of
 
 NAME = re.compile(r"projects/[\w.:-]+(?:/locations/([a-z0-9-]+))?/secrets/[\w-]+(/versions/[\w-]+)?\Z", re.ASCII)
 KEY = re.compile(r"projects/[\w.:-]+/locations/[a-z0-9-]+/keyRings/[\w-]+/cryptoKeys/[\w-]+\Z", re.ASCII)
@@ -41,7 +41,7 @@ class GCP:
         host = f"secretmanager.{match[1]}.rep.googleapis.com" if match[1] else "secretmanager.googleapis.com"
         version = name if match[2] else f"{name}/versions/latest"
         found = (await self._ask("GET", host, f"{version}:access", b"", upstream)).get("payload")
-        data = _decoded(found.get("data") if isinstance(found, dict) else None, name)
+        data = decoded(found.get("data") if isinstance(found, dict) else None, name, "Google")
         try:
             return field_of(data.decode(), field, f"the secret {name} at Google")
         except UnicodeDecodeError:
@@ -49,11 +49,11 @@ class GCP:
 
     async def encrypt(self, key: str, data: bytes, upstream: Upstream) -> bytes:
         found = await self._crypt(key, "encrypt", {"plaintext": base64.b64encode(data).decode()}, upstream)
-        return _decoded(found.get("ciphertext"), key)
+        return decoded(found.get("ciphertext"), key, "Google")
 
     async def decrypt(self, key: str, data: bytes, upstream: Upstream) -> bytes:
         found = await self._crypt(key, "decrypt", {"ciphertext": base64.b64encode(data).decode()}, upstream)
-        return _decoded(found.get("plaintext"), key)
+        return decoded(found.get("plaintext"), key, "Google")
 
     async def _crypt(self, key: str, what: str, fields: Mapping[str, str], upstream: Upstream) -> dict[str, Any]:
         if not KEY.match(key):
@@ -76,12 +76,3 @@ class GCP:
             code = code_of(said.get("status")) if isinstance(said, dict) else ""
             raise Missed(f"Google answered {status}{code} for {path}", "check the name, and what the identity may do")
         return found
-
-
-def _decoded(text: object, name: str) -> bytes:
-    try:
-        if isinstance(text, str):
-            return base64.b64decode(text, validate=True)
-    except ValueError:
-        pass
-    raise Missed(f"Google gave nothing for {name} that is base64")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Mapping
@@ -106,6 +107,16 @@ def answered(body: bytes, whose: str) -> dict[str, Any]:
         return read_object(body, whose)
     except NoCredentials as error:
         raise Missed(error.message) from None
+
+
+def decoded(text: object, name: str, whose: str) -> bytes:
+    """Of base64. Raises Missed."""
+    try:
+        if isinstance(text, str):
+            return base64.b64decode(text, validate=True)
+    except ValueError:
+        pass
+    raise Missed(f"{whose} gave nothing for {name} that is base64")
 
 
 def code_of(found: object) -> str:
