@@ -463,9 +463,9 @@ def test_people_log_in_at_an_openid_provider(gateway, openid):
         ("olga", ("olga-here (oidc)", "auditor", "olga-here", [])), ("gus", ("gus (oidc)", "admin", None, ["eng"])),
     ):  # fmt: skip
         browser = Browser(gateway)
-        returned = openid.visit(sent_out(browser, "/console/keys?x=1#y"), person_there)
+        returned = openid.visit(sent_out(browser, "/tools/keys?x=1#y"), person_there)
         status, headers, _ = came_back(browser, returned)
-        assert (status, headers["location"]) == (303, "/console/keys?x=1#y")
+        assert (status, headers["location"]) == (303, "/tools/keys?x=1#y")
         assert browser.cookies["headgate-login"] == ""
         me = browser.call("GET", "/me")[2]
         assert (me["name"], me["role"], me["user"], me["teams"]) == found
@@ -477,6 +477,14 @@ def test_people_log_in_at_an_openid_provider(gateway, openid):
         assert browser.call("POST", "/logout")[0] == 204
         assert not browser.known()
     assert admin(gateway, "GET", "/audit?name=gus")[1]["items"][0]["action"] == "logout"
+
+
+def test_who_comes_back_to_no_page_is_told_who_he_is(gateway, openid):
+    browser = Browser(gateway)
+    status, headers, told = came_back(browser, openid.visit(sent_out(browser), "gus"))
+    assert (status, headers.get("location"), told["name"], told["role"]) == (200, None, "gus (oidc)", "admin")
+    browser.csrf = told["csrf"]
+    assert browser.call("POST", "/logout")[0] == 204
 
 
 def test_who_is_vouched_for_and_is_nobody_here_is_told_so(gateway, openid):

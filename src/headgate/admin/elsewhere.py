@@ -9,7 +9,7 @@ import re
 import time
 from typing import NamedTuple
 
-from headgate.admin.call import Answer, Call
+from headgate.admin.call import Answer, Body, Call, Headers
 from headgate.admin.logging_in import begun
 from headgate.admin.problems import Problem, refused
 from headgate.core.errors import GatewayError, IdentityUnavailable
@@ -22,7 +22,6 @@ UNDER_WAY = "headgate-login"
 """The cookie of a login that was begun in this browser."""
 PLACE = "login/oidc"
 """What its seal is bound to."""
-CONSOLE = "/console/"
 LOCAL = re.compile(r"/(?![/\\])[!-\[\]-~]{0,500}\Z")
 """A path of this host: what begins with two slashes, or holds a backslash, browsers take for another's."""
 
@@ -31,14 +30,14 @@ class Kept(NamedTuple):
     """What stays in the browser, sealed."""
 
     begun: Begun
-    next: str
+    next: str | None
 
 
 async def leave(call: Call) -> Answer:
     """To the provider; `next` says to which page of this host to come back."""
-    there = call.query.get("next", CONSOLE)
-    if LOCAL.match(there) is None:
-        raise Problem(400, "invalid_query", "`next` is a path of this host: /console/")
+    there = call.query.get("next")
+    if there is not None and LOCAL.match(there) is None:
+        raise Problem(400, "invalid_query", "`next` is a path of this host, such as /admin/api/me")
     provider = await call.control.logins.openid()
     try:
         begun = await provider.begin(time.time())
@@ -51,17 +50,20 @@ async def leave(call: Call) -> Answer:
 
 
 async def come_back(call: Call) -> Answer:
-    """From the provider, logged in, or not; nothing of what came along is told again."""
+    """From the provider, logged in, or not; nothing of what came along is told again. Who came without `next` is told
+    who he is, as by `POST /login`."""
     forget = call.visit.forget_cookie(UNDER_WAY)  # it counts once
     try:
-        there, headers = await _logged_in(call)
+        there, body, headers = await _logged_in(call)
     except Problem as problem:
         problem.headers[forget[0]] = forget[1]
         raise
+    if there is None:
+        return 200, body, [*headers, forget]
     return 303, None, [("location", there), *headers, forget]
 
 
-async def _logged_in(call: Call) -> tuple[str, list[tuple[str, str]]]:
+async def _logged_in(call: Call) -> tuple[str | None, Body, Headers]:
     logins, now = call.control.logins, time.time()
     provider = await logins.openid()
     kept = await asyncio.to_thread(_kept, call)
@@ -78,8 +80,7 @@ async def _logged_in(call: Call) -> tuple[str, list[tuple[str, str]]]:
         log.info("a login at the OpenID provider failed: %s", error.message)
         await logins.note_failure("", "not vouched for by the OpenID provider", call.actor)
         raise Problem(401, "login_failed", "the login was not completed at the provider; begin it anew") from None
-    _, headers = await begun(call, login, now)
-    return kept.next, list(headers)
+    return kept.next, *await begun(call, login, now)
 
 
 def _kept(call: Call) -> Kept | None:

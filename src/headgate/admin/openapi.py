@@ -34,7 +34,7 @@ QUERIES: dict[str, list[tuple[str, dict[str, Any], str]]] = {
         ("until", {"type": "string", "format": "date-time"}, "Before."),
     ],
 }
-QUERIES["leave"] = [("next", {"type": "string"}, "To which page of this host to come back: `/console/`.")]
+QUERIES["leave"] = [("next", {"type": "string"}, "To which page of this host to come back, if any.")]
 QUERIES["list_sessions"] = [
     ("limit", {"type": "integer", "minimum": 1, "maximum": 1000}, "Most sessions; 100 without it."),
     ("user", {"type": "string"}, "Of this user."),
@@ -113,7 +113,7 @@ OBJECT = {
 
 
 STATUSES = {
-    "leave": ["303"], "come_back": ["303"],
+    "leave": ["303"], "come_back": ["200", "303"],
     "create_object": ["201"], "delete_object": ["204"], "log_out": ["204"], "end_session": ["204"],
     "set_password": ["204"], "set_second_factor": ["200", "204"], "take_second_factor": ["204"],
 }  # fmt: skip
