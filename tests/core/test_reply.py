@@ -7,9 +7,9 @@ import pytest
 
 from headgate.core.errors import ProviderCut, ProviderError, ProviderNonsense
 from headgate.core.events import Failed, Start, Stop, Text, ToolCall, Used
-from headgate.core.reply import Reply, Tally
+from headgate.core.reply import EARLY, KEPT, Reply, Tally
 from headgate.core.usage import Usage
-from headgate.dialects import anthropic_messages, openai_chat
+from headgate.dialects import anthropic_messages, openai_chat, openai_responses
 
 ASKED = {"model": "chat", "messages": []}
 STREAMED = {**ASKED, "stream": True}
@@ -287,6 +287,50 @@ class TestTally:
         tally, error = Tally(), ProviderNonsense("no")
         tally.hear([Failed(error=error)])
         assert tally.failed is error
+
+
+class TestWhatThereIsOfAnAnswer:
+    WORDS = "so many words " * 4
+
+    async def test_of_a_long_stream_a_part_is_kept_and_tells_of_the_whole(self):
+        pieces = [frame({"content": self.WORDS}) for _ in range(3000)]
+        for client in (openai_chat, anthropic_messages):
+            reply = await begun([OPENAI[0], *pieces], client=client)
+            await until_cut(reply, client)
+            made = reply.made()
+            assert len(made.said) <= KEPT + len(self.WORDS)  # those of the first piece
+            assert len(made.said) * made.said_times == pytest.approx(3000 * len(self.WORDS), rel=0.02)
+        assert sum(map(len, reply._kept)) <= KEPT
+
+    async def test_what_is_said_again_of_the_request_is_not_the_answer(self):
+        def event(kind, **fields):
+            return b"data: " + json.dumps({"type": kind, **fields}).encode() + b"\n\n"
+
+        whole = {"id": "r", "object": "response", "created_at": 1, "model": "m", "status": "in_progress", "output": []}
+        begins = {**whole, "instructions": "be good " * 5000}
+        item = {"id": "i", "type": "message", "role": "assistant", "status": "in_progress", "content": []}
+        where = {"item_id": "i", "output_index": 0, "content_index": 0}
+        reply = await begun([
+            event("response.created", response=begins),
+            event("response.in_progress", response=begins),
+            event("response.output_item.added", output_index=0, item=item),
+            event("response.content_part.added", **where, part={"type": "output_text", "text": "", "annotations": []}),
+            *[event("response.output_text.delta", **where, delta=self.WORDS) for _ in range(20)],
+        ], openai_responses, openai_responses)  # fmt: skip
+        await until_cut(reply, openai_responses)
+        assert reply.made().said == 20 * self.WORDS
+
+    async def test_what_comes_before_an_answer_is_not_kept_without_end(self):
+        reply = await begun([OPENAI[0], *[b": wait\n\n" * 1000] * 100])
+        await until_cut(reply, openai_chat)
+        assert len(reply._early) < EARLY + 9000
+        assert reply.made() == ("", "", 1.0, 1.0)
+
+    async def test_where_what_is_kept_does_not_tell_nothing_is_said(self):
+        reply = await begun([OPENAI[0], OPENAI[1]])
+        await until_cut(reply, openai_chat)
+        reply._early = b""
+        assert reply.made() is None
 
 
 class TestBeforeTheFirstFrame:

@@ -16,7 +16,7 @@ PRICES = {"a": "1", "b": "10", "c": "100"}
 class Piece:
     """One target's part of the answer; all but the last break off."""
 
-    broken, parted, latest = "", False, None
+    broken, parted, latest, counted = "", False, None, None
 
     def __init__(self, text, usage, *, last=False):
         self.events = [Start(), Text(text=text)]

@@ -1,14 +1,16 @@
 """What each request cost stands in its record and, of whole answers, in a header."""
 
+import json
 import subprocess
 import sys
 from decimal import Decimal
 
 import pytest
 
-from gateways import KEY, running
+from gateways import KEY, Wire, http_request, running
+from headgate.catalog import tokens
 from headgate.catalog.arithmetic import TIMES
-from upstreams import ScriptedUpstream, json_reply
+from upstreams import Close, Reset, ScriptedUpstream, Sleep, Stall, json_reply, sse_event
 
 CONFIG = f"""
 server: {{host: 127.0.0.1, port: {{PORT}}}}
@@ -16,13 +18,19 @@ data_dir: {{DATA}}
 providers:
   simulator:
   unpriced: {{kind: simulator}}
+  claude: {{kind: anthropic, base_url: "{{URL}}", api_key: x}}
   scripted: {{kind: openai_compatible, base_url: "{{URL}}/v1", api_key: x, catalogue: openai}}
 models: {{chat: simulator/priced, free: unpriced/unknown}}
 catalogue:
   price_factors: {{scripted: 0.5}}
   models:
     simulator/priced: {{prices: {{input: 2, output: 10, flex.input: 1, flex.output: 5}}}}
+    scripted/own: {{prices: {{input: 2, output: 10}}}}
+    claude/own: {{prices: {{input: 2, output: 10, cache_read: 1}}}}
     scripted/tiered: {{prices: {{input: 2, output: 10, flex.input: 1, flex.output: 5}}}}
+limits:
+  - {{name: all, tokens: 1000000000, every: month}}
+  - {{name: theirs, tokens: 1000000000, every: month, per: [provider]}}
 keys: [{{name: test, key: {KEY}}}]
 """
 
@@ -96,6 +104,106 @@ def answered(service_tier="default", **usage):
     reply = {"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
     usage["total_tokens"] = sum(usage.values())
     return json_reply({**reply, "usage": usage, "service_tier": service_tier})
+
+
+TEXT = "The quick brown fox jumps over the lazy dog. " * 8
+"""Of 360 letters: 90 tokens by length."""
+
+
+def chunks(*texts):
+    """A stream of OpenAI's without its end, that never says what was used."""
+    head = {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    deltas = [{"role": "assistant", "content": ""}, *({"content": text} for text in texts)]
+    return [sse_event({**head, "choices": [{"index": 0, "delta": delta}]}) for delta in deltas]
+
+
+STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
+END = sse_event({"id": "x", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}) + b"data: [DONE]\n\n"
+
+
+def counted(record, prompt, answer):
+    """Its tokens, and that they are paid, and count for the limits, as they were counted."""
+    used = record["usage"]
+    assert record["estimated"] is True
+    assert (prompt[0] <= used["input"] <= prompt[1], answer[0] <= used["output"] <= answer[1]) == (True, True), used
+    assert Decimal(record["cost"]) == Decimal(2 * used["input"] + 10 * used["output"]) / 10**6
+    assert [*record["counted"].values()] == [used["input"] + used["output"]] * 2
+
+
+def test_a_reply_that_says_nothing_of_its_use_is_counted(gateway, upstream):
+    message = {"role": "assistant", "content": TEXT}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    reply = {"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+    upstream.script = json_reply(reply)
+    headers, record = ask(gateway, "scripted/own")
+    counted(record, (8, 14), (90, 90))
+    assert headers["x-headgate-cost"] == record["cost"]
+    _, crossed = ask(gateway, "scripted/own", "/v1/messages")
+    counted(crossed, (8, 14), (90, 90))
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
+def test_so_is_a_stream(gateway, upstream, path):
+    upstream.script = (STREAM, *chunks(*[TEXT] * 4), END, Close())
+    counted(ask(gateway, "scripted/own", path, stream=True)[1], (8, 14), (360, 360))
+
+
+def test_of_a_long_stream_a_part_is_counted_and_the_rest_taken_to_be_like_it(gateway, upstream):
+    upstream.script = (STREAM, *chunks(*[TEXT] * 200), END, Close())
+    counted(ask(gateway, "scripted/own", stream=True)[1], (8, 14), (17_000, 19_000))
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
+def test_a_stream_that_its_client_leaves_is_paid_for_as_far_as_it_came(gateway, upstream, path):
+    upstream.script = (STREAM, *chunks(TEXT, TEXT), Stall())
+    body = {"model": "scripted/own", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 9, "stream": True}
+    with Wire(gateway.port) as client:
+        client.send(http_request(path, json.dumps(body).encode()))
+        heard = b""
+        while heard.count(b"lazy dog") < 16:
+            heard += client.sock.recv(65536)
+    record = gateway.records(1, ending="cancelled", path=path)[-1]
+    counted(record, (4, 12), (180, 180))
+
+
+def test_what_was_reported_before_a_stream_broke_off_counts(gateway, upstream):
+    usage = {"input_tokens": 1000, "cache_read_input_tokens": 500, "output_tokens": 1}
+    message = {"id": "m", "type": "message", "role": "assistant", "model": "own", "content": [], "stop_reason": None}
+    start = {"type": "message_start", "message": {**message, "usage": usage}}
+    block = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+    delta = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": TEXT}}
+    pieces = [sse_event(each, each["type"]) for each in (start, block, delta)]
+    upstream.script = (STREAM, *pieces, Sleep(0.1), Reset())
+    body = {"model": "claude/own", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 99, "stream": True}
+    gateway.post(body, "/v1/messages")
+    record = gateway.records(1, ending="cut")[-1]
+    used = record["usage"]
+    assert (used["input"], used["cache_read"], used["output"]) == (1000, 500, 90)
+    assert (record["estimated"], record["cost"]) == (True, "0.0034")
+
+
+@pytest.mark.skipif(not tokens.exact("gpt-4o"), reason="no vocabulary: `make vocabulary`")
+def test_a_public_vocabulary_counts_exactly(gateway, upstream):
+    upstream.script = (STREAM, *chunks("tiktoken is great!"), END, Close())
+    _, record = ask(gateway, "scripted/gpt-4o", stream=True)
+    assert (record["usage"]["output"], record["estimated"]) == (6, True)
+
+
+def test_what_a_model_reports_teaches_how_to_count_it(gateway, upstream):
+    choice = {"index": 0, "message": {"role": "assistant", "content": TEXT}, "finish_reason": "stop"}
+    reply = {"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+    question = [{"role": "user", "content": TEXT}]
+    upstream.script = json_reply({**reply, "usage": {"prompt_tokens": 190, "completion_tokens": 135}})
+    _, told = ask(gateway, "scripted/taught", messages=question)
+    assert "estimated" not in told
+    upstream.script = json_reply(reply)
+    _, record = ask(gateway, "scripted/taught", messages=question)
+    assert (record["usage"]["input"], record["usage"]["output"]) == (190, 135)
+    gateway.stop()
+    assert set(json.loads((gateway.data / "token-ratios.json").read_text())) >= {"scripted/taught"}
+    gateway.start()
+    _, again = ask(gateway, "scripted/taught", messages=question)
+    assert again["usage"] == record["usage"]
 
 
 def test_a_factor_of_the_list_price_and_a_price_of_ones_own_hold_with_the_next_request(gateway, upstream):

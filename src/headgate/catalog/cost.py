@@ -280,6 +280,7 @@ def bill(exchange: Exchange) -> None:
     exchange.billed = True
     reply, target = exchange.reply, exchange.target
     record.usage = usage = _given(reply) or exchange.reckoned
+    record.estimated = reply is not None and reply.counted is not None
     amounts: list[int | None] = []
     """Of those that have prices."""
     if target is not None and usage is not None:
@@ -293,6 +294,8 @@ def bill(exchange: Exchange) -> None:
         record.unpriced = f"{target.name} did not say what was used"
         if target.terms.prices:
             amounts.append(None)
+    elif record.ending == "cancelled" and exchange.attempts:
+        record.unpriced = "the client went away before the answer had begun"
     for attempt in exchange.attempts:
         if attempt.usage is not None:
             _bill_attempt(exchange, attempt, amounts)
@@ -304,7 +307,7 @@ def _given(reply: Reply | None) -> Usage | None:
     """What the answer used; of one that several targets wrote, what the last of them did."""
     if reply is None:
         return None
-    return reply.latest if reply.parted else reply.account.usage
+    return reply.counted or (reply.latest if reply.parted else reply.account.usage)
 
 
 def _bill_attempt(exchange: Exchange, attempt: Attempt, amounts: list[int | None]) -> None:

@@ -45,6 +45,21 @@ def encoding_of(model: str) -> str | None:
     return "cl100k_base" if _OLDER.match(name) else "o200k_base"
 
 
+def exact(model: str) -> bool:
+    """Whether its texts can be counted exactly; the vocabulary is not loaded yet perhaps."""
+    name = encoding_of(model)
+    return name is not None and _there(name)
+
+
+@functools.cache
+def _there(name: str) -> bool:
+    return _file(name).exists() and importlib.util.find_spec("tiktoken") is not None
+
+
+def _file(name: str) -> Path:
+    return FOLDER / f"{name}.json.xz"
+
+
 def count(text: str, model: str) -> Count:
     """Special tokens in the text count as the text they are written as. Loading a vocabulary takes half a second."""
     name = encoding_of(model)
@@ -72,12 +87,11 @@ def estimate(text: str) -> int:
 @functools.cache
 def load(name: str) -> Encoding | None:
     """The vocabulary of this name; None where it, or tiktoken, is not installed."""
-    path = FOLDER / f"{name}.json.xz"
-    if not path.exists() or importlib.util.find_spec("tiktoken") is None:
+    if not _there(name):
         return None
     import tiktoken
 
-    made = msgspec.json.decode(lzma.decompress(path.read_bytes()), type=_Vocabulary)
+    made = msgspec.json.decode(lzma.decompress(_file(name).read_bytes()), type=_Vocabulary)
     return tiktoken.Encoding(
         name, pat_str=made.pat_str, mergeable_ranks=ranks(made.bpe_ranks), special_tokens=made.special_tokens
     )

@@ -100,6 +100,8 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     origin: Literal["gateway", "provider"] | None = None
     finish: str | None = None
     usage: Usage | None = None
+    estimated: bool = False
+    """The gateway counted what was used, or some of it, as the provider did not say it."""
     cost: str | None = None
     """US dollars, as an exact decimal, of the answer that was given; None where it is not known."""
     cost_parts: list[Part] = []

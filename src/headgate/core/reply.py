@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -23,12 +23,17 @@ from headgate.core.events import (
     Text,
     Thinking,
     ToolCall,
+    ToolInput,
     Used,
 )
 from headgate.core.ports import Response
 from headgate.core.secrecy import Secrecy
 from headgate.core.usage import Usage
 
+KEPT = 16 << 10
+"""Bytes of a stream, or letters of each kind of text, that are kept to count by: the rest is taken to be like them."""
+EARLY = 128 << 10
+"""Bytes of a stream from before its text that are kept for that: some hosts begin by saying the request again."""
 PATIENCE = 10.0
 """Seconds for which a stream's comments and pings are held back, so that a failure can still go to another target."""
 
@@ -36,10 +41,31 @@ Tap = Callable[[Event], None]
 Filter = Callable[[list[Event]], Awaitable[list[Event]]]
 
 
+class Sample:
+    """The beginning of a text that comes in pieces, and how long it is."""
+
+    __slots__ = ("_texts", "kept", "size")
+
+    def __init__(self) -> None:
+        self.size = self.kept = 0
+        self._texts: list[str] = []
+
+    def add(self, text: str) -> None:
+        self.size += len(text)
+        if self.kept < KEPT:
+            kept = text[: KEPT - self.kept]
+            self._texts.append(kept)
+            self.kept += len(kept)
+
+    @property
+    def text(self) -> str:
+        return "".join(self._texts)
+
+
 class Tally:
     """What a record needs to know of a reply, read from its events (the attributes of a Relay)."""
 
-    __slots__ = ("complete", "failed", "finish", "id", "started", "usage")
+    __slots__ = ("complete", "failed", "finish", "id", "said", "started", "thought", "usage")
 
     def __init__(self) -> None:
         self.usage: Usage | None = None
@@ -48,10 +74,24 @@ class Tally:
         self.finish: str | None = None
         self.id: str | None = None
         self.failed: GatewayError | None = None
+        self.said = Sample()
+        """The text of it, the arguments of calls with it."""
+        self.thought = Sample()
 
     def hear(self, events: Sequence[Event]) -> None:
         for event in events:
-            if isinstance(event, Text | Thinking | ToolCall | Refusal | Image | Audio | Result):
+            if isinstance(event, Text | Refusal):
+                self.started = True
+                self.said.add(event.text)
+            elif isinstance(event, Thinking):
+                self.started = True
+                self.thought.add(event.text)
+            elif isinstance(event, ToolInput):
+                self.said.add(event.json)
+            elif isinstance(event, ToolCall):
+                self.started = True
+                self.said.add(event.name)
+            elif isinstance(event, Image | Audio | Result):
                 self.started = True
             elif isinstance(event, Start):
                 self.id = event.id
@@ -62,6 +102,15 @@ class Tally:
                 self.finish = self.finish or event.vendor or event.reason
             elif isinstance(event, Failed):
                 self.failed = event.error
+
+
+class Made(NamedTuple):
+    """What there is of an answer: of its text, and of its thoughts, the beginning, and how many times as much it is."""
+
+    said: str
+    thought: str
+    said_times: float = 1.0
+    thought_times: float = 1.0
 
 
 class Reply(msgspec.Struct, eq=False):
@@ -103,10 +152,20 @@ class Reply(msgspec.Struct, eq=False):
     """Where an answer has parts of several targets (`parted`): the usage of this one's part; `account` has all."""
     latest: Usage | None = None
     """Of the first of several parts: the usage of the last."""
+    counted: Usage | None = None
+    """What was used as the gateway counts it, where the provider did not say it; of several parts, the
+    last one's."""
     _relay: Relay | None = None
     _reader: Reader | None = None
     _first: bytes = b""
     _events: list[Event] = []
+    _early: bytes = b""
+    """Of a stream whose bytes pass, what came after `body` until the answer began."""
+    _kept: list[bytes] = []
+    """What came then, as much as is needed to count it if it ends early."""
+    _kept_size: int = 0
+    _size: int = 0
+    """Of all that came then."""
 
     async def begin(self, client: Dialect, request: Mapping[str, Any], stream: bool) -> None:
         """Wait for the first frame of a stream, or check a whole reply: the last moment another target may be tried.
@@ -247,6 +306,12 @@ class Reply(msgspec.Struct, eq=False):
         while not (relay.complete or relay.failed):
             try:
                 piece = await chunk()
+                if relay.started:
+                    self._size += len(piece)
+                    if self._kept_size < KEPT:
+                        self._keep(piece)
+                elif len(self._early) < EARLY:
+                    self._early += piece
                 data = feed(piece) if piece else relay.end()
             except GatewayError as error:
                 self._clean(error)
@@ -263,6 +328,29 @@ class Reply(msgspec.Struct, eq=False):
         if not (relay.complete or relay.failed):
             raise cut_off()
         response.finish()
+
+    def _keep(self, piece: bytes) -> None:
+        kept = piece[: KEPT - self._kept_size]
+        self._kept.append(kept)
+        self._kept_size += len(kept)
+
+    def made(self) -> Made | None:
+        """What there is of the answer so far, or was; read anew where its bytes passed. None: what passed tells not."""
+        account = self.account
+        if isinstance(account, Tally):
+            return _made(account, Tally(), 0.0)
+        first, later = Tally(), Tally()
+        reader = self.dialect.reader(self.stream)
+        try:
+            first.hear(reader.feed(self.body + self._early))
+            for piece in self._kept:
+                later.hear(reader.feed(piece))
+            if not self.stream:
+                first.hear(reader.end())
+        except GatewayError:  # what came before it is there
+            pass
+        found = _made(first, later, self._size / self._kept_size if self._kept_size else 0.0)
+        return None if self.stream and account.started and not (found.said or found.thought) else found
 
     async def _rewritten(self, client: Dialect, request: Mapping[str, Any]) -> AsyncIterator[bytes]:
         tally = self.account = Tally()
@@ -375,3 +463,18 @@ def _is_cut(event: Event) -> bool:
 
 def cut_off() -> ProviderCut:
     return ProviderCut("the provider's stream broke off before its end; what was sent until then is incomplete")
+
+
+def _made(first: Tally, later: Tally, times: float) -> Made:
+    """Of what came first, and the sample of what came `later`, which was so many times as much."""
+    return Made(
+        first.said.text + later.said.text,
+        first.thought.text + later.thought.text,
+        _share(first.said, later.said, times),
+        _share(first.thought, later.thought, times),
+    )
+
+
+def _share(first: Sample, later: Sample, times: float) -> float:
+    kept = first.kept + later.kept
+    return (first.size + later.size * times) / kept if kept else 1.0

@@ -16,6 +16,7 @@ from headgate.core.breaker import Breaker, Trip
 from headgate.core.credential import Credential
 from headgate.core.gate import Gate
 from headgate.core.quality import Scores
+from headgate.core.ratios import Ratios
 from headgate.core.sliding import Sliding
 from headgate.core.spaces import Spaces
 from headgate.core.trial import Trials
@@ -251,6 +252,7 @@ class Board:
         self.trials = Trials()
         self.shadows, self.judging = Background(), Background()
         self.spaces = Spaces()
+        self.ratios = Ratios()
         self._scores: dict[str, Scores] = {}
         self.limited: list[Standing] = []
         """Those of which the configuration limits what is counted by the minute."""

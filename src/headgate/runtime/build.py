@@ -49,6 +49,7 @@ from headgate.stages.judge import Bench, Judge
 from headgate.stages.limit import Limit
 from headgate.stages.limit.attempts import Attempts
 from headgate.stages.receive import Receive
+from headgate.stages.reckon import Reckon
 from headgate.stages.record import Record
 from headgate.stages.resume import Resume
 from headgate.stages.retry import Retry
@@ -69,7 +70,7 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
     maker = Maker(config, ports.board, known)
     providers = maker.host()
     aliases = {name: maker.alias(name, model) for name, model in config.models.items()}
-    record = Record(ports.journal, ports.meter)
+    record, reckon = Record(ports.journal, ports.meter), Reckon(ports.board.ratios)
     rules = maker.rules(
         aliases,
         _topics(config, ports, record, Route(aliases, providers, [Requirement(), Health()], ports.board), attempts),
@@ -92,9 +93,10 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         *(_stage(stage.use, stage.settings) for stage in config.stages),
         Explain(chain([route], _nobody), known),
         *([Limit(ports.ledger, route.behind)] if any(not rule.by_target for rule in limits) else []),
+        reckon,
         route,
-        *_judge(config, route, ports, [record, once, *sending]),
-        *_shadow(config, route, ports, record, [once, *sending]),
+        *_judge(config, route, ports, [record, reckon, once, *sending]),
+        *_shadow(config, route, ports, record, [reckon, once, *sending]),
         *([Resume()] if any(model.resume for model in config.models.values()) else []),
         *([Hedge()] if any(model.hedge is not None for model in config.models.values()) else []),
         Retry(_retries(config), allowance=attempts),

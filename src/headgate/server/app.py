@@ -134,8 +134,10 @@ class App:
                 unforeseen = InternalError(f"the gateway failed; its log says why under {id}")
                 await answer.fail(unforeseen)
         finally:
-            self.running -= 1
-            await exchange.ending.aclose()
+            try:
+                await exchange.ending.aclose()
+            finally:
+                self.running -= 1  # only now: the record may have had to wait for a count
             if log.isEnabledFor(logging.DEBUG):
                 finished.tell(record)
 

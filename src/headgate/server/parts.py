@@ -43,6 +43,7 @@ from headgate.server.drain import Drain
 from headgate.server.follow import Follow
 from headgate.server.health import Live, Ready
 from headgate.server.health import Metrics as MetricsPage
+from headgate.server.learned import Learned
 from headgate.server.lifecycle import Lifecycle, Service
 from headgate.server.models import PATHS as MODELS_PATHS
 from headgate.server.models import Models
@@ -151,6 +152,9 @@ class Parts:
         self.gateway = self._build(loaded, self.refreshed)
         self.budgets = Budgets(config.data_dir, self.ledger, self.journal, lifecycle.worker)
         self.budgets.load(limits_of(config))
+        self.learned = Learned(config.data_dir, self.board.ratios)
+        self.learned.load()
+        self.learning: asyncio.Task[None] | None = None
         self.control = control(self) if control is not None else None
         """The admin API."""
 
@@ -166,6 +170,7 @@ class Parts:
         checks = Checks(self, self.next_id, self.lifecycle.worker)
         self.checking = asyncio.get_running_loop().create_task(checks.run())
         self.saving = asyncio.get_running_loop().create_task(self.budgets.run())
+        self.learning = asyncio.get_running_loop().create_task(self.learned.run())
         reminder = Reminder(lambda: self.loaded.config)
         self.reminding = asyncio.get_running_loop().create_task(reminder.run())
         renew = Renew(lambda: self.loaded, self.reload, self.board.doubted)
@@ -403,9 +408,11 @@ class Parts:
         ended = (self.sharing, self.following, self.counting)
         tasks = [
             task
-            for task in (self.refreshing, self.checking, self.saving, self.reminding, self.renewing, *ended)
+            for task in (
+                self.refreshing, self.checking, self.saving, self.learning, self.reminding, self.renewing, *ended,
+            )
             if task is not None
-        ]
+        ]  # fmt: skip
         for task in tasks:
             task.cancel()
         if waited := [task for task in ended if task is not None]:
@@ -421,6 +428,7 @@ class Parts:
         if self.shared is not None:
             self.shared.close()
         self.budgets.save()
+        self.learned.save()
         self.journal.close()
         if self.drain is not None and self.draining is not None:
             await self.drain.end()

@@ -283,7 +283,7 @@ def _over(exchange: Exchange, turn: Turn, reply: Reply, gate: Gate | None, count
         standing.failed(now, broken)
     whole = record.ending == "complete" and not broken and not exchange.abandoned
     standing.ended(now, now - counted.started if whole else None)
-    usage = reply.own if reply.parted else reply.account.usage
+    usage = reply.own if reply.parted else reply.counted or reply.account.usage
     if standing.tokens is not None and usage is not None:
         if standing.tokens is counted.where:
             standing.tokens.amend(counted.started, now, -counted.tokens)

@@ -137,7 +137,7 @@ UNKNOWN: Mapping[str, int] = {"requests": 1, "concurrency": 0}
 
 def of_attempt(exchange: Exchange, target: Target, reply: Reply) -> Mapping[str, int]:
     """What an attempt came to that was answered; what is not known is left out, as above."""
-    usage = (reply.own if reply.parted else reply.account.usage) or exchange.reckoned
+    usage = (reply.own if reply.parted else reply.counted or reply.account.usage) or exchange.reckoned
     if usage is None:
         return UNKNOWN
     asked, said = usage.prompt, usage.completion
