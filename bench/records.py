@@ -3,13 +3,14 @@
     python bench/records.py [--records N] [--engine sqlite|postgresql|both] [--folder DIR]
 
 Made-up records of some months (thousands of users, hundreds of keys) are written to a journal a hundred thousand at a
-time and drained; only the draining is timed. Then each kind of search is asked for the newest fifty, in a window of
-time, and for the page behind it; the slowest of all is what counts.
+time and drained; only the draining is timed. Then each kind of search is asked for the newest fifty and for the page
+behind them.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import random
 import shutil
 import sys
@@ -27,7 +28,10 @@ from headgate.core.decision import Decided
 from headgate.core.ids import ALPHABET
 from headgate.core.record import Attempt, Record
 from headgate.core.usage import Usage
+from headgate.journal.read import Filter
 from headgate.records.drain import Drain, opened
+from headgate.records.reading import Records, place
+from headgate.records.search import Search
 
 AT_ONCE = 100_000
 BEGINNING = 1_780_000_000.0
@@ -143,6 +147,32 @@ def drained(url: str, folder: Path, count: int) -> float:
     return spent
 
 
+async def searched(url: str, data: Path) -> None:
+    """Prints how long each kind of search takes, the second page after the first."""
+    known = Records(data, url)
+    [one] = (await known.page(Search(Filter(), 1))).items
+    record = one.record
+    names = ("key", "team", "user", "model", "client", "error")
+    wants = {name: Filter(**{name: value}) for name in names if (value := getattr(record, name)) is not None}
+    wants |= {
+        "nothing": Filter(), "status": Filter(statuses=(500, 599)), "cost": Filter(min_cost=10**6),
+        "duration": Filter(min_seconds=5.0), "target": Filter(target=record.target),
+        "tag": Filter(tag=next(iter(record.tags), None)),
+    }  # fmt: skip
+    for name, want in wants.items():
+        before = time.perf_counter()
+        page = (await known.page(Search(want, 50))).items
+        middle = time.perf_counter()
+        if page:
+            await known.page(Search(want, 50, behind=place(page[-1])))
+        last = time.perf_counter()
+        print(f"  by {name}: {len(page)} in {middle - before:.3f} s, the next in {last - middle:.3f} s", flush=True)
+    before = time.perf_counter()
+    await known.one(record.id, None)
+    print(f"  by id: {time.perf_counter() - before:.3f} s")
+    await known.close()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=int, default=200_000)
@@ -155,6 +185,7 @@ def main() -> None:
             with engine(name, folder) as url:
                 spent = drained(url, folder, said.records)
                 print(f"{name}: {said.records:,} records drained at {said.records / spent:,.0f}/s")
+                asyncio.run(searched(url, folder / "data"))
         finally:
             if said.folder is None:
                 shutil.rmtree(folder)
