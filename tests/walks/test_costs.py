@@ -20,11 +20,21 @@ providers:
   unpriced: {{kind: simulator}}
   claude: {{kind: anthropic, base_url: "{{URL}}", api_key: x}}
   scripted: {{kind: openai_compatible, base_url: "{{URL}}/v1", api_key: x, catalogue: openai}}
-models: {{chat: simulator/priced, free: unpriced/unknown}}
+  gone: {{kind: openai_compatible, base_url: "http://127.0.0.1:9/v1", api_key: x}}
+models:
+  chat: simulator/priced
+  free: unpriced/unknown
+  frugal: {{policy: cheapest, targets: [scripted/dear, scripted/own]}}
+  spared: {{targets: [gone/cheap, scripted/own]}}
+  only: {{targets: [scripted/own, scripted/dear]}}
+  clever: scripted/dear
+rules: [{{name: easy, models: [clever], when: metadata.easy == "yes", use: only}}]
 catalogue:
   price_factors: {{scripted: 0.5}}
   models:
     simulator/priced: {{prices: {{input: 2, output: 10, flex.input: 1, flex.output: 5}}}}
+    scripted/dear: {{prices: {{input: 4, output: 30}}}}
+    gone/cheap: {{prices: {{input: 1, output: 5}}}}
     scripted/own: {{prices: {{input: 2, output: 10}}}}
     claude/own: {{prices: {{input: 2, output: 10, cache_read: 1}}}}
     scripted/tiered: {{prices: {{input: 2, output: 10, flex.input: 1, flex.output: 5}}}}
@@ -82,6 +92,28 @@ def test_the_arithmetic_stands_beside_it_and_is_told_in_words(gateway):
     assert f"${record['cost']} = {told}" in shown
     assert "cost_parts" not in shown
     assert f"It cost ${record['cost']}: {told}." in told_by(gateway, "explain", record["id"])
+
+
+@pytest.mark.parametrize(
+    ("model", "saved"),
+    [
+        ("frugal", {"routing": "0.022"}),
+        ("spared", {"routing": "-0.006"}),
+        ("clever", {"routing": "0.022"}),
+        ("only", {}),
+        ("scripted/own", {}),
+    ],
+)
+def test_what_routing_saved_is_told_against_the_first_target(gateway, upstream, model, saved):
+    upstream.script = answered(prompt_tokens=1000, completion_tokens=1000)
+    _, record = ask(gateway, model, metadata={"easy": "yes"})
+    assert (record["target"], record["cost"]) == ("scripted/own", "0.012")
+    assert record.get("saved", {}) == saved
+    for amount in saved.values():
+        told = f"${amount.removeprefix('-')} {'less' if amount.startswith('-') else 'more'}"
+        assert f"At the first target of its alias, it would have cost {told}." in told_by(
+            gateway, "explain", record["id"]
+        )
 
 
 def told_by(gateway, *command):

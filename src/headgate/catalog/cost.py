@@ -288,6 +288,9 @@ def bill(exchange: Exchange) -> None:
         record.cost, record.cost_parts, record.unpriced = dollars(found.nano), found.parts, found.why
         if found.cached:
             record.saved = {"cache": dollars(found.cached) or ""}
+        spared = _by_routing(exchange, target, usage, found.nano)
+        if spared:
+            record.saved["routing"] = dollars(spared) or ""
         if target.terms.prices:
             amounts.append(found.nano)
     elif target is not None and reply is not None:
@@ -301,6 +304,17 @@ def bill(exchange: Exchange) -> None:
             _bill_attempt(exchange, attempt, amounts)
     known = [amount for amount in amounts if amount is not None]
     exchange.charged = sum(known) if len(known) == len(amounts) else None
+
+
+def _by_routing(exchange: Exchange, target: Target, usage: Usage, nano: int | None) -> int | None:
+    """By how many nanodollars the same use would be dearer at the first target; below 0: cheaper."""
+    among = exchange.decision.among
+    if nano is None or not among or among[0] is target:
+        return None
+    first = exchange.decision.first
+    prices = tariff(exchange, first) if first is not None and first is not target else None
+    there = prices.cost(usage) if prices is not None else None
+    return there - nano if there is not None else None
 
 
 def _given(reply: Reply | None) -> Usage | None:

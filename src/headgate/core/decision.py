@@ -56,8 +56,16 @@ class Decision(msgspec.Struct, eq=False):
     """Of the scores: "seconds", "US dollars"; less is better."""
     scale: float = 1.0
     """How many of the unit a score of 1 is."""
+    among: Sequence[Target] = ()
+    """Of the alias that was asked for, in the order of the configuration."""
     said: list[str] = []
     """What else is to be known, in plain words."""
+
+    @property
+    def first(self) -> Target | None:
+        """Who would have been asked without policies and rules."""
+        out = {target for target, _, _ in self.out}
+        return next((target for target in self.among if target not in out), None)
 
     def told(self, chosen: Target | None, tried: int) -> Decided | None:
         """For the record; None where the request did not get as far as to be routed. `chosen` was asked last, after

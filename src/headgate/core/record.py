@@ -109,8 +109,8 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     unpriced: str | None = None
     """Why `cost` is not known."""
     saved: dict[str, str] = {}
-    """US dollars that would have been paid more: "cache" without the provider's cache of prompts. What was paid more
-    is less than 0."""
+    """US dollars that would have been paid more: "cache" without the provider's cache of prompts, "routing" at the
+    first target of the alias. What was paid more is less than 0."""
     upstream_id: str | None = None
     first_token: float | None = None
     """Seconds from the request's arrival to the first piece of the answer (for a whole reply, to the reply)."""

@@ -26,7 +26,7 @@ NAMES = (
     "saved", "duration",
 )  # fmt: skip
 """What of a record says why; left out where it is empty."""
-WITHOUT = {"cache": "Without the provider's cache of prompts"}
+WITHOUT = {"cache": "Without the provider's cache of prompts", "routing": "At the first target of its alias"}
 """In words, what of a record's `saved` is told against."""
 
 

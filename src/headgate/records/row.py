@@ -180,7 +180,7 @@ def _row(line: Line) -> Row:
         line.path, line.model, target, target.partition("/")[0] if target is not None else None,
         line.status, line.ending, line.error, line.origin, int(line.stream),
         inputs, reads, writes, outputs, reasoning, spent, int(unpriced),
-        sum(in_nano(amount) or 0 for amount in line.saved.values()) if line.saved else 0,
+        in_nano(line.saved.get("cache")) or 0,
         None if spent is None else cost_size(spent), duration_size(micros),
     )  # fmt: skip
 

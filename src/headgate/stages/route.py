@@ -124,6 +124,7 @@ class Route:
             raise Forbidden(
                 f"the key {caller.key!r} may not use {what}; it may use {_listed(self.allowed(caller))}", param="model"
             )
+        asked = alias
         if self.rules is not None and model in self.ruled:
             chosen = await self.rules.choose(exchange, model)
             if chosen is not None:
@@ -131,6 +132,7 @@ class Route:
             elif alias is None and targets is None:
                 raise UnknownModel("; ".join([self.rules.hint(model), *exchange.decision.said]), param="model")
         if alias is not None:
+            exchange.decision.among = (asked or alias).all
             exchange.targets = self._ranked(exchange, alias)
             exchange.manner = alias.manner if not exchange.requires else _meeting(alias.manner, exchange.requires)
         elif targets is not None:
