@@ -2,11 +2,12 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.catalog.cost import TOKENS, Tariff
+from headgate.catalog.cost import TOKENS, Tariff, amount_of, nanodollars
 from headgate.core.money import dollars
 from headgate.core.usage import Usage
 
@@ -65,6 +66,37 @@ def test_it_is_the_sum_of_products_rounded_once(rates, counts):
     exact = sum(Decimal(rates[name]) * counts[name] for name in TOKENS) / 10**6
     found = Tariff(rates, None).cost(Usage(**counts))
     assert abs(Decimal(found) / 10**9 - exact) <= Decimal("0.5e-9")
+
+
+USAGES = st.fixed_dictionaries(dict.fromkeys(TOKENS, COUNTS)).map(lambda counts: Usage(**counts))
+DEARER = st.fixed_dictionaries(dict.fromkeys(TOKENS, RATES)).flatmap(
+    lambda rates: st.sets(st.sampled_from([*TOKENS])).map(
+        lambda longer: rates | {f"{name}>200000": str(Decimal(rates[name]) * 2) for name in longer}
+    )
+)
+"""Prices, of some classes others for long prompts, which are no lower."""
+
+
+@given(DEARER, USAGES)
+def test_it_is_the_sum_of_its_parts_and_never_less_than_nothing(rates, usage):
+    bill = Tariff(rates, None).bill(usage)
+    assert bill.nano == nanodollars(sum(amount_of(part.quantity, part.price_name, part.price) for part in bill.parts))
+    assert bill.nano >= 0
+    assert all(Decimal(part.price) >= 0 and part.quantity > 0 for part in bill.parts)
+
+
+@given(DEARER, USAGES, st.sampled_from([*TOKENS]), COUNTS)
+def test_more_of_any_class_costs_no_less(rates, usage, name, more):
+    tariff = Tariff(rates, None)
+    larger = msgspec.structs.replace(usage, **{name: getattr(usage, name) + more})
+    assert tariff.cost(larger) >= tariff.cost(usage)
+
+
+@given(st.fixed_dictionaries(dict.fromkeys(TOKENS, RATES)), USAGES, USAGES)
+def test_two_together_cost_as_much_as_each_alone(rates, one, other):
+    tariff = Tariff(rates, None)
+    apart = tariff.cost(one) + tariff.cost(other)
+    assert abs(tariff.cost(one.plus(other)) - apart) <= 1  # each is rounded by half a nanodollar at most
 
 
 @pytest.mark.parametrize(

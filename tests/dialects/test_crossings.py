@@ -24,9 +24,9 @@ from headgate.core.chat import (
 )
 from headgate.core.errors import InvalidRequest, ProviderError, Unsupported
 from headgate.dialects.dialect import crossed, dialects
+from recordings.replies import RECORDED, needs_recordings, recorded_reply
 
 HERE = Path(__file__).parent
-RECORDED = Path(__file__).parents[3] / "shared" / "recorded" / "exchanges"
 MODELS = {
     "anthropic_messages": "claude-opus-4-6",
     "bedrock_converse": "anthropic.claude-opus-4-6-v1",
@@ -335,7 +335,6 @@ def test_a_feature_of_a_reply_crosses(own, other):
 
 # --- recorded traffic
 
-needs_recordings = pytest.mark.skipif(not RECORDED.is_dir(), reason="no recorded traffic beside this checkout")
 SAID = {
     "anthropic_messages": ("anthropic", "messages"),
     "openai_chat": ("openai", "chat_completions"),
@@ -353,18 +352,6 @@ def recorded(own):
     vendor, api = SAID[own.name]
     found = [json.loads(path.read_bytes()) for path in sorted((RECORDED / vendor).glob("*.json"))]
     return [exchange for exchange in found if exchange["api"] == api and exchange["response"]["status"] == 200]
-
-
-def recorded_reply(exchange):
-    """The bytes of a recorded reply, and whether it is a stream; None for what is no whole reply of the API."""
-    reply = exchange["response"]
-    for form in ("sse", "ndjson"):
-        if form in reply:
-            text = reply[form]
-            return (text if isinstance(text, str) else "\n".join(map(json.dumps, text)) + "\n").encode(), True
-    if "body_b64" in reply:
-        return base64.b64decode(reply["body_b64"]), True
-    return (json.dumps(reply["body"]).encode(), False) if isinstance(reply.get("body"), dict) else None
 
 
 @needs_recordings
