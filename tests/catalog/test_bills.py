@@ -107,6 +107,10 @@ BILLS = [
     ("xAI counts reasoning on top", GROK, openai(
         {"prompt_tokens": 32, "completion_tokens": 9, "total_tokens": 135,
          "completion_tokens_details": {"reasoning_tokens": 94}}), "0.001641"),
+    # what Vercel's gateway reports of gpt-5, with the cost it charges (recorded)
+    ("Vercel counts reasoning on top of all", GPT_5, openai(
+        {"prompt_tokens": 109, "completion_tokens": 368, "total_tokens": 477, "market_cost": 0.00637625,
+         "completion_tokens_details": {"reasoning_tokens": 256}}), "0.00637625"),
     # Cohere bills fewer tokens than it counts, and searches
     ("Cohere", COMMAND, cohere({"billed_units": {"input_tokens": 5, "output_tokens": 418},
                                 "tokens": {"input_tokens": 71, "output_tokens": 418}}), "0.0041925"),

@@ -78,6 +78,8 @@ def as_openai(usages):
         prompt += beyond
     else:
         said += beyond
+    if "market_cost" in last:  # Vercel
+        said += of(last, "completion_tokens_details", "reasoning_tokens")
     told = (of(last, name) for name in ("prompt_cache_hit_tokens", "num_cached_tokens", "cached_tokens"))
     read = min(max(of(ins, "cached_tokens"), *told), prompt)
     written = min(of(ins, "cache_write_tokens"), prompt - read)

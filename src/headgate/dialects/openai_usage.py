@@ -31,7 +31,8 @@ def read_usage(raw: dict[str, Any], tier: Any = None) -> Usage:
     """OpenAI's `usage`, whose totals include the details, as disjoint classes; `tier` is the reply's `service_tier`,
     which Mistral has in the usage.
 
-    Hosts that count some class on top of a total show it in `total_tokens`: xAI's reasoning, Mistral's audio. Where
+    Hosts that count some class on top of a total show it in `total_tokens`: xAI's reasoning, Mistral's audio; Vercel's
+    gateway, which reports a `market_cost`, charges reasoning on top of all totals. Where
     details exceed their total nonetheless (xAI's cached tokens on Azure), they are cut down to it, in the order below.
     """
     prompt, completion = number(raw.get("prompt_tokens")), number(raw.get("completion_tokens"))
@@ -42,7 +43,9 @@ def read_usage(raw: dict[str, Any], tier: Any = None) -> Usage:
     ins, outs = raw.get("prompt_tokens_details"), raw.get("completion_tokens_details")
     reasoning = outs.get("reasoning_tokens") if type(outs) is dict else None
     audio = ins.get("audio_tokens") if type(ins) is dict else None
-    if excess > 0 and excess == number(reasoning):
+    if reasoning and excess <= 0 and "market_cost" in raw:  # Vercel's gateway charges it on top, and in no total
+        usage.output += number(reasoning)
+    elif excess > 0 and excess == number(reasoning):
         usage.output += excess
     elif excess > 0 and excess == number(audio):
         usage.input += excess
