@@ -118,6 +118,7 @@ def configuration(upstream):
             "data_dir": "{DATA}",
             "retry": {"attempts": 1},
             "catalogue": {"enforce": False},
+            "records": {"store": False},
             "providers": providers,
         }
     ).replace('"{PORT}"', "{PORT}")

@@ -104,7 +104,7 @@ async def test_claude_code_for_two_turns_of_tools(anthropic_client, gateway, ups
     if vendor == "anthropic":
         assert upstream.requests[-1].headers["anthropic-beta"].split(",") == BETAS
         assert {**CLAUDE_CODE, "stream": True}.items() <= json.loads(upstream.requests[-1].body).items()
-    record = gateway.records()[-1]
+    record = gateway.newest()
     assert (record["dialect"], record["key"]) == ("anthropic_messages", "test")
     if vendor == "bedrock":  # this model writes less than Claude Code always asks for
         assert json.loads(upstream.requests[-1].body)["inferenceConfig"]["maxTokens"] == 16_384
@@ -288,7 +288,7 @@ async def test_codex_for_two_turns_of_tools(openai_client, gateway, upstream, ve
             "gemini": lambda: body["tools"][0]["functionDeclarations"],
         }.get(vendor, lambda: body["tools"])()
         assert len(tools) == 5
-    assert gateway.records()[-1]["dialect"] == "openai_responses"
+    assert gateway.newest()["dialect"] == "openai_responses"
 
 
 # --- what the real agents sent

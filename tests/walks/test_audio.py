@@ -114,7 +114,7 @@ async def test_a_streamed_transcription(openai_client, gateway, upstream):
     assert [event.type.rpartition(".")[2] for event in events] == ["delta", "delta", "done"]
     assert events[-1].usage.total_tokens == 30
     assert b'name="stream"\r\n\r\ntrue' in upstream.requests[0].body
-    found = gateway.records()[-1]
+    found = gateway.newest()
     assert (found["stream"], found["usage"]["input_audio"], found["usage"]["output"]) == (True, 21, 4)
 
 

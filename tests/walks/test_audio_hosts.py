@@ -199,4 +199,4 @@ async def test_speech_that_breaks_off_breaks_off(openai_client, gateway, upstrea
     upstream.script = (chunked_head(content_type="audio/mpeg"), as_chunk(b"half"), Sleep(0.1), Close())
     with pytest.raises(openai.APIError):
         await settle(openai_client.audio.speech.create(model="elevenlabs/eleven_v3", voice="v", input="Hello"))
-    assert gateway.records()[-1]["ending"] == "cut"
+    assert gateway.newest()["ending"] == "cut"

@@ -134,7 +134,7 @@ def check(gateway, upstream, face, vendor, streamed, what):
     assert events[-1].reason == ("tool_use" if what.calls else "stop")
     used = [event.usage for event in events if isinstance(event, ev.Used)]
     assert used[-1].completion == 20
-    record = gateway.records()[-1]
+    record = gateway.newest()
     assert (record["dialect"], record.get("stream", False), record["status"]) == (face.name, streamed, 200)
     assert record["usage"]["output"] in (15, 20)
 
@@ -164,7 +164,7 @@ def test_a_stream_that_breaks_off_is_no_whole_reply(gateway, upstream, face, ven
     status, _, body = ask(gateway, face, f"{vendor}-always", False)
     assert status == 502
     assert Said().text.encode() not in body
-    assert gateway.records()[-1]["error"] == "provider_cut"
+    assert gateway.newest()["error"] == "provider_cut"
 
 
 @each_face

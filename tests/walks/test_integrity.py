@@ -340,7 +340,7 @@ async def test_the_client_does_not_see_that_the_first_target_failed(
     answer = await client_of(vendor)(model=f"{vendor}-spare", stream=streamed)
     if streamed:
         assert len([item async for item in each(answer)]) > 5
-    record = gateway.records()[-1]
+    record = gateway.newest()
     assert record["target"] == f"{vendor}_second/{MODELS[vendor]}"
     assert [attempt.get("error", "ok") for attempt in record["attempts"]][1:] == ["ok"]
     assert record["attempts"][0]["error"].startswith("provider_")
@@ -354,7 +354,7 @@ async def test_a_fallback_may_speak_another_dialect(client_of, gateway, upstream
     answer = await client_of(face)(model="mixed-spare")
     text = answer.choices[0].message.content if face == "openai" else answer.content[0].text
     assert text == Said().text
-    assert gateway.records()[-1]["target"] == "anthropic_second/claude-sonnet-4-5"
+    assert gateway.newest()["target"] == "anthropic_second/claude-sonnet-4-5"
 
 
 @both
@@ -367,7 +367,7 @@ async def test_nobody_listens(client_of, gateway, second, vendor):
     assert caught.value.response.headers["x-headgate-error-origin"] == "provider"
     second.script = whole(vendor, Said())
     await client_of(vendor)(model=f"{vendor}-revived")
-    record = gateway.records()[-1]
+    record = gateway.newest()
     assert [attempt.get("error") for attempt in record["attempts"]] == ["provider_unreachable", None]
 
 
@@ -383,7 +383,7 @@ async def test_no_first_byte_in_time(client_of, gateway, upstream, face, vendor,
         await client_of(face)(model=f"{vendor}-quick", stream=streamed)
     assert caught.value.status_code == 504
     assert caught.value.response.headers["x-headgate-error-code"] == "provider_timeout"
-    record = gateway.records()[-1]
+    record = gateway.newest()
     assert (record["ending"], record["error"]) == ("failed", "provider_timeout")
     upstream.wait_for_close(closed + 1)
 
@@ -396,7 +396,7 @@ async def test_a_stream_that_falls_silent_is_an_error(client_of, gateway, upstre
     kind = openai.APIError if face == "openai" else anthropic.APIStatusError
     with pytest.raises(kind, match=r"0\.3|time|silent|waited"):
         await collect(answer, [])
-    record = gateway.records()[-1]
+    record = gateway.newest()
     assert (record["ending"], record["error"], record["status"]) == ("cut", "provider_timeout", 200)
 
 

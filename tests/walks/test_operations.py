@@ -511,8 +511,10 @@ class TestClock:
             "providers/bedrock.py",  # the date in a signature
             "providers/provider.py",  # the date until which a limit is used up, in Anthropic's headers
             "providers/simulator/__init__.py",  # `created` of an answer
+            "records/drain.py",  # when the database was last written to
             "runtime/gateway.py",  # whether a key has expired
             "server/app.py",  # a record's time
+            "server/drain.py",  # how old the records are that the database lacks
             "server/parts.py",  # a record's time, and when the server started
             "stages/shadow.py",  # a record's time
             "telemetry/metrics.py",  # when the configuration was loaded

@@ -43,7 +43,7 @@ def sent(upstream):
 
 def record_of(gateway, vendor, **wanted):
     """The newest record; what holds for each of them has been checked."""
-    record = gateway.records()[-1]
+    record = gateway.newest()
     assert record["key"] == "test"
     assert (record["dialect"], record["path"]) == ("anthropic_messages", "/v1/messages")
     assert record["target"] == TARGETS[vendor]
@@ -471,7 +471,7 @@ async def test_an_error_in_mid_stream_is_raised(anthropic_client, gateway, upstr
     with pytest.raises(anthropic.APIStatusError, match="Overloaded, sorry"):
         await collect(events, seen)
     assert seen
-    record = gateway.records()[-1]
+    record = gateway.newest()
     assert (record["status"], record["ending"], record["error"]) == (200, "cut", "provider_refused")
 
 
@@ -489,5 +489,5 @@ async def test_a_stream_that_breaks_off_never_looks_complete(anthropic_client, g
             await collect(reply, seen)
         assert seen
         assert not {"message_delta", "message_stop"} & {event.type for event in seen}
-        record = gateway.records()[-1]
+        record = gateway.newest()
         assert (record["ending"], record["error"], record["origin"]) == ("cut", "provider_cut", "provider")

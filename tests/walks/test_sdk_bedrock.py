@@ -115,7 +115,7 @@ def drained(stream, into):
 
 
 def record_of(gateway, **wanted):
-    record = gateway.records()[-1]
+    record = gateway.newest()
     assert {name: record.get(name, False) for name in wanted} == wanted
     return record
 

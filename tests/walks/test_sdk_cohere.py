@@ -55,7 +55,7 @@ def sent(upstream):
 
 
 def record_of(gateway, **wanted):
-    record = gateway.records()[-1]
+    record = gateway.newest()
     assert (record["dialect"], record["path"]) == ("cohere_chat", "/v2/chat")
     assert {name: record.get(name, False) for name in wanted} == wanted
     return record
@@ -183,7 +183,7 @@ async def test_the_gateways_own_errors(client, gateway):
     with pytest.raises(cohere.NotFoundError) as caught:
         await settle(client.chat(model="no-such-model", messages=ASK))
     assert caught.value.body["code"] == "model_not_found"
-    assert caught.value.body["id"] == gateway.records()[-1]["id"]
+    assert caught.value.body["id"] == gateway.newest()["id"]
     wrong = {"authorization": "Bearer wrong"}
     with pytest.raises(cohere.UnauthorizedError):
         await settle(client.chat(model="cohere", messages=ASK, request_options={"additional_headers": wrong}))
@@ -217,7 +217,7 @@ async def test_openais_sdk_reaches_cohere(openai_client, gateway, upstream):
     chunks = await settle(openai_client.chat.completions.create(model="cohere", messages=ASK, tools=tools, stream=True))
     deltas = [chunk.choices[0].delta async for chunk in each(chunks)]
     assert "".join(delta.content or "" for delta in deltas) == "I will look."
-    assert gateway.records()[-1]["usage"]["input"] == 100
+    assert gateway.newest()["usage"]["input"] == 100
 
 
 async def test_anthropics_sdk_reaches_cohere(anthropic_client, upstream):

@@ -79,7 +79,7 @@ def sent(upstream):
 
 
 def record_of(gateway, **wanted):
-    record = gateway.records()[-1]
+    record = gateway.newest()
     assert record["dialect"] == "gemini_generate"
     assert {name: record.get(name, False) for name in wanted} == wanted
     return record
@@ -288,7 +288,7 @@ async def test_the_gateways_own_errors(client, gateway, authorities, flavour):
     assert (caught.value.code, caught.value.status) == (404, "NOT_FOUND")
     [detail] = [one for one in caught.value.details["error"]["details"] if "reason" in one]
     assert (detail["reason"], detail["domain"]) == ("MODEL_NOT_FOUND", "headgate")
-    assert detail["metadata"]["requestId"] == gateway.records()[-1]["id"]
+    assert detail["metadata"]["requestId"] == gateway.newest()["id"]
     stops = types.GenerateContentConfig(stop_sequences=list("abcde"))
     with pytest.raises(errors.ClientError) as caught:
         await settle(client.generate_content(model="openai", contents=ASK, config=stops))
@@ -318,7 +318,7 @@ async def test_tokens_are_counted(client, gateway, upstream, vendor):
         reply = await settle(client.count_tokens(model=vendor, contents=ASK))
         assert 8 < reply.total_tokens < 20
         assert upstream.requests == []
-        assert gateway.records()[-1]["decision"]["why"].startswith("alias openai; counted here: ")
+        assert gateway.newest()["decision"]["why"].startswith("alias openai; counted here: ")
         return
     counts = {"gemini": {"totalTokens": 31, "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 31}]}}
     upstream.script = json_reply(counts.get(vendor, {"input_tokens": 31}))
@@ -326,7 +326,7 @@ async def test_tokens_are_counted(client, gateway, upstream, vendor):
     assert reply.total_tokens == 31
     paths = {"gemini": "/v1beta/models/gemini-3-flash:countTokens", "anthropic": "/v1/messages/count_tokens"}
     assert upstream.requests[0].path == paths[vendor]
-    assert gateway.records()[-1]["dialect"] == "gemini_count_tokens"
+    assert gateway.newest()["dialect"] == "gemini_count_tokens"
 
 
 async def test_tokens_of_any_model_are_counted_over_plain_http(gateway, upstream, authorities):
@@ -362,7 +362,7 @@ async def test_anthropics_sdk_counts_tokens(anthropic_client, gateway, upstream,
         inner = body["generateContentRequest"]
         assert inner["model"] == "models/gemini-3-flash"
         assert inner["systemInstruction"]["parts"] == [{"text": "Be brief."}]
-    assert gateway.records()[-1]["path"] == "/v1/messages/count_tokens"
+    assert gateway.newest()["path"] == "/v1/messages/count_tokens"
 
 
 # --- Gemini behind other vendors' SDKs

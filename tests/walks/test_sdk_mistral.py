@@ -76,7 +76,7 @@ def test_plain_chat_and_a_stream(client, gateway, upstream, vendor):
     events = list(client.chat.stream(model=vendor, messages=ASK))
     text = "".join(event.data.choices[0].delta.content or "" for event in events if event.data.choices)
     assert text.replace(" ", "") == "Hellothere"
-    assert gateway.records()[-1]["usage"]["output"] > 0
+    assert gateway.newest()["usage"]["output"] > 0
     if vendor == "mistral":
         assert sent(upstream) == {"model": "mistral-small-latest", "messages": ASK, "stream": True}
         assert events[-1].data.usage.total_tokens == 120
@@ -188,4 +188,4 @@ async def test_a_stream_of_mistral_needs_no_question_for_its_usage(openai_client
     chunks = [chunk async for chunk in each(await settle(openai_client.chat.completions.create(**asked)))]
     assert chunks[-1].usage.total_tokens == 120
     assert "stream_options" not in sent(upstream)
-    assert gateway.records()[-1]["usage"]["input"] == 100
+    assert gateway.newest()["usage"]["input"] == 100

@@ -43,7 +43,7 @@ def sent(upstream):
 
 
 def record_of(gateway, **wanted):
-    record = gateway.records()[-1]
+    record = gateway.newest()
     assert {name: record.get(name, False) for name in wanted} == wanted
     return record
 

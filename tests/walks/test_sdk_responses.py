@@ -48,7 +48,7 @@ def sent(upstream):
 
 def record_of(gateway, vendor, **wanted):
     """The newest record; what holds for each of them has been checked."""
-    record = gateway.records()[-1]
+    record = gateway.newest()
     assert (record["dialect"], record["path"]) == ("openai_responses", "/v1/responses")
     assert record["target"] == TARGETS[vendor]
     usage = {name: count for name, count in record["usage"].items() if name != "reported"}
@@ -426,7 +426,7 @@ async def test_an_error_in_mid_stream_is_told(openai_client, gateway, upstream, 
             await collect(events, seen)
     assert seen
     assert not any(event.type == "response.completed" for event in seen)
-    record = gateway.records()[-1]
+    record = gateway.newest()
     assert (record["status"], record["ending"], record["error"]) == (200, "cut", "provider_refused")
 
 
@@ -444,7 +444,7 @@ async def test_a_stream_that_breaks_off_never_looks_complete(openai_client, gate
             await collect(answer, seen)
         assert seen
         assert not any(event.type in ("response.completed", "response.incomplete") for event in seen)
-        record = gateway.records()[-1]
+        record = gateway.newest()
         assert (record["ending"], record["error"], record["origin"]) == ("cut", "provider_cut", "provider")
 
 
@@ -494,7 +494,7 @@ async def test_a_prompt_reaches_models_that_chat(openai_client, gateway, upstrea
     assert (text, finish) == (ASK + Said().text, "stop")
     assert (usage.prompt_tokens, usage.completion_tokens) == (100, 20)
     assert sent(upstream)["messages"] == [{"role": "user", "content": ASK}]
-    record = gateway.records()[-1]
+    record = gateway.newest()
     assert (record["dialect"], record["path"]) == ("openai_completions", "/v1/completions")
 
 

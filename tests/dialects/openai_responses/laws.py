@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Annotated, get_args
 
+import msgspec
 import pytest
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import Field, TypeAdapter
@@ -76,7 +77,14 @@ def gist(events):
             rest.append((event.error.status, event.error.message))
         elif not (isinstance(event, ev.Native) and is_progress(event)):
             rest.append(event)
+    if any(isinstance(item, Usage) and item.tier for item in rest):
+        rest = [untiered(item) if isinstance(item, ev.Start) else item for item in rest]
     return [block for block in blocks.values() if block], rest
+
+
+def untiered(start):
+    """Without the tier that a stream's begin has, which the one that served the request goes before."""
+    return msgspec.structs.replace(start, native={k: v for k, v in start.native.items() if k != "service_tier"})
 
 
 PIECES = (ev.Text, ev.Refusal, ev.Thinking, ev.ToolCall, ev.ToolInput, ev.Citation, ev.Image)

@@ -331,7 +331,8 @@ class Writer:
             "usage": None if self._usage is None or status == "in_progress" else write_usage(self._usage),
             **echoed,
         }
-        tier = start.native.get("service_tier", request.get("service_tier"))
+        served = None if self._usage is None else self._usage.tier
+        tier = start.native.get("service_tier") or served or request.get("service_tier")
         if tier in _TIERS or (tier and isinstance(start, OwnStart)):
             fields["service_tier"] = tier
         tools = None if self._usage is None or status == "in_progress" else write_tools(self._usage)
