@@ -59,7 +59,7 @@ def counted(folder: Path, provider: int, model: str, extra: str, source: Path) -
 
 
 def tell(process: int, *words: str) -> None:
-    subprocess.run(["callgrind_control", *words, str(process)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["callgrind_control", *words, str(process)], check=True, capture_output=True)
 
 
 def total(found: Path) -> int:
