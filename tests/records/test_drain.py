@@ -16,6 +16,7 @@ from headgate.records.drain import KEPT, Drain, opened, source
 from headgate.records.statements import Away, Unfit, quoted
 from headgate.records.sums import GROUPS, SUMS
 from headgate.store.database import connect
+from headgate.store.migrations import migrate
 from made_records import made, written
 
 NOW = 2_000_000_000.0
@@ -223,7 +224,7 @@ def test_how_far_behind_it_is(tmp_path, records):
 def test_a_database_of_a_newer_version_is_left_alone(tmp_path, url, records):
     written(tmp_path / "journal", records(1))
     drained(tmp_path, url)
-    asked(url, "INSERT INTO steps VALUES (9999)", run=True)
+    asked(url, "INSERT INTO record_steps VALUES (9999)", run=True)
     with pytest.raises(Away, match="newer version"):
         drained(tmp_path, url)
 
@@ -243,3 +244,14 @@ def test_what_cannot_be_reached_is_told_once_and_without_a_password(tmp_path, re
     assert "hunter2secret" not in str(told)
     drain.worked()
     assert told[1] == ("info", "the database takes records again")
+
+
+def test_records_share_a_database_with_the_store(tmp_path, url, records):
+    async def prepared():
+        database = connect(url)
+        await migrate(database)
+        await database.close()
+
+    asyncio.run(prepared())
+    written(tmp_path / "journal", records(5))
+    assert drained(tmp_path, url).status.drained == 5

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from headgate.store.database import Patience, StoreAway, Taken, connect
+from headgate.store.database import Patience, SQLite, StoreAway, Taken, connect
 from headgate.store.migrations import STORE, migrate
-from headgate.store.stepping import PLAIN, steps
+from headgate.store.stepping import steps
 
 
 async def test_all_of_a_transaction_or_nothing(database):
@@ -116,7 +116,7 @@ async def test_wrong_statements_are_told_without_the_url(database):
 
 
 def test_no_two_steps_have_the_same_number():
-    numbers = [number for number, _ in steps(STORE, PLAIN)]
+    numbers = [number for number, _ in steps(STORE, SQLite.words)]
     assert len(numbers) == len(set(numbers))
 
 
@@ -125,7 +125,7 @@ async def test_steps_are_taken_once_by_whoever_comes_first(url):
     await asyncio.gather(*(migrate(each) for each in databases))
     await migrate(databases[0])
     assert [number for (number,) in await databases[1].rows("SELECT number FROM steps ORDER BY number")] == [
-        number for number, _ in steps(STORE, PLAIN)
+        number for number, _ in steps(STORE, SQLite.words)
     ]
     await databases[0].run("INSERT INTO steps VALUES (9999)")
     with pytest.raises(StoreAway, match="newer version"):
@@ -154,7 +154,7 @@ async def test_processes_that_start_together_take_the_steps_once(url):
     command = [sys.executable, "-c", STARTS, url]
     started = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(4)]
     outcomes = [process.communicate(b"\n")[0] for process in started]
-    assert [int(said) for said in outcomes] == [len(list(steps(STORE, PLAIN)))] * 4
+    assert [int(said) for said in outcomes] == [len(list(steps(STORE, SQLite.words)))] * 4
 
 
 @pytest.fixture

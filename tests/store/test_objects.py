@@ -52,7 +52,7 @@ async def test_what_changes_no_object_has_its_place_in_the_audit(objects):
     assert [each.action for each in history] == ["delete", *["login"] * 5, "create", "create", "login_failed"]
     assert {each.after["n"] for each in history if each.action == "login"} == set(range(5))
     assert [(each.revision, each.number) for each in await objects.audit(before=(1, 5), limit=2)] == [(1, 4), (1, 3)]
-    await objects.forget("login_failed", 1000.5)
+    assert await objects.forget(1000.5, ANN, action="login_failed") == 1
     assert await objects.audit(action="login_failed") == []
 
 

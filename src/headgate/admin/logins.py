@@ -39,6 +39,7 @@ log = logging.getLogger("headgate.admin")
 LONGEST_NAME = 256
 FAILURES = Meter("logins that failed", "requests", 120, Calendar("hour"), burst=60)
 """So many are put into the audit: a stranger can make as many as he likes."""
+GATEWAY = Actor("the gateway")
 FAILURES_KEPT = 90 * 86_400.0
 """Seconds."""
 GRANTS = Grants(operations=[ADMIN_OPERATION])
@@ -228,7 +229,7 @@ class Logins:
             return
         if now.steady - self._swept > 3600.0:
             self._swept = now.steady
-            await Objects(await self._store.database()).forget("login_failed", now.wall - FAILURES_KEPT)
+            await Objects(await self._store.database()).forget(now.wall - FAILURES_KEPT, GATEWAY, action="login_failed")
         await self.note("login_failed", name if self.user(name) is not None else "", actor, why=why)
 
     async def close(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
+from headgate.records import chain
 from headgate.records import statements as sql
 from headgate.records.row import Entry
 from headgate.records.statements import Away, Unfit
@@ -90,7 +91,7 @@ class Postgres:
     async def _connect(self) -> Any:
         database = connect(self._url, PATIENCE)
         try:
-            await migrate(database, sql.STEPS, sql.POSTGRES_WORDS)
+            await migrate(database, sql.STEPS, sql.POSTGRES_WORDS, sql.TALLY)
         finally:
             await database.close()
         return await asyncpg.connect(self._url, timeout=PATIENCE.connect, command_timeout=PATIENCE.statement)
@@ -101,7 +102,8 @@ async def _add(connection: Any, source: str, entries: Sequence[Entry], reached: 
     ids = [entry.row.id for entry in entries]
     known = {id for (id,) in await connection.fetch("SELECT id FROM requests WHERE id = ANY($1)", ids)}
     new = sql.once(entries, known)
-    last = await connection.fetchval(sql.LAST)
+    before = await connection.fetchrow(chain.LAST)
+    last = chain.rows_before(before, await connection.fetchval(sql.LAST))
     placed = list(enumerate(new, last + 1))
     await connection.copy_records_to_table(
         "requests", records=[(number, *entry.row) for number, entry in placed], columns=sql.REQUEST
@@ -109,6 +111,8 @@ async def _add(connection: Any, source: str, entries: Sequence[Entry], reached: 
     await connection.copy_records_to_table(
         "lines", records=[(number, entry.line) for number, entry in placed], columns=sql.LINE
     )
+    if new:
+        await connection.execute(numbered(chain.APPEND), *chain.following(before, last + 1, new))
     tags = [(tag, entry.row.time, number) for number, entry in placed for tag in entry.tags]
     await connection.copy_records_to_table("tags", records=tags, columns=sql.TAG)
     await connection.executemany(numbered(sql.SUM), list(sums(entry.row for entry in new)))

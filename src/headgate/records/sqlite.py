@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from headgate.records import chain
 from headgate.records import statements as sql
 from headgate.records.row import Entry
 from headgate.records.statements import Away, Unfit
 from headgate.records.sums import sums
-from headgate.store.stepping import FIRST, NEWER, TAKE, TAKEN, steps
+from headgate.store.stepping import NEWER, steps
 
 PATIENCE = 5.0
 """Seconds that somebody else's transaction is waited for."""
@@ -40,7 +41,8 @@ class SQLite:
         with self._transaction() as connection:
             known = _known(connection, [entry.row.id for entry in entries])
             new = sql.once(entries, known)
-            ((last,),) = connection.execute(sql.LAST)
+            before = connection.execute(chain.LAST).fetchone()
+            last = chain.rows_before(before, *connection.execute(sql.LAST).fetchone())
             numbered = list(enumerate(new, last + 1))
             connection.executemany(
                 sql.inserting("requests", sql.REQUEST), ((number, *entry.row) for number, entry in numbered)
@@ -48,6 +50,8 @@ class SQLite:
             connection.executemany(
                 sql.inserting("lines", sql.LINE), ((number, entry.line) for number, entry in numbered)
             )
+            if new:
+                connection.execute(chain.APPEND, chain.following(before, last + 1, new))
             tags = ((tag, entry.row.time, number) for number, entry in numbered for tag in entry.tags)
             connection.executemany(sql.inserting("tags", sql.TAG), tags)
             connection.executemany(sql.SUM, sums(entry.row for entry in new))
@@ -125,13 +129,13 @@ def _migrate(connection: sqlite3.Connection) -> None:
     """What store/migrations.py does, without the loop that it needs, which is a third of this process's memory."""
     known = dict(steps(sql.STEPS, sql.SQLITE_WORDS))
     connection.execute("BEGIN IMMEDIATE")
-    connection.execute(FIRST)
-    taken = {number for (number,) in connection.execute(TAKEN)}
+    connection.execute(sql.TALLY.first)
+    taken = {number for (number,) in connection.execute(sql.TALLY.taken)}
     if max(taken, default=0) > max(known):
         raise sqlite3.OperationalError(NEWER)
     for number, parts in known.items():
         if number not in taken:
             for part in parts:
                 connection.execute(part)
-            connection.execute(TAKE, (number,))
+            connection.execute(sql.TALLY.take, (number,))
     connection.execute("COMMIT")

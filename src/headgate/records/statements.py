@@ -7,6 +7,8 @@ from pathlib import Path
 
 from headgate.records.row import COLUMNS, Entry
 from headgate.records.sums import GROUPS, SUMS
+from headgate.store import append_only
+from headgate.store.stepping import Tally
 
 SOURCE = "drain.id"
 """In a data directory: the name under which its segments are known in the database, which several may share."""
@@ -44,8 +46,18 @@ REACHED = (
 POSITIONS = "SELECT segment, position FROM drained WHERE source = ?"
 FORGET = "DELETE FROM drained WHERE source = ? AND segment = ?"
 STEPS = Path(__file__).parent / "steps"
-SQLITE_WORDS = {"NUMBER": "INTEGER", "CLUSTERED": "WITHOUT ROWID", "ASCII": "TEXT"}
-POSTGRES_WORDS = {"NUMBER": "BIGINT", "CLUSTERED": "", "ASCII": 'TEXT COLLATE "C"'}
+TALLY = Tally("record_steps")
+DOOR = "record_purging"
+APPEND_ONLY = ("lines", "record_chain", "record_checkpoints")
+"""Tables whose rows stay as they are."""
+SQLITE_WORDS = {
+    "NUMBER": "INTEGER", "CLUSTERED": "WITHOUT ROWID", "ASCII": "TEXT", "BYTES": "BLOB",
+    **{f"{table.upper()}_KEPT": append_only.sqlite(table, DOOR) for table in APPEND_ONLY},
+}  # fmt: skip
+POSTGRES_WORDS = {
+    "NUMBER": "BIGINT", "CLUSTERED": "", "ASCII": 'TEXT COLLATE "C"', "BYTES": "BYTEA",
+    **{f"{table.upper()}_KEPT": append_only.postgres(table, DOOR) for table in APPEND_ONLY},
+}  # fmt: skip
 
 
 def once(entries: Iterable[Entry], known: Set[str]) -> list[Entry]:

@@ -16,11 +16,16 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
 
+from headgate.store import append_only
+from headgate.store.stepping import Words
+
 T = TypeVar("T")
 Row = Sequence[Any]
 
 POSTGRES = ("postgresql", "postgres")
 PACKAGE = "asyncpg"
+APPEND_ONLY = ("audit", "audit_chain", "audit_checkpoints")
+"""Tables of the store whose rows stay as they are."""
 
 
 class Patience(NamedTuple):
@@ -49,6 +54,9 @@ class Statements(Protocol):
 
 
 class Database(Statements, Protocol):
+    words: Words
+    """What the engine calls what differs, in steps of migrations."""
+
     def transaction(self) -> AbstractAsyncContextManager[Statements]:
         """All or nothing; who writes in one waits for who writes in another."""
 
@@ -84,6 +92,8 @@ def connect(url: str, patience: Patience | None = None) -> Database:
 
 class SQLite:
     """One connection in a thread of its own; its file is for its owner alone."""
+
+    words: Words = {f"{table.upper()}_KEPT": append_only.sqlite(table, "audit_purging") for table in APPEND_ONLY}
 
     def __init__(self, path: Path, patience: Patience) -> None:
         self.path = path
@@ -172,6 +182,8 @@ def _undone(connection: sqlite3.Connection) -> None:
 
 class Postgres:
     """A few connections."""
+
+    words: Words = {f"{table.upper()}_KEPT": append_only.postgres(table, "audit_purging") for table in APPEND_ONLY}
 
     def __init__(self, url: str, patience: Patience) -> None:
         self._url = url

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Literal, NamedTuple
 
+from headgate.store import chain
 from headgate.store.database import Database, Statements, Taken
 
 Action = Literal["create", "replace", "delete"]
@@ -82,9 +84,10 @@ class Moved(Exception):
     """The store has another revision than the plan was made of."""
 
 
+PURGE = ("purge", "audit", "")
 COLUMNS = "kind, name, body, version, created, changed, changed_by, place"
 LAST = "(SELECT COALESCE(MAX(place), 0) + 1 FROM objects)"
-AUDITED = "revision, number, time, actor, address, request, action, kind, name, before, after"
+AUDITED = ", ".join(chain.ENTRY)
 
 
 class Objects:
@@ -133,19 +136,36 @@ class Objects:
 
     async def note(self, action: str, kind: str, name: str, actor: Actor, told: Body) -> None:
         """Put into the audit what changes no object: beside the last change, as the revision stays what it is."""
-        async with self._database.transaction() as statements:
-            await statements.run("UPDATE revisions SET value = value WHERE id = 1")  # others wait from here on
-            ((revision, number),) = await statements.rows(
-                "SELECT value, (SELECT COALESCE(MAX(number), -1) + 1 FROM audit WHERE revision = value) "
-                "FROM revisions WHERE id = 1"
-            )
-            await self._audit(
-                statements, (int(revision), int(number)), actor, (action, kind, name), (None, _text(told))
-            )
+        async with self._locked() as (statements, revision):
+            place = (revision, await _free(statements, revision))
+            await self._audit(statements, place, actor, (action, kind, name), (None, _text(told)))
 
-    async def forget(self, action: str, before: float) -> None:
-        """Of the audit, what is older: Unix seconds."""
-        await self._database.run("DELETE FROM audit WHERE action = ? AND time < ?", action, before)
+    @asynccontextmanager
+    async def _locked(self) -> AsyncIterator[tuple[Statements, int]]:
+        """A transaction that others wait for, and the revision, which stays."""
+        async with self._database.transaction() as statements:
+            await statements.run("UPDATE revisions SET value = value WHERE id = 1")
+            ((revision,),) = await statements.rows("SELECT value FROM revisions WHERE id = 1")
+            yield statements, int(revision)
+
+    async def forget(self, before: float, actor: Actor, *, action: str | None = None, most: int = 500) -> int:
+        """Purge the audit of what is older (Unix seconds), of one action or of all, at most so many entries; how many
+        there were. That it was done is in the audit."""
+        async with self._locked() as (statements, revision):
+            which, values = ("", []) if action is None else (" AND audit.action = ?", [action])
+            rows = await statements.rows(
+                "SELECT audit_chain.number FROM audit_chain JOIN audit ON audit.revision = first AND "  # noqa: S608
+                f"audit.number = last WHERE audit_chain.kind = 'rows' AND audit.time < ?{which} "
+                "ORDER BY audit_chain.number LIMIT ?",
+                before, *values, most,
+            )  # fmt: skip
+            if not rows:
+                return 0
+            why = {"before": before, **({"action": action} if action is not None else {})}
+            count = await chain.purge(statements, [int(number) for (number,) in rows], why, self._clock())
+            told = (None, _text({**why, "entries": count}))
+            await self._audit(statements, (revision, await _free(statements, revision)), actor, PURGE, told)
+            return count
 
     async def audit(
         self, *, before: tuple[int, int] | None = None, limit: int = 100, **wanted: str | float | None
@@ -175,10 +195,13 @@ class Objects:
         what: tuple[str, str, str],
         told: tuple[str | None, str | None],
     ) -> None:
+        now = self._clock()
+        entry = (*place, now, actor.name, actor.address, actor.request, *what, *told)
         await statements.run(
             f"INSERT INTO audit ({AUDITED}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  # ours
-            *place, self._clock(), actor.name, actor.address, actor.request, *what, *told,
-        )  # fmt: skip
+            *entry,
+        )
+        await chain.extend(statements, entry, now)
 
     async def _change(self, statements: Statements, change: Change, before: Stored | None, actor: Actor) -> None:
         now, kind, name = self._clock(), change.kind, change.name
@@ -206,6 +229,16 @@ class Objects:
             if change.last:
                 sql = f"UPDATE objects SET place = {LAST} WHERE kind = ? AND name = ?"  # noqa: S608  # ours
                 await statements.run(sql, kind, name)
+
+
+async def _free(statements: Statements, revision: int) -> int:
+    """Of the places in the audit beside a revision, the next: also where the last ones were purged."""
+    sql = (
+        "SELECT COALESCE(MAX(number), -1) + 1 FROM (SELECT number FROM audit WHERE revision = ? UNION ALL "
+        "SELECT last FROM audit_chain WHERE kind = 'rows' AND first = ?) AS known"
+    )
+    ((number,),) = await statements.rows(sql, revision, revision)
+    return int(number)
 
 
 async def _get(statements: Statements, kind: str, name: str) -> Stored | None:

@@ -6,16 +6,35 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from string import Template
+from typing import NamedTuple
 
+END = re.compile(r";[ \t]*$", re.MULTILINE)
+"""Of a statement: a semicolon inside a line is one of the body of a trigger."""
 NAME = re.compile(r"(\d{4})_\w+\.sql\Z")
-FIRST = "CREATE TABLE IF NOT EXISTS steps (number INTEGER PRIMARY KEY)"
-TAKEN = "SELECT number FROM steps"
-TAKE = "INSERT INTO steps (number) VALUES (?)"
 NEWER = "it was changed by a newer version of Headgate: install that one, or restore a copy"
 
+
+class Tally(NamedTuple):
+    """The table of steps that were taken: of each kind of database its own, as one may hold several kinds."""
+
+    table: str
+
+    @property
+    def first(self) -> str:
+        return f"CREATE TABLE IF NOT EXISTS {self.table} (number INTEGER PRIMARY KEY)"
+
+    @property
+    def taken(self) -> str:
+        return f"SELECT number FROM {self.table}"  # noqa: S608 - our names
+
+    @property
+    def take(self) -> str:
+        return f"INSERT INTO {self.table} (number) VALUES (?)"  # noqa: S608 - our names
+
+
+STORED = Tally("steps")
 Words = Mapping[str, str]
 """What an engine calls what stands as `$NAME` in the files."""
-PLAIN: Words = {}
 
 
 def steps(folder: Path, words: Words) -> Iterator[tuple[int, list[str]]]:
@@ -24,4 +43,4 @@ def steps(folder: Path, words: Words) -> Iterator[tuple[int, list[str]]]:
         match = NAME.match(file.name)
         if match:
             text = Template(file.read_text("utf-8")).substitute(words)
-            yield int(match[1]), [each for each in map(str.strip, text.split(";")) if each]
+            yield int(match[1]), [each for each in map(str.strip, END.split(text)) if each]
