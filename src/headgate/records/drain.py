@@ -243,15 +243,15 @@ def main() -> None:
     os.nice(10)
     settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=Settings)
     data_dir, ending = Path(settings.data_dir), threading.Event()
-    threading.Thread(target=_watch, args=(ending,), daemon=True).start()
-    if not _alone(data_dir, ending):
+    threading.Thread(target=watch, args=(ending,), daemon=True).start()
+    if not alone(data_dir / status.FILE.with_suffix(".lock"), ending):
         return
-    drain = Drain(data_dir, opened(settings.url), _say, now=time.time())
+    drain = Drain(data_dir, opened(settings.url), say, now=time.time())
     work(drain, ending)
     drain.database.close()
 
 
-def _watch(ending: threading.Event) -> None:
+def watch(ending: threading.Event) -> None:
     """Notices the gateway's end, however it came, and sees to it that this process does not outlive it for long."""
     while os.read(0, 4096):
         pass
@@ -260,9 +260,8 @@ def _watch(ending: threading.Event) -> None:
     os._exit(1)
 
 
-def _alone(data_dir: Path, ending: threading.Event) -> bool:
-    """Waits until no other drain works on the data directory; False where the gateway is gone before."""
-    path = data_dir / status.FILE.with_suffix(".lock")
+def alone(path: Path, ending: threading.Event) -> bool:
+    """Waits until no other process holds this lock of the data directory; False where the gateway is gone before."""
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o640)  # held until this process ends
     while True:
@@ -275,7 +274,7 @@ def _alone(data_dir: Path, ending: threading.Event) -> bool:
             return True
 
 
-def _say(level: str, message: str) -> None:
+def say(level: str, message: str) -> None:
     with suppress(OSError):  # nobody listens any more
         sys.stdout.buffer.write(msgspec.json.encode(Said(level, message)) + b"\n")
         sys.stdout.buffer.flush()
