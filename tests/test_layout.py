@@ -20,6 +20,7 @@ RANKS = {
     "admin": 2,
     "runtime": 3,
     "migrate": 3,
+    "governance": 3,
     "config": 4,
     "records": 5,
     "state": 6,

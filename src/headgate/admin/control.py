@@ -23,6 +23,7 @@ from headgate.core.limits.ledger import Ledger
 from headgate.core.ports import Upstream
 from headgate.records.reading import Records
 from headgate.runtime.gateway import Gateway
+from headgate.store import signing
 from headgate.store.database import Database, connect
 from headgate.store.migrations import migrate
 from headgate.store.objects import Action, Actor, Change, Conflict, Moved, Objects, Stored
@@ -201,6 +202,12 @@ class Control:
         if not self.has_store():
             return Resealed(0, 0)
         objects = Objects(await self.database())
+        try:
+            await signing.reseal(await self.database(), self.seal())
+        except KeyAway:
+            raise
+        except Unsealable as error:
+            raise Problem(409, "unsealable", f"the signing key cannot be opened: {error}") from None
         for _ in range(TRIES):
             revision, held = await objects.all()
             try:

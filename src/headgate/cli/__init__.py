@@ -11,7 +11,7 @@ from types import TracebackType
 
 import click
 
-from headgate.cli import gateway, keys, known, migration, objects, passwords, requests, security
+from headgate.cli import gateway, governance, keys, known, migration, objects, passwords, requests, security
 from headgate.cli.settings import FAILED, INTERRUPTED
 
 
@@ -112,6 +112,8 @@ for each in (
     objects.secrets,
 ):
     cli.add_command(each)
+for each in governance.audit_commands:
+    security.audit.add_command(each)
 for each in objects.key_commands:
     keys.key.add_command(each)
 for group in objects.groups:

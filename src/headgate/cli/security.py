@@ -44,7 +44,7 @@ def security(config: Path | None, as_json: bool, fail_on: str) -> int:
 
 @click.group()
 def audit() -> None:
-    """Look at the configuration with an attacker's eyes."""
+    """Look for what is less safe than it could be, and whether what was written is as it was."""
 
 
 @click.group(name="security")

@@ -211,6 +211,8 @@ class Reading:
         self.targets(config)
         self.policies(config)
         config.data_dir = self.absolute(config.data_dir, ("data_dir",))
+        if config.audit.checkpoint_file is not None:
+            config.audit.checkpoint_file = self.absolute(config.audit.checkpoint_file, ("audit", "checkpoint_file"))
         self.readable(config.upstream, "ca_file", ("upstream",))
         self.readable(config.state, "ca_file", ("state",))
         if config.login.ldap is not None:

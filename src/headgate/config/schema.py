@@ -15,6 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from headgate.config.audit_settings import Audit
 from headgate.config.authentication import Authentication
 from headgate.config.catalogue_settings import CatalogueSettings
 from headgate.config.identities import (
@@ -301,6 +302,7 @@ class Config(Section):
         default_factory=Records,
         description="The records of requests in a database, where they are searched and summed.",
     )
+    audit: Audit = Field(default_factory=Audit, description="Signed checkpoints of what was written.")
     log: Log = Field(default_factory=Log, description="The gateway's own messages, on standard error.")
 
     @property

@@ -43,6 +43,7 @@ from headgate.server.drain import Drain
 from headgate.server.follow import Follow
 from headgate.server.health import Live, Ready
 from headgate.server.health import Metrics as MetricsPage
+from headgate.server.keeper import Keeper
 from headgate.server.learned import Learned
 from headgate.server.lifecycle import Lifecycle, Service
 from headgate.server.models import PATHS as MODELS_PATHS
@@ -137,6 +138,7 @@ class Parts:
         self.saving: asyncio.Task[None] | None = None
         self.reminding: asyncio.Task[None] | None = None
         self.renewing: asyncio.Task[None] | None = None
+        self.keeping: asyncio.Task[None] | None = None
         self.reloading = asyncio.Lock()
         store = config.store.url
         self.follow = Follow(
@@ -178,6 +180,10 @@ class Parts:
         self.renewing.add_done_callback(_report)
         if self.drain is not None:
             self.draining = asyncio.get_running_loop().create_task(self.drain.run())
+        if self.lifecycle.worker == 0:
+            keeper = Keeper(lambda: self.loaded, self.upstream)
+            self.keeping = asyncio.get_running_loop().create_task(keeper.run())
+            self.keeping.add_done_callback(_report)
         self.following = asyncio.get_running_loop().create_task(self.follow.run())
         self.following.add_done_callback(_report)
         if self.share is not None:
@@ -405,7 +411,7 @@ class Parts:
     async def _close(self) -> None:
         if self.counters is not None:
             await self.counters.part()
-        ended = (self.sharing, self.following, self.counting)
+        ended = (self.sharing, self.following, self.counting, self.keeping)
         tasks = [
             task
             for task in (

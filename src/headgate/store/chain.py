@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -21,6 +22,11 @@ def digest(entry: Row) -> bytes:
     """Of an entry's columns, as they are in the table."""
     revision, number, time, *rest = entry
     return chain.digests([chain.canonical([int(revision), int(number), float(time), *rest])])
+
+
+def outer(entry: Row) -> str:
+    """The digest of the link that an entry is."""
+    return hashlib.sha256(digest(entry)).hexdigest()
 
 
 async def last(statements: Statements) -> Link | None:

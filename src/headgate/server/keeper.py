@@ -1,0 +1,93 @@
+"""Beside requests, in one process: signs what was written, and tells it elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from headgate.config.load import Loaded
+from headgate.core.errors import IdentityUnavailable
+from headgate.core.ports import Upstream
+from headgate.governance.databases import Databases
+from headgate.identity.asking import ask, endpoint
+from headgate.store.checkpoints import AUDIT, RECORDS, Checkpoint, take
+from headgate.store.database import StoreAway
+from headgate.store.sealing import Unsealable
+from headgate.store.signing import able, signer
+
+log = logging.getLogger("headgate.audit")
+
+WAIT = 10.0
+"""Seconds that whoever is told of checkpoints may take."""
+SHORTEST = 0.2
+
+
+class Keeper:
+    """`loaded` gives the configuration in force."""
+
+    def __init__(self, loaded: Callable[[], Loaded], upstream: Upstream) -> None:
+        self._loaded = loaded
+        self._upstream = upstream
+        first = loaded()
+        self._databases = Databases(first.config, os.environ, first.references)
+        self._told = ""
+        self._unsent: list[Checkpoint] = []
+        """Those that the address has not been told yet."""
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        try:
+            while True:
+                await asyncio.sleep(max(self._loaded().config.audit.checkpoint_seconds, SHORTEST))
+                await self.turn(time.time())
+        finally:
+            await self._databases.close()
+
+    async def turn(self, now: float) -> None:
+        """Sign what is new. What goes wrong is told once, and tried again at the next turn."""
+        try:
+            for made in await self.checkpoints(now):
+                self._write(made)
+                self._unsent.append(made)
+            await self._send()
+        except (StoreAway, Unsealable, OSError, IdentityUnavailable) as error:
+            if str(error) != self._told:
+                log.warning("checkpoints of what was written cannot be made or told: %s", error)
+            self._told = str(error)
+        else:
+            self._told = ""
+
+    async def checkpoints(self, now: float) -> list[Checkpoint]:
+        """Of the audit and of the records, as far as there is something new. Raises StoreAway, Unsealable."""
+        if not able() or not (self._databases.has_store or self._databases.has_records):
+            return []
+        store, records = await self._databases.store(), await self._databases.records()
+        signing = await signer(store, await asyncio.to_thread(self._databases.seal))
+        chains = [(store, AUDIT), *([(records, RECORDS)] if records is not None else [])]
+        made = [await take(database, chain, signing, round(now * 1e6)) for database, chain in chains]
+        return [each for each in made if each is not None]
+
+    def _write(self, made: Checkpoint) -> None:
+        """Raises OSError."""
+        path: Path | None = self._loaded().config.audit.checkpoint_file
+        if path is not None:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(made._asdict()) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+
+    async def _send(self) -> None:
+        """Raises IdentityUnavailable."""
+        url = self._loaded().config.audit.checkpoint_url
+        while url is not None and self._unsent:
+            to = endpoint("POST", url.get_secret_value(), {"content-type": "application/json"}, WAIT)
+            status, _ = await ask(self._upstream, to, json.dumps(self._unsent[0]._asdict()).encode(), "who is told")
+            if not 200 <= status < 300:
+                raise OSError(f"whoever is told of checkpoints answers {status}")
+            del self._unsent[0]
+        self._unsent = self._unsent[-1000:] if url is not None else []
