@@ -118,7 +118,6 @@ def configuration(upstream):
             "data_dir": "{DATA}",
             "retry": {"attempts": 1},
             "catalogue": {"enforce": False},
-            "records": {"store": False},
             "providers": providers,
         }
     ).replace('"{PORT}"', "{PORT}")

@@ -65,7 +65,9 @@ class Gateway:
 
         Records stay in the journal, unless it says otherwise: most tests need no second process.
         """
-        if not re.search('^records:|"records":', config, re.MULTILINE):
+        if config.startswith("{"):  # JSON
+            config = config.replace("{", '{"records": {"store": false}, ', 1)
+        elif not re.search("^records:", config, re.MULTILINE):
             config = f"{config.rstrip()}\nrecords: {{store: false}}\n"
         new = self.config.with_suffix(".new")
         new.write_text(config.replace("{PORT}", str(self.port)).replace("{DATA}", str(self.data)))
