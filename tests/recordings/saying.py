@@ -172,6 +172,8 @@ def openai_counts(usage):
     prompt, completion = number(usage.get("prompt_tokens")), number(usage.get("completion_tokens"))
     beyond = number(usage.get("total_tokens")) - prompt - completion
     ins, outs = usage.get("prompt_tokens_details") or {}, usage.get("completion_tokens_details") or {}
+    if beyond <= 0 and "market_cost" in usage:  # Vercel's gateway charges reasoning on top, and has it in no total
+        completion += number(outs.get("reasoning_tokens"))
     if beyond > 0 and prompt:
         if beyond == number(outs.get("reasoning_tokens")) or not (ins or outs):
             completion += beyond
