@@ -61,6 +61,7 @@ FREE_STANDING = {
         "whole",
     },
     "providers": {"provider", "settings"},
+    "records.sinks": {"sink"},
     "secrets": {"references", "settings", "source"},
     "providers.auth": {"auth"},
     "providers.jobs": {"job"},
@@ -72,6 +73,7 @@ FREE_STANDING = {
 PLUGINS = {
     "dialects": "dialects.md",
     "providers": "providers.md",
+    "records.sinks": "configuration.md",
     "stages": "stages.md",
     "stages.filters": "stages.md",
     "stages.policies": "stages.md",

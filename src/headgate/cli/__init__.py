@@ -98,8 +98,8 @@ def completion(shell: str) -> None:
 
 for each in (
     gateway.serve, gateway.check, version, requests.records, requests.usage, requests.explain, requests.targets,
-    known.models, known.providers, keys.key, gateway.configuration, migration.imported, security.audit, security.other,
-    completion,
+    requests.sinks, known.models, known.providers, keys.key, gateway.configuration, migration.imported, security.audit,
+    security.other, completion,
 ):  # fmt: skip
     cli.add_command(each)
 for each in (

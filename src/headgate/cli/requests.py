@@ -190,3 +190,14 @@ def targets(config: Path | None, as_json: bool, url: str | None) -> None:
     from headgate.server.targets import show
 
     show(url if url is not None else address(loaded_from(config, {}).config), os.environ, as_json=as_json)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@config_option
+@data_dir_option
+def sinks(config: Path | None, data_dir: Path | None, as_json: bool) -> None:
+    """Show how far records have been sent to each sink, and what is wrong with it."""
+    from headgate.records.sent import show
+
+    show(places_of(config, data_dir).data_dir, as_json=as_json)

@@ -124,6 +124,8 @@ def places(path: Path | None, environ: Mapping[str, str], references: References
     root = _parsed(path, reading.file)
     wanted = PLACES if references is None else (*PLACES, *ELSEWHERE)
     nodes = {name: node for name in wanted if (node := root.at((name,))) is not None}
+    if "records" in nodes and isinstance(nodes["records"].value, dict):
+        nodes["records"].value.pop("sinks", None)
     reading.root = Node(nodes, 1, 1, keys=root.keys) if nodes else made({})
     reading.fill()
     reading.ask_elsewhere()

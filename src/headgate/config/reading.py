@@ -44,6 +44,8 @@ SECTIONS: Mapping[str, type[Grants]] = {
     "users": User,
 }
 COMMAND_LINE = "command line"
+CERTIFICATES = ("ca_file", "cert", "key")
+"""Settings that name a file which must be there."""
 
 
 def without(value: Any, unknown: Sequence[tuple[str | int, ...]]) -> Any:
@@ -221,6 +223,7 @@ class Reading:
         self.secret((where and where.password) or "")
         if config.catalogue.refresh is not None:
             self.readable(config.catalogue.refresh, "file", ("catalogue", "refresh"))
+        self.sinks(config)
         if config.server.tls is not None:
             self.readable(config.server.tls, "cert", ("server", "tls"))
             self.readable(config.server.tls, "key", ("server", "tls"))
@@ -320,8 +323,16 @@ class Reading:
                         self.follow(inner, (*place, index))
             elif name == "headers" and isinstance(value, dict):
                 for header, text in value.items():
-                    if SECRET_NAME.search(header):
+                    if isinstance(text, SecretStr):
+                        value[header] = self.header(text, (*place, header))
+                    elif SECRET_NAME.search(header):
                         self.secret(text)
+
+    def header(self, value: SecretStr, path: tuple[str | int, ...]) -> SecretStr:
+        """One that may be a secret."""
+        text = value.get_secret_value()
+        secret = is_reference(text) or SECRET_NAME.search(str(path[-1]))
+        return SecretStr(self.followed(text, path)) if secret else value
 
     def followed(self, text: str, path: tuple[str | int, ...]) -> str:
         elsewhere = self.references if path[0] != "secrets" else None
@@ -343,7 +354,9 @@ class Reading:
         if not text:
             none = f", or write `{NO_KEY}` where the host wants none" if path[-1] == "api_key" else ""
             self.problem(path, f"`{path[-1]}` is empty{source}", f"give the secret{none}")
-        elif path[-1] != "password" and (not (text.isascii() and text.isprintable()) or " " in text):
+        elif path[-1] != "password" and (
+            not (text.isascii() and text.isprintable()) or (" " in text and path[-2] != "headers")
+        ):
             hint = "a line break, a space or a letter outside ASCII came with it"
             what = "is not a URL" if path[-1] == "url" else "cannot be sent in a header"
             self.problem(path, f"`{path[-1]}` {what}{source}", hint)
@@ -443,7 +456,17 @@ class Reading:
         else:
             self.problem(place, *checks.unloadable(error, kind, written))
 
-    def readable(self, part: pydantic.BaseModel, name: str, path: tuple[str, ...]) -> None:
+    def sinks(self, config: Config) -> None:
+        """Files of theirs are those beside the configuration; certificates are read."""
+        for index, entry in enumerate(config.records.sinks):
+            path = ("records", "sinks", index)
+            for name, value in entry:
+                if isinstance(value, Path) and name in CERTIFICATES:
+                    self.readable(entry, name, path)
+                elif isinstance(value, Path):
+                    setattr(entry, name, self.absolute(value, (*path, name)))
+
+    def readable(self, part: pydantic.BaseModel, name: str, path: tuple[str | int, ...]) -> None:
         """Make a file's path absolute, and see that the file can be read."""
         given = getattr(part, name)
         if given is None:

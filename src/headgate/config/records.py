@@ -10,6 +10,8 @@ from pydantic import Field, SecretStr
 
 from headgate.config.secrets import is_elsewhere
 from headgate.config.section import Section
+from headgate.config.sinks import Entry
+from headgate.config.sinks import check as check_sinks
 from headgate.store.database import POSTGRES, connect
 
 FILE = "records.db"
@@ -31,6 +33,11 @@ class Records(Section):
         description="`postgresql://user:password@host/database`, which several machines can share, or "
         "`sqlite:///path`. Left out: that of `store.url` where it is a PostgreSQL, else `records.db` in `data_dir`.",
     )
+    sinks: list[Entry] = Field(
+        default_factory=list,
+        description="Where records are sent, too: [how](../how-to/send-records-elsewhere.md). Each is a mapping with "
+        "its `kind`, one of those [below](#sinks) or the dotted path of a class of yours.",
+    )
 
 
 def url(records: Records, store: SecretStr | None, data_dir: Path) -> str | None:
@@ -45,6 +52,7 @@ def url(records: Records, store: SecretStr | None, data_dir: Path) -> str | None
 
 def check(records: Records, tell: Tell) -> None:
     """Tell what is wrong with it."""
+    check_sinks(records.sinks, tell)
     if records.url is None or is_elsewhere(records.url.get_secret_value()):
         return
     try:

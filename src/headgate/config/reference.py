@@ -23,9 +23,11 @@ from headgate.config.limits import Limit
 from headgate.config.rules import Rule
 from headgate.config.schema import Config, Stage
 from headgate.config.targets import Model, ProviderEntry, Target
-from headgate.core.plugin import load, names
+from headgate.core.plugin import every, load, names
 from headgate.providers.provider import Provider
 from headgate.providers.settings import ProviderSettings
+from headgate.records.sinks.sink import Settings as SinkSettings
+from headgate.records.sinks.sink import Sink
 from headgate.stages.policies.policy import Policy, settings_of
 from headgate.stages.rules.subject import variables
 
@@ -79,6 +81,12 @@ VARIABLES_HEAD = """
 `when` is an expression in [CEL](https://cel.dev) about these variables, each worked out only where a rule asks for it:
 
 """
+SINKS = "records.sinks[]"
+SINKS_HEAD = """
+### Sinks
+
+What each kind can be told beside what all sinks can:
+"""
 PROVIDER_HEAD = """
 ## Providers
 
@@ -111,6 +119,8 @@ def page() -> str:
             parts += f"\n## {name}\n\n{about}\n\n", _table(list(_rows(inner, path)))
             if name == "rules":
                 parts.append(_variables_of_rules())
+            if name == "records":
+                parts.append(_sinks())
     return "".join(parts)
 
 
@@ -142,7 +152,18 @@ def _providers() -> str:
     return "".join(parts)
 
 
-def _module_doc(loaded: type[Provider]) -> str:
+def _sinks() -> str:
+    """Each kind of sink, with the settings that are its own."""
+    shared = [row[0] for row in _rows(SinkSettings, SINKS)]
+    parts = [SINKS_HEAD]
+    for name, loaded in every("records.sinks", Sink).items():
+        own = [row for row in _rows(loaded.Settings, SINKS) if row[0] not in shared]
+        extra = "".join(f" It needs `pip install 'headgate[{each}]'`." for each in dict.fromkeys(loaded.needs.values()))
+        parts += f"\n#### `{name}`\n\n{_module_doc(loaded)}{extra}\n\n", _table(own)
+    return "".join(parts)
+
+
+def _module_doc(loaded: type[Any]) -> str:
     module = __import__(loaded.__module__, fromlist=["__doc__"])
     return (module.__doc__ or "").strip()
 
@@ -257,6 +278,7 @@ def json_schema() -> str:
         "additionalProperties": {"$ref": "#/$defs/provider"},
     }
     _policies(definitions)
+    definitions["Records"]["properties"]["sinks"]["items"] = _sink_schema(definitions)
     _short_forms(definitions)
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Headgate"}
     return json.dumps(_variables(schema), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
@@ -271,6 +293,20 @@ def _policies(definitions: dict[str, Any]) -> None:
         is_it = {"properties": {"use": {"const": name}}, "required": ["use"]}
         cases.append({"if": is_it, "then": {"properties": {"with": settings}}})
     definitions["Policy"]["allOf"] = cases
+
+
+def _sink_schema(definitions: dict[str, Any]) -> dict[str, Any]:
+    """One of `records.sinks`, by its kind."""
+    cases = []
+    for name, loaded in every("records.sinks", Sink).items():
+        settings = loaded.Settings.model_json_schema(by_alias=True)
+        definitions.update(settings.pop("$defs", {}))
+        settings["properties"]["kind"] = {"const": name}
+        for field in ("where", "where_not"):
+            settings["properties"][field]["additionalProperties"] = {}
+        cases.append({"if": _is_kind(name), "then": settings})
+    kinds = [{"enum": names("records.sinks")}, {"type": "string", "pattern": r"[.:]"}]
+    return {"type": "object", "required": ["kind"], "properties": {"kind": {"anyOf": kinds}}, "allOf": cases}
 
 
 def _short_forms(definitions: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from headgate.config import admin_key
 from headgate.config.problems import ConfigError
 from headgate.config.schema import Config
+from headgate.config.sinks import lacking
 
 Tell = Callable[..., None]
 """Called with a path, a message and a hint."""
@@ -22,6 +23,11 @@ def check(config: Config, environ: Mapping[str, str], tell: Tell) -> None:
     if config.server.admin is not None:
         _host(config.server.admin.host, ("server", "admin", "host"), tell)
     _writable(config.data_dir, tell)
+    for index, sink in enumerate(config.records.sinks):
+        missing = lacking(sink)
+        if missing is not None:
+            hint = f"pip install 'headgate[{missing[1]}]'"
+            tell(("records", "sinks", index, "kind"), f"this sink needs {missing[0]}, which is not installed", hint)
     _admin_key(config.data_dir, environ, tell)
 
 

@@ -23,7 +23,7 @@ from typing import Protocol
 import msgspec
 
 from headgate.journal.segments import claimed, segments, sound_end
-from headgate.records import status
+from headgate.records import progress, status
 from headgate.records.row import Entry, read
 from headgate.records.statements import SOURCE, Away, Unfit
 from headgate.records.status import Status
@@ -156,18 +156,23 @@ class Drain:
                 self._put([], reached)
 
     def _tidy(self, now: float) -> None:
-        """Delete what is wholly in the database, and forget where in the journal it was. Raises Away, OSError."""
+        """Delete what is wholly in the database, and sent to every sink, and forget where in the journal it was.
+
+        Raises Away, OSError.
+        """
         assert self._source is not None
         there = segments(self.folder)
+        others = [each.positions for each in progress.every(self.data_dir).values()]
         gone = set(self.status.positions) - {segment.path.name for segment in there}
         for segment in there if now - self._begun >= KEPT else ():
-            reached = self.status.positions.get(segment.path.name, 0)
+            name = segment.path.name
+            reached = min(each.get(name, 0) for each in (self.status.positions, *others))
             with claimed(segment) as fd:
                 if fd is None or now - os.fstat(fd).st_mtime < KEPT or not reached:
                     continue
                 if sound_end(fd, os.fstat(fd).st_size) <= reached:
                     segment.path.unlink()
-                    gone.add(segment.path.name)
+                    gone.add(name)
         if gone:
             self.database.forget(self._source, sorted(gone))
             for name in gone:
@@ -199,7 +204,14 @@ def source(data_dir: Path) -> str:
             return known
     new = path.with_suffix(f".{os.getpid()}.new")
     new.write_text(secrets.token_hex(8), "utf-8")
-    new.replace(path)
+    try:
+        os.link(new, path)  # who sends to sinks may make one at the same time
+    except FileExistsError:
+        if not path.stat().st_size:
+            new.replace(path)
+    except OSError:  # a file system without links
+        new.replace(path)
+    new.unlink(missing_ok=True)
     return path.read_text("utf-8").strip()
 
 

@@ -18,6 +18,7 @@ from headgate.config import admin_key
 from headgate.config.load import Loaded, Places, places_of
 from headgate.config.problems import ConfigError
 from headgate.config.schema import Config
+from headgate.config.sinks import sending
 from headgate.core import plugin
 from headgate.core.agreement import Agreement
 from headgate.core.errors import GatewayError, RequestError
@@ -36,6 +37,7 @@ from headgate.runtime.build import build, limits_of
 from headgate.runtime.gateway import Gateway, Ports
 from headgate.server import drain, finished
 from headgate.server.app import App, Mounted, Page, Receive, Scope, Send
+from headgate.server.beside import Beside
 from headgate.server.budgets import Budgets
 from headgate.server.checks import Checks
 from headgate.server.conditions import Conditions
@@ -55,6 +57,8 @@ from headgate.server.reminder import Reminder
 from headgate.server.renew import Renew
 from headgate.server.respond import identity
 from headgate.server.share import Share
+from headgate.server.sinks import dispatch
+from headgate.server.sinks import watched as watched_sinks
 from headgate.state.limits import SharedCounters
 from headgate.state.redis import Redis
 from headgate.telemetry import logs, workers
@@ -122,8 +126,8 @@ class Parts:
             on_trouble=log.log,
             elsewhere=drain.elsewhere(config.data_dir) if records is not None else nowhere,
         )
-        self.drain = Drain(config.data_dir, records, lifecycle) if records and lifecycle.worker == 0 else None
-        self.draining: asyncio.Task[None] | None = None
+        self.beside = _beside(config, records, lifecycle) if lifecycle.worker == 0 else []
+        self.running: list[asyncio.Task[None]] = []
         self.upstream = Client(
             ca_file=str(config.upstream.ca_file) if config.upstream.ca_file else None,
             max_connections_per_origin=config.upstream.max_connections,
@@ -178,8 +182,7 @@ class Parts:
         renew = Renew(lambda: self.loaded, self.reload, self.board.doubted)
         self.renewing = asyncio.get_running_loop().create_task(renew.run())
         self.renewing.add_done_callback(_report)
-        if self.drain is not None:
-            self.draining = asyncio.get_running_loop().create_task(self.drain.run())
+        self.running = [asyncio.get_running_loop().create_task(each.run()) for each in self.beside]
         if self.lifecycle.worker == 0:
             keeper = Keeper(lambda: self.loaded, self.upstream)
             self.keeping = asyncio.get_running_loop().create_task(keeper.run())
@@ -296,6 +299,7 @@ class Parts:
             **shared,
             **Conditions(self).reads(),
             **(drain.watched(config.data_dir) if config.records.store else {}),
+            **watched_sinks(config.data_dir, [each.known_as for each in config.records.sinks]),
             "headgate_store_away": lambda: float(self.follow.why is not None),
             "headgate_secrets_away": self._secrets_away,
             "headgate_secrets_failures": lambda: self.loaded.references.failures if self.loaded.references else 0,
@@ -436,9 +440,9 @@ class Parts:
         self.budgets.save()
         self.learned.save()
         self.journal.close()
-        if self.drain is not None and self.draining is not None:
-            await self.drain.end()
-            self.draining.cancel()
+        await asyncio.gather(*(each.end() for each in self.beside))
+        for task in self.running:
+            task.cancel()
         if self.started_with.config.server.workers == 1:  # of more, the parent says when the last one has
             log.info("stopped")
         self.logs.stop()
@@ -471,6 +475,15 @@ def _report(task: asyncio.Task[None]) -> None:
     error = None if task.cancelled() else task.exception()
     if error is not None:
         log.error("this process no longer agrees with the others", exc_info=error)
+
+
+def _beside(config: Config, records: str | None, lifecycle: Lifecycle) -> list[Beside]:
+    """The processes that take records from the journal."""
+    found = [
+        Drain(config.data_dir, records, lifecycle) if records else None,
+        dispatch(sending(config.data_dir, config.records.sinks), lifecycle),
+    ]
+    return [each for each in found if each is not None]
 
 
 def _share(config: Config, board: Board) -> Share | None:

@@ -16,7 +16,7 @@ from headgate.upstream.pool import Pool, PoolStats, closing
 from headgate.upstream.proxy import Proxies
 from headgate.upstream.public import Resolve
 from headgate.upstream.response import Response
-from headgate.upstream.tls import context
+from headgate.upstream.tls import Certificate, context
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _ENDS_LINE = re.compile(rb"[\r\n\0]")
@@ -30,7 +30,7 @@ class Client:
     `keep_alive`: seconds an idle connection is kept. `max_header_bytes`, `max_headers`: of a reply, interim replies
     included. `buffer_bytes`: of one reply that wait unread before the provider is held back. `resolve`: finds the
     addresses of hosts, where not every one may be connected to. `max_origins`: when as many have been asked, those
-    that nobody is asking are forgotten.
+    that nobody is asking are forgotten. `certificate`: proves to hosts that ask for one who this client is.
     """
 
     def __init__(
@@ -45,10 +45,11 @@ class Client:
         buffer_bytes: int = 64 * 1024,
         resolve: Resolve | None = None,
         max_origins: int = 1000,
+        certificate: Certificate | None = None,
     ) -> None:
         self._resolve = resolve
         self._max_origins = max_origins
-        self._tls = context(ca_file)
+        self._tls = context(ca_file, certificate=certificate)
         self._proxies = proxies if proxies is not None else Proxies(os.environ)
         self._most = max_connections_per_origin
         self._limits = Limits(keep_alive, max_header_bytes, max_headers, buffer_bytes)

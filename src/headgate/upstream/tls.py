@@ -50,10 +50,16 @@ class SessionContext(ssl.SSLContext):
             self.sessions[server_hostname] = session
 
 
-def context(ca_file: str | None, environment: Mapping[str, str] = os.environ) -> SessionContext:
+Certificate = tuple[str, str]
+"""PEM files: of a client's own certificate, and of its key."""
+
+
+def context(
+    ca_file: str | None, environment: Mapping[str, str] = os.environ, certificate: Certificate | None = None
+) -> SessionContext:
     """A verifying context: the CA bundle is `ca_file`, else $SSL_CERT_FILE, else the system's.
 
-    Raises OSError or ssl.SSLError when the bundle cannot be read, at the start and not at the first request.
+    Raises OSError or ssl.SSLError when a file cannot be read, at the start and not at the first request.
     """
     made = SessionContext()
     made.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -63,4 +69,6 @@ def context(ca_file: str | None, environment: Mapping[str, str] = os.environ) ->
         made.load_verify_locations(cafile=bundle)
     else:
         made.load_default_certs()
+    if certificate is not None:
+        made.load_cert_chain(*certificate)
     return made

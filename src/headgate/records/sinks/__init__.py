@@ -1,0 +1,1 @@
+"""Systems that records are sent to: one file for each kind."""
