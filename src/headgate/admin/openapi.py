@@ -48,6 +48,7 @@ QUERIES["list_requests"] = [
     ("status", _TEXT, "The HTTP status the client was given: `429`, `5xx`."),
     ("target", _TEXT, "`provider/model`, or a provider."),
     ("tag", _TEXT, "That carry this tag."),
+    ("trace", _TEXT, "That are part of this trace."),
     ("min_cost", _TEXT, "That cost so many US dollars at least."),
     ("min_seconds", {"type": "number", "minimum": 0}, "That took so long at least."),
     *((name, _TEXT, f"Of this `{name}`.") for name in EQUAL),

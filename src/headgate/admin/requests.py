@@ -69,7 +69,7 @@ def scope(who: Who) -> Scope | None:
 
 
 def _filter(call: Call) -> Filter:
-    said: dict[str, Any] = {name: call.query.get(name) for name in (*EQUAL, "target", "tag")}
+    said: dict[str, Any] = {name: call.query.get(name) for name in (*EQUAL, "target", "tag", "trace")}
     said |= {name: moment(call, name) for name in ("since", "until")}
     try:
         said["statuses"] = statuses(call.query.get("status"))

@@ -82,6 +82,7 @@ def _warn(message: str) -> None:
 @click.option("--user", help="Only requests with keys of this user.")
 @click.option("--end-user", help="Only requests that name this end user.")
 @click.option("--tag", help="Only requests that carry this tag.")
+@click.option("--trace", metavar="ID", help="Only requests that are part of this trace (W3C, 32 hexadecimal digits).")
 @click.option("--min-cost", metavar="DOLLARS", callback=_amount, help="Only requests that cost so much at least.")
 @click.option(
     "--min-seconds", type=click.FloatRange(min=0), metavar="SECONDS", help="Only requests that took so long at least."

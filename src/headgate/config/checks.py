@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from headgate.catalog.catalogue import assemble
 from headgate.catalog.shelf import kinds as bundled_kinds
-from headgate.config import authentication_checks, identities, limit_checks, login, matching, records, state
+from headgate.config import authentication_checks, identities, limit_checks, login, matching, records, state, traces
 from headgate.config.catalogue_settings import CatalogueRefresh
 from headgate.config.document import Node, Path
 from headgate.config.identities import Grants, Key
@@ -74,6 +74,7 @@ def check(config: Config, root: Node, tell: Tell, kept: Mapping[str, Sequence[in
     checks.listeners()
     state.check(config.state, tell)
     records.check(config.records, tell)
+    traces.check(config.traces, tell)
 
 
 def _has_key(settings: ProviderSettings) -> bool:

@@ -217,6 +217,7 @@ class Reading:
             config.audit.checkpoint_file = self.absolute(config.audit.checkpoint_file, ("audit", "checkpoint_file"))
         self.readable(config.upstream, "ca_file", ("upstream",))
         self.readable(config.state, "ca_file", ("state",))
+        self.readable(config.traces, "ca_file", ("traces",))
         if config.login.ldap is not None:
             self.readable(config.login.ldap, "ca_file", ("login", "ldap"))
         where = state.place(config.state)

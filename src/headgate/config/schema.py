@@ -37,6 +37,7 @@ from headgate.config.section import Section
 from headgate.config.state import State
 from headgate.config.stored import Store
 from headgate.config.targets import Model, ProviderEntry, Target
+from headgate.config.traces import Traces
 from headgate.providers.settings import Seconds
 from headgate.secrets.settings import Sources
 
@@ -304,6 +305,10 @@ class Config(Section):
     )
     audit: Audit = Field(default_factory=Audit, description="Signed checkpoints of what was written.")
     log: Log = Field(default_factory=Log, description="The gateway's own messages, on standard error.")
+    traces: Traces = Field(
+        default_factory=Traces,
+        description="Traces of requests for an OpenTelemetry collector; see [how](../how-to/trace-requests.md).",
+    )
 
     @property
     def people(self) -> People:

@@ -9,6 +9,7 @@ import msgspec
 from headgate.core.chat import Loss
 from headgate.core.decision import Decided
 from headgate.core.money import in_nano
+from headgate.core.trace import Trace
 from headgate.core.usage import Usage
 
 Ending = Literal[
@@ -46,6 +47,10 @@ class Attempt(msgspec.Struct, omit_defaults=True):
     message: str | None = None
     credential: str | None = None
     """Which of the provider's keys, where it has several."""
+    began: float | None = None
+    """Seconds from the request's arrival to its start, where there are traces."""
+    span: str | None = None
+    """Under which the provider was told of the trace."""
     usage: Usage | None = None
     """Of an answer that the client was not given, as it was refused, judged too bad or too late, and another target's
     was; or of the part that was given before it broke off, where another target went on."""
@@ -131,6 +136,8 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     judgment: Judgment | None = None
     """Of a question to a judge: whose answer it was about, and what he found."""
     worker: int = 0
+    trace: Trace | None = None
+    """Where there are traces, and it is part of one."""
 
     def spent(self) -> int | None:
         """Nanodollars, of the answer and of those that were not taken; None where none of it is known."""

@@ -74,6 +74,7 @@ class Filter:
     tag: str | None = None
     min_cost: int | None = None
     min_seconds: float | None = None
+    trace: str | None = None
 
     def passes(self, record: Record) -> bool:
         for name in EQUAL:
@@ -87,6 +88,7 @@ class Filter:
             and (self.since is None or record.time >= self.since)
             and (self.until is None or record.time < self.until)
             and (self.tag is None or self.tag in record.tags)
+            and (self.trace is None or (record.trace is not None and record.trace.id == self.trace))
             and (self.min_cost is None or (record.spent() or 0) >= self.min_cost)
             and (self.min_seconds is None or record.duration >= self.min_seconds)
         )
@@ -98,7 +100,7 @@ class Filter:
     def needle(self) -> bytes | None:
         """Bytes every wanted line holds, to find them before anything is decoded."""
         rarest = (
-            self.id or self.end_user or self.error or self.client or self.user or self.key or self.tag
+            self.id or self.trace or self.end_user or self.error or self.client or self.user or self.key or self.tag
             or self.application or self.team or self.target or self.model
         )  # fmt: skip
         if not rarest:

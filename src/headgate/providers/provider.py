@@ -23,6 +23,7 @@ from headgate.core.reply import Reply, Unread
 from headgate.core.request import TYPED
 from headgate.core.secrecy import Secrecy
 from headgate.core.target import Endpoint, Origin, Shape, Streaming, Target, Timeouts
+from headgate.core.trace import new_span
 from headgate.dialects import anthropic_messages, opaque, openai_chat
 from headgate.dialects.anthropic_messages import invoke
 from headgate.dialects.dialect import dialects
@@ -103,6 +104,7 @@ class Provider:
         self.timeouts = Timeouts(**settings.timeouts.model_dump())
         self.asks_for_usage = settings.ask_for_usage
         self.inline_links = settings.inline_links
+        self.propagates = settings.propagate_trace
         self.traits = frozenset(settings.traits)
         self.arms: Sequence[Arm] = ()
         """This provider with each of its keys; `runtime` puts them in."""
@@ -285,6 +287,8 @@ class Provider:
             if default[0] not in self._configured and not any(name == default[0] for name, _ in passed):
                 passed.append(default)
         passed = self.pack(exchange, dialect, passed)
+        if self.propagates:
+            passed += _trace(exchange)
         fields = exchange.fields if dialect is exchange.dialect else {}
         model = exchange.target.model if exchange.target else exchange.model
         outgoing = exchange.outgoing
@@ -354,6 +358,8 @@ class Provider:
         passed = [header for header in opaque.passed(exchange.headers) if header[0] not in taken]
         sent = {name for name, _ in passed}
         passed += [default for default in self.defaults if default[0] not in sent and default[0] not in taken]
+        if self.propagates:
+            passed += _trace(exchange)
         endpoint = self._at(base, exchange.method, path, dialect, {})
         if b"accept" in sent:
             endpoint = replace(endpoint, head=endpoint.head.replace(b"accept: */*\r\n", b"", 1))
@@ -439,6 +445,15 @@ def _astray(error: ProviderRefused, model: str | None) -> bool:
     if error.kind is None:
         return "model" not in error.message.lower() and (model is None or model not in error.message)
     return NOWHERE.fullmatch(error.message) is not None
+
+
+def _trace(exchange: Exchange) -> list[Header]:
+    """What tells this host of the trace, if there is one; the attempt is the parent of its spans."""
+    if exchange.trace is None:
+        return []
+    attempt = exchange.attempts[-1]
+    attempt.span = new_span()
+    return exchange.trace.told(attempt.span)
 
 
 def _dialects(names: Sequence[str]) -> tuple[Dialect, ...]:

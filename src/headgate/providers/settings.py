@@ -109,6 +109,11 @@ class ProviderSettings(pydantic.BaseModel, extra="forbid"):
         description="`never` for a host that only answers in one piece, `always` for one that only streams: clients "
         "get what they ask for all the same.",
     )
+    propagate_trace: bool = pydantic.Field(
+        False,
+        description="Send this host the W3C trace context (`traceparent`, `tracestate`) of requests, so that its own "
+        "spans are part of the same trace. Without `traces` there is none.",
+    )
     speaks: list[str] | None = pydantic.Field(
         None,
         min_length=1,

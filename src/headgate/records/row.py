@@ -45,6 +45,10 @@ class _Judgment(msgspec.Struct):
     of: str = ""
 
 
+class _Trace(msgspec.Struct):
+    id: Text = ""
+
+
 class Line(msgspec.Struct):
     """A record (core.record), as far as its columns go, of what fits them."""
 
@@ -75,6 +79,7 @@ class Line(msgspec.Struct):
     duration: Seconds = 0.0
     shadow_of: str | None = None
     judgment: _Judgment | None = None
+    trace: _Trace | None = None
 
 
 class Row(NamedTuple):
@@ -117,6 +122,7 @@ class Row(NamedTuple):
     saved: int
     cost_size: int | None
     duration_size: int
+    trace: str | None
 
 
 class Entry(NamedTuple):
@@ -182,6 +188,7 @@ def _row(line: Line) -> Row:
         inputs, reads, writes, outputs, reasoning, spent, int(unpriced),
         in_nano(line.saved.get("cache")) or 0,
         None if spent is None else cost_size(spent), duration_size(micros),
+        line.trace.id if line.trace is not None else None,
     )  # fmt: skip
 
 

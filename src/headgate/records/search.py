@@ -95,12 +95,9 @@ def _tables(want: Filter) -> str:
 
 
 def _conditions(want: Filter) -> Iterator[Condition]:
-    for name in EQUAL:
-        value = getattr(want, name)
+    for column, value in _equal(want).items():
         if value is not None:
-            yield f"requests.{quoted([name])} = ?", [value[:TEXTS]]
-    if want.tag is not None:
-        yield "tags.tag = ?", [want.tag[:TEXTS]]
+            yield f"{column} = ?", [value[:TEXTS]]
     if want.target is not None:
         yield "requests.provider = ?", [want.target.partition("/")[0][:TEXTS]]
         if "/" in want.target:
@@ -117,6 +114,11 @@ def _conditions(want: Filter) -> Iterator[Condition]:
         yield "COALESCE(requests.cost, 0) >= ?", [want.min_cost]
     if want.min_seconds is not None:
         yield "requests.duration >= ?", [round(want.min_seconds * 1e6)]
+
+
+def _equal(want: Filter) -> dict[str, str | None]:
+    named = {f"requests.{quoted([name])}": getattr(want, name) for name in EQUAL}
+    return {**named, "tags.tag": want.tag, "requests.trace": want.trace}
 
 
 def _below(target: str) -> list[str]:

@@ -60,6 +60,7 @@ from headgate.stages.rules.topic import Topics
 from headgate.stages.send import Send
 from headgate.stages.shadow import Shade, Shadow
 from headgate.stages.stage import Checked, Stage, chain
+from headgate.stages.trace import traced
 from headgate.stages.translate import Translate
 
 
@@ -102,6 +103,8 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         Retry(_retries(config), allowance=attempts),
         *sending,
     ]
+    if (sampling := config.traces.sampling) is not None:
+        stages = traced(stages, sampling)
     named = _named(aliases, rules)
     _settle(ports.board, config, named, [*providers.values(), *(target.provider for target in named)])
     _limit(ports.board, named)

@@ -59,6 +59,8 @@ from headgate.server.respond import identity
 from headgate.server.share import Share
 from headgate.server.sinks import dispatch
 from headgate.server.sinks import watched as watched_sinks
+from headgate.server.tracing import Tracing
+from headgate.server.tracing import watched as watched_traces
 from headgate.state.limits import SharedCounters
 from headgate.state.redis import Redis
 from headgate.telemetry import logs, workers
@@ -71,9 +73,14 @@ from headgate.upstream.public import Public
 
 log = logging.getLogger("headgate.server")
 
-SECTIONS = ("server", "journal", "records", "upstream", "fetch", "state", "store", "log")
+SECTIONS = ("server", "journal", "records", "upstream", "fetch", "state", "store", "log", "traces")
 """What is made once from these settings stays as it is made, but for the ones of LIVE; all other settings are live."""
-LIVE = frozenset({"server.compression", "server.max_reply_bytes", "server.trusted_proxies", "log.level"})
+LIVE = frozenset(
+    {
+        "server.compression", "server.max_reply_bytes", "server.trusted_proxies", "log.level",
+        "traces.ratio", "traces.follow", "traces.failed", "traces.slower_than",
+    }
+)  # fmt: skip
 
 
 ADMIN_API = b"/admin/api/"
@@ -300,6 +307,7 @@ class Parts:
             **Conditions(self).reads(),
             **(drain.watched(config.data_dir) if config.records.store else {}),
             **watched_sinks(config.data_dir, [each.known_as for each in config.records.sinks]),
+            **(watched_traces(config) if config.traces.endpoint is not None else {}),
             "headgate_store_away": lambda: float(self.follow.why is not None),
             "headgate_secrets_away": self._secrets_away,
             "headgate_secrets_failures": lambda: self.loaded.references.failures if self.loaded.references else 0,
@@ -482,6 +490,7 @@ def _beside(config: Config, records: str | None, lifecycle: Lifecycle) -> list[B
     found = [
         Drain(config.data_dir, records, lifecycle) if records else None,
         dispatch(sending(config.data_dir, config.records.sinks), lifecycle),
+        Tracing(config, lifecycle) if config.traces.endpoint is not None else None,
     ]
     return [each for each in found if each is not None]
 

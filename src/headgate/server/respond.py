@@ -19,6 +19,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
 REQUEST_ID = b"request-id"
+TRACE = b"x-headgate-trace"
 JSON = b"application/json"
 ANY_METHOD = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 COMPRESSIBLE = (JSON, b"text/", b"application/x-ndjson")
@@ -155,6 +156,8 @@ async def refuse(exchange: Exchange, error: GatewayError, send: Send) -> None:
     if exchange.target is not None:
         headers.append((b"x-headgate-model", _value(exchange.target.name)))
         headers.append((b"x-headgate-attempts", b"%d" % len(exchange.attempts)))
+    if exchange.trace is not None and exchange.trace.kept:
+        headers.append((TRACE, exchange.trace.id.encode()))
     if error.retry_after is not None:
         headers.append((b"retry-after", b"%d" % -(-error.retry_after // 1)))
     if isinstance(error, LimitExceeded):
@@ -190,6 +193,8 @@ def _headers(exchange: Exchange, reply: Reply) -> list[tuple[bytes, bytes]]:
     if target is not None:
         headers.append((b"x-headgate-model", _value(target.name)))
     headers.append((b"x-headgate-attempts", b"%d" % len(exchange.attempts)))
+    if exchange.trace is not None and exchange.trace.kept:
+        headers.append((TRACE, exchange.trace.id.encode()))
     lost = [*exchange.lost, *reply.lost]
     if lost:
         named = ", ".join(loss.path for loss in lost)

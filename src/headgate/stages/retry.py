@@ -124,6 +124,8 @@ class Retry:
         if arm is not None and len(target.provider.arms) > 1:
             attempt.credential = arm.credential.name
         exchange.attempts.append(attempt)
+        if exchange.trace is not None:
+            attempt.began = round(time.perf_counter() - exchange.clock, 6)
         started = self.clock()
         tokens = exchange.tokens if standing.tokens is not None else 0.0
         standing.begun(started, again=turn.again, tokens=tokens)

@@ -96,7 +96,7 @@ class Shadow:
         )
         made.decision = Decision(alias=exchange.decision.alias, ranked=made.targets)
         made.decision.said.append("a copy, whose answer nobody is given")
-        made.until = inf
+        made.until, made.trace = inf, None
         made.manner, made.ceilings, made.target, made.host, made.reply = PLAIN, None, None, None, None
         return made
 

@@ -110,6 +110,15 @@ WATCHED = (
         ("sink",),
         "max",
     ),
+    Family("headgate_traces_sent", "counter", "Requests whose spans the collector has taken.", across="max"),
+    Family(
+        "headgate_traces_dropped",
+        "counter",
+        "Requests whose spans were not sent, as the collector was away for more than a minute.",
+        across="max",
+    ),
+    Family("headgate_traces_failures", "counter", "Times that the collector took no spans.", across="max"),
+    Family("headgate_traces_away", "gauge", "1 while the collector takes no spans.", across="max"),
     Family(
         "headgate_canary_percent",
         "gauge",
