@@ -30,6 +30,7 @@ OF_ROWS = {
     "first_tokens": COUNTED.format("AND ending = 'complete' AND first_token IS NOT NULL", 1),
     "first_token": COUNTED.format("AND ending = 'complete' AND first_token IS NOT NULL", "first_token"),
     "cost": "COALESCE(cost, 0)",
+    "retries": COUNTED.format("", "retries"),
 }
 """What a sum adds up of each row, said once more in SQL; else it is the column of its name."""
 
@@ -61,14 +62,17 @@ def assert_whole(url, records):
     """Each record is there once with its line, and the sums of every group and hour are those of its rows."""
     lines = asked(url, "SELECT requests.id, lines.line FROM requests JOIN lines ON lines.number = requests.number")
     assert sorted(lines) == sorted((record.id, msgspec.json.encode(record).decode()) for record in records)
-    groups = ", ".join(f"COALESCE({quoted([name])}, '')" for name in GROUPS)
+    groups = ", ".join(f"COALESCE(CAST({quoted([name])} AS TEXT), '')" for name in GROUPS)
     totals = ", ".join(f"SUM({OF_ROWS.get(name, name)})" for name in SUMS)
     hours = "(CAST(time AS BIGINT) - CAST(time AS BIGINT) % 3600) / 3600"
     if url.startswith("postgres"):
         hours = "CAST(FLOOR(time / 3600) AS BIGINT)"
     rows = asked(url, f"SELECT {hours}, {groups}, {totals} FROM requests GROUP BY {hours}, {groups}")
     sums = asked(url, f"SELECT hour, {quoted(GROUPS)}, {', '.join(SUMS)} FROM sums")
-    assert sorted((*row[:8], *map(int, row[8:])) for row in rows) == sorted(sums)
+    first = len(GROUPS) + 1
+    assert sorted((*row[:first], *map(int, row[first:])) for row in rows) == sorted(sums)
+    [spread] = asked(url, "SELECT COALESCE(SUM(durations), 0), COALESCE(SUM(first_tokens), 0) FROM spreads")
+    assert list(spread) == [sum(row[first + SUMS.index(name)] for row in sums) for name in ("answered", "first_tokens")]
     wanted = sorted((tag, record.id) for record in records for tag in set(record.tags))
     assert sorted(asked(url, "SELECT tag, id FROM tags JOIN requests USING (number)")) == wanted
 

@@ -24,7 +24,9 @@ from made_records import START, made, written
 
 COUNT, REST = 200, 30
 NAMES = {"hour": "%Y-%m-%dT%H:00Z", "day": "%Y-%m-%d", "month": "%Y-%m"}
-ADDED = ("input", "cache_read", "cache_write", "output", "reasoning", "unpriced", "saved")
+ADDED = (
+    "input", "cache_read", "cache_write", "output", "reasoning", "unpriced", "saved", "saved_routing", "wasted",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +63,10 @@ def rows(records):
     return [read(msgspec.json.encode(record)).row for record in records]
 
 
+def said(value):
+    return "" if value is None else str(value)
+
+
 def wanted(records, by, hours):
     """The same, record by record."""
     sums = {}
@@ -68,7 +74,7 @@ def wanted(records, by, hours):
         if not hours[0] * HOUR <= row.time < hours[1] * HOUR:
             continue
         names = tuple(
-            datetime.fromtimestamp(row.time, UTC).strftime(NAMES[of]) if of in NAMES else getattr(row, of) or ""
+            datetime.fromtimestamp(row.time, UTC).strftime(NAMES[of]) if of in NAMES else said(getattr(row, of))
             for of in by
         )
         into = sums.setdefault(names, Counter())
@@ -76,7 +82,7 @@ def wanted(records, by, hours):
         into["cost"] += row.cost or 0
         if row.kind == "request":
             whole = row.ending == "complete"
-            into.update(requests=1, answered=whole, duration=row.duration * whole)
+            into.update(requests=1, retries=row.retries, answered=whole, duration=row.duration * whole)
             into.update(errors_gateway=row.origin == "gateway", errors_provider=row.origin == "provider")
             if whole and row.first_token is not None:
                 into.update(first_tokens=1, first_token=row.first_token)

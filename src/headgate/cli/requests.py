@@ -133,7 +133,8 @@ def _month(context: click.Context, parameter: click.Parameter, value: str | None
     show_default=True,
     callback=_dimensions,
     metavar="WHAT[,WHAT]",
-    help="organisation, team, application, user, key, model, target, provider, hour, day or month; '' for one sum.",
+    help="organisation, team, application, user, key, model, target, dialect, status, provider, hour, day or month; "
+    "'' for one sum.",
 )
 @click.option("--month", metavar="YYYY-MM", callback=_month, help="Of this month. Default: the current one, until now.")
 @click.option("--since", metavar="TIME", callback=_moment, help="From this hour on; as of `headgate records`.")

@@ -38,6 +38,12 @@ class Records(Section):
         description="Where records are sent, too: [how](../how-to/send-records-elsewhere.md). Each is a mapping with "
         "its `kind`, one of those [below](#sinks) or the dotted path of a class of yours.",
     )
+    fingerprints: bool = Field(
+        True,
+        description="Keep in each record a hash of the request's body, by a key of this installation's own, so that "
+        "reports can say which requests were made more than once and which begin alike. It takes 1 µs a request, some "
+        "where the body is long.",
+    )
 
 
 def url(records: Records, store: SecretStr | None, data_dir: Path) -> str | None:

@@ -135,6 +135,10 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     """The id of the request that this is a copy of, whose answer nobody was given."""
     judgment: Judgment | None = None
     """Of a question to a judge: whose answer it was about, and what he found."""
+    fingerprint: str | None = None
+    """The same for requests whose bodies are the same, byte for byte, and that nobody else can compute."""
+    prefix: str | None = None
+    """Of a long body, the same for those that begin in the same way."""
     worker: int = 0
     trace: Trace | None = None
     """Where there are traces, and it is part of one."""

@@ -16,9 +16,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -28,8 +29,8 @@ from headgate.records.row import Entry, read
 from headgate.records.statements import SOURCE, Away, Unfit
 from headgate.records.status import Status
 
-BATCH = 2 << 20
-"""Bytes of the journal in a transaction."""
+BATCH = 8 << 20
+"""Bytes of the journal in a transaction: ten thousand records, for which the database is made safe on disk once."""
 EVERY = 0.5
 """Seconds between two looks at a journal in which there was nothing new."""
 LONGEST_PAUSE = 8.0
@@ -59,6 +60,16 @@ class Said(msgspec.Struct):
     message: str
 
 
+class Batch(NamedTuple):
+    """Records, up to where they are in which segments, how many lines of which are damaged, and whether there are
+    more."""
+
+    entries: list[Entry]
+    reached: dict[str, int]
+    damaged: dict[str, int]
+    more: bool
+
+
 class Database(Protocol):
     """Takes records; sqlite.py and postgres.py say what of it is raised."""
 
@@ -81,6 +92,9 @@ class Drain:
         self._known = False
         """Whether `status.positions` is what the database says."""
         self._begun = self._tidied = now
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="reading")
+        self._ahead: Future[Batch] | None = None
+        """What comes next, where there is more: it is read while the database takes what was read before."""
 
     def turn(self, now: float) -> bool:
         """Bring a batch over; whether there is more. Raises Away, OSError."""
@@ -89,18 +103,21 @@ class Drain:
         if not self._known:
             self.status.positions = self.database.positions(self._source)
             self._known = True
-        entries, reached, more = self._batch()
-        if reached:
+        batch = self._next()
+        if batch.more:
+            self._ahead = self._thread.submit(read_on, self.folder, {**self.status.positions, **batch.reached})
+        if batch.reached:
             try:
-                self._put(entries, reached)
+                self._put(batch.entries, batch.reached)
             except Away:
-                self._known = False  # it may have taken them before it failed
+                self._known, self._ahead = False, None  # it may have taken them before it failed
                 raise
-            self.status.positions.update(reached)
+            self.status.positions.update(batch.reached)
+            self._tell_of(batch.damaged)
         if now - self._tidied >= TIDY:
             self._tidied = now
             self._tidy(now)
-        return more
+        return batch.more
 
     def failed(self, error: Away | OSError) -> None:
         """A turn has come to nothing."""
@@ -115,28 +132,14 @@ class Drain:
             self.tell("info", "the database takes records again")
         self.status.away = None
 
-    def _batch(self) -> tuple[list[Entry], dict[str, int], bool]:
-        """Records, up to where they are in which segments, and whether there are more of them."""
-        entries: list[Entry] = []
-        reached: dict[str, int] = {}
-        room = BATCH
-        for path, start, end in status.undrained(self.folder, self.status.positions):
-            data = lines(path, start, room)
-            if data:
-                reached[path.name] = start + len(data)
-                entries += self._read(path, data)
-                room -= len(data)
-                if start + len(data) < end or room <= 0:
-                    return entries, reached, True
-        return entries, reached, False
+    def _next(self) -> Batch:
+        ahead, self._ahead = self._ahead, None
+        return ahead.result() if ahead is not None else read_on(self.folder, self.status.positions)
 
-    def _read(self, path: Path, data: bytes) -> list[Entry]:
-        found = [read(line) for line in data.split(b"\n")[:-1]]
-        entries = [entry for entry in found if entry is not None]
-        if damaged := len(found) - len(entries):
-            self.status.unfit += damaged
-            self.tell("warning", f"{path.name}: {damaged} damaged lines are not brought into the database")
-        return entries
+    def _tell_of(self, damaged: Mapping[str, int]) -> None:
+        for name, count in damaged.items():
+            self.status.unfit += count
+            self.tell("warning", f"{name}: {count} damaged lines are not brought into the database")
 
     def _put(self, entries: Sequence[Entry], reached: Mapping[str, int]) -> None:
         """All of them but those that the database never takes, which are found by halves."""
@@ -177,6 +180,25 @@ class Drain:
             self.database.forget(self._source, sorted(gone))
             for name in gone:
                 self.status.positions.pop(name, None)
+
+
+def read_on(folder: Path, positions: Mapping[str, int]) -> Batch:
+    """What is in the segments behind these positions, so much of it as makes a batch. Raises OSError."""
+    batch = Batch([], {}, {}, False)
+    room = BATCH
+    for path, start, end in status.undrained(folder, positions):
+        data = lines(path, start, room)
+        if data:
+            batch.reached[path.name] = start + len(data)
+            found = [read(line) for line in data.split(b"\n")[:-1]]
+            entries = [entry for entry in found if entry is not None]
+            batch.entries.extend(entries)
+            if len(entries) < len(found):
+                batch.damaged[path.name] = len(found) - len(entries)
+            room -= len(data)
+            if start + len(data) < end or room <= 0:
+                return batch._replace(more=True)
+    return batch
 
 
 def lines(path: Path, start: int, most: int) -> bytes:

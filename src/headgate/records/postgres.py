@@ -10,9 +10,10 @@ import asyncpg
 
 from headgate.records import chain
 from headgate.records import statements as sql
+from headgate.records.marks import marks
 from headgate.records.row import Entry
 from headgate.records.statements import Away, Unfit
-from headgate.records.sums import sums
+from headgate.records.sums import GROUPS, spreads, sums
 from headgate.store.database import Patience, StoreAway, connect, numbered, told
 from headgate.store.migrations import migrate
 
@@ -115,8 +116,22 @@ async def _add(connection: Any, source: str, entries: Sequence[Entry], reached: 
         await connection.execute(numbered(chain.APPEND), *chain.following(before, last + 1, new))
     tags = [(tag, entry.row.time, number) for number, entry in placed for tag in entry.tags]
     await connection.copy_records_to_table("tags", records=tags, columns=sql.TAG)
-    await connection.executemany(numbered(sql.SUM), list(sums(entry.row for entry in new)))
+    await connection.copy_records_to_table("marks", records=marks(new, last + 1), columns=sql.MARK)
+    rows = [entry.row for entry in new]
+    for (table, groups, counts), found in zip(sql.ADDED, (list(sums(rows)), list(spreads(rows))), strict=True):
+        if found:
+            await _added(connection, table, groups, counts, found)
     await connection.executemany(
         numbered(sql.REACHED), [(source, name, position) for name, position in reached.items()]
     )
     return len(new)
+
+
+async def _added(
+    connection: Any, table: str, groups: Sequence[str], counts: Sequence[str], rows: Sequence[Any]
+) -> None:
+    """All of them in one statement, which takes them column by column."""
+    kinds = ["text[]" if name in GROUPS else "bigint[]" for name in (*groups, *counts)]
+    columns = ", ".join(f"${place}::{kind}" for place, kind in enumerate(kinds, 1))
+    statement = sql.adding(table, groups, counts, f"SELECT * FROM unnest({columns})")  # noqa: S608
+    await connection.execute(statement, *(list(column) for column in zip(*rows, strict=True)))

@@ -7,7 +7,7 @@ import errno
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from heapq import merge
-from itertools import chain
+from itertools import chain, repeat
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -18,7 +18,19 @@ import msgspec
 from headgate.core.record import Record
 from headgate.journal.read import Files, Filter, Source, Stored, follow, forwards
 from headgate.records import statements as sql
-from headgate.records.search import Condition, Place, Scope, Search, named, statement
+from headgate.records.search import (
+    AT_ONCE,
+    Block,
+    Condition,
+    Place,
+    Scope,
+    Search,
+    candidates,
+    direct,
+    groups,
+    named,
+    within,
+)  # fmt: skip
 from headgate.records.status import undrained
 from headgate.store.database import Database, Patience, StoreAway, connect
 
@@ -63,8 +75,36 @@ class Records:
 
     async def stored(self, search: Search, *whole: Condition) -> list[Stored]:
         """A page of the database alone."""
-        text, values = statement(search, *whole)
-        return [_stored(line) for _, _, line in await self.rows(text, *values)]
+        numbers = [number for number, _, _ in await self._found(search, whole)]
+        lines: dict[int, str] = {}
+        for at in range(0, len(numbers), PAGE):
+            some = numbers[at : at + PAGE]
+            marks = ", ".join("?" * len(some))
+            found = await self.rows(f"SELECT number, line FROM lines WHERE number IN ({marks})", *some)  # noqa: S608
+            lines.update((number, line) for number, line in found)
+        return [_stored(lines[number]) for number in numbers if number in lines]
+
+    async def _found(self, search: Search, whole: Sequence[Condition]) -> list[Sequence[Any]]:
+        """Number, time and id of each record, in order."""
+        wanted = groups(search)
+        if whole or not wanted:
+            text, values = direct(search, *whole)
+            return await self.rows(text, *values)
+        found: list[Sequence[Any]] = []
+        after: Block | None = None
+        steps = chain(AT_ONCE, repeat(AT_ONCE[-1])) if all(wanted) else ()
+        for count in steps:
+            text, values = candidates(search, wanted, after, count)
+            blocks = [Block(*row) for row in await self.rows(text, *values)]
+            if blocks:
+                text, values = within(search, blocks)
+                found += await self.rows(text, *values)
+                found.sort(key=itemgetter(1, 2), reverse=search.newest_first)
+                del found[search.limit :]
+                after = blocks[-1]
+            if len(blocks) < count or (len(found) == search.limit and _settled(search, found[-1][1], blocks[-1])):
+                break
+        return found
 
     async def rest(self, search: Search, most: int | None = None) -> tuple[list[Stored], int]:
         """What is wanted of what is not in the database yet, and how many bytes were not looked at."""
@@ -130,6 +170,11 @@ class Records:
             found += (each for each in forwards(path, search.want, end, first) if _fits(each, search))
             left = None if left is None else max(left - (end - first), 0)
         return found, behind
+
+
+def _settled(search: Search, time: float, block: Block) -> bool:
+    """Whether all blocks behind this one lie beyond a time."""
+    return block.reach < time if search.newest_first else block.reach > time
 
 
 def _line(path: Path, place: int, end: int) -> int:

@@ -80,14 +80,17 @@ class Line(msgspec.Struct):
     shadow_of: str | None = None
     judgment: _Judgment | None = None
     trace: _Trace | None = None
+    fingerprint: Text | None = None
+    prefix: Text | None = None
 
 
 class Row(NamedTuple):
     """The columns of the table `requests`, but for its number. Durations are microseconds, costs nanodollars.
 
     Tokens and cost are those of the answer and of answers that were not taken, together; `cost` is None where none of
-    it is known, `unpriced` 1 where some of it is not; `saved` is what caches have spared. `kind` is "request", or
-    "shadow" or "judgment" for what the gateway asked by itself.
+    it is known, `unpriced` 1 where some of it is not; `saved` is what caches have spared, `saved_routing` what the
+    choice of a target has, `wasted` the cost of answers that were not taken. `kind` is "request", or "shadow" or
+    "judgment" for what the gateway asked by itself.
     """
 
     id: str
@@ -123,6 +126,11 @@ class Row(NamedTuple):
     cost_size: int | None
     duration_size: int
     trace: str | None
+    saved_routing: int
+    retries: int
+    wasted: int
+    fingerprint: str | None
+    prefix: str | None
 
 
 class Entry(NamedTuple):
@@ -165,9 +173,8 @@ def _fitting(value: Any) -> Any:
 
 
 def _row(line: Line) -> Row:
-    spent, unpriced = in_nano(line.cost), False
-    if line.usage is not None:
-        unpriced = spent is None
+    spent, wasted, saved = in_nano(line.cost), 0, line.saved
+    unpriced = line.usage is not None and spent is None
     inputs, reads, writes, outputs, reasoning = _tokens(line.usage) if line.usage is not None else (0, 0, 0, 0, 0)
     for attempt in line.attempts:
         if attempt.usage is not None:
@@ -177,7 +184,8 @@ def _row(line: Line) -> Row:
             unpriced = unpriced or attempt.cost is None
         if attempt.cost is not None:
             cost = in_nano(attempt.cost)
-            spent = spent if cost is None else (spent or 0) + cost
+            if cost is not None:
+                spent, wasted = (spent or 0) + cost, wasted + cost
     micros, target = round(line.duration * 1e6), line.target
     return Row(
         line.id, line.time, micros, None if line.first_token is None else round(line.first_token * 1e6),
@@ -186,9 +194,11 @@ def _row(line: Line) -> Row:
         line.path, line.model, target, target.partition("/")[0] if target is not None else None,
         line.status, line.ending, line.error, line.origin, int(line.stream),
         inputs, reads, writes, outputs, reasoning, spent, int(unpriced),
-        in_nano(line.saved.get("cache")) or 0,
+        (in_nano(saved.get("cache")) or 0) if saved else 0,
         None if spent is None else cost_size(spent), duration_size(micros),
         line.trace.id if line.trace is not None else None,
+        (in_nano(saved.get("routing")) or 0) if saved else 0, max(len(line.attempts) - 1, 0), wasted,
+        line.fingerprint, line.prefix,
     )  # fmt: skip
 
 

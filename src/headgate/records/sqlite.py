@@ -10,9 +10,10 @@ from pathlib import Path
 
 from headgate.records import chain
 from headgate.records import statements as sql
+from headgate.records.marks import marks
 from headgate.records.row import Entry
 from headgate.records.statements import Away, Unfit
-from headgate.records.sums import sums
+from headgate.records.sums import spreads, sums
 from headgate.store.stepping import NEWER, steps
 
 PATIENCE = 5.0
@@ -54,7 +55,10 @@ class SQLite:
                 connection.execute(chain.APPEND, chain.following(before, last + 1, new))
             tags = ((tag, entry.row.time, number) for number, entry in numbered for tag in entry.tags)
             connection.executemany(sql.inserting("tags", sql.TAG), tags)
-            connection.executemany(sql.SUM, sums(entry.row for entry in new))
+            connection.executemany(sql.inserting("marks", sql.MARK), marks(new, last + 1))
+            rows = [entry.row for entry in new]
+            for added, found in zip(sql.ADDED, (sums(rows), spreads(rows)), strict=True):
+                connection.executemany(sql.adding(*added), found)
             connection.executemany(sql.REACHED, ((source, name, position) for name, position in reached.items()))
             self._analyse(connection, last + len(new))
         return len(new)

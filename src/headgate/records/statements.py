@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 
 from headgate.records.row import COLUMNS, Entry
-from headgate.records.sums import GROUPS, SUMS
+from headgate.records.sums import COUNTS, GROUPS, SPREAD, SUMS
 from headgate.store import append_only
 from headgate.store.stepping import Tally
 
@@ -34,11 +34,20 @@ def inserting(table: str, columns: Sequence[str]) -> str:
 REQUEST = ("number", *COLUMNS)
 LINE = ("number", "line")
 TAG = ("tag", "time", "number")
+MARK = ("mark", "newest", "first", "last", "oldest")
 LAST = "SELECT COALESCE(MAX(number), 0) FROM requests"
-GROUPED = ("hour", *GROUPS)
-SUM = f"{inserting('sums', (*GROUPED, *SUMS))} ON CONFLICT ({quoted(GROUPED)}) DO UPDATE SET " + ", ".join(
-    f"{name} = sums.{name} + excluded.{name}" for name in SUMS
-)
+
+
+def adding(table: str, groups: Sequence[str], sums: Sequence[str], source: str | None = None) -> str:
+    """Adds sums of a group to those that are there; `source` is where they come from, instead of values."""
+    into = f"{table} ({quoted((*groups, *sums))})"
+    values = source or f"VALUES ({', '.join('?' * (len(groups) + len(sums)))})"
+    added = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in sums)
+    return f"INSERT INTO {into} {values} ON CONFLICT ({quoted(groups)}) DO UPDATE SET {added}"
+
+
+ADDED = (("sums", ("hour", *GROUPS), SUMS), ("spreads", SPREAD, COUNTS))
+"""Tables that are added to."""
 REACHED = (
     f"{inserting('drained', ('source', 'segment', 'position'))} ON CONFLICT (source, segment) "
     "DO UPDATE SET position = excluded.position"

@@ -7,13 +7,19 @@ from typing import Any
 
 from headgate.records.row import Row
 
-GROUPS = ("organisation", "team", "application", "user", "key", "model", "target")
-"""What is summed apart, beside the hour; "" stands for none."""
+GROUPS = ("organisation", "team", "application", "user", "key", "model", "target", "dialect", "status")
+"""What is summed apart, beside the hour; "" stands for none. Nothing of which there may be as many as requests, such
+as end users and tags, so that there are much fewer sums than requests."""
 SUMS = (
     "requests", "answered", "errors_gateway", "errors_provider", "input", "cache_read", "cache_write", "output",
-    "reasoning", "cost", "unpriced", "saved", "duration", "first_tokens", "first_token",
+    "reasoning", "cost", "unpriced", "saved", "saved_routing", "retries", "wasted", "duration", "first_tokens",
+    "first_token",
 )  # fmt: skip
-"""`duration` and `first_token` are microseconds of requests that were answered whole; `cost` is nanodollars."""
+"""`duration` and `first_token` are microseconds of requests that were answered whole; `cost`, what was `saved` by
+providers' caches and by routing, and `wasted`, which is of answers that were not taken, are nanodollars."""
+SPREAD = ("hour", "team", "model", "target", "bucket")
+COUNTS = ("durations", "first_tokens")
+"""Of a bucket of time: how many requests took so long, and to how many the first piece came then."""
 HOUR = 3600
 
 Group = tuple[Any, ...]
@@ -28,7 +34,7 @@ def sums(rows: Iterable[Row]) -> Iterator[Group]:
     for row in rows:
         group = (
             int(row.time // HOUR), row.organisation or "", row.team or "", row.application or "", row.user or "",
-            row.key or "", row.model or "", row.target or "",
+            row.key or "", row.model or "", row.target or "", row.dialect or "", str(row.status),
         )  # fmt: skip
         into = found.get(group)
         if into is None:
@@ -43,19 +49,50 @@ def sums(rows: Iterable[Row]) -> Iterator[Group]:
         into[9] += row.cost or 0
         into[10] += row.unpriced
         into[11] += row.saved
+        into[12] += row.saved_routing
+        into[14] += row.wasted
     for group, values in found.items():
         yield (*group, *values)
 
 
 def _count(into: list[int], row: Row) -> None:
     into[0] += 1
+    into[13] += row.retries
     if row.origin == "gateway":
         into[2] += 1
     elif row.origin == "provider":
         into[3] += 1
     if row.ending == "complete":
         into[1] += 1
-        into[12] += row.duration
+        into[15] += row.duration
         if row.first_token is not None:
-            into[13] += 1
-            into[14] += row.first_token
+            into[16] += 1
+            into[17] += row.first_token
+
+
+def spreads(rows: Iterable[Row]) -> Iterator[Group]:
+    """The rows of the table `spreads`: SPREAD and COUNTS, of requests that were answered whole."""
+    found: dict[Group, list[int]] = {}
+    for row in rows:
+        if row.kind == "request" and row.ending == "complete":
+            whose = (int(row.time // HOUR), row.team or "", row.model or "", row.target or "")
+            found.setdefault((*whose, bucket(row.duration)), [0, 0])[0] += 1
+            if row.first_token is not None:
+                found.setdefault((*whose, bucket(row.first_token)), [0, 0])[1] += 1
+    for group, counts in found.items():
+        yield (*group, *counts)
+
+
+def bucket(micros: int) -> int:
+    """Of a time; four for each doubling, so that times of one differ by a quarter at most."""
+    units = micros >> 8
+    above = units.bit_length() - 3
+    return units if above < 0 else 4 * above + (units >> above)
+
+
+def lowest(number: int) -> int:
+    """The shortest time of a bucket, in microseconds."""
+    if number < 4:
+        return number << 8
+    above, rest = divmod(number, 4)
+    return (4 + rest) << (above - 1 + 8)

@@ -22,6 +22,7 @@ from headgate.core.breaker import NEVER, Trip
 from headgate.core.caller import EVERY_OPERATION, Caller
 from headgate.core.dialect import Dialect
 from headgate.core.exchange import Exchange
+from headgate.core.fingerprint import Fingerprints
 from headgate.core.ids import Ids
 from headgate.core.limits.rule import Rule, limited
 from headgate.core.plan import WAYS, Retries
@@ -71,7 +72,8 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
     maker = Maker(config, ports.board, known)
     providers = maker.host()
     aliases = {name: maker.alias(name, model) for name, model in config.models.items()}
-    record, reckon = Record(ports.journal, ports.meter), Reckon(ports.board.ratios)
+    fingerprints = Fingerprints(admin_digest) if config.records.fingerprints else None
+    record, reckon = Record(ports.journal, ports.meter, fingerprints), Reckon(ports.board.ratios)
     rules = maker.rules(
         aliases,
         _topics(config, ports, record, Route(aliases, providers, [Requirement(), Health()], ports.board), attempts),

@@ -79,6 +79,7 @@ LIVE = frozenset(
     {
         "server.compression", "server.max_reply_bytes", "server.trusted_proxies", "log.level",
         "traces.ratio", "traces.follow", "traces.failed", "traces.slower_than",
+        "records.fingerprints",
     }
 )  # fmt: skip
 

@@ -7,6 +7,7 @@ import time
 from headgate.catalog.cost import bill
 from headgate.core.errors import Overloaded
 from headgate.core.exchange import Exchange
+from headgate.core.fingerprint import Fingerprints
 from headgate.core.ports import Journal, Meter
 from headgate.core.reply import Reply
 from headgate.stages.stage import Proceed
@@ -15,9 +16,10 @@ from headgate.stages.stage import Proceed
 class Record:
     """The outermost stage: what it pushes on `ending` first is unwound last, when all is known."""
 
-    def __init__(self, journal: Journal, meter: Meter) -> None:
+    def __init__(self, journal: Journal, meter: Meter, fingerprints: Fingerprints | None = None) -> None:
         self.journal = journal
         self.meter = meter
+        self.fingerprints = fingerprints
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
         if self.journal.full:
@@ -40,6 +42,8 @@ class Record:
             record.key = exchange.caller.key
             record.organisation, record.team, record.application, record.user = exchange.caller.belongs
             record.end_user = exchange.end_user or None
+        if self.fingerprints is not None and exchange.body:
+            record.fingerprint, record.prefix = self.fingerprints(exchange.body)
         if exchange.target is not None:
             record.target = exchange.target.name
         record.decision = exchange.decision.told(exchange.target, len(exchange.attempts))
