@@ -50,7 +50,7 @@ class Signer:
         canonical = "\n".join(
             (
                 method,
-                canonical_path(path),
+                path if self._service == "s3" else canonical_path(path),
                 canonical_query(query),
                 *(f"{name}:{value}" for name, value in signed),
                 "",
