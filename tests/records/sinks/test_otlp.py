@@ -55,7 +55,8 @@ def test_a_record_is_a_log_record(sink, collector, encoding):
         id="req_1", time=1_790_000_000.25, key="k1", team="red", client="10.0.0.1", dialect="openai_chat", model="chat",
         target="openai/gpt-4o-mini", tags=["a", "b"], status=502, ending="failed", error="provider_failed",
         origin="provider", finish="stop", upstream_id="up-1", duration=1.5, cost="0.25",
-        trace=Trace(id="0af7651916cd43dd8448eb211c80319c", span="b7ad6b7169203331"), usage=Usage(input=10, cache_read=4, output=7, reasoning=2),
+        trace=Trace(id="0af7651916cd43dd8448eb211c80319c", span="b7ad6b7169203331"),
+        usage=Usage(input=10, cache_read=4, output=7, reasoning=2),
     )  # fmt: skip
     line = msgspec.json.encode(record)
     sink(kind="otlp", url=collector.url, encoding=encoding, resource={"deployment.environment.name": "test"}).send(
