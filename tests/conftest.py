@@ -7,6 +7,7 @@ import trustme
 from hypothesis import settings
 
 from gateways import rounds
+from postgres import postgres
 
 settings.register_profile("headgate", max_examples=rounds(30, 1000), deadline=None, database=None, derandomize=True)
 settings.load_profile("headgate")
@@ -21,6 +22,13 @@ def pytest_collection():
     finally:
         gc.freeze()
         gc.enable()
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """The URL of a PostgreSQL, in which each test makes a database of its own."""
+    with postgres() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

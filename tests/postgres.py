@@ -4,8 +4,11 @@ import contextlib
 import os
 import shutil
 import tempfile
+import uuid
 import warnings
 from pathlib import Path
+
+from headgate.store.database import connect
 
 
 class Server:
@@ -41,3 +44,13 @@ def postgres():
     """The URL of a database of a server that is stopped afterwards."""
     with Server() as server:
         yield server.url
+
+
+async def new_database(server):
+    """The URL of a database without tables, in a server's."""
+    name = f"t{uuid.uuid4().hex}"
+    database = connect(server)
+    await database.run(f"CREATE DATABASE {name}")
+    await database.close()
+    head, _, query = server.partition("?")
+    return f"{head.rpartition('/')[0]}/{name}?{query}"

@@ -39,6 +39,8 @@ OWN = {
     "providers": {"kind": "simulator"}, "rules": {"models": ["auto"], "targets": ["simulator/x"]},
     "limits": {"requests": 10**6, "every": "day"}, "users": {"teams": ["mine"]},
     "applications": {"team": "mine"}, "keys": {"team": "mine"},
+    "alert_rules": {"measure": "spend", "above": 5}, "channels": {"kind": "slack", "url": "https://x.test/y"},
+    "silences": {"match": {"rule": "x"}, "until": "2099-01-01"},
 }  # fmt: skip
 """What an object of each kind may be that belongs to the team `mine`, where it can."""
 OTHERS = {"users": {"teams": ["theirs"]}, "applications": {"team": "theirs"}, "keys": {"team": "theirs"}}

@@ -27,9 +27,10 @@ from headgate.admin.call import (
 )  # fmt: skip
 from headgate.admin.control import Entry, Wanted
 from headgate.admin.problems import Problem
-from headgate.admin.secrets import sealed, shown
+from headgate.admin.secrets import HOLDING, sealed, shown
 from headgate.admin.visit import SESSION, token_of
 from headgate.config import stored
+from headgate.config.alerts import AlertRule, Silence
 from headgate.config.identities import Application, Key, Moment, Organisation, Team, User
 from headgate.config.limits import Limit
 from headgate.config.rules import Rule
@@ -43,9 +44,10 @@ PREFIX = 10
 """Characters of a key by which people know it."""
 SECTIONS: Mapping[str, type[Section] | None] = {
     "organisations": Organisation, "teams": Team, "applications": Application, "users": User, "keys": Key,
-    "limits": Limit, "models": Model, "rules": Rule, "providers": None,
+    "limits": Limit, "models": Model, "rules": Rule, "providers": None, "alert_rules": AlertRule, "channels": None,
+    "silences": Silence,
 }  # fmt: skip
-"""What the body of each kind is; of a provider it depends on its kind."""
+"""What the body of each kind is; of a provider and a channel it depends on its kind."""
 assert set(SECTIONS) == set(stored.KINDS)
 
 
@@ -264,7 +266,7 @@ async def _change(call: Call, action: Action, name: str, body: Callable[[Body | 
     def made(before: Body | None) -> Body:
         assert body is not None
         found = body(before)
-        if call.kind in ("providers", "models", "rules"):
+        if call.kind in HOLDING:
             return sealed(call.kind, name, found, before, seal())
         return found
 

@@ -20,10 +20,12 @@ from headgate.store.sealing import Seal, Unsealable, is_sealed
 Body = dict[str, Any]
 TARGETING = ("models", "rules")
 """Kinds whose bodies hold targets, which may have settings of their own (`with`)."""
-HOLDING = frozenset({"providers", *TARGETING})
+HOLDING = frozenset({"providers", "channels", *TARGETING})
 """Kinds whose bodies may hold secrets."""
 STAYING = frozenset(ProviderSettings.model_fields) - {"base_url"}
 """Settings of a provider that do not change where its key is sent; of those that only some have, each may."""
+LEADING = ("kind", "url", "host", "port", "tls")
+"""Settings of a channel that say where its secrets are sent; its `url` is one, too."""
 WORD = re.compile(r"[0-9A-Za-z_-]*\Z")
 """What is no address: a region, a version, a project."""
 SECRET_QUERIES = frozenset({"code", "sig", "signature"})
@@ -105,6 +107,10 @@ def _strayed(kind: str, name: str, now: Body, before: Body) -> bool:
 
 def _ways(kind: str, name: str, body: Body) -> Iterator[tuple[str, Body]]:
     """Sealed secrets, each with what says where it is sent."""
+    if kind == "channels":
+        leads = {"kind": name, **{what: body[what] for what in LEADING if what in body}}
+        yield from ((seal, leads) for what, seal in body.items() if what not in leads and is_sealed(str(seal)))
+        return
     targets = ({"kind": _provider(target), **target["with"]} for target in _targets(body))
     for holder in [{"kind": name, **body}] if kind == "providers" else targets:
         yield from ((seal, _goes(holder)) for seal in _seals(holder))
@@ -165,7 +171,7 @@ class _Sealing:
         self._equal_stay = equal_stay
 
     def body(self, name: str, body: Body, before: Body | None) -> Body:
-        found = self._walk(body, before, f"{self._kind}/{name}", holding=self._kind == "providers")
+        found = self._walk(body, before, f"{self._kind}/{name}", holding=self._kind in ("providers", "channels"))
         assert isinstance(found, dict)
         return found
 
@@ -193,11 +199,13 @@ class _Sealing:
         was = before if isinstance(before, str) and is_sealed(before) else None
         name = place.rpartition("/")[2]
         if value == SEALED:
-            if was is None and _is_secret(name):
+            if was is None and (_is_secret(name) or self._kind == "channels"):
                 self.lacking.append(place.replace("/", "."))
             return was or value
-        _no_secret_in_query(value, place)
-        if not _is_secret(name) or is_reference(value) or is_sealed(value) or value.lower() in ("", NO_KEY):
+        hidden = _is_secret(name) or (self._kind == "channels" and name == "url")
+        if not hidden or self._kind != "channels":
+            _no_secret_in_query(value, place)
+        if not hidden or is_reference(value) or is_sealed(value) or value.lower() in ("", NO_KEY):
             return value
         if was is not None and self._equal_stay and self._is(was, value, place):
             return was

@@ -12,7 +12,17 @@ from urllib.parse import urlsplit
 
 from headgate.catalog.catalogue import assemble
 from headgate.catalog.shelf import kinds as bundled_kinds
-from headgate.config import authentication_checks, identities, limit_checks, login, matching, records, state, traces
+from headgate.config import (
+    alerts,
+    authentication_checks,
+    identities,
+    limit_checks,
+    login,
+    matching,
+    records,
+    state,
+    traces,
+)
 from headgate.config.catalogue_settings import CatalogueRefresh
 from headgate.config.document import Node, Path
 from headgate.config.identities import Grants, Key
@@ -51,10 +61,16 @@ ENDPOINTS = ("/chat/completions", "/completions", "/responses", "/messages")
 """What the vendors' SDKs put behind their base_url, for a host that does not speak the one whose path was copied."""
 
 
-def check(config: Config, root: Node, tell: Tell, kept: Mapping[str, Sequence[int]]) -> None:
+def check(
+    config: Config,
+    root: Node,
+    tell: Tell,
+    kept: Mapping[str, Sequence[int]],
+    of_store: frozenset[tuple[str, str]] = frozenset(),
+) -> None:
     """Tell everything that is wrong across the parts that could be read; `root` names those that could not.
 
-    `kept` says for every list of `config` where its entries stand in the file.
+    `kept` says for every list of `config` where its entries stand in the file, `of_store` which objects do not.
     """
     checks = _Checks(config, root, tell, kept)
     checks.providers_()
@@ -75,6 +91,7 @@ def check(config: Config, root: Node, tell: Tell, kept: Mapping[str, Sequence[in
     state.check(config.state, tell)
     records.check(config.records, tell)
     traces.check(config.traces, tell)
+    alerts.check(config, of_store, tell)
 
 
 def _has_key(settings: ProviderSettings) -> bool:

@@ -180,7 +180,7 @@ def _finish(reading: Reading, path: Path | None, reasons: Sequence[str] = (), sa
             if value.partition(":")[0] not in KEEPERS:  # where a key is that nobody is given is told
                 reading.secret(value)
     config = reading.config()
-    checks.check(config, reading.root, reading.problem, reading.kept)
+    checks.check(config, reading.root, reading.problem, reading.kept, reading.merged.stored)
     if reading.here:
         surroundings.check(config, reading.environ, reading.problem)
     reading.stop_if_wrong()

@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 import pydantic
 from pydantic import SecretStr
 
+from headgate.alerts.channels.channel import Channel
 from headgate.config import checks, state, stored
+from headgate.config.alerts import AlertRule, ChannelEntry, ChannelTerms, Silence
 from headgate.config.document import Node, made
 from headgate.config.explain import explain, found
 from headgate.config.identities import Application, Grants, Key, Organisation, Team, User
@@ -43,6 +45,9 @@ SECTIONS: Mapping[str, type[Grants]] = {
     "applications": Application,
     "users": User,
 }
+NAMED: Mapping[str, type[pydantic.BaseModel]] = {"alert_rules": AlertRule, "silences": Silence}
+LISTED: Mapping[str, type[pydantic.BaseModel]] = {"keys": Key, "stages": Stage, "rules": Rule, "limits": Limit}
+"""Sections whose entries are read as their type says."""
 COMMAND_LINE = "command line"
 CERTIFICATES = ("ca_file", "cert", "key")
 """Settings that name a file which must be there."""
@@ -231,6 +236,10 @@ class Reading:
         return config
 
     def section(self, name: str, node: Node) -> Any:
+        if name in LISTED:
+            return self.sequence(node, name, LISTED[name])
+        if name in NAMED:
+            return self.mapping(node, name, lambda key, value: self.read(NAMED[name], value, (name, key)))
         match name:
             case "providers":
                 return self.mapping(node, name, self.provider)
@@ -240,16 +249,10 @@ class Reading:
                 )
             case "organisations" | "teams" | "applications" | "users":
                 return self.mapping(node, name, partial(self.person, name))
-            case "keys":
-                return self.sequence(node, name, Key)
+            case "channels":
+                return self.mapping(node, name, self.channel)
             case "secrets":
                 return self.sources()
-            case "stages":
-                return self.sequence(node, name, Stage)
-            case "rules":
-                return self.sequence(node, name, Rule)
-            case "limits":
-                return self.sequence(node, name, Limit)
             case "data_dir":
                 if isinstance(node.value, str) and node.value and "\0" not in node.value:
                     return Path(node.value)
@@ -402,6 +405,27 @@ class Reading:
             settings.api_key = SecretStr(key)
             self.follow(settings, path)
         return ProviderEntry(kind=kind or name, type=loaded, settings=settings)
+
+    def channel(self, name: str, node: Node) -> ChannelEntry | None:
+        """Its terms, and the settings of its kind, which stand beside them."""
+        path = ("channels", name)
+        value = {} if node.value is None else node.plain()
+        if not isinstance(value, dict):
+            self.problem(path, f"expected a mapping (`name: value`), found {found(node, secret=True)}")
+            return None
+        known = {field.alias or own for own, field in ChannelTerms.model_fields.items()}
+        said = {"kind": name, **{key: value.pop(key) for key in known & value.keys()}}
+        terms = self.validate(ChannelTerms, said, path)
+        if terms is None:
+            return None
+        try:
+            kind = load_plugin("alerts.channels", terms.kind, Channel)
+        except PluginNotFound as error:
+            written = shown(self.root.written((*path, "kind"), terms.kind))
+            self.problem((*path, "kind"), *checks.unloadable(error, terms.kind, written))
+            return None
+        settings = self.validate(kind.Settings, value, path)
+        return None if settings is None else ChannelEntry(terms=terms, type=kind, settings=settings)
 
     def targets(self, config: Config) -> None:
         """Targets with settings of their own get a provider of their own."""

@@ -16,6 +16,8 @@ import pydantic
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from headgate.alerts.channels.channel import Channel
+from headgate.config.alerts import AlertRule, ChannelTerms, Silence
 from headgate.config.discover import kinds
 from headgate.config.explain import bare
 from headgate.config.identities import Application, Key, Organisation, Team, User
@@ -52,6 +54,8 @@ ENTRIES: dict[str, tuple[str, type[pydantic.BaseModel]]] = {
     "keys": ("keys[]", Key),
     "limits": ("limits[]", Limit),
     "stages": ("stages[]", Stage),
+    "alert_rules": ("alert_rules.<name>", AlertRule),
+    "silences": ("silences.<name>", Silence),
 }
 """What stands in sections that are mappings or lists, and how its place is written."""
 HEAD = """# Configuration reference
@@ -104,6 +108,22 @@ providers:
 Every provider has these keys:
 
 """
+CHANNEL_HEAD = """
+## Channels
+
+`channels` maps a name of yours to a way to tell people of [alerts](../how-to/get-alerted.md). `kind` says which: one of
+those below, or the dotted path of a class of your own (`package.module:Class`, in the file only); without it, the name
+is the kind.
+
+```yaml
+channels:
+  slack: {url: "${SLACK_WEBHOOK}"}
+  on-call: {kind: pagerduty, routing_key: "${PAGERDUTY_KEY}", for: {severity: critical}}
+```
+
+Every channel has these keys beside those of its kind:
+
+"""
 
 
 def page() -> str:
@@ -114,6 +134,8 @@ def page() -> str:
         path, inner = ENTRIES.get(name, (name, kind))
         if name == "providers":
             parts.append(_providers())
+        elif name == "channels":
+            parts.append(_channels())
         elif isinstance(inner, type) and issubclass(inner, pydantic.BaseModel):
             about = inspect.cleandoc(inner.__doc__ or "")
             parts += f"\n## {name}\n\n{about}\n\n", _table(list(_rows(inner, path)))
@@ -160,6 +182,17 @@ def _sinks() -> str:
         own = [row for row in _rows(loaded.Settings, SINKS) if row[0] not in shared]
         extra = "".join(f" It needs `pip install 'headgate[{each}]'`." for each in dict.fromkeys(loaded.needs.values()))
         parts += f"\n#### `{name}`\n\n{_module_doc(loaded)}{extra}\n\n", _table(own)
+    return "".join(parts)
+
+
+def _channels() -> str:
+    terms = [
+        (place, kind, "the name" if place.endswith(".kind`") else default, about)
+        for place, kind, default, about in _rows(ChannelTerms, "channels.<name>")
+    ]
+    parts = [CHANNEL_HEAD, _table(terms)]
+    for name, loaded in every("alerts.channels", Channel).items():
+        parts += f"\n### {name}\n\n{_module_doc(loaded)}\n\n", _table(list(_rows(loaded.Settings, "channels.<name>")))
     return "".join(parts)
 
 
@@ -277,11 +310,26 @@ def json_schema() -> str:
         "properties": named,
         "additionalProperties": {"$ref": "#/$defs/provider"},
     }
+    schema["properties"]["channels"] |= {"additionalProperties": {"$ref": "#/$defs/Channel"}}
+    definitions["Channel"] = _channel(definitions)
     _policies(definitions)
     definitions["Records"]["properties"]["sinks"]["items"] = _sink_schema(definitions)
     _short_forms(definitions)
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Headgate"}
     return json.dumps(_variables(schema), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _channel(definitions: dict[str, Any]) -> dict[str, Any]:
+    """Of any kind; where the name is the kind, only what all have in common is checked."""
+    terms = ChannelTerms.model_json_schema(by_alias=True)
+    definitions.update(terms.get("$defs", {}))
+    cases = []
+    for name, loaded in every("alerts.channels", Channel).items():
+        settings = loaded.Settings.model_json_schema(by_alias=True)
+        definitions.update(settings.pop("$defs", {}))
+        settings["properties"] |= terms["properties"]
+        cases.append({"if": _is_kind(name), "then": settings})
+    return {"type": ["object", "null"], "properties": terms["properties"], "allOf": cases}
 
 
 def _policies(definitions: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from headgate.config.alerts import Alerting, AlertRule, ChannelEntry, Silence
 from headgate.config.audit_settings import Audit
 from headgate.config.authentication import Authentication
 from headgate.config.catalogue_settings import CatalogueSettings
@@ -304,6 +305,14 @@ class Config(Section):
         description="The records of requests in a database, where they are searched and summed.",
     )
     audit: Audit = Field(default_factory=Audit, description="Signed checkpoints of what was written.")
+    alert_rules: dict[str, AlertRule] = Field(
+        default_factory=dict, description="When people are told that something is not as it should be."
+    )
+    channels: dict[str, Annotated[ChannelEntry, WithJsonSchema({"type": "object"})]] = Field(
+        default_factory=dict, description="How they are told; see [Channels](#channels)."
+    )
+    silences: dict[str, Silence] = Field(default_factory=dict, description="What they are not told for a while.")
+    alerting: Alerting = Field(default_factory=Alerting, description="What holds for all alerts.")
     log: Log = Field(default_factory=Log, description="The gateway's own messages, on standard error.")
     traces: Traces = Field(
         default_factory=Traces,

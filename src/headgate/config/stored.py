@@ -24,7 +24,9 @@ from headgate.store.migrations import migrate
 from headgate.store.objects import Objects, Stored
 from headgate.store.sealing import Keyring, NotAsked, Seal, Unsealable, is_sealed
 
-MAPPINGS = ("providers", "models", "organisations", "teams", "applications", "users")
+MAPPINGS = (
+    "providers", "models", "organisations", "teams", "applications", "users", "alert_rules", "channels", "silences",
+)  # fmt: skip
 LISTS = ("keys", "limits", "rules")
 """Sections whose entries may stand in the store; of the second kind, each has its `name` inside."""
 KINDS = (*MAPPINGS, *LISTS)

@@ -35,6 +35,8 @@ class Beside:
         self._lifecycle = lifecycle
         self._process: Process | None = None
         self._ending = False
+        self.dismissed = False
+        """It has nothing to do any more, and ends by itself."""
 
     async def run(self) -> None:
         """Until `end`, or cancelled."""
@@ -42,13 +44,26 @@ class Beside:
             await asyncio.sleep(UNREADY)
         pause = 0.0
         while not self._ending:
+            await self.wanted()
             began = time.monotonic()
             why = await self._live()
             if self._ending:
                 return
+            if self.dismissed:
+                continue
             pause = UNREADY if time.monotonic() - began > SETTLED else min(max(2 * pause, UNREADY), LONGEST_PAUSE)
             log.error("the process that %s %s; another is started in %g s", self._task, why, pause)
             await asyncio.sleep(pause)
+
+    async def wanted(self) -> None:
+        """Wait until there is something for it to do."""
+
+    def first(self) -> bytes:
+        """The first line of its standard input."""
+        return self._settings
+
+    async def tell(self, stdin: asyncio.StreamWriter) -> None:
+        """What else it is told while it lives: nothing."""
 
     async def end(self) -> None:
         """Let it finish, for some seconds at most."""
@@ -75,11 +90,15 @@ class Beside:
         self._process = process
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(self._settings)
+        process.stdin.write(self.first())
         if self._ending:
             process.stdin.close()
-        while line := await process.stdout.readline():
-            _repeat(line)
+        telling = asyncio.get_running_loop().create_task(self.tell(process.stdin))
+        try:
+            while line := await process.stdout.readline():
+                _repeat(line)
+        finally:
+            telling.cancel()
         return f"ended with code {await process.wait()}"
 
 

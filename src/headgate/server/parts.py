@@ -35,7 +35,8 @@ from headgate.journal.segments import nowhere
 from headgate.records.reading import source
 from headgate.runtime.build import build, limits_of
 from headgate.runtime.gateway import Gateway, Ports
-from headgate.server import drain, finished
+from headgate.server import alerting, drain, finished
+from headgate.server.alerting import Alerting
 from headgate.server.app import App, Mounted, Page, Receive, Scope, Send
 from headgate.server.beside import Beside
 from headgate.server.budgets import Budgets
@@ -135,6 +136,9 @@ class Parts:
             elsewhere=drain.elsewhere(config.data_dir) if records is not None else nowhere,
         )
         self.beside = _beside(config, records, lifecycle) if lifecycle.worker == 0 else []
+        self.alerting = Alerting(self, lifecycle) if lifecycle.worker == 0 else None
+        if self.alerting is not None:
+            self.beside.append(self.alerting)
         self.running: list[asyncio.Task[None]] = []
         self.upstream = Client(
             ca_file=str(config.upstream.ca_file) if config.upstream.ca_file else None,
@@ -309,6 +313,7 @@ class Parts:
             **(drain.watched(config.data_dir) if config.records.store else {}),
             **watched_sinks(config.data_dir, [each.known_as for each in config.records.sinks]),
             **(watched_traces(config) if config.traces.endpoint is not None else {}),
+            **(alerting.watched(config.data_dir) if self.alerting is not None else {}),
             "headgate_store_away": lambda: float(self.follow.why is not None),
             "headgate_secrets_away": self._secrets_away,
             "headgate_secrets_failures": lambda: self.loaded.references.failures if self.loaded.references else 0,
@@ -392,6 +397,8 @@ class Parts:
         self.loaded, self.gateway, self.refresh, self.refreshed = loaded, gateway, refresh, refreshed
         _keep(loaded)
         self._keep_refreshing()
+        if self.alerting is not None:
+            self.alerting.changed()
         self.metrics.configured(loaded.config.models)
         self.metrics.reloaded(applied=True)
         for warning in loaded.warnings:

@@ -148,6 +148,11 @@ WATCHED = (
         "downgrade, next (another target was asked, if there was one).",
         ("limit", "then"),
     ),
+    Family("headgate_alerts_firing", "gauge", "Alerts that are firing.", ("rule", "severity"), "max"),
+    Family("headgate_alert_messages", "counter", "Messages that channels have taken.", ("channel",), "max"),
+    Family("headgate_alert_failures", "counter", "Tries to send one that came to nothing.", ("channel",), "max"),
+    Family("headgate_alert_waiting", "gauge", "What channels are still to be told of alerts.", (), "max"),
+    Family("headgate_alerts_away", "gauge", "1 where the store does not take what becomes of alerts.", (), "max"),
     Family("headgate_store_away", "gauge", "1 where the store cannot be reached.", (), "max"),
     Family(
         "headgate_secrets_away",

@@ -1,0 +1,176 @@
+"""Alerts from outside: what goes wrong at a provider, with an application or a budget, people are told of, and that it
+is over."""
+
+import asyncio
+import json
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from gateways import KEY, OTHER_KEY, running
+from told import Catcher, mailbox
+from traffic import whole
+from upstreams import ScriptedUpstream, json_reply
+
+QUESTION = {"model": "chat", "messages": [{"role": "user", "content": "Hello"}]}
+ADMIN = {"authorization": "Bearer hg-test-admin-0123456789abcdef", "content-type": "application/json"}
+
+
+class Provider(ScriptedUpstream):
+    """Answers, or fails, or is slow."""
+
+    def __init__(self):
+        super().__init__(self._answer)
+        self.failing = False
+        self.seconds = 0.0
+
+    async def _answer(self, asked):
+        await asyncio.sleep(self.seconds)
+        await asked.send(json_reply({"error": "down"}, status=503) if self.failing else whole("Hi"))
+
+
+def config(a, b, catcher, mail):
+    hook = f"http://127.0.0.1:{catcher.port}"
+    return f"""
+server: {{host: 127.0.0.1, port: {{PORT}}}}
+data_dir: {{DATA}}
+providers:
+  a: {{kind: openai, api_key: sk-secret-of-a, base_url: '{a.url}/v1'}}
+  b: {{kind: openai, api_key: sk-secret-of-b, base_url: '{b.url}/v1'}}
+models:
+  chat: {{targets: [a/gpt-4o-mini], fallbacks: [b/gpt-4o-mini]}}
+  slow: b/gpt-4o-mini
+breaker: {{enabled: false}}
+retry: {{budget: 100}}
+applications: {{shop: , other: }}
+keys:
+  - {{name: test, key: {KEY}, application: shop}}
+  - {{name: poor, key: {OTHER_KEY}, application: other, limits: [{{money: 0.00005, every: month}}]}}
+alerting: {{every: 0.1, group_wait: 0.1, built_in: false}}
+channels:
+  pd: {{kind: pagerduty, routing_key: R0UTINGKEY0123456789, url: {hook}/pd, for: {{severity: critical}}}}
+  hook: {{kind: webhook, url: {hook}/hook/s3cr3tpathsegment, signing_secret: whsec_c2VjcmV0LW9mLXRlc3Rz}}
+  slack: {{url: {hook}/slack, for: {{severity: critical}}}}
+  teams: {{url: {hook}/teams, for: {{rule: budget}}}}
+  mail: {{kind: email, host: 127.0.0.1, port: {mail.port}, tls: none, from: Headgate <a@x.test>, to: ops@x.test,
+          for: {{rule: budget}}}}
+alert_rules:
+  failing: {{measure: provider_error_rate, by: provider, above: 0.5, window: 1.5, min_requests: 5, severity: critical}}
+  tokens: {{measure: tokens, by: application, above: 20, window: 1.5}}
+  slow: {{measure: latency_p95, where: {{model: slow}}, above: 0.2, window: 1.5, min_requests: 3}}
+  budget: {{measure: limit_used, where: {{what: money}}, above: 0.8}}
+  memory: {{measure: memory, above: 1}}
+"""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    with ExitStack() as stack:
+        a, b, catcher, mail = map(stack.enter_context, (Provider(), Provider(), Catcher(), mailbox()))
+        folder = tmp_path_factory.mktemp("alerts")
+        yield stack.enter_context(running(folder, config(a, b, catcher, mail))), a, b, catcher, mail
+
+
+def alerts(gateway, query=""):
+    status, _, body = gateway.request("GET", f"/admin/api/alerts{query}", None, ADMIN)
+    assert status == 200, body
+    return body["items"]
+
+
+@contextmanager
+def asking(gateway, body=QUESTION, key=KEY):
+    """Requests all the while."""
+    over = threading.Event()
+
+    def ask():
+        while not over.wait(0.03):
+            gateway.post(body, key=key)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def of(rule, event):
+    return lambda body: body["rule"] == rule and any(each["event"] == event for each in body["alerts"])
+
+
+HOOK = "/hook/s3cr3tpathsegment"
+
+
+def test_a_provider_that_fails_is_named_and_resolved_when_it_recovers(world):
+    gateway, a, _, catcher, _ = world
+    with asking(gateway):
+        a.failing = True
+        [alert] = catcher.wait(HOOK, of("failing", "firing"))["alerts"]
+        assert alert["labels"]["provider"] == "a"
+        assert "provider a" in alert["summary"]
+        trigger = catcher.wait("/pd", lambda body: body["event_action"] == "trigger")
+        assert trigger["routing_key"] == "R0UTINGKEY0123456789"
+        assert trigger["payload"]["component"] == "a"
+        assert trigger["payload"]["severity"] == "critical"
+        a.failing = False
+        resolve = catcher.wait("/pd", lambda body: body["event_action"] == "resolve")
+        assert resolve["dedup_key"] == trigger["dedup_key"]
+        catcher.wait(HOOK, of("failing", "resolved"))
+    assert catcher.wait("/slack", lambda body: "provider a" in body["text"])["blocks"]
+
+
+def test_an_application_with_too_many_tokens_is_named(world):
+    gateway, _, _, catcher, _ = world
+    for _ in range(12):
+        gateway.post(QUESTION)
+    body = catcher.wait(HOOK, of("tokens", "firing"))
+    assert [each["labels"]["application"] for each in body["alerts"]] == ["shop"]
+    catcher.wait(HOOK, of("tokens", "resolved"))
+
+
+def test_a_step_of_latency_is_noticed(world):
+    gateway, _, b, catcher, _ = world
+    body = {**QUESTION, "model": "slow"}
+    for _ in range(4):
+        gateway.post(body)
+    assert not [each for each in catcher.got(HOOK) if each["rule"] == "slow"]
+    b.seconds = 0.3
+    for _ in range(4):
+        gateway.post(body)
+    b.seconds = 0.0
+    [alert] = catcher.wait(HOOK, of("slow", "firing"))["alerts"]
+    assert 0.25 < alert["value"] < 0.6
+    assert alert["limit"] == 0.2
+
+
+def test_a_budget_that_is_nearly_used_up_is_told_by_mail_and_in_teams(world):
+    gateway, _, _, catcher, mail = world
+    body = {**QUESTION, "max_tokens": 2}
+    for _ in range(500):
+        if gateway.post(body, key=OTHER_KEY)[0] == 429:
+            break
+    [alert] = catcher.wait(HOOK, of("budget", "firing"))["alerts"]
+    assert alert["labels"]["limit"] == "key poor"
+    assert alert["value"] > 0.8
+    card = catcher.wait("/teams", lambda body: True)["attachments"][0]["content"]
+    assert card["type"] == "AdaptiveCard"
+    assert "key poor" in json.dumps(card)
+    until = time.monotonic() + 10
+    while not mail.mail:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    sender, to, written = mail.mail[0]
+    assert (sender, to) == ("a@x.test", ["ops@x.test"])
+    assert "[WARNING] budget" in written["subject"]
+    assert "key poor" in written.get_content()
+
+
+def test_what_uses_memory_is_named_by_worker_and_instance(world):
+    _, _, _, catcher, _ = world
+    [alert] = catcher.wait(HOOK, of("memory", "firing"))["alerts"]
+    assert alert["value"] > 10 << 20
+    assert alert["labels"]["worker"] == "0"
+    assert alert["labels"]["instance"]
