@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 
 import msgspec
 
@@ -142,6 +142,8 @@ class Entry(NamedTuple):
 
 
 COLUMNS = Row._fields
+INDEXED = ("cost_size", "duration_size")
+"""Columns that only an index of a database is for."""
 _decode = msgspec.json.Decoder(Line).decode
 _decode_any = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -219,3 +221,13 @@ def cost_size(nano: int) -> int:
 
 def duration_size(micros: int) -> int:
     return min((micros // 1000).bit_length(), DURATION_SIZES)
+
+
+def kinds() -> dict[str, tuple[type, bool]]:
+    """Of each column the type of its values, and whether there may be none; for those who keep columns elsewhere."""
+    found: dict[str, tuple[type, bool]] = {}
+    for name, kind in get_type_hints(Row).items():
+        parts = get_args(kind) or (kind,)
+        if name not in INDEXED:
+            found[name] = parts[0], len(parts) > 1
+    return found

@@ -25,17 +25,9 @@ from headgate.providers.auth.aws.roles import Role, suffix
 from headgate.providers.auth.aws.signing import Keys, Signer
 from headgate.records import post
 from headgate.records.post import Post
-from headgate.records.row import COLUMNS, Entry, read
+from headgate.records.row import Entry, kinds, read
 from headgate.records.sinks import sink
 from headgate.records.sinks.sink import Away, Batch, Item, Sink
-
-WHOLE = {
-    "duration", "first_token", "status", "stream", "input", "cache_read", "cache_write", "output", "reasoning", "cost",
-    "unpriced", "saved",
-}  # fmt: skip
-"""Columns that are whole numbers: microseconds, tokens, nanodollars."""
-LEFT_OUT = {"cost_size", "duration_size"}
-"""What only an index of a database is for."""
 
 
 class S3Settings(post.Connecting):
@@ -121,12 +113,11 @@ def parquet(items: Sequence[Item]) -> bytes:
     from arro3.io import write_parquet
 
     entries = [entry for item in items if (entry := read(item.line)) is not None]
-    text, whole, number = DataType.utf8(), DataType.int64(), DataType.float64()
-    columns: dict[str, Any] = {}
-    for place, name in enumerate(COLUMNS):
-        if name not in LEFT_OUT:
-            kind = whole if name in WHOLE else number if name == "time" else text
-            columns[name] = Array([entry.row[place] for entry in entries], kind)
+    text = DataType.utf8()
+    types = {str: text, int: DataType.int64(), float: DataType.float64()}
+    columns: dict[str, Any] = {
+        name: Array([getattr(entry.row, name) for entry in entries], types[kind]) for name, (kind, _) in kinds().items()
+    }
     columns["tags"] = list_array(_offsets(entries), Array([tag for entry in entries for tag in entry.tags], text))
     columns["record"] = Array([entry.line for entry in entries], text)
     table = Table.from_pydict({name: ChunkedArray([column]) for name, column in columns.items()})
