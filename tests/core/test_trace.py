@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from headgate.core.trace import LONGEST_STATE, Said, Trace, new_span, new_trace, said
+from headgate.core.trace import LONGEST_STATE, Said, Sampling, Tracing, said
 
 ID, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 GOOD = f"00-{ID}-{SPAN}-01".encode()
@@ -69,18 +69,19 @@ def test_the_vendors_part_is_carried_on_where_it_is_plain_and_short(lines, state
 
 
 def test_who_is_asked_next_is_told_of_his_parent():
-    trace = Trace(ID, "1" * 16, SPAN, "a=1", sampled=True)
-    assert trace.told("2" * 16) == [
+    tracing = Tracing(Sampling(), 0, [(b"traceparent", GOOD), (b"tracestate", b"a=1")])
+    assert tracing.told("2" * 16) == [
         (b"traceparent", f"00-{ID}-{'2' * 16}-01".encode()),
         (b"tracestate", b"a=1"),
     ]
-    ((_, value),) = Trace(ID, "1" * 16).told("2" * 16)
-    assert said([(b"traceparent", value)]) == Said(ID, "2" * 16, False, None)
+    begun = Tracing(Sampling(), 0, [])
+    ((_, value),) = begun.told("2" * 16)
+    assert said([(b"traceparent", value)]) == Said(begun.id, "2" * 16, False, None)
 
 
-def test_new_ones_differ_and_have_the_form():
-    ids = {new_trace()[0] for _ in range(100)} | {new_span() for _ in range(100)}
+def test_new_ones_differ_and_keep_their_names():
+    begun = [Tracing(Sampling(), 0, []) for _ in range(100)]
+    ids = {each.id for each in begun} | {each.span for each in begun}
     assert len(ids) == 200
     assert all(re.fullmatch("[0-9a-f]{32}|[0-9a-f]{16}", id) for id in ids)
-    id, low = new_trace()
-    assert int(id[16:], 16) == low
+    assert {each.over().id for each in begun} | {each.over().span for each in begun} == ids

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from headgate.core.record import Record
-from headgate.core.trace import Trace, new_span, new_trace
+from headgate.core.trace import Trace, new_span
 from headgate.journal.journal import Journal
 from headgate.records.tracing import BATCH, LATE, Tracing, begin, load
 
@@ -41,7 +41,7 @@ def collector():
 def written(journal, count, *, kept=True, time=NOW - 1, name="r", **more):
     ids = [f"{name}{number}" for number in range(count)]
     for id in ids:
-        journal.append(Record(id=id, time=time, trace=Trace(new_trace()[0], new_span(), kept=kept), **more))
+        journal.append(Record(id=id, time=time, trace=Trace(new_span() * 2, new_span(), kept=kept), **more))
     return ids
 
 

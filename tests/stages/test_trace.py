@@ -1,6 +1,7 @@
 """Of which requests spans are made, and what is noted for them."""
 
 import contextlib
+import secrets
 import time
 
 import pytest
@@ -10,10 +11,10 @@ from headgate.core.errors import Overloaded, ProviderTimeout, Unauthenticated
 from headgate.core.exchange import Exchange, Place
 from headgate.core.record import Record
 from headgate.core.reply import Reply
-from headgate.core.trace import new_trace
+from headgate.core.trace import Sampling
 from headgate.dialects import gemini_generate, openai_chat
 from headgate.stages.stage import Checked, chain
-from headgate.stages.trace import Sampling, traced
+from headgate.stages.trace import traced
 
 REPLY = Reply(openai_chat, stream=False, body=b"")
 ID, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -58,7 +59,8 @@ async def walk(made, sampling, error=None, caller=SOMEBODY, stages=(), ending="c
 
     with contextlib.suppress(ProviderTimeout, Overloaded, Unauthenticated):
         await chain(traced([outermost, Knows(caller), *stages], sampling), answer)(made)
-    told = made.trace.kept
+    made.record.ending = "complete" if error is None else ending  # what is known when the head is sent
+    told = made.trace.kept(made)
     made.record.ending = ending
     await made.ending.aclose()
     return made.record.trace, told
@@ -72,7 +74,7 @@ async def test_a_share_of_them(ratio, kept):
 
 
 async def test_the_share_is_kept_to_and_depends_on_the_id_alone():
-    ids = [new_trace()[0] for _ in range(2_000)]
+    ids = [f"{secrets.randbits(128):032x}" for _ in range(2_000)]
     sampling = Sampling(0.25, follow=False)
     made = [exchange(a_parent(sampled=False, id=id)) for id in ids]
     kept = [(await walk(each, sampling))[0].kept for each in made]

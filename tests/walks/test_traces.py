@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from collector import collecting
 from gateways import ADMIN_KEY, KEY, running
 from headgate.cli.requests import records
-from headgate.core.trace import new_span, new_trace
+from headgate.core.trace import new_span
 from traffic import answering
 from upstreams import ScriptedUpstream, json_reply
 
@@ -85,7 +85,7 @@ def body(model="chat", **more):
 
 def ask(gateway, model="chat", *, sampled=True, state=None, **more):
     """Asks as part of a trace of the client's own: its id, its span, the answer's status and headers."""
-    (id, _), span = new_trace(), new_span()
+    id, span = new_span() + new_span(), new_span()
     headers = {"traceparent": f"00-{id}-{span}-{'01' if sampled else '00'}"}
     if state is not None:
         headers["tracestate"] = state
@@ -209,7 +209,7 @@ def test_what_is_not_sampled_is_not_sent(gateway, collector):
 
 
 def test_a_stranger_begins_no_trace(gateway, collector):
-    (id, _) = new_trace()
+    id = new_span() + new_span()
     headers = {"traceparent": f"00-{id}-{new_span()}-01"}
     status, told, _ = gateway.post(body(), key="hg-nobody-has-this-key", headers=headers)
     assert status == 401

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr
 
 from headgate.config.section import Section
+from headgate.core.trace import Sampling
 from headgate.providers.settings import Seconds
-from headgate.stages.trace import Sampling
 
 PATH = "/v1/traces"
 """Of a receiver (https://opentelemetry.io/docs/specs/otlp/#otlphttp-request)."""

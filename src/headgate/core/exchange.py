@@ -22,7 +22,7 @@ from headgate.core.labels import Labels, Priority, read
 from headgate.core.ports import Incoming
 from headgate.core.record import Attempt, Record
 from headgate.core.target import PLAIN, Manner, Provider, Target
-from headgate.core.trace import Trace
+from headgate.core.trace import Tracing
 from headgate.core.usage import Usage
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Exchange(msgspec.Struct, eq=False):
     method: str = "POST"
     proxied: bool = False
     """It came by a proxy that is trusted."""
-    trace: Trace | None = None  # trace, where there are traces
+    trace: Tracing | None = None  # trace, where there are traces
     caller: Caller | None = None  # authenticate
     body: bytes = b""  # receive
     form: Form | None = None  # receive: the body, where it is a form

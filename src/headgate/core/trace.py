@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
 from random import getrandbits
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
+
+if TYPE_CHECKING:
+    from headgate.core.exchange import Exchange
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -29,7 +35,7 @@ class Said(NamedTuple):
 
 
 class Trace(msgspec.Struct, omit_defaults=True):
-    """A request's part in a trace. `id` and span ids are hexadecimal."""
+    """A request's part in a trace, as its record has it. `id` and span ids are hexadecimal."""
 
     id: str
     span: str
@@ -49,13 +55,78 @@ class Trace(msgspec.Struct, omit_defaults=True):
     """The path's form, where it is another than the path."""
     operation: str = "chat"
 
+
+@dataclass(slots=True, frozen=True)
+class Sampling:
+    """Of which requests spans are made."""
+
+    ratio: float = 0.0
+    follow: bool = True
+    """A client's own decision counts instead of `ratio`, once it is known who it is."""
+    failed: bool = True
+    """Of those that fail or break off, anyhow."""
+    slower_than: float = inf
+    """Seconds: of those that take so long, anyhow."""
+
+
+class Tracing:
+    """The trace of a request under way. It has a name only when somebody is told of it: most are heard of by nobody."""
+
+    __slots__ = ("_id", "_low", "_span", "marks", "said", "sampled", "sampling")
+
+    def __init__(self, sampling: Sampling, below: int, headers: Headers) -> None:
+        """Of traces that begin here, those are sampled whose id's lower half is less than `below`: the share goes by
+        the id, so that all who are asked for it choose the same ones."""
+        self.sampling = sampling
+        self.marks: list[float] = []
+        """When stages began (`time.perf_counter()`), in their order."""
+        self.said: Said | None = None
+        self._id = self._span = ""
+        for name, _ in headers:
+            if name == PARENT:
+                self.said = said(headers)
+                break
+        if self.said is None:
+            self._low = getrandbits(64)
+            self.sampled = self._low < below
+        else:
+            self._id = self.said.id
+            self.sampled = self.said.sampled if sampling.follow else int(self._id[16:], 16) < below
+
+    @property
+    def id(self) -> str:
+        if not self._id:
+            self._id = f"{getrandbits(64) or 1:016x}{self._low:016x}"
+        return self._id
+
+    @property
+    def span(self) -> str:
+        self._span = self._span or new_span()
+        return self._span
+
+    def kept(self, exchange: Exchange) -> bool:
+        """Whether spans are made of it, as far as is known now."""
+        if self.sampled and (self.said is None or exchange.caller is not None):  # strangers decide nothing
+            return True
+        sampling = self.sampling
+        if sampling.failed and exchange.record.ending in ("failed", "cut"):
+            return True
+        return sampling.slower_than != inf and time.perf_counter() - exchange.clock >= sampling.slower_than
+
     def told(self, span: str) -> list[tuple[bytes, bytes]]:
         """The headers by which whoever is asked makes its spans part of the trace, below `span`."""
         flags = "01" if self.sampled else "00"
         headers = [(PARENT, f"00-{self.id}-{span}-{flags}".encode())]
-        if self.state is not None:
-            headers.append((STATE, self.state.encode()))
+        if self.said is not None and self.said.state is not None:
+            headers.append((STATE, self.said.state.encode()))
         return headers
+
+    def over(self) -> Trace:
+        """For the record."""
+        known = self.said
+        if known is None:
+            return Trace(self.id, self.span, sampled=self.sampled)
+        return Trace(self.id, self.span, known.parent, known.state, self.sampled)
 
 
 def said(headers: Headers) -> Said | None:
@@ -75,9 +146,3 @@ def said(headers: Headers) -> Said | None:
 
 def new_span() -> str:
     return f"{getrandbits(64) or 1:016x}"
-
-
-def new_trace() -> tuple[str, int]:
-    """An id, and its lower half as a number: the share of traces that are sampled goes by it everywhere."""
-    low = getrandbits(64) or 1
-    return f"{getrandbits(64):016x}{low:016x}", low

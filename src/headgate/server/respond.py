@@ -156,7 +156,7 @@ async def refuse(exchange: Exchange, error: GatewayError, send: Send) -> None:
     if exchange.target is not None:
         headers.append((b"x-headgate-model", _value(exchange.target.name)))
         headers.append((b"x-headgate-attempts", b"%d" % len(exchange.attempts)))
-    if exchange.trace is not None and exchange.trace.kept:
+    if exchange.trace is not None and exchange.trace.kept(exchange):
         headers.append((TRACE, exchange.trace.id.encode()))
     if error.retry_after is not None:
         headers.append((b"retry-after", b"%d" % -(-error.retry_after // 1)))
@@ -193,7 +193,7 @@ def _headers(exchange: Exchange, reply: Reply) -> list[tuple[bytes, bytes]]:
     if target is not None:
         headers.append((b"x-headgate-model", _value(target.name)))
     headers.append((b"x-headgate-attempts", b"%d" % len(exchange.attempts)))
-    if exchange.trace is not None and exchange.trace.kept:
+    if exchange.trace is not None and exchange.trace.kept(exchange):
         headers.append((TRACE, exchange.trace.id.encode()))
     lost = [*exchange.lost, *reply.lost]
     if lost:

@@ -125,7 +125,7 @@ class Retry:
             attempt.credential = arm.credential.name
         exchange.attempts.append(attempt)
         if exchange.trace is not None:
-            attempt.began = round(time.perf_counter() - exchange.clock, 6)
+            attempt.began = time.perf_counter() - exchange.clock
         started = self.clock()
         tokens = exchange.tokens if standing.tokens is not None else 0.0
         standing.begun(started, again=turn.again, tokens=tokens)
