@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headgate.core.record import Attempt, Record
+from headgate.core.trace import Trace
 from headgate.core.usage import TOKEN_CLASSES, Usage
 from headgate.telemetry.families import REQUEST_BUCKETS, WATCHED
-from headgate.telemetry.metrics import Metrics, Series, State, merged
+from headgate.telemetry.metrics import Example, Metrics, Series, State, merged
 
 
 def a_record(**fields):
@@ -107,6 +108,93 @@ def test_another_target_counts_by_what_the_one_before_had_done(metrics):
         ("chat", "answer"): 1,
         ("a/good", "provider_unreachable"): 1,
     }
+
+
+def test_errors_are_counted_by_whose_and_which(metrics):
+    failed = {"ending": "failed", "origin": "provider", "error": "provider_timeout", "status": 504}
+    for fields in ({}, failed, failed, {"target": None, "ending": "refused", "origin": "gateway", "error": "limit"}):
+        metrics.count(a_record(**fields))
+    assert series(metrics, "headgate_errors") == {
+        ("chat", "openai", "provider", "provider_timeout"): 2,
+        ("chat", "none", "gateway", "limit"): 1,
+    }
+
+
+def test_what_answers_cost_is_summed_also_of_those_that_were_not_taken(metrics):
+    refused = Attempt("claude/x", 0.1, 200, usage=Usage(output=1), cost="0.25")
+    metrics.count(a_record(cost="0.5", usage=Usage(input=1), attempts=[refused, Attempt("openai/gpt-4o", 0.1, 200)]))
+    metrics.count(a_record(cost="1", shadow_of="req_1"))
+    metrics.count(a_record())
+    assert series(metrics, "headgate_cost_dollars") == {("chat", "openai"): 1.5, ("chat", "claude"): 0.25}
+
+
+@pytest.mark.parametrize(("by_key", "key"), [(False, ""), (True, "test")])
+def test_teams_are_told_apart_and_keys_where_it_is_wanted(by_key, key):
+    metrics = Metrics(models={"chat"}, by_key=by_key)
+    refused = Attempt("claude/x", 0.1, 200, usage=Usage(output=1), cost="0.25")
+    spent = {"cost": "0.5", "usage": Usage(input=3, cache_read=2, output=4, reasoning=1), "attempts": [refused]}
+    metrics.count(a_record(team="physics", key="test", **spent))
+    metrics.count(a_record(team="physics", key="test", model="free text", target=None))
+    metrics.count(a_record(team="physics", key="test", shadow_of="req_1", **spent))
+    metrics.count(a_record(key="lonely"))
+    requests = {("physics", key, "chat"): 1, ("physics", key, "unknown"): 1}
+    assert series(metrics, "headgate_team_requests") == requests | ({("", "lonely", "chat"): 1} if by_key else {})
+    assert series(metrics, "headgate_team_tokens") == {
+        ("physics", key, "chat", "input"): 5,
+        ("physics", key, "chat", "output"): 6,
+    }
+    assert series(metrics, "headgate_team_cost_dollars") == {("physics", key, "chat"): 0.75}
+
+
+def test_teams_and_errors_beyond_the_bound_are_other():
+    metrics = Metrics(models={"chat"}, max_series=5, by_key=True)
+    for number in range(20):
+        metrics.count(a_record(key=f"k{number}", error=f"e{number}", ending="failed", origin="gateway"))
+    requests, errors = series(metrics, "headgate_team_requests"), series(metrics, "headgate_errors")
+    assert len(requests) == len(errors) == 6
+    assert requests["other", "", "other"] == errors[("other",) * 4] == 15
+    overflow = series(metrics, "headgate_series_overflow")
+    assert overflow["headgate_team_requests",] == overflow["headgate_errors",] == 15
+
+
+@pytest.mark.parametrize(
+    ("fields", "seconds"),
+    [
+        ({}, 0.5),
+        ({"stream": False}, None),
+        ({"ending": "cut"}, None),
+        ({"first_token": None}, None),
+        ({"usage": Usage(output=1)}, None),
+    ],
+)
+def test_the_pace_is_that_of_whole_streams(metrics, fields, seconds):
+    usage = Usage(input=100, output=4, reasoning=1)
+    metrics.count(a_record(**{"stream": True, "first_token": 1.0, "duration": 3.0, "usage": usage} | fields))
+    found = series(metrics, "headgate_output_token_seconds")
+    assert found == ({("chat", "openai"): seconds} if seconds else {})
+
+
+def test_the_last_traced_request_of_a_bucket_is_its_example(metrics):
+    for time, id, duration in ((1.0, "a", 0.3), (2.0, "b", 0.4), (3.0, "c", 70.0), (4.0, "d", 0.3)):
+        trace = Trace(id * 32, "1" * 16, kept=id != "d")
+        metrics.count(a_record(time=time, duration=duration, trace=trace))
+    (line,) = metrics.state().series["headgate_request_seconds"]
+    assert {bucket: example.trace[0] for bucket, example in line.examples.items()} == {6: "b", 14: "c"}
+    older = Series(
+        line.labels, 1.0, [1] * len(line.counts), {6: Example("o" * 32, 0.3, 1.0), 0: Example("p" * 32, 0, 1)}
+    )
+    (joined,) = merged([State("r", 0, 1, {"headgate_request_seconds": [each]}) for each in (line, older)], {})[
+        "headgate_request_seconds"
+    ]
+    assert {bucket: example.trace[0] for bucket, example in joined.examples.items()} == {0: "p", 6: "b", 14: "c"}
+
+
+def test_how_late_the_loop_was(metrics):
+    assert metrics.state().series["headgate_loop_lag_seconds"] == []
+    metrics.late(0.0)
+    metrics.late(0.3)
+    (line,) = metrics.state().series["headgate_loop_lag_seconds"]
+    assert (line.labels, line.value, sum(line.counts), line.counts[0]) == ((), 0.3, 2, 1)
 
 
 def test_the_time_of_a_dry_run_is_that_of_no_answer(metrics):

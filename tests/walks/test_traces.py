@@ -7,6 +7,7 @@ import time
 
 import pytest
 from click.testing import CliRunner
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
 from collector import collecting
 from gateways import ADMIN_KEY, KEY, running
@@ -267,3 +268,28 @@ def test_both_workers_are_traced_by_one_process(gateway, collector):
     while len({span.attributes["headgate.worker"] for span in collector.spans if span.kind == SERVER}) < 2:
         assert time.monotonic() < until
         collector.trace(ask(gateway)[0])
+
+
+def test_metrics_lead_to_traces_and_are_those_of_all_workers(gateway, upstream):
+    before = gateway.metric("headgate_team_requests_total", team="physics", model="quiet")
+    ids = {ask(gateway, "quiet", stream=True)[0] for _ in range(8)}
+    gateway.wait_for_metric(before + 8, "headgate_team_requests_total", team="physics", model="quiet")
+    status, headers, text = gateway.get("/metrics", {"accept": "application/openmetrics-text; version=1.0.0"})
+    assert status == 200
+    assert headers["content-type"].startswith("application/openmetrics-text")
+    families = {family.name: family for family in parse_openmetrics(text.decode())}
+    shown = {
+        sample.exemplar.labels["trace_id"]
+        for sample in families["headgate_request_seconds"].samples
+        if sample.exemplar and sample.labels["model"] == "quiet"
+    }
+    assert shown & ids
+    assert {sample.labels["worker"] for sample in families["process_cpu_seconds"].samples} == {"0", "1"}
+    counted = {name: sum(sample.value for sample in families[name].samples) for name in families}
+    assert counted["headgate_output_token_seconds"] > 0
+    assert counted["headgate_loop_lag_seconds"] > 0
+    failed = gateway.metric("headgate_errors_total", origin="provider", error="provider_refused", model="broken")
+    assert gateway.post(body("broken"))[0] == 500
+    gateway.wait_for_metric(
+        failed + 1, "headgate_errors_total", origin="provider", error="provider_refused", model="broken"
+    )

@@ -123,6 +123,11 @@ class Server(Section):
         description="Who may read `/metrics`: everybody, who sends the admin key, or nobody. "
         "Left out: `open` when listening on loopback, else `key`.",
     )
+    metrics_by_key: bool = Field(
+        False,
+        description="Count requests, tokens and cost for each key, not only for each team: thousands of keys make as "
+        "many series for each model they use.",
+    )
     admin: Admin | None = Field(
         None, description="A listener of its own for `/metrics` and the probes. Left out: none."
     )

@@ -44,9 +44,10 @@ class Ready:
 
 
 class Metrics:
-    """Prometheus text, rendered in a thread; `gateways` is given where the admin key is asked for."""
+    """Prometheus or OpenMetrics text, as the client accepts, rendered in a thread; `gateways` is given where the admin
+    key is asked for."""
 
-    def __init__(self, render: Callable[[], bytes], gateways: Any = None) -> None:
+    def __init__(self, render: Callable[[str], tuple[bytes, str]], gateways: Any = None) -> None:
         self.render = render
         self.gateways = gateways
 
@@ -60,5 +61,6 @@ class Metrics:
             if caller.key != ADMIN:
                 await text(send, 403, b"metrics are for the admin key\n")
                 return
-        body = await asyncio.get_running_loop().run_in_executor(None, self.render)
-        await text(send, 200, body, b"text/plain; version=0.0.4; charset=utf-8")
+        accept = b",".join(value for name, value in scope["headers"] if name == b"accept").decode("latin-1")
+        body, kind = await asyncio.to_thread(self.render, accept)
+        await text(send, 200, body, kind.encode())

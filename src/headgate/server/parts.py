@@ -7,7 +7,7 @@ import ipaddress
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -35,13 +35,12 @@ from headgate.journal.segments import nowhere
 from headgate.records.reading import source
 from headgate.runtime.build import build, limits_of
 from headgate.runtime.gateway import Gateway, Ports
-from headgate.server import alerting, drain, finished
+from headgate.server import drain, finished, lag
 from headgate.server.alerting import Alerting
 from headgate.server.app import App, Mounted, Page, Receive, Scope, Send
 from headgate.server.beside import Beside
 from headgate.server.budgets import Budgets
 from headgate.server.checks import Checks
-from headgate.server.conditions import Conditions
 from headgate.server.drain import Drain
 from headgate.server.follow import Follow
 from headgate.server.health import Live, Ready
@@ -59,14 +58,13 @@ from headgate.server.renew import Renew
 from headgate.server.respond import identity
 from headgate.server.share import Share
 from headgate.server.sinks import dispatch
-from headgate.server.sinks import watched as watched_sinks
 from headgate.server.tracing import Tracing
-from headgate.server.tracing import watched as watched_traces
+from headgate.server.watched import watched
 from headgate.state.limits import SharedCounters
 from headgate.state.redis import Redis
 from headgate.telemetry import logs, workers
 from headgate.telemetry.exposition import Exposition
-from headgate.telemetry.metrics import Metrics, Read
+from headgate.telemetry.metrics import Metrics
 from headgate.upstream.client import Client
 from headgate.upstream.fetch import Bounds, Fetcher
 from headgate.upstream.proxy import Proxies
@@ -151,6 +149,7 @@ class Parts:
         self.checking: asyncio.Task[None] | None = None
         self.sharing: asyncio.Task[None] | None = None
         self.following: asyncio.Task[None] | None = None
+        self.lagging: asyncio.Task[None] | None = None
         self.saving: asyncio.Task[None] | None = None
         self.reminding: asyncio.Task[None] | None = None
         self.renewing: asyncio.Task[None] | None = None
@@ -166,7 +165,8 @@ class Parts:
         self.ledger = Ledger(self.counters)
         self.issuers: dict[str, Issuer | Introspection] = {}
         self.share = _share(config, self.board)
-        self.metrics = Metrics(worker=lifecycle.worker, pid=os.getpid(), models=config.models)
+        by_key = config.server.metrics_by_key
+        self.metrics = Metrics(worker=lifecycle.worker, pid=os.getpid(), models=config.models, by_key=by_key)
         self.gateway = self._build(loaded, self.refreshed)
         self.budgets = Budgets(config.data_dir, self.ledger, self.journal, lifecycle.worker)
         self.budgets.load(limits_of(config))
@@ -183,8 +183,9 @@ class Parts:
         pages = self._pages(config)
         mounts: dict[bytes, Mounted] = {ADMIN_API: self.control} if self.control is not None else {}
         app = App(self, pages, mounts={} if config.server.admin else mounts, worker=self.lifecycle.worker)
-        self.metrics.watch(self._watched(app))
+        self.metrics.watch(watched(self, app))
         self._keep_refreshing()
+        self.lagging = asyncio.get_running_loop().create_task(lag.watch(self.metrics.late))
         checks = Checks(self, self.next_id, self.lifecycle.worker)
         self.checking = asyncio.get_running_loop().create_task(checks.run())
         self.saving = asyncio.get_running_loop().create_task(self.budgets.run())
@@ -278,8 +279,8 @@ class Parts:
             TARGETS: Operator(self, Targets(self, self.lifecycle.worker, self.shared.sum if self.shared else None)),
         }
 
-    def _render(self) -> bytes:
-        return Exposition(self.metrics, version=headgate.__version__, workers=self.shared).render()[0]
+    def _render(self, accept: str) -> tuple[bytes, str]:
+        return Exposition(self.metrics, version=headgate.__version__, workers=self.shared).render(accept)
 
     def _why_not(self) -> str | None:
         if self.lifecycle.state != "ready":
@@ -295,69 +296,6 @@ class Parts:
         if self.follow.why is not None:
             said.append("the store is away: what was in it stays in force")
         return "; ".join(said) or None
-
-    def _watched(self, app: App) -> Mapping[str, Read]:
-        journal, share = self.journal, self.share
-        shared: dict[str, Read] = {}
-        if share is not None:
-            shared["headgate_state_away"] = lambda: float(share.why is not None)
-            shared["headgate_state_failures"] = lambda: share.failures
-        counters = self.counters
-        if counters is not None:
-            shared["headgate_limits_away"] = lambda: float(counters.why is not None)
-            shared["headgate_limits_failures"] = lambda: counters.failures
-        config = self.started_with.config
-        return {
-            **shared,
-            **Conditions(self).reads(),
-            **(drain.watched(config.data_dir) if config.records.store else {}),
-            **watched_sinks(config.data_dir, [each.known_as for each in config.records.sinks]),
-            **(watched_traces(config) if config.traces.endpoint is not None else {}),
-            **(alerting.watched(config.data_dir) if self.alerting is not None else {}),
-            "headgate_store_away": lambda: float(self.follow.why is not None),
-            "headgate_secrets_away": self._secrets_away,
-            "headgate_secrets_failures": lambda: self.loaded.references.failures if self.loaded.references else 0,
-            "headgate_limit_exceeded": self.ledger.denied.copy,
-            "headgate_limit_warnings": self.ledger.warned.copy,
-            "headgate_limit_waiting": self.ledger.waiting,
-            "headgate_in_flight": lambda: app.running,
-            "headgate_upstream_connections": self._connections,
-            "headgate_upstream_connections_opened": self._opened,
-            "headgate_journal_backlog_records": lambda: journal.backlog_records,
-            "headgate_journal_backlog_bytes": lambda: journal.backlog_bytes,
-            "headgate_journal_segments": lambda: journal.segments,
-            "headgate_journal_bytes": lambda: journal.disk_bytes,
-            "headgate_journal_deleted_records": lambda: journal.deleted_records,
-            "headgate_canary_percent": self._canaries,
-            "headgate_shadows_dropped": self.board.shadows.dropped.copy,
-            "headgate_judgments_dropped": self.board.judging.dropped.copy,
-            "headgate_config_loaded_timestamp_seconds": lambda: self.metrics.loaded,
-        }
-
-    def _secrets_away(self) -> dict[tuple[str, ...], float]:
-        references = self.loaded.references
-        if references is None:
-            return {}
-        return {
-            (kind,): float(kind in references.why) for kind in {each.partition(":")[0] for each in self.loaded.referred}
-        }
-
-    def _canaries(self) -> dict[tuple[str, ...], float]:
-        return {(trial.name, trial.target): trial.percent for trial in self.board.trials.all()}
-
-    def _connections(self) -> dict[tuple[str, ...], float]:
-        found: dict[tuple[str, ...], float] = {}
-        for origin, stats in self.upstream.stats().items():
-            name = f"{origin.scheme}://{origin.host}:{origin.port}"
-            found[name, "idle"] = stats.idle
-            found[name, "in_use"] = stats.in_use
-        return found
-
-    def _opened(self) -> dict[tuple[str, ...], float]:
-        return {
-            (f"{origin.scheme}://{origin.host}:{origin.port}",): stats.opened
-            for origin, stats in self.upstream.stats().items()
-        }
 
     def _plugins(self) -> list[str]:
         config = self.loaded.config
@@ -435,7 +373,8 @@ class Parts:
         tasks = [
             task
             for task in (
-                self.refreshing, self.checking, self.saving, self.learning, self.reminding, self.renewing, *ended,
+                self.refreshing, self.checking, self.lagging, self.saving, self.learning, self.reminding,
+                self.renewing, *ended,
             )
             if task is not None
         ]  # fmt: skip

@@ -6,14 +6,27 @@ import platform
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from headgate.telemetry.families import FAMILIES, REQUEST_BUCKETS, TOKEN_BUCKETS, Family
+from headgate.telemetry.families import (
+    FAMILIES,
+    LAG_BUCKETS,
+    PACE_BUCKETS,
+    REQUEST_BUCKETS,
+    TOKEN_BUCKETS,
+    Family,
+)  # fmt: skip
 from headgate.telemetry.metrics import Metrics, Series, State, merged
 from headgate.telemetry.workers import Workers
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
+    from prometheus_client.samples import Exemplar
 
-_BUCKETS = {"headgate_request_seconds": REQUEST_BUCKETS, "headgate_first_token_seconds": TOKEN_BUCKETS}
+_BUCKETS = {
+    "headgate_request_seconds": REQUEST_BUCKETS,
+    "headgate_first_token_seconds": TOKEN_BUCKETS,
+    "headgate_output_token_seconds": PACE_BUCKETS,
+    "headgate_loop_lag_seconds": LAG_BUCKETS,
+}
 
 
 class Exposition:
@@ -55,7 +68,7 @@ class Exposition:
         if family.kind == "histogram":
             histogram = HistogramMetricFamily(family.name, family.help, labels=names)
             for line in lines:
-                histogram.add_metric(line.labels, _cumulative(_BUCKETS[family.name], line.counts), line.value)
+                histogram.add_metric(line.labels, _cumulative(_BUCKETS[family.name], line), line.value)
             return histogram
         made = (CounterMetricFamily if family.kind == "counter" else GaugeMetricFamily)(
             family.name, family.help, labels=names
@@ -73,11 +86,20 @@ class Exposition:
         return info
 
 
-def _cumulative(buckets: Sequence[float], counts: Sequence[int]) -> list[tuple[str, float]]:
-    total, lines = 0, []
-    for bound, n in zip((*map(str, buckets), "+Inf"), counts, strict=True):
-        total += n
-        lines.append((bound, float(total)))
+def _cumulative(buckets: Sequence[float], line: Series) -> list[tuple[str, float] | tuple[str, float, Exemplar]]:
+    """With an exemplar (of OpenMetrics alone) where one of the bucket's requests was traced."""
+    from prometheus_client.samples import Exemplar
+
+    total = 0
+    lines: list[tuple[str, float] | tuple[str, float, Exemplar]] = []
+    for number, (bound, count) in enumerate(zip((*map(str, buckets), "+Inf"), line.counts, strict=True)):
+        total += count
+        example = line.examples.get(number)
+        if example is None:
+            lines.append((bound, float(total)))
+        else:
+            shown = Exemplar({"trace_id": example.trace}, example.value, example.time)
+            lines.append((bound, float(total), shown))
     return lines
 
 

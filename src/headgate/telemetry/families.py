@@ -8,6 +8,8 @@ Labels = tuple[str, ...]
 
 REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 TOKEN_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)
+PACE_BUCKETS = (0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.5)
+LAG_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 
 class Family(NamedTuple):
@@ -38,6 +40,37 @@ COUNTED = (
         "histogram",
         "Seconds from a request's arrival to the first piece of the answer.",
         ("model", "provider"),
+    ),
+    Family(
+        "headgate_output_token_seconds",
+        "histogram",
+        "Seconds from one token of a streamed answer to the next, on the average of the answer.",
+        ("model", "provider"),
+    ),
+    Family(
+        "headgate_errors",
+        "counter",
+        "Requests that got an error, whose it was, and its code.",
+        ("model", "provider", "origin", "error"),
+    ),
+    Family(
+        "headgate_cost_dollars",
+        "counter",
+        "US dollars that answers cost, of those whose prices are known.",
+        ("model", "provider"),
+    ),
+    Family("headgate_team_requests", "counter", "Finished requests, by whose they were.", ("team", "key", "model")),
+    Family(
+        "headgate_team_tokens",
+        "counter",
+        "Tokens of prompts (input) and answers (output), by whose they were.",
+        ("team", "key", "model", "class"),
+    ),
+    Family("headgate_team_cost_dollars", "counter", "US dollars, by whose they were.", ("team", "key", "model")),
+    Family(
+        "headgate_loop_lag_seconds",
+        "histogram",
+        "Seconds by which a worker's event loop came late to what was due, looked at twice a second.",
     ),
     Family(
         "headgate_tokens", "counter", "Tokens by class; the classes do not overlap.", ("model", "provider", "class")
@@ -72,6 +105,7 @@ COUNTED = (
     Family("headgate_series_overflow", "counter", 'What was counted under "other" for want of room.', ("metric",)),
 )
 WATCHED = (
+    Family("headgate_log_dropped", "counter", "Log entries not written, as nobody took them fast enough."),
     Family("headgate_in_flight", "gauge", "Requests being served."),
     Family(
         "headgate_upstream_connections",

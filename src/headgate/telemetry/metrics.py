@@ -18,7 +18,17 @@ import msgspec
 
 from headgate.core.record import HEDGED, Attempt, Record
 from headgate.core.usage import TOKEN_CLASSES, Usage
-from headgate.telemetry.families import COUNTED, FAMILIES, REQUEST_BUCKETS, TOKEN_BUCKETS, WATCHED, Family, Labels
+from headgate.telemetry.families import (
+    COUNTED,
+    FAMILIES,
+    LAG_BUCKETS,
+    PACE_BUCKETS,
+    REQUEST_BUCKETS,
+    TOKEN_BUCKETS,
+    WATCHED,
+    Family,
+    Labels,
+)  # fmt: skip
 
 Read = Callable[[], float | Mapping[Labels, float]]
 """The value now: a number, or one for each combination of the metric's labels."""
@@ -28,12 +38,22 @@ _rare = attrgetter(*_RARE_CLASSES)
 UNKNOWN, OTHER, NONE = "unknown", "other", "none"
 
 
+class Example(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A request that was counted in a histogram's bucket, and of which there is a trace."""
+
+    trace: str
+    value: float
+    time: float
+
+
 class Series(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One line of a counter or gauge, or one histogram (`counts` by bucket, the last one unbounded)."""
 
     labels: Labels
     value: float
     counts: list[int] = []
+    examples: dict[int, Example] = {}
+    """By the number of the bucket: the last one."""
 
 
 class State(msgspec.Struct):
@@ -52,7 +72,8 @@ class _Row:
     """What is counted for one model at one provider."""
 
     __slots__ = (
-        "first_token", "first_token_sum", "labels", "requests", "resumed", "seconds", "seconds_sum", "tokens",
+        "cost", "examples", "first_token", "first_token_sum", "labels", "pace", "pace_sum", "requests", "resumed",
+        "seconds", "seconds_sum", "tokens",
     )  # fmt: skip
 
     def __init__(self, labels: Labels) -> None:
@@ -61,9 +82,23 @@ class _Row:
         self.resumed = 0
         self.seconds = [0] * (len(REQUEST_BUCKETS) + 1)
         self.seconds_sum = 0.0
+        self.examples: dict[int, Example] = {}
+        self.pace = [0] * (len(PACE_BUCKETS) + 1)
+        self.pace_sum = 0.0
+        self.cost = 0.0
         self.first_token = [0] * (len(TOKEN_BUCKETS) + 1)
         self.first_token_sum = 0.0
         self.tokens = dict.fromkeys(TOKEN_CLASSES, 0)
+
+
+class _Used:
+    """What is counted for one team or key, and one model."""
+
+    __slots__ = ("cost", "input", "output", "requests")
+
+    def __init__(self) -> None:
+        self.requests = self.input = self.output = 0
+        self.cost = 0.0
 
 
 class Metrics:
@@ -78,11 +113,13 @@ class Metrics:
         watched: Mapping[str, Read] | None = None,
         max_rows: int = 500,
         max_series: int = 5_000,
+        by_key: bool = False,
     ) -> None:
         """`models` are the configured names (see `configured`).
 
         `watched` gives the values of the metrics in WATCHED, by their names; any may be left out. Read in whichever
         thread asks for `state`. `max_rows` bounds pairs of model and provider, `max_series` each other metric.
+        `by_key`: what teams use is counted for each of their keys, and for keys without a team.
         """
         self.run = secrets.token_hex(8)
         self.worker = worker
@@ -95,6 +132,11 @@ class Metrics:
         self._rows: dict[Labels, _Row] = {}
         self._found: dict[tuple[str | None, str | None], _Row] = {}
         self._attempts: dict[tuple[str, str | None], int] = {}
+        self._by_key = by_key
+        self._used: dict[tuple[str | None, str | None, str], _Used] = {}
+        self._errors: dict[Labels, int] = {}
+        self._lag = [0] * (len(LAG_BUCKETS) + 1)
+        self._lag_sum = 0.0
         self._fallbacks: dict[Labels, int] = {}
         self._shadows: dict[Labels, int] = {}
         self._judged: dict[Labels, tuple[int, float]] = {}
@@ -140,6 +182,9 @@ class Metrics:
         duration = record.duration
         row.seconds[bisect_left(REQUEST_BUCKETS, duration)] += 1
         row.seconds_sum += duration
+        trace = record.trace
+        if trace is not None and trace.kept:
+            row.examples[bisect_left(REQUEST_BUCKETS, duration)] = Example(trace.id, duration, record.time + duration)
         first = record.first_token
         if first is not None:
             row.first_token[bisect_left(TOKEN_BUCKETS, first)] += 1
@@ -147,15 +192,59 @@ class Metrics:
         usage = record.usage
         if usage is not None:
             _count_tokens(row.tokens, usage)
+            if record.stream and first is not None and record.ending == "complete":
+                _count_pace(row, duration - first, usage.completion)
+        if record.cost is not None:
+            row.cost += float(record.cost)
+        if record.error is not None:
+            self._count_error(row.labels, record)
+        if record.team is not None or self._by_key:
+            self._count_used(row.labels[0], record)
         row.resumed += record.resumed
         self._count_attempts(record)
         if len(record.attempts) > 1:
             self._count_fallbacks(row.labels[0], record.attempts)
 
+    def late(self, seconds: float) -> None:
+        """So late the event loop came to what was due."""
+        self._lag[bisect_left(LAG_BUCKETS, seconds)] += 1
+        self._lag_sum += seconds
+
+    def _count_error(self, labels: Labels, record: Record) -> None:
+        key = (*labels, record.origin or NONE, record.error or NONE)
+        if key not in self._errors and len(self._errors) >= self._max_series:
+            self._overflowed("headgate_errors")
+            key = (OTHER,) * 4
+        self._errors[key] = self._errors.get(key, 0) + 1
+
+    def _count_used(self, model: str, record: Record) -> None:
+        """Of teams and keys, whose names are those of the configuration, or of who issues tokens."""
+        whose = (record.team, record.key if self._by_key else None, model)
+        used = self._used.get(whose)
+        if used is None:
+            if len(self._used) >= self._max_series:
+                self._overflowed("headgate_team_requests")
+                whose = (OTHER, None, OTHER)
+            used = self._used.setdefault(whose, _Used())
+        used.requests += 1
+        usage = record.usage
+        if usage is not None:
+            used.input += usage.prompt
+            used.output += usage.completion
+        if record.cost is not None:
+            used.cost += float(record.cost)
+        for attempt in record.attempts:
+            if attempt.usage is not None:  # an answer that was not taken is paid for like any other
+                used.input += attempt.usage.prompt
+                used.output += attempt.usage.completion
+                used.cost += float(attempt.cost or 0.0)
+
     def _count_attempts(self, record: Record) -> None:
         for attempt in record.attempts:
             if attempt.usage is not None:
-                _count_tokens(self._row_of(record, attempt.target).tokens, attempt.usage)
+                row = self._row_of(record, attempt.target)
+                _count_tokens(row.tokens, attempt.usage)
+                row.cost += float(attempt.cost or 0.0)
             tried = (attempt.target, attempt.error)
             if tried in self._attempts:
                 self._attempts[tried] += 1
@@ -183,6 +272,7 @@ class Metrics:
             self._judged[labels] = count + 1, points + judgment.score
         if record.usage is not None:
             _count_tokens(row.tokens, record.usage)
+        row.cost += float(record.cost or 0.0)
         self._count_attempts(record)
 
     def _row_of(self, record: Record, target: str) -> _Row:
@@ -230,6 +320,10 @@ class Metrics:
             Series((target, error or "answered"), n) for (target, error), n in self._attempts.copy().items()
         ]
         series["headgate_fallbacks"] = [Series(labels, n) for labels, n in self._fallbacks.copy().items()]
+        series["headgate_errors"] = [Series(labels, n) for labels, n in self._errors.copy().items()]
+        for (team, key, model), used in self._used.copy().items():
+            _read_used((team or "", key or "", model), used, series)
+        series["headgate_loop_lag_seconds"] = [Series((), self._lag_sum, self._lag[:])] if any(self._lag) else []
         series["headgate_shadows"] = [Series(labels, n) for labels, n in self._shadows.copy().items()]
         judged = self._judged.copy().items()
         series["headgate_judgments"] = [Series(labels, count) for labels, (count, _) in judged]
@@ -253,10 +347,31 @@ class Metrics:
             labels = (*row.labels, str(status) if status else OTHER, ending, origin or NONE)
             series["headgate_requests"].append(Series(labels, n))
         if any(row.seconds):
-            series["headgate_request_seconds"].append(Series(row.labels, row.seconds_sum, row.seconds[:]))
+            line = Series(row.labels, row.seconds_sum, row.seconds[:], row.examples.copy())
+            series["headgate_request_seconds"].append(line)
         if any(row.first_token):
             series["headgate_first_token_seconds"].append(Series(row.labels, row.first_token_sum, row.first_token[:]))
+        if any(row.pace):
+            series["headgate_output_token_seconds"].append(Series(row.labels, row.pace_sum, row.pace[:]))
+        if row.cost:
+            series["headgate_cost_dollars"].append(Series(row.labels, row.cost))
         series["headgate_tokens"] += [Series((*row.labels, name), n) for name, n in row.tokens.items() if n]
+
+
+def _read_used(labels: Labels, used: _Used, series: dict[str, list[Series]]) -> None:
+    series["headgate_team_requests"].append(Series(labels, used.requests))
+    for name, number in (("input", used.input), ("output", used.output)):
+        if number:
+            series["headgate_team_tokens"].append(Series((*labels, name), number))
+    if used.cost:
+        series["headgate_team_cost_dollars"].append(Series(labels, used.cost))
+
+
+def _count_pace(row: _Row, seconds: float, tokens: int) -> None:
+    if tokens > 1:
+        pace = max(seconds, 0.0) / (tokens - 1)
+        row.pace[bisect_left(PACE_BUCKETS, pace)] += 1
+        row.pace_sum += pace
 
 
 def _cause(attempt: Attempt) -> str:
@@ -300,4 +415,9 @@ def _join(family: Family, one: Series, two: Series) -> Series:
         return Series(one.labels, max(one.value, two.value))
     if len(one.counts) != len(two.counts):
         return one  # another version's buckets
-    return Series(one.labels, one.value + two.value, [a + b for a, b in zip(one.counts, two.counts, strict=True)])
+    counts = [a + b for a, b in zip(one.counts, two.counts, strict=True)]
+    examples = dict(two.examples)
+    for bucket, example in one.examples.items():
+        if bucket not in examples or examples[bucket].time < example.time:
+            examples[bucket] = example
+    return Series(one.labels, one.value + two.value, counts, examples)
