@@ -442,6 +442,13 @@ def test_a_key_sent_in_clear_over_a_network_is_a_warning(file):
     assert not load(file(text % ("192.0.2.1", "none")), {}).warnings
 
 
+def test_a_reference_in_capitals_is_told_and_its_text_is_not(file):
+    text = "providers: {x: {kind: openai_compatible, base_url: 'https://192.0.2.1/v1', api_key: 'Vault:llm/key'}}"
+    (warning,) = load(file(text), {}).warnings
+    assert "`x` is sent as it stands: a reference begins in lower case" in warning
+    assert "llm/key" not in warning
+
+
 def test_secrets_from_files_are_relative_and_watched(file, tmp_path):
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys" / "openai").write_text(SECRET + "\n")

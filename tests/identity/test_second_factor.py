@@ -1,8 +1,8 @@
-"""One-time codes as every app makes them, each good once, and recovery codes."""
+"""One-time codes as every app makes them, each good once."""
 
 import pytest
 
-from headgate.identity.second_factor import address, code_of, new_recovery_codes, new_secret, spend, step_of
+from headgate.identity.second_factor import address, code_of, new_secret, step_of
 
 SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 """Of the RFC: "12345678901234567890"."""
@@ -51,15 +51,3 @@ def test_a_secret_is_for_an_app():
     )
     with pytest.raises(ValueError, match="no base32"):
         code_of("not base32!", 1)
-
-
-def test_a_recovery_code_counts_once():
-    shown, kept = new_recovery_codes()
-    assert len(set(shown)) == len(kept) == 10
-    assert not set(shown) & set(kept)
-    left = spend(kept, shown[3].upper().replace("-", " "))
-    assert len(left) == 9
-    assert spend(left, shown[3]) is None
-    for wrong in ("", "-", kept[0], shown[0][:-1], "\ud800"):
-        assert spend(kept, wrong) is None
-    assert spend((), shown[0]) is None

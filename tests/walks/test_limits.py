@@ -36,6 +36,7 @@ keys:
   - {{name: shop1, key: {key("shop1")}, application: shop}}
   - {{name: shop2, key: {key("shop2")}, application: shop}}
   - {{name: modest, key: {key("modest")}, limits: [{{tokens: 1000, every: month}}]}}
+  - {{name: none, key: {key("none")}, limits: [{{requests: 0, every: month}}]}}
   - {{name: poor, key: {key("poor")}, limits: [{{money: 0.01, every: month, status: 402, warn_at: 0.8}}]}}
   - {{name: race, key: {key("race")}, limits: [{{money: 0.01, every: month}}]}}
   - {{name: burst, key: {key("burst")}, limits: [{{requests: 10, every: hour, burst: 4}}]}}
@@ -107,10 +108,16 @@ def test_each_end_user_has_a_quota_below_the_key(gateway):
     assert ask(gateway, KEY, headers={"x-headgate-user": "eve"})[0] == 200
 
 
+def test_a_limit_of_none_is_told_without_advice_that_does_not_help(gateway):
+    status, _, body = ask(gateway, "none")
+    assert status == 429
+    assert body["error"]["message"].endswith("more than it ever allows")
+
+
 def test_tokens_are_held_by_what_is_asked_and_settled_by_what_came(gateway):
     status, _, body = ask(gateway, "modest", max_tokens=2000)
     assert status == 429
-    assert "more than it ever allows" in body["error"]["message"]
+    assert "more than it ever allows: ask for a shorter answer" in body["error"]["message"]
     before = 1000
     for _ in range(3):
         status, headers, body = ask(gateway, "modest", max_tokens=500)

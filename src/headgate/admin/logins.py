@@ -308,10 +308,10 @@ class Logins:
         user = self.user(name)
         kept = user.password_hash.get_secret_value() if user is not None and user.password_hash is not None else None
         try:
-            checked = await self._hasher().check(kept, password)
+            right = await self._hasher().check(kept, password)
         except GatewayError as error:
             raise refused(error) from None
-        return checked.right and user is not None and self._caller(name, user.teams).barred is None
+        return right and user is not None and self._caller(name, user.teams).barred is None
 
     def _hasher(self) -> Passwords:
         hashing = self.settings.hashing

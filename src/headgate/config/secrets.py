@@ -78,6 +78,11 @@ def is_reference(text: str) -> bool:
     return text.startswith((*HERE, *ELSEWHERE))
 
 
+def is_nearly_reference(text: str) -> bool:
+    """Whether it begins like a reference but for the case of its letters, and so counts as the secret itself."""
+    return not is_reference(text) and is_reference(text.lower())
+
+
 def is_elsewhere(text: str) -> bool:
     """Whether the secret is neither in the text nor on this machine."""
     return text.startswith(ELSEWHERE)

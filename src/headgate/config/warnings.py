@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from headgate.config import state
 from headgate.config.identities import Key
 from headgate.config.schema import Config, is_loopback
-from headgate.config.secrets import SHORT_KEY
+from headgate.config.secrets import SHORT_KEY, is_nearly_reference
 
 
 def warnings(config: Config) -> list[str]:
@@ -26,6 +26,8 @@ def warnings(config: Config) -> list[str]:
         key = entry.settings.api_key
         if url.scheme == "http" and key and key.get_secret_value() != "none" and not is_loopback(url.hostname or ""):
             said.append(f"the key of provider `{name}` travels unencrypted: its base_url begins with http://")
+        if key and is_nearly_reference(key.get_secret_value()):
+            said.append(f"the key of provider `{name}` is sent as it stands: a reference begins in lower case")
     where = state.place(config.state)
     if where is not None and where.password and not where.encrypted and not is_loopback(where.host):
         said.append("the password in `state.url` travels unencrypted: begin it with rediss:// if the server can")

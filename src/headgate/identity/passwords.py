@@ -40,13 +40,6 @@ class Cost(NamedTuple):
     lanes: int = 4
 
 
-class Checked(NamedTuple):
-    """Whether the password was right, and its new hash where the one that is kept costs less than is set now."""
-
-    right: bool
-    renewed: str | None = None
-
-
 class Passwords:
     """`at_once`: passwords that are looked at together; `waiting`: how many more may wait for that."""
 
@@ -71,18 +64,17 @@ class Passwords:
             raise InvalidRequest(f"a password is text of at most {LONGEST} bytes", param="password")
         return await self._apart(self._hasher.hash, data)
 
-    async def check(self, kept: str | None, password: str) -> Checked:
-        """`kept`: the user's hash; None: there is no such user, or one without a password. Raises Overloaded."""
+    async def check(self, kept: str | None, password: str) -> bool:
+        """Whether it is right. `kept`: the user's hash; None: there is no such user, or one without a password. Raises Overloaded."""
         data = _bytes(password)
         if data is None or not password:
             kept, data = None, b""  # no user has it; to find that out takes as long as ever
-        right, renewed = await self._apart(self._check, kept or self._nobodys, data)
-        return Checked(right and kept is not None, renewed if kept is not None else None)
+        return await self._apart(self._check, kept or self._nobodys, data) and kept is not None
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _check(self, kept: str, data: bytes) -> tuple[bool, str | None]:
+    def _check(self, kept: str, data: bytes) -> bool:
         from argon2 import extract_parameters
         from argon2.exceptions import InvalidHashError, VerificationError
 
@@ -90,14 +82,14 @@ class Passwords:
             asked = extract_parameters(kept)
             if asked.memory_cost > MOST_MEMORY or asked.time_cost > MOST_PASSES:
                 log.error("a kept password hash costs more than may be spent on one; it counts for nothing")
-                return False, None
+                return False
             self._hasher.verify(kept, data)
         except VerificationError:
-            return False, None
+            return False
         except InvalidHashError:
             log.error("a kept password hash is none of argon2's; it counts for nothing")  # noqa: TRY400
-            return False, None
-        return True, self._hasher.hash(data) if self._hasher.check_needs_rehash(kept) else None
+            return False
+        return True
 
     async def _apart(self, work: Callable[[*Given], T], *given: *Given) -> T:
         if self._under_way >= self._room:

@@ -62,7 +62,8 @@ def exceeded(rule: Rule, denied: Denied) -> LimitExceeded:
     if demand.amount > 1:
         said += f"; this request may take {wanted}"
     if denied.never:
-        said += ", more than it ever allows: ask for a shorter answer (max_tokens)"
+        said += ", more than it ever allows"
+        said += ": ask for a shorter answer (max_tokens)" if meter.most and demand.amount > 1 else ""
     elif isfinite(denied.after):
         said += f"; try again in {_duration(denied.after)}"
     error = LimitExceeded(said, retry_after=None if denied.never else min(denied.after, 86_400.0 * 31))
