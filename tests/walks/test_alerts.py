@@ -8,14 +8,16 @@ import time
 from contextlib import ExitStack, contextmanager
 
 import pytest
+from click.testing import CliRunner
 
-from gateways import KEY, OTHER_KEY, running
+from gateways import ADMIN_KEY, KEY, OTHER_KEY, Gateway, running
+from headgate.cli import cli
 from told import Catcher, mailbox
 from traffic import whole
 from upstreams import ScriptedUpstream, json_reply
 
 QUESTION = {"model": "chat", "messages": [{"role": "user", "content": "Hello"}]}
-ADMIN = {"authorization": "Bearer hg-test-admin-0123456789abcdef", "content-type": "application/json"}
+ADMIN = {"authorization": f"Bearer {ADMIN_KEY}", "content-type": "application/json"}
 
 
 class Provider(ScriptedUpstream):
@@ -174,3 +176,119 @@ def test_what_uses_memory_is_named_by_worker_and_instance(world):
     assert alert["value"] > 10 << 20
     assert alert["labels"]["worker"] == "0"
     assert alert["labels"]["instance"]
+
+
+def command(gateway, *arguments, code=0):
+    line = [*arguments, "--config", str(gateway.config)]
+    done = CliRunner().invoke(cli, line, env={"HEADGATE_ADMIN_KEY": ADMIN_KEY})
+    assert done.exit_code == code, done.output
+    return done.stdout + done.stderr
+
+
+def ask(gateway, method, path, body=None):
+    status, _, answer = gateway.request(method, f"/admin/api{path}", json.dumps(body or {}).encode(), ADMIN)
+    return status, json.loads(answer) if isinstance(answer, bytes) and answer else answer
+
+
+def test_the_history_says_when_who_was_told_and_that_it_is_over(world):
+    gateway, *_ = world
+    resolved = [each for each in alerts(gateway, "?state=resolved") if each["rule"] == "failing"]
+    [alert] = resolved
+    assert set(alert["told"]) == {"pd", "hook", "slack"}
+    _, found = ask(gateway, "GET", f"/alerts/{alert['id']}")
+    whats = [each["what"] for each in found["events"]]
+    assert (whats[0], whats.count("firing"), whats.count("resolved"), whats.count("told")) == ("firing", 1, 1, 6)
+    assert found["limit"] == 0.5
+    every = [each["id"] for each in alerts(gateway, "?state=all")]
+    page = ask(gateway, "GET", "/alerts?state=all&limit=1")[1]
+    next = ask(gateway, "GET", f"/alerts?state=all&limit=1&before={page['next']}")[1]
+    assert [each["id"] for each in page["items"] + next["items"]] == every[:2]
+    assert "a provider" not in command(gateway, "alerts")
+    told = command(gateway, "alerts", "history", "--rule", "failing")
+    assert "provider error rate" in told
+    assert alert["id"] in told
+    assert "told" in command(gateway, "alerts", "show", alert["id"])
+
+
+def test_a_rule_is_made_changed_and_silenced_while_it_runs(world):
+    """R127."""
+    gateway, _, _, catcher, _ = world
+    body = {"name": "busy", "measure": "requests", "above": 3, "window": 1.5, "for": 0}
+    assert ask(gateway, "POST", "/alert_rules", body)[0] == 201
+    with asking(gateway):
+        catcher.wait(HOOK, of("busy", "firing"))
+        [alert] = [each for each in alerts(gateway) if each["rule"] == "busy"]
+        assert "silences/" in command(gateway, "alerts", "silence", alert["id"], "--for", "1h", "--reason", "a test")
+        wait_until(lambda: any(each["silence"] for each in alerts(gateway) if each["rule"] == "busy"))
+        _, found = ask(gateway, "GET", f"/alerts/{alert['id']}")
+        assert "by admin: " in next(each["detail"] for each in found["events"] if each["what"] == "silenced")
+        assert ask(gateway, "PATCH", "/alert_rules/busy", {"above": 10**6})[0] == 200
+        catcher.wait(HOOK, of("busy", "resolved"))
+    assert ask(gateway, "GET", "/alert_rules/busy")[1]["body"]["above"] == 10**6
+    assert ask(gateway, "DELETE", "/alert_rules/busy")[0] == 204
+
+
+def wait_until(true, seconds=10):
+    until = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_a_channel_is_tested_and_one_of_the_store_leads_to_public_addresses_only(world):
+    gateway, _, _, catcher, _ = world
+    assert "has taken it" in command(gateway, "alerts", "test", "hook")
+    assert catcher.wait(HOOK, lambda body: body["rule"] == "test")["alerts"][0]["event"] == "firing"
+    url = f"http://127.0.0.1:{catcher.port}/private"
+    status, made = ask(gateway, "POST", "/channels", {"name": "mine", "kind": "slack", "url": url})
+    assert (status, made["body"]["url"]) == (201, "(sealed)")
+    status, answer = ask(gateway, "POST", "/channels/mine/test")
+    assert (status, answer["code"]) == (502, "undelivered")
+    assert "alerting.networks" in answer["detail"]
+    assert catcher.got("/private") == []
+    assert ask(gateway, "PATCH", "/channels/mine", {"kind": "apprise", "url": "json://127.0.0.1"})[0] == 422
+    body = {"name": "pd2", "kind": "pagerduty", "routing_key": "R0SECRET", "for": {"rule": "none"}}
+    assert ask(gateway, "POST", "/channels", body)[0] == 201
+    status, answer = ask(gateway, "PATCH", "/channels/pd2", {"url": "https://evil.test/enqueue"})
+    assert (status, answer["code"]) == (422, "secret_needed"), "a key goes only where it was given for"
+    for name in ("mine", "pd2"):
+        assert ask(gateway, "DELETE", f"/channels/{name}")[0] == 204
+
+
+def test_no_secret_is_said_anywhere(world):
+    gateway, *_ = world
+    said = (
+        gateway.output() + json.dumps(ask(gateway, "GET", "/channels")[1]) + json.dumps(alerts(gateway, "?state=all"))
+    )
+    said += json.dumps(ask(gateway, "GET", "/audit")[1]) + str(gateway.metrics())
+    for secret in ("R0UTINGKEY", "s3cr3tpathsegment", "c2VjcmV0", "R0SECRET"):
+        assert secret not in said
+    assert gateway.metric("headgate_alert_messages_total", channel="hook") > 5
+
+
+def test_who_restarts_between_firing_and_delivery_tells_once_of_each(tmp_path):
+    text = """
+server: {host: 127.0.0.1, port: {PORT}}
+data_dir: {DATA}
+providers: {simulator: }
+keys: [{name: test, key: KEY}]
+alerting: {every: 0.1, group_wait: 0, built_in: false}
+channels: {hook: {kind: webhook, url: "HOOK"}}
+alert_rules: {busy: {measure: requests, above: 0.5, window: 600}}
+"""
+    with Catcher() as catcher:
+        catcher.refuse("/", 503)
+        config = text.replace("KEY", KEY).replace("HOOK", f"http://127.0.0.1:{catcher.port}/")
+        gateway = Gateway(tmp_path, config).start()
+        gateway.post({**QUESTION, "model": "simulator/x"})
+        wait_until(lambda: alerts(gateway) and alerts(gateway)[0]["told"] == ["hook"])
+        gateway.kill()
+        catcher.refusing.clear()
+        gateway.start()
+        body = catcher.wait("/", lambda body: True)
+        [alert] = alerts(gateway)
+        assert [each["id"] for each in body["alerts"]] == [alert["id"]]
+        gateway.post({**QUESTION, "model": "simulator/x"})
+        gateway.wait_for_metric(0, "headgate_alert_waiting")
+        assert gateway.stop() == 0
+    assert len(catcher.got("/")) == 1

@@ -39,7 +39,7 @@ OWN = {
     "providers": {"kind": "simulator"}, "rules": {"models": ["auto"], "targets": ["simulator/x"]},
     "limits": {"requests": 10**6, "every": "day"}, "users": {"teams": ["mine"]},
     "applications": {"team": "mine"}, "keys": {"team": "mine"},
-    "alert_rules": {"measure": "spend", "above": 5}, "channels": {"kind": "slack", "url": "https://x.test/y"},
+    "alert_rules": {"measure": "spend", "above": 5}, "channels": {"kind": "slack", "url": "https://127.0.0.1/y"},
     "silences": {"match": {"rule": "x"}, "until": "2099-01-01"},
 }  # fmt: skip
 """What an object of each kind may be that belongs to the team `mine`, where it can."""
@@ -97,6 +97,10 @@ def expected(endpoint, kind, role, own):
         ("POST", "/secrets/reseal"): 200 if role == "owner" else 403,
         ("GET", "/audit"): 200 if role in SEES_ALL else 403,
         ("GET", "/levels"): 200 if role in SEES_PEOPLE else 403,
+        ("GET", "/alerts"): 200 if role in SEES_ALL else 403,
+        ("GET", "/alerts/{id}"): 404 if role in SEES_ALL else 403,
+        ("POST", "/alerts/{id}/silence"): 404 if role in RULERS else 403,
+        ("POST", "/channels/{name}/test"): 502 if role in RULERS else 403,
         ("GET", "/requests"): 200,
         ("GET", "/requests/{id}"): 404,
     }[endpoint.method, endpoint.path]

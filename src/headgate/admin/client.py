@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -32,11 +32,17 @@ COLUMNS: Mapping[str, Sequence[str]] = {
     "models": ("policy", "targets"),
     "providers": ("kind", "base_url"),
     "rules": ("models", "when", "use"),
+    "alert_rules": ("measure", "kind", "above", "below", "by", "severity", "enabled"),
+    "channels": ("kind", "for"),
+    "silences": ("match", "until", "by", "reason"),
 }
 """What is shown of each kind beside its name."""
 LEVELS = (
     Column("LIMIT", 0), Column("WHAT", 1), Column("OF", 2), Column("USED", 0, right=True),
     Column("HELD", 4, right=True), Column("RESETS IN", 3, right=True),
+)  # fmt: skip
+ALERTS = (
+    Column("STATE", 0), Column("SEVERITY", 2), Column("WHAT", 0), Column("TOLD", 3), Column("ID", 0),
 )  # fmt: skip
 CHANGES = (Column("WHO", 2), Column("ACTION", 0), Column("OBJECT", 0), Column("FIELDS", 3), Column("FROM", 4))
 
@@ -101,6 +107,38 @@ class Client:
         _print_table([Column(f"TIME ({offset(zone)})", 1), *CHANGES], rows)
         if found["next"] is not None:
             click.echo(f"there are more: before={found['next']}", err=True)
+
+    def alerts(self, query: Mapping[str, str]) -> None:
+        """Those that are, or were."""
+        found = self._ask("GET", f"/alerts?{urlencode(query)}")
+        if self.as_json:
+            self.print(found["items"])
+            return
+        zone = datetime.now().astimezone().tzinfo or UTC
+        rows = [
+            [_moment(each["fired"] or each["began"], zone), _state(each), each["severity"], each["summary"],
+             ", ".join(each["told"]), each["id"]]
+            for each in found["items"]
+        ]  # fmt: skip
+        _print_table([Column(f"SINCE ({offset(zone)})", 1), *ALERTS], rows)
+
+    def alert(self, id: str) -> None:
+        found = self._ask("GET", f"/alerts/{quote(id, safe='')}")
+        if self.as_json:
+            self.print(found)
+            return
+        for label, line in block({name: value for name, value in found.items() if name != "events"}):
+            click.echo((click.style(label, bold=True) if sys.stdout.isatty() else label) + line)
+        zone = datetime.now().astimezone().tzinfo or UTC
+        rows = [[_moment(each["time"], zone), each["what"], each["detail"]] for each in found["events"]]
+        _print_table([Column(f"TIME ({offset(zone)})", 1), Column("WHAT", 0), Column("DETAIL", 0)], rows)
+
+    def silence(self, id: str, body: Mapping[str, Any]) -> None:
+        made = self._ask("POST", f"/alerts/{quote(id, safe='')}/silence", body)
+        self._done(made, f"silences/{made['name']} lasts until {made['until']}")
+
+    def test_channel(self, name: str) -> None:
+        self._done(self._ask("POST", f"/channels/{quote(name)}/test"), f"the channel {name} has taken it")
 
     def create(self, kind: str, name: str, body: Mapping[str, Any]) -> None:
         made = self._ask("POST", f"/{kind}", {**body, "name": name})
@@ -190,6 +228,14 @@ class Client:
         if 200 <= answer.status < 300:
             return answer.body
         raise click.ClickException(_told(self.url, answer))
+
+
+def _moment(text: str, zone: tzinfo) -> str:
+    return moment(datetime.fromisoformat(text).timestamp(), zone)[:-4]
+
+
+def _state(alert: Mapping[str, Any]) -> str:
+    return f"{alert['state']}, silenced" if alert["silence"] is not None else str(alert["state"])
 
 
 def _print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:

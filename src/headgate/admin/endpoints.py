@@ -9,7 +9,7 @@ from typing import Any
 import pydantic
 from pydantic import Field
 
-from headgate.admin import access, elsewhere, logging_in, requests
+from headgate.admin import access, alerts, elsewhere, logging_in, requests
 from headgate.admin.access import ALL, NOBODY, OWNERS, RULERS, SEE_ALL, SEE_PEOPLE
 from headgate.admin.as_code import Apply, apply_document, export_document
 from headgate.admin.call import (
@@ -64,7 +64,7 @@ class Rotate(Section):
 
 BODIES: Mapping[str, type[pydantic.BaseModel]] = {
     "rotate": Rotate, "apply": Apply, "login": logging_in.LogIn, "password": logging_in.Password,
-    "second_factor": logging_in.SecondFactor,
+    "second_factor": logging_in.SecondFactor, "silence": alerts.SilenceAlert,
 }  # fmt: skip
 
 
@@ -137,6 +137,8 @@ async def create_object(call: Call) -> Answer:
     key = None
     if call.kind == "keys":
         body, key = _minted(call, body)
+    if call.kind == "silences":
+        body["by"] = call.who.name
     await _change(call, "create", name, lambda before: body)
     entry = await call.control.entry(call.who, call.kind, name)
     return 201, {**told(entry), **({"key": key} if key is not None else {})}, _version(entry)
@@ -364,6 +366,12 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "/secrets/reseal", OWNERS, "Seal every secret with the key in use.", reseal_secrets),
     Endpoint("GET", "/audit", SEE_ALL, "Who changed what, the latest first.", audit),
     Endpoint("GET", "/levels", SEE_PEOPLE, "What is used of limits.", limits_now),
+    Endpoint("GET", "/alerts", SEE_ALL, "Alerts, the latest first.", alerts.list_alerts),
+    Endpoint("GET", "/alerts/{id}", SEE_ALL, "One alert, and what became of it.", alerts.get_alert),
+    Endpoint(
+        "POST", "/alerts/{id}/silence", RULERS, "Tell nobody of it for a while.", alerts.silence_alert, (), "silence"
+    ),
+    Endpoint("POST", "/channels/{name}/test", RULERS, "Send a message now.", alerts.test_channel, ("channels",)),
     Endpoint("GET", "/requests", ALL, "Requests, the latest first.", requests.list_requests),
     Endpoint("GET", "/requests/{id}", ALL, "One request.", requests.get_request),
 )

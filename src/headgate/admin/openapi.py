@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 import headgate
+from headgate.admin import alerts
 from headgate.admin.as_code import DESCRIBED
 from headgate.admin.call import ROOT, Endpoint
 from headgate.admin.endpoints import BODIES, ENDPOINTS, SECTIONS
@@ -53,8 +54,10 @@ QUERIES["list_requests"] = [
     ("min_seconds", {"type": "number", "minimum": 0}, "That took so long at least."),
     *((name, _TEXT, f"Of this `{name}`.") for name in EQUAL),
 ]
+QUERIES["list_alerts"] = alerts.QUERY
 ANSWERS = {
     "apply_document": "Plan", "export_document": "Export", "limits_now": "Levels", "list_requests": "Requests",
+    "list_alerts": "Alerts", "get_alert": "Alert",
 }  # fmt: skip
 """What is answered, where it is no object."""
 LEVELS = {
@@ -89,6 +92,7 @@ ERRORS = {
     "404": "There is none, or none that you may see.", "409": "It stands in the file, or is there already.",
     "412": "It was changed meanwhile.", "413": "The body is too large.", "415": "It is not JSON.",
     "422": "The configuration would not be in order with it: `errors` says where.", "429": "Too many calls.",
+    "502": "The channel did not take it.",
     "501": "What it needs is not installed.",
     "503": "The store, or what keeps the key of secrets, cannot be asked, or there is too much to do.",
 }  # fmt: skip
@@ -156,6 +160,7 @@ def description() -> dict[str, Any]:
                 "Levels": LEVELS,
                 "Requests": SCHEMA,
                 **DESCRIBED,
+                **alerts.SCHEMAS,
                 **_bodies(),
             },
         },

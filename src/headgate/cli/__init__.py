@@ -11,7 +11,7 @@ from types import TracebackType
 
 import click
 
-from headgate.cli import gateway, governance, keys, known, migration, objects, passwords, requests, security
+from headgate.cli import alerts, gateway, governance, keys, known, migration, objects, passwords, requests, security
 from headgate.cli.settings import FAILED, INTERRUPTED
 
 
@@ -104,6 +104,7 @@ for each in (
     cli.add_command(each)
 for each in (
     *objects.groups,
+    alerts.alerts,
     objects.export,
     objects.apply,
     objects.diff,

@@ -26,6 +26,9 @@ GROUPS = {
     "model": ("models", "model"),
     "rule": ("rules", "rule"),
     "provider": ("providers", "provider"),
+    "alert-rule": ("alert_rules", "alert rule"),
+    "channel": ("channels", "channel"),
+    "silence": ("silences", "silence"),
 }
 """A group of commands: the kind of its objects, and what one is called."""
 
