@@ -65,7 +65,10 @@ class Passwords:
         return await self._apart(self._hasher.hash, data)
 
     async def check(self, kept: str | None, password: str) -> bool:
-        """Whether it is right. `kept`: the user's hash; None: there is no such user, or one without a password. Raises Overloaded."""
+        """Whether it is right. `kept`: the user's hash; None: there is no such user, or one without a password.
+
+        Raises Overloaded.
+        """
         data = _bytes(password)
         if data is None or not password:
             kept, data = None, b""  # no user has it; to find that out takes as long as ever
