@@ -3,7 +3,7 @@
 import pytest
 
 from headgate.config.export import export
-from headgate.config.load import load
+from headgate.config.load import load, places
 from headgate.config.sinks import sending
 
 TOKEN = "a-token-of-good-length"
@@ -72,3 +72,37 @@ records:
     assert http.told["headers"] == {"authorization": f"Bearer {TOKEN}", "x-tenant": "acme one"}
     assert http.told["secret"] == f"{TOKEN}-of-a-file"
     assert (file.name, file.kind, file.told) == ("file", "file", {"path": str(tmp_path / "out" / "r.jsonl")})
+
+
+SEARCHED = "records: {{search: {}, sinks: [{{kind: clickhouse, url: 'http://x:8123'{}}}, {{kind: file, path: a}}]}}"
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "said"),
+    [
+        ("clickhouse", "", []),
+        ("mine", ", name: mine", []),
+        ("file", "", ["it names no sink of the kind `clickhouse`"]),
+        ("clickhouse", ", name: mine", ["it names no sink of the kind `clickhouse`"]),
+        ("clickhouse", ", where: {team: red}", ["the sink does not get all of the records"]),
+        ("clickhouse", ", without: [client]", ["the sink does not get all of the records"]),
+    ],
+)
+def test_where_is_searched_must_have_all(told, name, more, said):
+    found = told(SEARCHED.format(name, more))
+    assert [message.partition(";")[0] for _, message in found] == said
+    assert {path for path, _ in found} <= {"records.search"}
+
+
+def test_commands_need_of_the_sinks_only_the_one_that_is_searched(tmp_path):
+    (tmp_path / "headgate.yaml").write_text("""
+records:
+  search: clickhouse
+  sinks:
+  - {kind: http, url: "https://logs.example.com", secret: "env:NOT_SET_HERE"}
+  - {kind: clickhouse, url: "http://x:8123", password: "env:READER"}
+""")
+    found = places(tmp_path / "headgate.yaml", {"READER": TOKEN})
+    assert found.search.password.get_secret_value() == TOKEN
+    (tmp_path / "headgate.yaml").write_text("records: {sinks: [{kind: nonsense}]}")
+    assert places(tmp_path / "headgate.yaml", {}).search is None

@@ -1,15 +1,20 @@
 """What a search finds in the database is what a look at each record finds, in order, page by page, on both engines."""
 
 import asyncio
+import contextlib
 import random
 
 import msgspec
 import pytest
 
+from clickhouses import PASSWORD, clickhouse
+from headgate.config.sinks import read
 from headgate.journal.read import Filter
+from headgate.records.delivery import Delivery
 from headgate.records.drain import Drain, opened
 from headgate.records.reading import Records, place, source
 from headgate.records.search import Scope, Search
+from headgate.records.sinks.clickhouse import ClickHouse
 from made_records import START, made, written
 
 COUNT, REST, BATCH = 400, 20, 19
@@ -21,10 +26,14 @@ def everything():
     return [made(number, chance) for number in range(COUNT)]
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=["sqlite", "postgresql", "clickhouse"])
 def filled(request, tmp_path_factory, everything):
-    """A data directory and its database, in which the last few records are not yet."""
+    """A data directory and its database, in which the last few records are not yet; or where else is searched."""
     data = tmp_path_factory.mktemp("filled")
+    if request.param == "clickhouse":
+        with sent(data, everything) as found:
+            yield found
+        return
     url = f"sqlite:///{data}/records.db" if request.param == "sqlite" else request.getfixturevalue("server")
     drain = Drain(data, opened(url), lambda *_: None, now=0.0)
     for at in range(0, COUNT - REST, BATCH):  # blocks of so many, whose times overlap
@@ -33,7 +42,26 @@ def filled(request, tmp_path_factory, everything):
     drain.database.close()
     assert drain.status.drained == COUNT - REST
     written(data / "journal", everything[-REST:])
-    return data, url
+    yield data, url, None
+
+
+@contextlib.contextmanager
+def sent(data, everything):
+    """The same in ClickHouse, where some have come twice and are not merged yet."""
+    with clickhouse(data / "engine") as url:
+        settings = read({"kind": "clickhouse", "url": url, "password": PASSWORD, "batch_bytes": 30_000})
+        written(data / "journal", everything[: COUNT - REST])
+        before = Delivery(data, "clickhouse", ClickHouse(settings), lambda *_: None)
+        before.turn(0.0, last=True)
+        before.sink.close()
+        (data / "sinks" / "clickhouse.json").unlink()
+        sending = Delivery(data, "clickhouse", ClickHouse(settings), lambda *_: None)
+        while sending.turn(0.0, last=True):
+            pass
+        sending.sink.close()
+        assert sending.progress.delivered == COUNT - REST
+        written(data / "journal", everything[-REST:])
+        yield data, None, settings
 
 
 def asked(filled, question):
@@ -161,7 +189,7 @@ def test_without_a_database_the_journal_is_read(tmp_path, everything):
     written(tmp_path / "journal", everything[:5])
     for url in (None, f"sqlite:///{tmp_path}/records.db", "postgresql://u:secret@127.0.0.1:1/x"):
         told = []
-        with source(tmp_path, url, told.append) as found:
+        with source(tmp_path, url, None, told.append) as found:
             assert len(list(found.read(Filter()))) == len(found.latest(9, Filter())) == 5
             assert names(found.find(Filter(everything[2].id), 2)) == [everything[2].id]
         assert ("away" in "".join(told)) == ((url or "").startswith("postgres"))

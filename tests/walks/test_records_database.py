@@ -44,7 +44,7 @@ def upstream():
 def read(gateway, url=None, want=EVERYTHING):
     """How often each id is read as the commands do, in order; and what they warn of."""
     told = []
-    with source(gateway.data, url or f"sqlite:///{gateway.data}/records.db", told.append) as found:
+    with source(gateway.data, url or f"sqlite:///{gateway.data}/records.db", None, told.append) as found:
         return collections.Counter(stored.record.id for stored in found.read(want)), told
 
 

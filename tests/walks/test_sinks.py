@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from catchers import HTTPCatcher, SyslogCatcher
-from gateways import KEY, Gateway, free_port, running
+from clickhouses import PASSWORD, clickhouse
+from gateways import ADMIN_KEY, KEY, Gateway, free_port, running
 from traffic import Traffic, answering
 from upstreams import ScriptedUpstream
 
@@ -164,3 +165,25 @@ def test_kill_9_in_the_middle_loses_nothing_and_what_comes_twice_is_known(tmp_pa
         ids = [record["id"] for record in json.loads(caught.body)]
         assert batches.setdefault(caught.headers["idempotency-key"], ids) == ids
     assert len({id for ids in batches.values() for id in ids}) == sum(map(len, batches.values()))
+
+
+def test_records_are_searched_in_clickhouse(tmp_path, upstream):
+    with clickhouse(tmp_path / "engine") as url:
+        told = config(upstream, quick(kind="clickhouse", url=url, password="env:CLICKHOUSE_PASSWORD"))
+        told = told.replace("  store: false", "  store: false\n  search: clickhouse")
+        with running(tmp_path, told, environ={"CLICKHOUSE_PASSWORD": PASSWORD}) as gateway:
+            ids = [gateway.post(QUESTION)[1]["x-request-id"] for _ in range(3)]
+            gateway.wait_for_metric(3, "headgate_sink_delivered_total", sink="clickhouse", seconds=10)
+            os.kill(process_of(gateway, "records.dispatch"), signal.SIGSTOP)
+            ids.append(gateway.post(QUESTION)[1]["x-request-id"])
+            bad = gateway.post({"model": "none"})[1]["x-request-id"]
+            headers = {"authorization": f"Bearer {ADMIN_KEY}"}
+            page = gateway.get("/admin/api/requests?status=200&limit=9", headers)[2]
+            assert [each["id"] for each in page["items"]] == ids[::-1]
+            for id in (ids[0], bad):
+                assert gateway.get(f"/admin/api/requests/{id}", headers)[2]["id"] == id
+                assert gateway.get(f"/admin/api/decisions/{id}", headers)[0] == 200
+            shown = headgate(gateway, "records", "--json", "--status", "2xx")
+            assert [json.loads(line)["id"] for line in shown.stdout.splitlines()] == ids
+            assert shown.stderr == ""
+            os.kill(process_of(gateway, "records.dispatch"), signal.SIGCONT)

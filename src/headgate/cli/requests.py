@@ -103,9 +103,9 @@ def records(config: Path | None, data_dir: Path | None, id_: str | None, **wante
     from headgate.journal.show import show
     from headgate.records.reading import source
 
-    folder, url = places_of(config, data_dir, follow=True)
-    with source(folder, url, _warn) as found:
-        show(folder, id=id_, source=found, **wanted)
+    places = places_of(config, data_dir, follow=True)
+    with source(*places, _warn) as found:
+        show(places.data_dir, id=id_, source=found, **wanted)
 
 
 def _dimensions(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
@@ -162,7 +162,8 @@ def usage(
     first, last = month or (since or now.replace(day=1, hour=0, minute=0, second=0, microsecond=0), until or now)
     if first.timestamp() >= last.timestamp():
         raise click.UsageError("the time begins only when it ends: --since comes before --until")
-    bill(*places_of(config, data_dir, follow=True), hours=whole_hours(first, last), **wanted)
+    places = places_of(config, data_dir, follow=True)
+    bill(places.data_dir, places.records, hours=whole_hours(first, last), **wanted)
 
 
 @click.command()

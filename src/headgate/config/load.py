@@ -16,7 +16,9 @@ from headgate.config.problems import ConfigError, Problem
 from headgate.config.reading import Reading
 from headgate.config.redaction import Redaction
 from headgate.config.schema import Config
+from headgate.config.sinks import searched
 from headgate.config.warnings import ending, warnings
+from headgate.records.clickhouse import ClickHouseSettings
 from headgate.secrets.references import References
 from headgate.store.sealing import KEEPERS
 
@@ -98,10 +100,12 @@ def _discovered(
 
 
 class Places(NamedTuple):
-    """Where the data directory is, and the database of records (None: there is none)."""
+    """Where the data directory is, and the database of records (None: there is none); `search`: what is searched
+    instead."""
 
     data_dir: Path
     records: str | None
+    search: ClickHouseSettings | None = None
 
 
 PLACES = ("data_dir", "records", "store")
@@ -124,8 +128,7 @@ def places(path: Path | None, environ: Mapping[str, str], references: References
     root = _parsed(path, reading.file)
     wanted = PLACES if references is None else (*PLACES, *ELSEWHERE)
     nodes = {name: node for name in wanted if (node := root.at((name,))) is not None}
-    if "records" in nodes and isinstance(nodes["records"].value, dict):
-        nodes["records"].value.pop("sinks", None)
+    _without_sinks(nodes.get("records"))
     reading.root = Node(nodes, 1, 1, keys=root.keys) if nodes else made({})
     reading.fill()
     reading.ask_elsewhere()
@@ -135,8 +138,24 @@ def places(path: Path | None, environ: Mapping[str, str], references: References
     return places_of(config)
 
 
+def _without_sinks(node: Node | None) -> None:
+    """But for the one that is searched in: what else is said of them is not needed."""
+    if node is None or not isinstance(node.value, dict):
+        return
+    search, sinks = node.at(("search",)), node.at(("sinks",))
+    if sinks is None or not isinstance(sinks.value, list):
+        return
+    wanted = search.value if search is not None else None
+    sinks.value = [each for each in sinks.value if wanted in _names(each)]
+
+
+def _names(sink: Node) -> list[Any]:
+    return [found.value for name in ("name", "kind") if (found := sink.at((name,))) is not None]
+
+
 def places_of(config: Config) -> Places:
-    return Places(config.data_dir, records.url(config.records, config.store.url, config.data_dir))
+    url = records.url(config.records, config.store.url, config.data_dir)
+    return Places(config.data_dir, url, searched(config.records.sinks, config.records.search))
 
 
 def places_in(data_dir: Path) -> Places:

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr
 
 from headgate.config.secrets import is_elsewhere
 from headgate.config.section import Section
-from headgate.config.sinks import Entry
+from headgate.config.sinks import Entry, check_search
 from headgate.config.sinks import check as check_sinks
 from headgate.store.database import POSTGRES, connect
 
@@ -38,6 +38,11 @@ class Records(Section):
         description="Where records are sent, too: [how](../how-to/send-records-elsewhere.md). Each is a mapping with "
         "its `kind`, one of those [below](#sinks) or the dotted path of a class of yours.",
     )
+    search: str | None = Field(
+        None,
+        min_length=1,
+        description="The name of a sink of the kind `clickhouse`: records are searched there, not in the database.",
+    )
     fingerprints: bool = Field(
         True,
         description="Keep in each record a hash of the request's body, by a key of this installation's own, so that "
@@ -59,6 +64,7 @@ def url(records: Records, store: SecretStr | None, data_dir: Path) -> str | None
 def check(records: Records, tell: Tell) -> None:
     """Tell what is wrong with it."""
     check_sinks(records.sinks, tell)
+    check_search(records.sinks, records.search, tell)
     if records.url is None or is_elsewhere(records.url.get_secret_value()):
         return
     try:

@@ -12,6 +12,7 @@ from pydantic import SecretStr, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from headgate.core.plugin import BARE, PluginNotFound, load
+from headgate.records.clickhouse import ClickHouseSettings
 from headgate.records.dispatch import Sending, Settings
 from headgate.records.sinks import sink
 
@@ -49,6 +50,27 @@ def check(entries: Sequence[sink.Settings], tell: Tell) -> None:
             place = ("records", "sinks", index, "name")
             tell(place, "another sink has the same name", "give each a `name` of its own")
         names.add(entry.known_as)
+
+
+def searched(entries: Sequence[sink.Settings], name: str | None) -> ClickHouseSettings | None:
+    """The sink of this name, if it is one that can be searched."""
+    found = next((entry for entry in entries if entry.known_as == name), None)
+    return found if isinstance(found, ClickHouseSettings) else None
+
+
+def check_search(entries: Sequence[sink.Settings], name: str | None, tell: Tell) -> None:
+    """Tell why there is nothing to search in."""
+    found = searched(entries, name)
+    place = ("records", "search")
+    if name is not None and found is None:
+        tell(
+            place,
+            "it names no sink of the kind `clickhouse`",
+            "write the name of one, which is `clickhouse` if left out",
+        )
+    elif found is not None and (found.fields or found.without or found.where or found.where_not):
+        hint = "take `fields`, `without`, `where` and `where_not` out of it, or use another sink"
+        tell(place, "the sink does not get all of the records", hint)
 
 
 def lacking(entry: sink.Settings) -> tuple[str, str] | None:

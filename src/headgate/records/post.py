@@ -19,7 +19,7 @@ from headgate.records.sinks import sink
 from headgate.records.sinks.sink import Away, Unfit
 from headgate.upstream.client import Client
 
-LONGEST = 1 << 20
+LONGEST = 64 << 20
 """Bytes of an answer."""
 WORDS = 200
 """Characters of what is said of a refusal."""
@@ -75,7 +75,7 @@ class Settings(Connecting):
 
 
 class Post:
-    """For one thread, which it makes an event loop for; connections are kept from one batch to the next."""
+    """For one thread, which it makes an event loop for, or for one loop; connections are kept for what follows."""
 
     def __init__(self, settings: Connecting) -> None:
         self._settings = settings
@@ -100,6 +100,10 @@ class Post:
 
     def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Status and body of the answer. Raises Away where there is none."""
+        return self.runner.run(self.asked(method, url, headers, body))
+
+    async def asked(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """The same on the event loop of who asks."""
         where = urlsplit(url)
         path = (where.path or "/") + (f"?{where.query}" if where.query else "")
         lines = [f"{method} {path} HTTP/1.1", f"host: {where.netloc}", "user-agent: headgate"]
@@ -109,9 +113,13 @@ class Post:
         origin = Origin(where.scheme, where.hostname or "", where.port or (443 if where.scheme == "https" else 80))
         head = "".join(f"{line}\r\n" for line in lines).encode("ascii")
         try:
-            return self.runner.run(self._ask(Endpoint(origin, head, self._timeouts), body))
+            response = await self.client.post(Endpoint(origin, head, self._timeouts), body)
+            try:
+                return response.status, await response.read(LONGEST)
+            finally:
+                response.close()
         except GatewayError as error:
-            raise Away(error.message.replace("The provider", "It", 1)) from None
+            raise Away(error.message.partition(";")[0].replace("The provider", "It", 1)) from None
 
     def send(self, url: str, headers: Mapping[str, str], body: bytes, *, packed: bool) -> bytes:
         """POST it; the answer's body. Raises Away, Unfit."""
@@ -122,19 +130,17 @@ class Post:
         return answer
 
     def close(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            self.runner.run(client.close())
+        if self._client is not None:
+            self.runner.run(self.end())
         runner, self._runner = self._runner, None
         if runner is not None:
             runner.close()
 
-    async def _ask(self, endpoint: Endpoint, body: bytes) -> Answer:
-        response = await self.client.post(endpoint, body)
-        try:
-            return response.status, await response.read(LONGEST)
-        finally:
-            response.close()
+    async def end(self) -> None:
+        """`close`, on the event loop of who asks."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
 
 
 def check(status: int, answer: bytes) -> None:

@@ -18,6 +18,7 @@ import msgspec
 from headgate.core.record import Record
 from headgate.journal.read import Files, Filter, Source, Stored, follow, forwards
 from headgate.records import statements as sql
+from headgate.records.clickhouse import ClickHouseSettings, Engine
 from headgate.records.search import (
     AT_ONCE,
     Block,
@@ -52,16 +53,23 @@ class Page(NamedTuple):
 class Records:
     """The database of a data directory. What is asked raises StoreAway, or OSError of the journal."""
 
-    def __init__(self, data_dir: Path, url: str | None) -> None:
-        """`url` None: there is no database, only the journal."""
+    def __init__(self, data_dir: Path, url: str | None, search: ClickHouseSettings | None = None) -> None:
+        """`url` None: there is no database, only the journal. `search`: where is searched instead."""
         self._data_dir = data_dir
         self.folder = data_dir / "journal"
         self._url = url
         self._database: Database | None = None
+        self._engine = Engine(search) if search is not None else None
 
     @property
     def there(self) -> bool:
         """Whether there is one yet: a file is made by the first record."""
+        if self._engine is not None:
+            return True
+        return self._stored_there
+
+    @property
+    def _stored_there(self) -> bool:
         if self._url is None:
             return False
         if not self._url.startswith("sqlite:///"):
@@ -75,6 +83,8 @@ class Records:
 
     async def stored(self, search: Search, *whole: Condition) -> list[Stored]:
         """A page of the database alone."""
+        if self._engine is not None:
+            return list(map(_stored, await self._engine.lines(search, whole)))
         numbers = [number for number, _, _ in await self._found(search, whole)]
         lines: dict[int, str] = {}
         for at in range(0, len(numbers), PAGE):
@@ -133,12 +143,16 @@ class Records:
         return found[0] if found else None
 
     async def _ways(self, id: str) -> list[Condition]:
+        if self._engine is not None:
+            return self._engine.ways(id)
         spans = await self.rows("SELECT MIN(time), MAX(time) FROM requests")
         first, last = spans[0] if spans and spans[0][0] is not None else (0.0, 0.0)
         return list(named(id, first, last))
 
     async def positions(self) -> dict[str, int]:
         """How far each of our segments has been read into the database."""
+        if self._engine is not None:
+            return self._engine.positions(self._data_dir)
         return {str(name): int(position) for name, position in await self.rows(sql.POSITIONS, self.source())}
 
     def source(self) -> str:
@@ -150,7 +164,7 @@ class Records:
     async def rows(self, text: str, *values: Any) -> list[Sequence[Any]]:
         """What a statement finds; nothing where there is no database yet."""
         if self._database is None:
-            if not self.there or self._url is None:
+            if not self._stored_there or self._url is None:
                 return []
             self._database = connect(self._url, PATIENCE)
         return await self._database.rows(text, *values)
@@ -159,6 +173,8 @@ class Records:
         database, self._database = self._database, None
         if database is not None:
             await database.close()
+        if self._engine is not None:
+            await self._engine.close()
 
     def _rest(self, positions: dict[str, int], search: Search, most: int | None) -> tuple[list[Stored], int]:
         """The newest segments first."""
@@ -216,8 +232,8 @@ class Reader:
     """Both as commands read them (`journal.read.Source`); the journal alone where there is no database yet, or it is
     away, which `tell` is told of."""
 
-    def __init__(self, data_dir: Path, url: str, tell: Callable[[str], None]) -> None:
-        self._records = Records(data_dir, url)
+    def __init__(self, records: Records, data_dir: Path, tell: Callable[[str], None]) -> None:
+        self._records = records
         self._files = Files(data_dir / "journal")
         self._tell = tell
         self._runner = asyncio.Runner()
@@ -278,6 +294,10 @@ class Reader:
             raise OSError(errno.EIO, str(away)) from away
 
 
-def source(data_dir: Path, url: str | None, tell: Callable[[str], None]) -> AbstractContextManager[Source]:
+def source(
+    data_dir: Path, url: str | None, search: ClickHouseSettings | None, tell: Callable[[str], None]
+) -> AbstractContextManager[Source]:
     """Where the records of a data directory are read: its database (None: it has none) and its journal."""
-    return nullcontext(Files(data_dir / "journal")) if url is None else closing(Reader(data_dir, url, tell))
+    if url is None and search is None:
+        return nullcontext(Files(data_dir / "journal"))
+    return closing(Reader(Records(data_dir, url, search), data_dir, tell))
