@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
+import dashboards
 import features
 import fidelity
 import openapi
@@ -87,14 +88,15 @@ PAGES: list[tuple[str, Callable[[], str]]] = [
 """Where a page stands, and what makes it."""
 
 
-FIDELITY = "docs/reference/fidelity"
+FIDELITY, DASHBOARDS = "docs/reference/fidelity", "deploy/grafana"
 
 
 def written() -> dict[str, str]:
     """Every page with its text; an empty text is a page that is no more."""
     gone = {str(path.relative_to(ROOT)): "" for path in (ROOT / FIDELITY).glob("*.md")}
     made = {f"{FIDELITY}/{name}": text for name, text in fidelity.pages().items()}
-    return {**gone, **{place: make() for place, make in PAGES}, **made}
+    boards = {f"{DASHBOARDS}/{name}": text for name, text in dashboards.pages().items()}
+    return {**gone, **{place: make() for place, make in PAGES}, **made, **boards}
 
 
 def main(check: bool) -> int:
