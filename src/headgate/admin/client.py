@@ -35,6 +35,7 @@ COLUMNS: Mapping[str, Sequence[str]] = {
     "alert_rules": ("measure", "kind", "above", "below", "by", "severity", "enabled"),
     "channels": ("kind", "for"),
     "silences": ("match", "until", "by", "reason"),
+    "holds": ("reason", "user", "end_user", "team", "application", "key", "since", "until"),
 }
 """What is shown of each kind beside its name."""
 LEVELS = (
@@ -199,6 +200,28 @@ class Client:
         self._done(
             done, f"{where} sealed anew with the key in use" if secrets else "all are sealed with the key in use"
         )
+
+    def export_data(self, whose: Mapping[str, str]) -> Sequence[Any]:
+        """Lines of a file of evidence."""
+        lines: Sequence[Any] = self._ask("POST", "/data/export", whose)["lines"]
+        return lines
+
+    def delete_data(self, whose: Mapping[str, str]) -> None:
+        done = self._ask("POST", "/data/delete", whose)
+        said = f"{done['records']} records and {done['payloads']} payloads are deleted"
+        if done["waiting"]:
+            said += f"; {done['waiting']} bytes of the journal are not in the database yet: ask again"
+        self._done(done, f"{said}. Out of reach: {'; '.join(done['out_of_reach'])}")
+
+    def purge(self, *, dry_run: bool) -> None:
+        done = self._ask("POST", "/purge", {"dry_run": dry_run})
+        if self.as_json:
+            self.print(done)
+            return
+        for each in done["purged"]:
+            click.echo(f"{each['rows']:>12,} {each['kind']:<9} {printable(each['why'])}")
+        went = sum(each["rows"] for each in done["purged"])
+        click.echo(f"{went:,} would go" if dry_run else f"{went:,} are gone", err=True)
 
     def print(self, value: Any) -> None:
         text = json.dumps(value, indent=2, ensure_ascii=False)

@@ -21,6 +21,7 @@ from headgate.config.problems import ConfigError
 from headgate.core.caller import Caller
 from headgate.core.limits.ledger import Ledger
 from headgate.core.ports import Upstream
+from headgate.governance.databases import Databases
 from headgate.records.reading import Records
 from headgate.runtime.gateway import Gateway
 from headgate.store import signing
@@ -95,6 +96,7 @@ class Control:
         self.logins = Logins(running, self)
         self.records = Records(*places_of(running.started_with.config))
         self._file: OfFile | None = None
+        self._databases: Databases | None = None
 
     async def database(self) -> Database:
         """The store, made where there is none yet. Raises StoreAway."""
@@ -115,8 +117,17 @@ class Control:
         """Whether there is a store: it is made when something is first written."""
         return stored.there(*self._where())
 
+    def databases(self) -> Databases:
+        """Both, to purge them and to prove what is there."""
+        if self._databases is None:
+            started = self.running.started_with
+            self._databases = Databases(started.config, self._environ, started.references)
+        return self._databases
+
     async def close(self) -> None:
         await self.logins.close()
+        if self._databases is not None:
+            await self._databases.close()
         await self.records.close()
         if self._database is not None:
             await self._database.close()

@@ -9,7 +9,7 @@ from typing import Any
 import pydantic
 from pydantic import Field
 
-from headgate.admin import access, alerts, elsewhere, logging_in, requests
+from headgate.admin import access, alerts, data, elsewhere, logging_in, requests
 from headgate.admin.access import ALL, NOBODY, OWNERS, RULERS, SEE_ALL, SEE_PEOPLE
 from headgate.admin.as_code import Apply, apply_document, export_document
 from headgate.admin.call import (
@@ -31,8 +31,10 @@ from headgate.admin.secrets import HOLDING, sealed, shown
 from headgate.admin.visit import SESSION, token_of
 from headgate.config import stored
 from headgate.config.alerts import AlertRule, Silence
-from headgate.config.identities import Application, Key, Moment, Organisation, Team, User
+from headgate.config.identities import Application, Key, Organisation, Team, User
 from headgate.config.limits import Limit
+from headgate.config.moments import Moment
+from headgate.config.retention import Hold
 from headgate.config.rules import Rule
 from headgate.config.secrets import hash_key, new_key
 from headgate.config.section import Section
@@ -45,7 +47,7 @@ PREFIX = 10
 SECTIONS: Mapping[str, type[Section] | None] = {
     "organisations": Organisation, "teams": Team, "applications": Application, "users": User, "keys": Key,
     "limits": Limit, "models": Model, "rules": Rule, "providers": None, "alert_rules": AlertRule, "channels": None,
-    "silences": Silence,
+    "silences": Silence, "holds": Hold,
 }  # fmt: skip
 """What the body of each kind is; of a provider and a channel it depends on its kind."""
 assert set(SECTIONS) == set(stored.KINDS)
@@ -65,6 +67,7 @@ class Rotate(Section):
 BODIES: Mapping[str, type[pydantic.BaseModel]] = {
     "rotate": Rotate, "apply": Apply, "login": logging_in.LogIn, "password": logging_in.Password,
     "second_factor": logging_in.SecondFactor, "silence": alerts.SilenceAlert,
+    "whose": data.Whose, "purging": data.Purging,
 }  # fmt: skip
 
 
@@ -365,6 +368,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "/apply", RULERS, "Make the store be as a document says.", apply_document, (), "apply"),
     Endpoint("POST", "/secrets/reseal", OWNERS, "Seal every secret with the key in use.", reseal_secrets),
     Endpoint("GET", "/audit", SEE_ALL, "Who changed what, the latest first.", audit),
+    Endpoint(
+        "POST", "/data/export", RULERS, "All that is kept about one person.", data.export_data, (), "whose", False
+    ),
+    Endpoint("POST", "/data/delete", OWNERS, "Delete all about one person.", data.delete_data, (), "whose", False),
+    Endpoint("POST", "/purge", OWNERS, "Purge what is older than it is kept.", data.purge, (), "purging", False),
     Endpoint("GET", "/levels", SEE_PEOPLE, "What is used of limits.", limits_now),
     Endpoint("GET", "/alerts", SEE_ALL, "Alerts, the latest first.", alerts.list_alerts),
     Endpoint("GET", "/alerts/{id}", SEE_ALL, "One alert, and what became of it.", alerts.get_alert),

@@ -99,7 +99,7 @@ def completion(shell: str) -> None:
 for each in (
     gateway.serve, gateway.check, version, requests.records, requests.usage, requests.explain, requests.targets,
     requests.sinks, known.models, known.providers, keys.key, gateway.configuration, migration.imported, security.audit,
-    security.other, completion,
+    security.other, governance.data, governance.purge, completion,
 ):  # fmt: skip
     cli.add_command(each)
 for each in (

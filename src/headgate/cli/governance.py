@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from headgate.cli.objects import asking, client
 from headgate.cli.settings import FILE, config_option, loaded_from
 
 
@@ -27,6 +28,7 @@ def _key(context: click.Context, parameter: click.Parameter, values: tuple[str, 
 
 
 @click.command()
+@click.argument("file", type=FILE, required=False)
 @click.option(
     "--since", metavar="CHECKPOINT", callback=_since, help="Only what came behind it: its number, or `latest`."
 )
@@ -34,11 +36,18 @@ def _key(context: click.Context, parameter: click.Parameter, values: tuple[str, 
 @click.option("--key", "keys", multiple=True, callback=_key, help="A public key to trust, instead of the store's own.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @config_option
-def verify(config: Path | None, since: str | None, checkpoints: Path | None, keys: list[str], as_json: bool) -> int:
+def verify(
+    config: Path | None, file: Path | None, since: str | None, checkpoints: Path | None, keys: list[str], as_json: bool
+) -> int:
     """Say whether anything in the audit or among the records was changed, removed, moved or put in.
 
-    It needs no running gateway, and exits with code 1 if something was. What is wrong is named.
+    Of a FILE of evidence, whether its records are as they were written. It needs no running gateway, and exits with
+    code 1 if something was tampered with, which it names.
     """
+    if file is not None:
+        from headgate.governance.verifying import verify_file
+
+        return verify_file(file, keys, as_json=as_json)
     from headgate.governance.verifying import verify as verified
 
     loaded = loaded_from(config, {}, follow=True)
@@ -53,6 +62,62 @@ def key(config: Path | None) -> None:
 
     for each in public_keys(loaded_from(config, {}, follow=True)):
         click.echo(each)
+
+
+def _whose(user: str | None, end_user: str | None) -> dict[str, str]:
+    if (user is None) == (end_user is None):
+        raise click.UsageError("say whose data: either --user or --end-user")
+    return {"user": user} if user is not None else {"end_user": end_user or ""}
+
+
+user_option = click.option("--user", metavar="NAME", help="Of the user whose keys have asked.")
+end_user_option = click.option("--end-user", metavar="NAME", help="Of whom requests name as their end user.")
+
+
+@click.group()
+def data() -> None:
+    """What is kept about one person."""
+
+
+@data.command("export")
+@user_option
+@end_user_option
+@click.option("--out", type=FILE, help="Where to write it. Default: standard output.")
+@asking
+def export_data(
+    config: Path | None, url: str | None, as_json: bool, user: str | None, end_user: str | None, out: Path | None
+) -> None:
+    """Give out all that is kept about one person, with the proof that it is as it was written (lines of JSON)."""
+    from headgate.governance.evidence import written
+
+    text = "".join(map(written, client(config, url, as_json).export_data(_whose(user, end_user))))
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        out.write_text(text, "utf-8")
+
+
+@data.command("delete")
+@user_option
+@end_user_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@asking
+def delete_data(
+    config: Path | None, url: str | None, as_json: bool, user: str | None, end_user: str | None, yes: bool
+) -> None:
+    """Delete all that is kept about one person, for good; nothing where a hold holds some of it."""
+    whose, asked = _whose(user, end_user), client(config, url, as_json)
+    if not yes:
+        click.confirm("Delete it for good?", abort=True, err=True)
+    asked.delete_data(whose)
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only count what would go.")
+@asking
+def purge(config: Path | None, url: str | None, as_json: bool, dry_run: bool) -> None:
+    """Purge what is older than `retention` keeps it, at once; a gateway does so every hour by itself."""
+    client(config, url, as_json).purge(dry_run=dry_run)
 
 
 audit_commands = (verify, key)

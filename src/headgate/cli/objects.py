@@ -29,6 +29,7 @@ GROUPS = {
     "alert-rule": ("alert_rules", "alert rule"),
     "channel": ("channels", "channel"),
     "silence": ("silences", "silence"),
+    "hold": ("holds", "hold"),
 }
 """A group of commands: the kind of its objects, and what one is called."""
 
@@ -128,7 +129,7 @@ def _commands(kind: str, one: str) -> list[click.Command]:
     ) -> None:
         client(config, url, as_json).change(kind, name, fields, if_version)
 
-    @click.command(help=f"Delete one {one}.")
+    @click.command("release" if one == "hold" else "delete", help=f"Delete one {one}.")
     @click.argument("name")
     @asking
     def delete(config: Path | None, url: str | None, as_json: bool, name: str) -> None:

@@ -17,8 +17,9 @@ from headgate.alerts.built_in import BUILT_IN
 from headgate.alerts.channels.channel import Channel, ChannelSettings
 from headgate.alerts.measures import MEASURES
 from headgate.alerts.seen import DIMENSIONS
-from headgate.config.identities import Moment, Network
+from headgate.config.identities import Network
 from headgate.config.limits import Names
+from headgate.config.moments import Moment
 from headgate.config.section import Section
 from headgate.core.plugin import suggestion
 from headgate.providers.settings import Seconds

@@ -20,6 +20,7 @@ from headgate.config import (
     login,
     matching,
     records,
+    retention,
     state,
     traces,
 )
@@ -92,6 +93,7 @@ def check(
     records.check(config.records, tell)
     traces.check(config.traces, tell)
     alerts.check(config, of_store, tell)
+    retention.check(config.holds, tell)
 
 
 def _has_key(settings: ProviderSettings) -> bool:

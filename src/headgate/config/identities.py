@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal, NamedTuple
 
-import pydantic
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
 from headgate.config.document import Path
 from headgate.config.limits import Amount, Own, own
+from headgate.config.moments import Moment
+from headgate.config.retention import Kept
 from headgate.config.secrets import hash_key
 from headgate.config.section import Section
 from headgate.core.caller import ADMIN_OPERATION, NOBODYS, Belongs, Caller, Models, Networks, Role
@@ -46,23 +46,6 @@ Network = Annotated[str, AfterValidator(_network)]
 
 def networks(listed: list[Network]) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
     return tuple(ipaddress.ip_network(each, strict=False) for each in listed)
-
-
-def _moment(value: Any) -> Any:
-    """A day stands for its beginning; a time that says no zone is UTC."""
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            raise PydanticCustomError("moment", "not a time") from None
-    if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
-    if not isinstance(value, datetime):
-        raise PydanticCustomError("moment", "not a time")
-    return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
-
-
-Moment = Annotated[datetime, pydantic.BeforeValidator(_moment)]
 
 
 def _path(value: str) -> str:
@@ -136,6 +119,9 @@ class Team(Grants):
     """Part of an organisation."""
 
     organisation: str | None = Field(None, description="The organisation it belongs to.")
+    retention: Kept = Field(
+        default_factory=Kept, description="How long data of its requests are kept, in place of `retention`."
+    )
     description: str = Field("", max_length=1000, description="For people.")
 
 

@@ -16,14 +16,16 @@ from headgate.config import checks, state, stored
 from headgate.config.alerts import AlertRule, ChannelEntry, ChannelTerms, Silence
 from headgate.config.document import Node, made
 from headgate.config.explain import explain, found
-from headgate.config.identities import Application, Grants, Key, Organisation, Team, User
+from headgate.config.identities import Application, Key, Organisation, Team, User
 from headgate.config.interpolate import fill
 from headgate.config.limits import Limit
 from headgate.config.problems import ConfigError, Problem, dotted
 from headgate.config.redaction import Redaction, masked, shown
+from headgate.config.retention import Hold
 from headgate.config.rules import Rule
 from headgate.config.schema import Config, Stage
 from headgate.config.secrets import SECRET_NAME, SecretError, follow, is_elsewhere, is_reference
+from headgate.config.section import Section
 from headgate.config.targets import Model, ProviderEntry, Target, in_full
 from headgate.core.plugin import BARE, PACKAGE, PluginNotFound, names, suggestion
 from headgate.core.plugin import load as load_plugin
@@ -39,11 +41,12 @@ T = TypeVar("T", bound=pydantic.BaseModel)
 SCRUBBED = 8
 """Characters a secret needs to be searched for in logs: shorter ones would hit ordinary words."""
 NO_KEY = "none"
-SECTIONS: Mapping[str, type[Grants]] = {
+SECTIONS: Mapping[str, type[Section]] = {
     "organisations": Organisation,
     "teams": Team,
     "applications": Application,
     "users": User,
+    "holds": Hold,
 }
 NAMED: Mapping[str, type[pydantic.BaseModel]] = {"alert_rules": AlertRule, "silences": Silence}
 LISTED: Mapping[str, type[pydantic.BaseModel]] = {"keys": Key, "stages": Stage, "rules": Rule, "limits": Limit}
@@ -247,7 +250,7 @@ class Reading:
                 return self.mapping(
                     node, name, lambda key, value: self.validate(Model, in_full(value.plain()), (name, key))
                 )
-            case "organisations" | "teams" | "applications" | "users":
+            case "organisations" | "teams" | "applications" | "users" | "holds":
                 return self.mapping(node, name, partial(self.person, name))
             case "channels":
                 return self.mapping(node, name, self.channel)
@@ -264,7 +267,7 @@ class Reading:
         return self.read(kind, node, (name,))
 
     def person(self, section: str, name: str, node: Node) -> Any:
-        """An organisation, a team, an application, a user; without more than its name, too."""
+        """An organisation, a team, an application, a user, a hold; without more than its name, too."""
         return self.validate(SECTIONS[section], {} if node.value is None else node.plain(), (section, name))
 
     def paths(self, node: Node, name: str) -> list[str] | None:

@@ -33,6 +33,7 @@ from headgate.config.limits import Limit
 from headgate.config.login import Login
 from headgate.config.records import Records
 from headgate.config.resilience import Breaker, Retry
+from headgate.config.retention import Hold, Retention
 from headgate.config.rules import Matching, Rule
 from headgate.config.section import Section
 from headgate.config.state import State
@@ -308,6 +309,12 @@ class Config(Section):
     records: Records = Field(
         default_factory=Records,
         description="The records of requests in a database, where they are searched and summed.",
+    )
+    retention: Retention = Field(
+        default_factory=Retention, description="How long what was written is kept; what is older is purged."
+    )
+    holds: dict[str, Hold] = Field(
+        default_factory=dict, description="What is neither purged nor deleted, by the name of a case."
     )
     audit: Audit = Field(default_factory=Audit, description="Signed checkpoints of what was written.")
     alert_rules: dict[str, AlertRule] = Field(

@@ -26,6 +26,7 @@ from headgate.store.sealing import Keyring, NotAsked, Seal, Unsealable, is_seale
 
 MAPPINGS = (
     "providers", "models", "organisations", "teams", "applications", "users", "alert_rules", "channels", "silences",
+    "holds",
 )  # fmt: skip
 LISTS = ("keys", "limits", "rules")
 """Sections whose entries may stand in the store; of the second kind, each has its `name` inside."""

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from headgate.config import records, stored
 from headgate.config.schema import Config
 from headgate.records import statements as sql
+from headgate.records.reading import Records
 from headgate.secrets.references import References
 from headgate.store.database import Database, Patience, connect
 from headgate.store.migrations import migrate
@@ -31,6 +32,7 @@ class Databases:
         self._opening = asyncio.Lock()
         self._store: Database | None = None
         self._records: Database | None = None
+        self._searched: Records | None = None
 
     @property
     def has_store(self) -> bool:
@@ -58,6 +60,12 @@ class Databases:
                 self._records = await _opened(self._records_url, of_records=True)
             return self._records
 
+    def searching(self) -> Records:
+        """What finds records by what they are."""
+        if self._searched is None:
+            self._searched = Records(self._data_dir, self._records_url)
+        return self._searched
+
     def seal(self) -> Seal:
         """What opens and seals what is secret in the store. Raises Unsealable."""
         return self._keyring.seal()
@@ -66,7 +74,9 @@ class Databases:
         for each in (self._store, self._records):
             if each is not None:
                 await each.close()
-        self._store = self._records = None
+        if self._searched is not None:
+            await self._searched.close()
+        self._store = self._records = self._searched = None
 
 
 async def _opened(url: str, *, of_records: bool = False) -> Database:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import click
 from headgate.config.load import Loaded
 from headgate.core.printable import printable
 from headgate.governance.databases import Databases
+from headgate.governance.evidence_check import Reader
 from headgate.records.verify import verify_records
 from headgate.store import checkpoints as signed
 from headgate.store.checkpoints import AUDIT, RECORDS, Chained, Checkpoint
@@ -60,7 +62,7 @@ async def verified(
     """What of the two chains there is; `since`: `latest`, or the number of a checkpoint."""
     known = {identity(key): key for key in keys}
     store = await databases.store() if databases.has_store else None
-    if store is not None and not known and able():
+    if store is not None and not known and able() and await store.rows("SELECT id FROM signing_keys"):
         known = await own(store, databases.seal())
     found = []
     if store is not None:
@@ -131,6 +133,26 @@ def _lines(found: Verified) -> list[str]:
 
 def _moment(micros: int) -> str:
     return datetime.fromtimestamp(micros / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def verify_file(path: Path, keys: Sequence[str], *, as_json: bool) -> int:
+    """The same of a file of evidence. Raises click.ClickException where it is none."""
+    try:
+        with path.open(encoding="utf-8") as lines:
+            found = Reader({identity(key): key for key in keys}).read(lines)
+    except (OSError, ValueError) as error:
+        raise click.ClickException(f"{path}: {error}") from error
+    if as_json:
+        said = {**asdict(found), "problems": [each._asdict() for each in found.problems]}
+        click.echo(json.dumps(said, indent=2, ensure_ascii=False))
+    else:
+        state = "whole" if not found.problems else f"{len(found.problems)} problems"
+        click.echo(f"{state}; {found.records:,} records, {found.signed:,} of them signed; made {found.made}")
+        for each in found.problems:
+            click.echo(printable(f"  {each.what:<8} {each.where}: {each.message}", limit=1000))
+        if found.own_keys:
+            click.echo("checked with the keys that the file itself brings: say --key with one you trust", err=True)
+    return TAMPERED if found.problems else 0
 
 
 def public_keys(loaded: Loaded) -> list[str]:

@@ -109,6 +109,7 @@ class SQLite:
             os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(self._path, timeout=PATIENCE, isolation_level=None)
         try:
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # so that a purge can give room back
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")  # segments are deleted when their records are here
             connection.execute(f"PRAGMA cache_size=-{CACHE}")

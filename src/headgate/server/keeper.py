@@ -14,6 +14,7 @@ from headgate.config.load import Loaded
 from headgate.core.errors import IdentityUnavailable
 from headgate.core.ports import Upstream
 from headgate.governance.databases import Databases
+from headgate.governance.purging import Purge
 from headgate.identity.asking import ask, endpoint
 from headgate.store.checkpoints import AUDIT, RECORDS, Checkpoint, take
 from headgate.store.database import StoreAway
@@ -25,6 +26,8 @@ log = logging.getLogger("headgate.audit")
 WAIT = 10.0
 """Seconds that whoever is told of checkpoints may take."""
 SHORTEST = 0.2
+FIRST_PURGE, PURGE = 10.0, 3600.0
+"""Seconds from the start to the first purge, and from one to the next."""
 
 
 class Keeper:
@@ -41,12 +44,28 @@ class Keeper:
 
     async def run(self) -> None:
         """Until cancelled."""
+        purge, purged = time.monotonic() + FIRST_PURGE, ""
         try:
             while True:
-                await asyncio.sleep(max(self._loaded().config.audit.checkpoint_seconds, SHORTEST))
+                config = self._loaded().config
+                await asyncio.sleep(min(config.audit.checkpoint_seconds, max(purge - time.monotonic(), SHORTEST)))
                 await self.turn(time.time())
+                said = self._loaded().config.model_dump_json(include={"retention", "teams"})
+                if time.monotonic() >= purge or said != purged:
+                    await self.purge(time.time())
+                    purge, purged = time.monotonic() + PURGE, said
         finally:
             await self._databases.close()
+
+    async def purge(self, now: float) -> None:
+        """What is older than it is kept. What goes wrong is told, and tried again the next time."""
+        try:
+            done = await Purge(self._databases, self._loaded().config, now).run()
+        except (StoreAway, OSError) as error:
+            log.warning("what is older than it is kept cannot be purged: %s", error)
+            return
+        for each in done:
+            log.info("purged %d %s (%s)", each.rows, each.kind, each.why or "all")
 
     async def turn(self, now: float) -> None:
         """Sign what is new. What goes wrong is told once, and tried again at the next turn."""
