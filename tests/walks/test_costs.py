@@ -216,6 +216,8 @@ def test_what_was_reported_before_a_stream_broke_off_counts(gateway, upstream):
 
 @pytest.mark.skipif(not tokens.exact("gpt-4o"), reason="no vocabulary: `make vocabulary`")
 def test_a_public_vocabulary_counts_exactly(gateway, upstream):
+    # loads it, however long that takes here; a record waits two seconds for a count
+    assert gateway.post({"model": "scripted/gpt-4o", "prompt": "x"}, "/v1/tokenize")[0] == 200
     upstream.script = (STREAM, *chunks("tiktoken is great!"), END, Close())
     _, record = ask(gateway, "scripted/gpt-4o", stream=True)
     assert (record["usage"]["output"], record["estimated"]) == (6, True)
