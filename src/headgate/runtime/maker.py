@@ -130,7 +130,7 @@ class Maker:
     def _target(self, alias: str, entry: ConfiguredTarget) -> Target:
         host, _, rest = entry.model.partition("/")
         provider = self.provider(host, entry.provider) if entry.provider else self.providers[host]
-        shape = Shape(entry.set, entry.defaults, entry.drop, entry.system, entry.effort)
+        shape = Shape(entry.set, entry.defaults, tuple(entry.drop), entry.system, entry.effort)
         made = provider.target(rest, shape if shape != Shape() else None)
         # one with settings of its own may be another host altogether
         standing = self.board.standing(f"{alias}: {made.name}" if entry.provider else made.name, named=True)
