@@ -1,0 +1,148 @@
+"""Secrets and personal data are taken out of whatever they stand in, and nothing else is changed."""
+
+import json
+import random
+import string
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headgate.redaction.redactor import Redactor, mark
+from together import together
+
+REDACTOR = Redactor()
+DATASETS = Path(__file__).parents[3] / "shared" / "datasets"
+PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7\nabc==\n-----END RSA PRIVATE KEY-----"
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
+
+
+def redacted(text):
+    return REDACTOR.text(text, Counter())
+
+
+@together(
+    ("text", "wanted"),
+    [
+        ("mail joe.o@mail.example.co.uk!", "mail [EMAIL]!"),
+        ("größe@bücher.example", "[EMAIL]"),
+        ("card 4111 1111 1111 1111, please", "card [CARD], please"),
+        ("3782-822463-10005", "[CARD]"),
+        ("DE89 3704 0044 0532 0130 00 is mine", "[IBAN] is mine"),
+        ("to gb29nwbk60161331926819.", "to [IBAN]."),
+        ("ssn 078-05-1120", "ssn [SSN]"),
+        ("social security number: 078051120", "social security number: [SSN]"),
+        ("call +49 (0)30 901820-15 or 020 7946 0958", "call [PHONE] or [PHONE]"),
+        ("(415) 555-2671 ext. 9", "[PHONE]"),
+        ("from 192.168.0.12 and fe80::1ff:fe23:4567:890a", "from [IP] and [IP]"),
+        ("Authorization: Bearer abcdef0123456789abcdef", "Authorization: Bearer [TOKEN]"),
+        (f"x {JWT} y", "x [TOKEN] y"),
+        (f"key:\n{PEM}\nend", "key:\n[PRIVATE_KEY]\nend"),
+        ("OPENAI_API_KEY=sk-proj-" + "a1B2" * 12, "OPENAI_API_KEY=[API_KEY]"),
+        ("sk-ant-api03-" + "a1B2_-" * 8 + " is it", "[API_KEY] is it"),
+        ("AKIAIOSFODNN7EXAMPLQ", "[API_KEY]"),
+        ("postgres://app:hunter22@db/x", "postgres://[PASSWORD]@db/x"),
+        ("my password is Tr0ub4dor&3", "my password is [SECRET]"),
+        ('{"client_secret": "q1w2e3r4"}', '{"client_secret": "[SECRET]"}'),
+    ],
+)
+def test_what_is_found(text, wanted):
+    assert redacted(text) == wanted
+
+
+@together(
+    "text",
+    [
+        "Hello, how are you?", "4111 1111 1111 1112", "version 1.2.3.4", "v10.0.0.1", "2026-11-27 10:15:00",
+        "GB29 NWBK 6016 1331 9268 20", "000-12-3456", "666-12-3456", "1234567890123", "999.1.1.1", "a@b", "std::vector",
+        "api_key=<your key>", "password: ${DB_PASSWORD}", "secret: xxxxxxxx", "isbn 978-3-16-148410-0", "12:30:45",
+        "3f2504e0-4f89-41d3-9a0c-0305e82c3301", "e3b0c44298fc1c149afbf4c8996fb924", "$1,234.56", "1.5e10", "",
+    ],
+)  # fmt: skip
+def test_what_is_left(text):
+    assert redacted(text) == text
+
+
+def test_json_is_redacted_however_it_is_spelt():
+    said = (
+        r'{"a":"joe\u0040example.com","n":4111111111111111,"joe@example.com":true,"password":"hello","tokens":[12345678],'
+        r'"arguments":"{\"to\":\"joe\\u0040example.com\",\"k\":1}","deep":[[{"x":"078-05-1120"}]]}'
+    )
+    counts = Counter()
+    assert REDACTOR.value(json.loads(said), counts) == {
+        "a": "[EMAIL]", "n": "[CARD]", "[EMAIL]": True, "password": "[SECRET]", "tokens": [12345678],
+        "arguments": '{"to":"[EMAIL]","k":1}', "deep": [[{"x": "[SSN]"}]],
+    }  # fmt: skip
+    assert counts == {"email": 3, "card": 1, "secret": 1, "ssn": 1}
+
+
+def test_only_the_kinds_that_are_wanted():
+    assert Redactor(["email"]).text("joe@example.com 4111111111111111", Counter()) == "[EMAIL] 4111111111111111"
+
+
+@given(before=st.text(max_size=60), after=st.text(max_size=60))
+def test_a_secret_in_any_text_is_gone_and_the_text_around_it_is_not(before, after):
+    secret = "joe.public@mail.example.com"
+    told = redacted(f"{before} {secret} {after}")
+    assert secret not in told
+    if (
+        redacted(before) == before
+        and redacted(after) == after
+        and redacted(f"{before} x {after}") == f"{before} x {after}"
+    ):
+        assert told == f"{before} [EMAIL] {after}"
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3)))
+def test_what_is_redacted_once_is_redacted_for_good(value):
+    once = REDACTOR.value(value, Counter())
+    assert REDACTOR.value(once, Counter()) == once
+
+
+def test_a_long_text_of_a_stranger_is_looked_through_to_its_end():
+    chance = random.Random(7)
+    text = "".join(chance.choices(string.printable + "äöü@:=.-", k=60_000))
+    assert redacted(f"{text} joe@example.com").endswith(" [EMAIL]")
+    assert redacted("a@" * 20_000 + " joe@example.com").endswith(" [EMAIL]")
+    assert redacted("1 " * 5_000 + "4111 1111 1111 1111 x").endswith("[CARD] x")
+
+
+def rows(name):
+    path = DATASETS / f"{name}.jsonl"
+    if not path.exists():
+        pytest.skip("the labelled data are not here")
+    return [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
+
+
+def found(row, label):
+    """How many spans of a label there are in a text, and how many of them are wholly taken out."""
+    data = row["text"].encode()
+    taken = REDACTOR.find(data)
+    hits = total = 0
+    for span in row["spans"]:
+        if span["label"] == label:
+            start, end = (len(row["text"][:place].encode()) for place in (span["start"], span["end"]))
+            total += 1
+            hits += sum(max(0, min(end, each.end) - max(start, each.start)) for each in taken) >= end - start
+    return hits, total
+
+
+def test_recall_and_precision_on_labelled_texts():
+    least = {"CARD": 1.0, "IBAN": 1.0, "SSN": 1.0, "EMAIL": 1.0, "PHONE": 0.95, "IP": 1.0}
+    texts = rows("pii/structured_ids_own")
+    for label, share in least.items():
+        hits, total = (sum(each) for each in zip(*(found(row, label) for row in texts), strict=True))
+        assert hits >= share * total, (label, hits, total)
+    plain = [row for row in texts if row["kind"].startswith("hard_negative")]
+    wrong = [row["text"] for row in plain if REDACTOR.find(row["text"].encode())]
+    assert len(wrong) <= 0.02 * len(plain), wrong
+    secrets = rows("secrets/api_keys_own")
+    taken = [row for row in secrets if row["label"] and not REDACTOR.find(row["text"].encode())]
+    assert not taken, [row["text"] for row in taken[:5]]
+
+
+def test_marks():
+    assert mark("api_key") == "[API_KEY]"
