@@ -61,8 +61,8 @@ def stages_page() -> str:
     lines = [
         "# Stages and policies\n\n",
         HEAD,
-        "The chain, outermost first: record, authenticate, receive, your own stages, route, shadow, resume, hedge, "
-        "retry, count, fetch, translate, send. A stage or policy of your own is named by its dotted path: "
+        "The chain, outermost first: record, authenticate, keep, receive, your own stages, route, shadow, resume, "
+        "hedge, retry, count, fetch, translate, send. A stage or policy of your own is named by its dotted path: "
         "[how](../how-to/write-a-plugin.md).\n\n",
         "## Stages\n\n",
         *(f"- `{name}`: {_sentence(plugin.module('stages', name))}\n" for name in plugin.names("stages")),

@@ -35,6 +35,7 @@ RANKS = {
     "dialects": 10,
     "upstream": 10,
     "catalog": 10,
+    "redaction": 10,
     "core": 11,
 }
 # Folders whose files stand for themselves: any may be deleted without touching another.

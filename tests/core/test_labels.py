@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from headgate.core.labels import LONGEST, MOST, read
 
-NOTHING = ({}, (), "normal", frozenset(), "")
+NOTHING = ({}, (), "normal", frozenset(), "", "")
 
 
 def headers(**said):
@@ -21,7 +21,7 @@ def test_a_request_that_says_nothing():
 
 def test_headers():
     found = read(headers(tags="batch, nightly,,batch", priority=" LOW ", metadata='{"tier": "free", "n": 3}'), {})
-    assert found == ({"tier": "free", "n": "3"}, ["batch", "nightly"], "low", frozenset(), "")
+    assert found == ({"tier": "free", "n": "3"}, ["batch", "nightly"], "low", frozenset(), "", "")
 
 
 @pytest.mark.parametrize("place", ["metadata", "labels", "requestMetadata"])
@@ -39,6 +39,7 @@ def test_tags_in_a_list():
         "low",
         frozenset(),
         "",
+        "",
     )
 
 
@@ -46,7 +47,7 @@ def test_headers_count_more_than_the_body():
     body = {"metadata": {"tier": "free", "app": "shop", "priority": "low", "tags": ["body"]}}
     found = read(headers(metadata='{"tier": "premium"}', priority="high", tags="head"), body)
     metadata = {**body["metadata"], "tier": "premium", "tags": '["body"]'}
-    assert found == (metadata, ["head", "body"], "high", frozenset(), "")
+    assert found == (metadata, ["head", "body"], "high", frozenset(), "", "")
 
 
 def test_a_body_of_many_entries_does_not_crowd_out_the_header():

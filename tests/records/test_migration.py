@@ -17,7 +17,7 @@ from headgate.store.database import connect
 from headgate.store.stepping import steps
 from made_records import made
 
-NEW_COLUMNS = ("saved_routing", "retries", "wasted", "fingerprint", "prefix")
+NEW_COLUMNS = ("saved_routing", "retries", "wasted", "fingerprint", "prefix", "data_class")
 NEW_SUMS = ("saved_routing", "retries", "wasted")
 LAST = 3
 """The last step that the older version knew."""

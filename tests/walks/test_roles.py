@@ -107,6 +107,7 @@ def expected(endpoint, kind, role, own):
         ("POST", "/channels/{name}/test"): 502 if role in RULERS else 403,
         ("GET", "/requests"): 200,
         ("GET", "/requests/{id}"): 404,
+        ("GET", "/requests/{id}/payload"): 403 if role == "billing" else 404,
     }[endpoint.method, endpoint.path]
 
 

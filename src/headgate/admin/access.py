@@ -7,7 +7,8 @@ member      its own keys
 auditor     sees everything, changes nothing
 billing     sees who there is and what limits there are
 
-Of requests, a team_admin sees its teams' and its own, a member its own, all others everybody's.
+Of requests, a team_admin sees its teams' and its own, a member its own, all others everybody's; so with what was said,
+of which billing sees nothing.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ OWNERS: frozenset[Role] = frozenset({"owner"})
 RULERS: frozenset[Role] = frozenset({"owner", "admin"})
 SEE_ALL: frozenset[Role] = RULERS | {"auditor"}
 SEE_PEOPLE: frozenset[Role] = SEE_ALL | {"billing"}
+READ_PAYLOADS: frozenset[Role] = SEE_ALL | {"team_admin", "member"}
+"""Who may read what was said, of the requests that he may see."""
 PEOPLE = frozenset({"organisations", "teams", "applications", "users", "keys", "limits"})
 MANAGED = {"keys": ("key", "key_hash", "prefix", "previous"), "users": LOGINS}
 """Of a key and of a user, what the gateway makes itself."""

@@ -22,6 +22,7 @@ from headgate.core.caller import Caller
 from headgate.core.limits.ledger import Ledger
 from headgate.core.ports import Upstream
 from headgate.governance.databases import Databases
+from headgate.records.payloads.reading import reseal
 from headgate.records.reading import Records
 from headgate.runtime.gateway import Gateway
 from headgate.store import signing
@@ -211,7 +212,7 @@ class Control:
         Also those of objects that are not in force, as the file has them, too: they may be some time.
         """
         if not self.has_store():
-            return Resealed(0, 0)
+            return Resealed(await self._reseal_payloads(), 0)
         objects = Objects(await self.database())
         try:
             await signing.reseal(await self.database(), self.seal())
@@ -229,14 +230,17 @@ class Control:
                 told = f"nothing was sealed anew, as one secret cannot be opened: {error}"
                 raise Problem(409, "unsealable", told) from None
             if not changes:
-                return Resealed(0, 0)
+                return Resealed(await self._reseal_payloads(), 0)
             try:
                 await objects.apply(changes, actor, at=revision)
             except (Moved, Conflict):
                 continue
             await self._put_in_force()
-            return Resealed(count, len(changes))
+            return Resealed(count + await self._reseal_payloads(), len(changes))
         raise _busy()
+
+    async def _reseal_payloads(self) -> int:
+        return await reseal(self.records, self.seal) if self.records.there else 0
 
     async def _put_in_force(self) -> None:
         try:

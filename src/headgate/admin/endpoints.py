@@ -10,7 +10,7 @@ import pydantic
 from pydantic import Field
 
 from headgate.admin import access, alerts, data, elsewhere, logging_in, requests
-from headgate.admin.access import ALL, NOBODY, OWNERS, RULERS, SEE_ALL, SEE_PEOPLE
+from headgate.admin.access import ALL, NOBODY, OWNERS, READ_PAYLOADS, RULERS, SEE_ALL, SEE_PEOPLE
 from headgate.admin.as_code import Apply, apply_document, export_document
 from headgate.admin.call import (
     LONGEST_PAGE,
@@ -382,4 +382,5 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "/channels/{name}/test", RULERS, "Send a message now.", alerts.test_channel, ("channels",)),
     Endpoint("GET", "/requests", ALL, "Requests, the latest first.", requests.list_requests),
     Endpoint("GET", "/requests/{id}", ALL, "One request.", requests.get_request),
+    Endpoint("GET", "/requests/{id}/payload", READ_PAYLOADS, "What was said in it.", requests.get_payload),
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from headgate.config.problems import Problem as Wrong
 from headgate.core.errors import GatewayError
+from headgate.store.database import StoreAway
 
 
 class Problem(Exception):
@@ -65,3 +66,8 @@ def refused(error: GatewayError) -> Problem:
 
 def missing(kind: str, name: str) -> Problem:
     return Problem(404, "not_found", f"there is no {name[:100]!r} among {kind}")
+
+
+def away_told(away: StoreAway) -> Problem:
+    """Of the database of records."""
+    return Problem(503, "records_away", f"the database of records cannot be asked: {away}", retry_after="2")

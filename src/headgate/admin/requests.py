@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
+from headgate.admin import payloads
 from headgate.admin.access import SEE_PEOPLE, Who
 from headgate.admin.call import LONGEST_PAGE, PAGE, Answer, Body, Call, moment, number
-from headgate.admin.problems import Problem, missing
+from headgate.admin.problems import Problem, away_told, missing
 from headgate.core.money import in_nano
 from headgate.journal.read import EQUAL, Filter, Stored, statuses
 from headgate.records.reading import place
@@ -41,10 +42,14 @@ async def list_requests(call: Call) -> Answer:
         raise Problem(400, "invalid_query", f"`{min(unknown)[:50]}` is nothing to filter by")
     limit = number(call, "limit", PAGE, LONGEST_PAGE)
     search = Search(_filter(call), limit, scope(call.who), _place(call.query.get("before")))
+    if search.want.text is not None:
+        await payloads.allow(call, "search", "*", {"text": search.want.text})
     try:
         found = await call.control.records.page(search)
+    except ValueError as error:
+        raise Problem(400, "invalid_query", f"`text`: {error}") from None
     except StoreAway as away:
-        raise _away(away) from None
+        raise away_told(away) from None
     last = place(found.items[-1]) if len(found.items) == limit else None
     next = None if last is None else f"{last.time!r}.{last.id}"
     return 200, {"items": list(map(_told, found.items)), "next": next, "behind": found.behind}
@@ -52,13 +57,22 @@ async def list_requests(call: Call) -> Answer:
 
 async def get_request(call: Call) -> Answer:
     """All that is known of one."""
+    return 200, _told(await _one(call))
+
+
+async def get_payload(call: Call) -> Answer:
+    """What was said of a request that one may see; that it was read is in the audit."""
+    return 200, await payloads.read(call, (await _one(call)).record.id)
+
+
+async def _one(call: Call) -> Stored:
     try:
         found = await call.control.records.one(call.name, scope(call.who))
     except StoreAway as away:
-        raise _away(away) from None
+        raise away_told(away) from None
     if found is None:
         raise missing("requests", call.name)
-    return 200, _told(found)
+    return found
 
 
 def scope(who: Who) -> Scope | None:
@@ -69,7 +83,7 @@ def scope(who: Who) -> Scope | None:
 
 
 def _filter(call: Call) -> Filter:
-    said: dict[str, Any] = {name: call.query.get(name) for name in (*EQUAL, "target", "tag", "trace")}
+    said: dict[str, Any] = {name: call.query.get(name) for name in (*EQUAL, "target", "tag", "trace", "text")}
     said |= {name: moment(call, name) for name in ("since", "until")}
     try:
         said["statuses"] = statuses(call.query.get("status"))
@@ -107,7 +121,3 @@ def _place(text: str | None) -> Place | None:
 
 def _told(stored: Stored) -> Any:
     return msgspec.json.decode(stored.raw)
-
-
-def _away(away: StoreAway) -> Problem:
-    return Problem(503, "records_away", f"the database of records cannot be asked: {away}", retry_after="2")

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import click
 
-from headgate.cli.settings import config_option, data_dir_option, loaded_from, places_of
+from headgate.cli.settings import Refused, config_option, data_dir_option, loaded_from, places_of
 from headgate.core.errors import Origin
 from headgate.core.record import Ending
 
@@ -81,6 +81,7 @@ def _warn(message: str) -> None:
 @click.option("--application", help="Only requests with keys of this application.")
 @click.option("--user", help="Only requests with keys of this user.")
 @click.option("--end-user", help="Only requests that name this end user.")
+@click.option("--data-class", help="Only requests with data of this class.")
 @click.option("--tag", help="Only requests that carry this tag.")
 @click.option("--trace", metavar="ID", help="Only requests that are part of this trace (W3C, 32 hexadecimal digits).")
 @click.option("--min-cost", metavar="DOLLARS", callback=_amount, help="Only requests that cost so much at least.")
@@ -95,17 +96,45 @@ def _warn(message: str) -> None:
     "local time; 2026-01-01T12:00Z is UTC.",
 )
 @click.option("--until", metavar="TIME", callback=_moment, help="Only requests that came in before; as in --since.")
+@click.option(
+    "--text",
+    metavar="WORDS",
+    help="Only requests in which all these words were said, as far as that is kept and not encrypted; word* is how one "
+    "begins. That it was asked for is in the audit.",
+)
 @click.option("--limit", "-n", type=click.IntRange(min=1), help="Only the latest so many.")
+@click.option("--payload", is_flag=True, help="With --id: also what was said. That it was read is in the audit.")
 @config_option
 @data_dir_option
-def records(config: Path | None, data_dir: Path | None, id_: str | None, **wanted: Any) -> None:
+def records(config: Path | None, data_dir: Path | None, id_: str | None, payload: bool, **wanted: Any) -> None:
     """Print the records of requests."""
     from headgate.journal.show import show
     from headgate.records.reading import source
 
+    if payload and id_ is None:
+        raise click.UsageError("--payload shows what was said in one request: give its --id")
+    if payload or wanted["text"] is not None:
+        _said(config, data_dir, id_ if payload else None, wanted)
+        if payload:
+            return
     places = places_of(config, data_dir, follow=True)
     with source(*places, _warn) as found:
         show(places.data_dir, id=id_, source=found, **wanted)
+
+
+def _said(config: Path | None, data_dir: Path | None, id_: str | None, wanted: dict[str, Any]) -> None:
+    """What was said in a request, or, without an id, that it is looked for, into the audit."""
+    from headgate.config.problems import ConfigError
+    from headgate.config.said import Said
+
+    try:
+        with Said(config, data_dir, os.environ, _warn) as said:
+            if id_ is not None:
+                said.show(id_, as_json=wanted["as_json"])
+            else:
+                said.search(wanted["text"], follow=wanted["follow"])
+    except ConfigError as error:
+        raise Refused(error) from error
 
 
 def _dimensions(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:

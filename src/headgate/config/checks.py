@@ -19,6 +19,7 @@ from headgate.config import (
     limit_checks,
     login,
     matching,
+    payloads,
     records,
     retention,
     state,
@@ -91,6 +92,8 @@ def check(
     checks.listeners()
     state.check(config.state, tell)
     records.check(config.records, tell)
+    if config.keeps:
+        payloads.check(config.payloads, tell)
     traces.check(config.traces, tell)
     alerts.check(config, of_store, tell)
     retention.check(config.holds, tell)

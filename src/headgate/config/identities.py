@@ -12,10 +12,12 @@ from pydantic_core import PydanticCustomError
 from headgate.config.document import Path
 from headgate.config.limits import Amount, Own, own
 from headgate.config.moments import Moment
+from headgate.config.payloads import SAID, DataClass
 from headgate.config.retention import Kept
 from headgate.config.secrets import hash_key
 from headgate.config.section import Section
 from headgate.core.caller import ADMIN_OPERATION, NOBODYS, Belongs, Caller, Models, Networks, Role
+from headgate.core.kept import Keep, strictest
 from headgate.core.limits.rule import Dimension
 from headgate.core.plugin import suggestion
 from headgate.core.request import Operation
@@ -105,6 +107,10 @@ class Grants(Section):
     limits: list[Amount] = Field(
         default_factory=list,
         description="How much all that belong to it may use together; see [limits](../how-to/limit-use.md).",
+    )
+    payloads: Keep | None = Field(None, description=f"{SAID} Left out: no word in it.")
+    data_class: DataClass | None = Field(
+        None, description="The class of what its requests say: `health`, `public`. The nearest to the key counts."
     )
     enabled: bool = Field(True, description="`false`: nobody of it is let in.")
 
@@ -245,6 +251,8 @@ class People(NamedTuple):
             barred=_barred(above, grants),
             tags=tuple(dict.fromkeys(tag for each in every for tag in each.tags)),
             role=user.role if user is not None else None,
+            keep=strictest(*(each.payloads for each in every)),
+            data_class=next((each.data_class for each in reversed(every) if each.data_class is not None), None),
             **more,
         )
 

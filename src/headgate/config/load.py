@@ -115,14 +115,19 @@ ELSEWHERE = ("secrets", "upstream")
 
 
 def places(path: Path | None, environ: Mapping[str, str], references: References | None = None) -> Places:
-    """Where data are, whatever else is wrong with the configuration (for commands that need only this).
+    """Where data are, whatever else is wrong with the configuration; see `placed`."""
+    return places_of(placed(path, environ, references))
+
+
+def placed(path: Path | None, environ: Mapping[str, str], references: References | None = None) -> Config:
+    """A configuration of which only those sections are read that say where data are (for commands that need only this).
 
     Without `references`, a database whose URL is kept elsewhere is not known. Raises ConfigError where the file is not
     YAML or a section that matters cannot be read.
     """
     path = path or discover.default_path(environ, Path.cwd())
     if path is None:
-        return places_in(Path.cwd() / Config().data_dir)
+        return Config(data_dir=Path.cwd() / Config().data_dir)
     path = path.absolute()
     reading = Reading(str(_shown(path)), path.parent, environ, {}, references=references)
     root = _parsed(path, reading.file)
@@ -135,7 +140,7 @@ def places(path: Path | None, environ: Mapping[str, str], references: References
     config = reading.config()
     records.check(config.records, reading.problem)
     reading.stop_if_wrong()
-    return places_of(config)
+    return config
 
 
 def _without_sinks(node: Node | None) -> None:

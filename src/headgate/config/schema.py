@@ -31,6 +31,7 @@ from headgate.config.identities import (
 )
 from headgate.config.limits import Limit
 from headgate.config.login import Login
+from headgate.config.payloads import Payloads
 from headgate.config.records import Records
 from headgate.config.resilience import Breaker, Retry
 from headgate.config.retention import Hold, Retention
@@ -325,6 +326,10 @@ class Config(Section):
     )
     silences: dict[str, Silence] = Field(default_factory=dict, description="What they are not told for a while.")
     alerting: Alerting = Field(default_factory=Alerting, description="What holds for all alerts.")
+    payloads: Payloads = Field(
+        default_factory=Payloads,
+        description="What is kept of what was said; see [how](../how-to/keep-what-was-said.md).",
+    )
     log: Log = Field(default_factory=Log, description="The gateway's own messages, on standard error.")
     traces: Traces = Field(
         default_factory=Traces,
@@ -335,6 +340,14 @@ class Config(Section):
     def people(self) -> People:
         """Whose keys may be."""
         return People(self.organisations, self.teams, self.applications, self.users)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether anything may be kept of what is said."""
+        doors = (grants for _, _, grants in self.authentication.doors())
+        people = (each for section in self.people for each in section.values())
+        said = {each.payloads for each in (*self.keys, *self.models.values(), *people, *doors)}
+        return bool({self.payloads.keep, *self.payloads.classes.values(), *said} - {None, "off"})
 
     def given(self, rule: Rule, name: str) -> Model | None:
         """What a request for `name` gets by a rule, as an entry of `models`; None where that is not there."""

@@ -10,8 +10,10 @@ import pydantic
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from headgate.config.payloads import SAID, DataClass
 from headgate.config.section import Section
 from headgate.core.cause import Cause
+from headgate.core.kept import Keep
 from headgate.providers.provider import Provider
 from headgate.providers.settings import ProviderSettings, Seconds, Traits
 from headgate.stages.policies.policy import By
@@ -266,6 +268,12 @@ class Model(Section):
         None,
         description="A model that judges the answers, so that targets which answer badly are asked last: "
         "[how](../how-to/judge-answers.md). Left out: none.",
+    )
+
+    payloads: Keep | None = Field(None, description=f"{SAID} Left out: no word in it.")
+
+    data_class: DataClass | None = Field(
+        None, description="The class of what requests for it say, where the key and its owners name none."
     )
 
     def places(self) -> Iterator[tuple[tuple[str | int, ...], Target]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, Literal, NamedTuple, get_args
 
+from headgate.core.kept import Keep
 from headgate.core.request import Operation
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -106,6 +107,10 @@ class Caller:
     """`core.limits.rule.Prepared`: the limits that may concern its requests."""
     attempt_limits: Sequence[Any] = ()
     """The same: those that count what a provider is asked for it."""
+    keep: Keep | None = None
+    """How much is kept of what its requests say; None: it has no word in that."""
+    data_class: str | None = None
+    """Of what its requests say."""
     role: Role | None = None
     """What it may do in the admin API, where `operations` has that; None: nothing."""
 

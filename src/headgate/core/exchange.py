@@ -18,6 +18,7 @@ from headgate.core.dialect import Dialect
 from headgate.core.errors import GatewayError, too_deep
 from headgate.core.estimate import prompt_tokens
 from headgate.core.form import Form
+from headgate.core.kept import Heard
 from headgate.core.labels import Labels, Priority, read
 from headgate.core.ports import Incoming
 from headgate.core.record import Attempt, Record
@@ -129,6 +130,7 @@ class Exchange(msgspec.Struct, eq=False):
     reckoned: Usage | None = None  # translate: what is known of the cost without the provider
     attempts: list[Attempt] = []  # retry
     reply: Reply | None = None  # record
+    heard: Heard | None = None  # keep: what the client is given is to be told to it
     announced: list[tuple[bytes, bytes]] = []
     """Headers that the client is told whatever becomes of it."""  # limit
     charged: int | None = None

@@ -18,8 +18,9 @@ Priority = Literal["low", "normal", "high"]
 EXPLAIN = b"x-headgate-explain"
 METADATA, TAGS, PRIORITY = b"x-headgate-metadata", b"x-headgate-tags", b"x-headgate-priority"
 USER = b"x-headgate-user"
+DATA_CLASS = b"x-headgate-data-class"
 REQUIRES = b"x-headgate-requires"
-HEADERS = frozenset({METADATA, TAGS, PRIORITY, REQUIRES, USER})
+HEADERS = frozenset({METADATA, TAGS, PRIORITY, REQUIRES, USER, DATA_CLASS})
 PLACES = ("metadata", "labels", "requestMetadata")
 """Where a body has it: most APIs, Google's, Bedrock's."""
 USERS = ("user", "safety_identifier")
@@ -44,6 +45,8 @@ class Labels(NamedTuple):
     """In lower case. These are read as they are: what a client requires is not passed over."""
     user: str = ""
     """For whom the caller asks: a user of its own."""
+    data_class: str = ""
+    """Of what is said."""
 
 
 NOTHING = Labels(MappingProxyType({}), (), "normal")
@@ -72,7 +75,9 @@ def read(headers: Sequence[tuple[bytes, bytes]], fields: Mapping[str, Any]) -> L
     priority: Priority = next((PRIORITIES[word] for word in words if word in PRIORITIES), "normal")
     named = [said.get(USER, b"").decode("utf-8", "replace").strip(), *named, metadata.get("user_id")]
     user = next((text[:LONGEST] for text in named if isinstance(text, str) and text), "")
-    return Labels(metadata, tags, priority, _required(headers) if REQUIRES in said else NOTHING.requires, user)
+    required = _required(headers) if REQUIRES in said else NOTHING.requires
+    data_class = said.get(DATA_CLASS, b"").decode("utf-8", "replace").strip()[:LONGEST]
+    return Labels(metadata, tags, priority, required, user, data_class)
 
 
 def _required(headers: Sequence[tuple[bytes, bytes]]) -> frozenset[str]:

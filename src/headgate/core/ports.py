@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from headgate.core.body import Body
+from headgate.core.kept import Head
 from headgate.core.record import Record
 from headgate.core.target import Endpoint
 
@@ -91,6 +92,16 @@ class Journal(Protocol):
 
     def append(self, record: Record) -> None:
         """Returns once the record is written to the file (one write). Raises Overloaded when it cannot be kept."""
+
+
+class Payloads(Protocol):
+    """Where what was said waits to be kept."""
+
+    most: int
+    """Bytes of each side that are held of one request."""
+
+    def put(self, head: Head, request: bytes, sent: bytes, answer: Sequence[bytes]) -> bool:
+        """Take it, in memory that outlives this process; False where there is no room. Never waits."""
 
 
 class Meter(Protocol):

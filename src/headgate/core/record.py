@@ -86,6 +86,8 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     """Whose the key is."""
     end_user: str | None = None
     """For whom the caller asks, as the request says."""
+    data_class: str | None = None
+    """Of what was said."""
     client: str | None = None
     """The caller's address."""
     dialect: str | None = None
@@ -131,6 +133,8 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     """The limit for whose sake another model was asked."""
     resumed: int = 0
     """How often the answer was continued by another target."""
+    payload: Literal["redacted", "full", "dropped"] | None = None
+    """How much of what was said is kept beside it; "dropped": there was no room."""
     shadow_of: str | None = None
     """The id of the request that this is a copy of, whose answer nobody was given."""
     judgment: Judgment | None = None

@@ -20,7 +20,6 @@ from typing import Any, Literal
 import msgspec
 
 from headgate.core.errors import Overloaded
-from headgate.core.record import Record
 from headgate.journal.segments import Positions, Swept, nowhere, open_segment, sweep
 
 Fsync = Literal["interval", "always", "never"]
@@ -88,7 +87,7 @@ class Journal:
         self._keeper = threading.Thread(target=self._keep, args=(beat,), name="journal", daemon=True)
         self._keeper.start()
 
-    def append(self, record: Record) -> None:
+    def append(self, record: msgspec.Struct) -> None:
         """Returns once the record is written to the file, or waits in memory because the disk does not take it.
 
         Raises Overloaded when neither is possible.

@@ -42,6 +42,7 @@ Ends = Mapping[Path, int]
 
 EQUAL = (
     "key", "model", "ending", "error", "origin", "client", "organisation", "team", "application", "user", "end_user",
+    "data_class",
 )  # fmt: skip
 """Filters that are the value of the record's field of this name."""
 
@@ -52,7 +53,7 @@ class Filter:
 
     `id` is any part of an id; `target` provider/model or a provider; `statuses` the lowest and highest status; `since`
     and `until` are Unix seconds, compared with the time the request came in: from `since` on, before `until`;
-    `min_cost` is nanodollars, of all answers together.
+    `min_cost` is nanodollars, of all answers together; `text` are words of what was said, of which no record tells.
     """
 
     id: str | None = None
@@ -71,17 +72,19 @@ class Filter:
     application: str | None = None
     user: str | None = None
     end_user: str | None = None
+    data_class: str | None = None
     tag: str | None = None
     min_cost: int | None = None
     min_seconds: float | None = None
     trace: str | None = None
+    text: str | None = None
 
     def passes(self, record: Record) -> bool:
         for name in EQUAL:
             wanted = getattr(self, name)
             if wanted is not None and getattr(record, name) != wanted:
                 return False
-        return (
+        return self.text is None and (
             (self.id is None or self.id in record.id)
             and (self.target is None or self._hits(record.target))
             and (self.statuses is None or self.statuses[0] <= record.status <= self.statuses[1])

@@ -19,13 +19,13 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
 from headgate.journal.segments import claimed, segments, sound_end
 from headgate.records import progress, status
-from headgate.records.row import Entry, read
+from headgate.records.row import read
 from headgate.records.statements import SOURCE, Away, Unfit
 from headgate.records.status import Status
 
@@ -64,7 +64,7 @@ class Batch(NamedTuple):
     """Records, up to where they are in which segments, how many lines of which are damaged, and whether there are
     more."""
 
-    entries: list[Entry]
+    entries: list[Any]
     reached: dict[str, int]
     damaged: dict[str, int]
     more: bool
@@ -74,17 +74,23 @@ class Database(Protocol):
     """Takes records; sqlite.py and postgres.py say what of it is raised."""
 
     def positions(self, source: str) -> dict[str, int]: ...
-    def add(self, source: str, entries: Sequence[Entry], reached: Mapping[str, int]) -> int: ...
+    def add(self, source: str, entries: Sequence[Any], reached: Mapping[str, int]) -> int: ...
     def forget(self, source: str, names: Sequence[str]) -> None: ...
     def close(self) -> None: ...
 
 
 class Drain:
-    """Of one data directory."""
+    """Of one data directory: of the records in it; a subclass brings over something else."""
+
+    folder_name, named, kept = "journal", "", KEPT
+    """`named`: what its segments are called in the database, behind the data directory's name."""
+    what, waiting, file = "record", "journal", status.FILE
+    entry: Callable[[bytes], Any] = staticmethod(read)
+    """What a line says; None: it is damaged."""
 
     def __init__(self, data_dir: Path, database: Database, tell: Tell, *, now: float) -> None:
         self.data_dir = data_dir
-        self.folder = data_dir / "journal"
+        self.folder = data_dir / self.folder_name
         self.database = database
         self.tell = tell
         self.status = Status()
@@ -99,13 +105,15 @@ class Drain:
     def turn(self, now: float) -> bool:
         """Bring a batch over; whether there is more. Raises Away, OSError."""
         if self._source is None:
-            self._source = source(self.data_dir)
+            self._source = source(self.data_dir) + self.named
         if not self._known:
             self.status.positions = self.database.positions(self._source)
             self._known = True
         batch = self._next()
         if batch.more:
-            self._ahead = self._thread.submit(read_on, self.folder, {**self.status.positions, **batch.reached})
+            self._ahead = self._thread.submit(
+                read_on, self.folder, {**self.status.positions, **batch.reached}, self.entry
+            )
         if batch.reached:
             try:
                 self._put(batch.entries, batch.reached)
@@ -124,24 +132,24 @@ class Drain:
         self.status.failures += 1
         why = str(error) if isinstance(error, Away) else error.strerror or str(error)
         if self.status.away is None:
-            self.tell("warning", f"the database takes no records, which wait in the journal: {why}")
+            self.tell("warning", f"the database takes no {self.what}s, which wait in the {self.waiting}: {why}")
         self.status.away = why
 
     def worked(self) -> None:
         if self.status.away is not None:
-            self.tell("info", "the database takes records again")
+            self.tell("info", f"the database takes {self.what}s again")
         self.status.away = None
 
     def _next(self) -> Batch:
         ahead, self._ahead = self._ahead, None
-        return ahead.result() if ahead is not None else read_on(self.folder, self.status.positions)
+        return ahead.result() if ahead is not None else read_on(self.folder, self.status.positions, self.entry)
 
     def _tell_of(self, damaged: Mapping[str, int]) -> None:
         for name, count in damaged.items():
             self.status.unfit += count
             self.tell("warning", f"{name}: {count} damaged lines are not brought into the database")
 
-    def _put(self, entries: Sequence[Entry], reached: Mapping[str, int]) -> None:
+    def _put(self, entries: Sequence[Any], reached: Mapping[str, int]) -> None:
         """All of them but those that the database never takes, which are found by halves."""
         assert self._source is not None
         try:
@@ -154,9 +162,13 @@ class Drain:
                 return
             self.status.unfit += 1
             whose = entries[0].row.id if entries else "nothing"
-            self.tell("error", f"the database does not take the record {whose}: {error}")
+            self.tell("error", f"the database does not take the {self.what} {whose}: {error}")
             if entries:
                 self._put([], reached)
+
+    def others(self) -> list[Mapping[str, int]]:
+        """How far others have read that need the segments, too."""
+        return [each.positions for each in progress.every(self.data_dir).values()]
 
     def _tidy(self, now: float) -> None:
         """Delete what is wholly in the database, and sent to every sink, and forget where in the journal it was.
@@ -165,13 +177,13 @@ class Drain:
         """
         assert self._source is not None
         there = segments(self.folder)
-        others = [each.positions for each in progress.every(self.data_dir).values()]
+        others = self.others()
         gone = set(self.status.positions) - {segment.path.name for segment in there}
-        for segment in there if now - self._begun >= KEPT else ():
+        for segment in there if now - self._begun >= self.kept else ():
             name = segment.path.name
             reached = min(each.get(name, 0) for each in (self.status.positions, *others))
             with claimed(segment) as fd:
-                if fd is None or now - os.fstat(fd).st_mtime < KEPT or not reached:
+                if fd is None or now - os.fstat(fd).st_mtime < self.kept or not reached:
                     continue
                 if sound_end(fd, os.fstat(fd).st_size) <= reached:
                     segment.path.unlink()
@@ -182,7 +194,7 @@ class Drain:
                 self.status.positions.pop(name, None)
 
 
-def read_on(folder: Path, positions: Mapping[str, int]) -> Batch:
+def read_on(folder: Path, positions: Mapping[str, int], entry: Callable[[bytes], Any] = read) -> Batch:
     """What is in the segments behind these positions, so much of it as makes a batch. Raises OSError."""
     batch = Batch([], {}, {}, False)
     room = BATCH
@@ -190,8 +202,8 @@ def read_on(folder: Path, positions: Mapping[str, int]) -> Batch:
         data = lines(path, start, room)
         if data:
             batch.reached[path.name] = start + len(data)
-            found = [read(line) for line in data.split(b"\n")[:-1]]
-            entries = [entry for entry in found if entry is not None]
+            found = [entry(line) for line in data.split(b"\n")[:-1]]
+            entries = [each for each in found if each is not None]
             batch.entries.extend(entries)
             if len(entries) < len(found):
                 batch.damaged[path.name] = len(found) - len(entries)
@@ -264,7 +276,7 @@ def work(drain: Drain, ending: threading.Event) -> None:
             drain.worked()
             pause = EVERY
         with suppress(OSError):  # of a full disk the journal tells
-            status.save(drain.data_dir, drain.status)
+            status.save(drain.data_dir, drain.status, drain.file)
         if last and not more:
             return
         if not more:

@@ -14,6 +14,7 @@ BLOCK = 1000
 NAMES = (
     "end_user", "client", "user", "key", "application", "error", "team", "model", "provider", "organisation",
     "cost_size", "duration_size",
+    "data_class",
 )  # fmt: skip
 """Columns that are marked, the most telling first."""
 _PLACES = tuple((name, Row._fields.index(name)) for name in NAMES)

@@ -23,7 +23,7 @@ LOCK = "SELECT pg_advisory_xact_lock(7204)"
 """Who writes records waits for who writes some: numbers have no gaps, and sums are never waited for crosswise."""
 
 
-class Postgres:
+class Connected:
     """Connects when it is first needed, and again after a failure; with a loop of its own, as its process has none."""
 
     def __init__(self, url: str) -> None:
@@ -38,15 +38,6 @@ class Postgres:
             return dict(await connection.fetch(numbered(sql.POSITIONS), source))
 
         return self._run(asked)
-
-    def add(self, source: str, entries: Sequence[Entry], reached: Mapping[str, int]) -> int:
-        """Records with how far the segments have been read by them; how many of them are new. Raises Away, Unfit."""
-
-        async def added(connection: Any) -> int:
-            async with connection.transaction(isolation="read_committed"):  # to see what was written before LOCK
-                return await _add(connection, source, entries, reached)
-
-        return self._run(added)
 
     def forget(self, source: str, names: Sequence[str]) -> None:
         """Segments that are no more. Raises Away."""
@@ -96,6 +87,19 @@ class Postgres:
         finally:
             await database.close()
         return await asyncpg.connect(self._url, timeout=PATIENCE.connect, command_timeout=PATIENCE.statement)
+
+
+class Postgres(Connected):
+    """Where records go."""
+
+    def add(self, source: str, entries: Sequence[Entry], reached: Mapping[str, int]) -> int:
+        """Records with how far the segments have been read by them; how many of them are new. Raises Away, Unfit."""
+
+        async def added(connection: Any) -> int:
+            async with connection.transaction(isolation="read_committed"):  # to see what was written before LOCK
+                return await _add(connection, source, entries, reached)
+
+        return self._run(added)
 
 
 async def _add(connection: Any, source: str, entries: Sequence[Entry], reached: Mapping[str, int]) -> int:

@@ -19,6 +19,7 @@ from headgate.core.record import Record
 from headgate.journal.read import Files, Filter, Source, Stored, follow, forwards
 from headgate.records import statements as sql
 from headgate.records.clickhouse import ClickHouseSettings, Engine
+from headgate.records.payloads.statements import said
 from headgate.records.search import (
     AT_ONCE,
     Block,
@@ -55,7 +56,7 @@ class Records:
 
     def __init__(self, data_dir: Path, url: str | None, search: ClickHouseSettings | None = None) -> None:
         """`url` None: there is no database, only the journal. `search`: where is searched instead."""
-        self._data_dir = data_dir
+        self.data_dir = data_dir
         self.folder = data_dir / "journal"
         self._url = url
         self._database: Database | None = None
@@ -72,9 +73,14 @@ class Records:
     def _stored_there(self) -> bool:
         if self._url is None:
             return False
-        if not self._url.startswith("sqlite:///"):
+        if self._shared:
             return True
         return Path(unquote(self._url.removeprefix("sqlite:///"))).exists()
+
+    @property
+    def _shared(self) -> bool:
+        """It is a PostgreSQL."""
+        return self._url is not None and not self._url.startswith("sqlite:///")
 
     async def page(self, search: Search, most: int | None = REST) -> Page:
         """A page of what is searched for; of what is not in the database yet, at most so many bytes are looked at."""
@@ -82,8 +88,10 @@ class Records:
         return Page(_merged(await self.stored(search), rest, search), behind)
 
     async def stored(self, search: Search, *whole: Condition) -> list[Stored]:
-        """A page of the database alone."""
-        if self._engine is not None:
+        """A page of the database alone. Raises ValueError for a text without words."""
+        if search.want.text is not None:  # what was said is in the database itself, whoever else has the records
+            whole = (*whole, said(search.want.text, postgres=self._shared))
+        elif self._engine is not None:
             return list(map(_stored, await self._engine.lines(search, whole)))
         numbers = [number for number, _, _ in await self._found(search, whole)]
         lines: dict[int, str] = {}
@@ -152,13 +160,13 @@ class Records:
     async def positions(self) -> dict[str, int]:
         """How far each of our segments has been read into the database."""
         if self._engine is not None:
-            return self._engine.positions(self._data_dir)
+            return self._engine.positions(self.data_dir)
         return {str(name): int(position) for name, position in await self.rows(sql.POSITIONS, self.source())}
 
     def source(self) -> str:
         """The name of our data directory in the database; "" where there is none yet."""
         with suppress(FileNotFoundError):
-            return (self._data_dir / sql.SOURCE).read_text("utf-8").strip()
+            return (self.data_dir / sql.SOURCE).read_text("utf-8").strip()
         return ""
 
     async def rows(self, text: str, *values: Any) -> list[Sequence[Any]]:
@@ -168,6 +176,11 @@ class Records:
                 return []
             self._database = connect(self._url, PATIENCE)
         return await self._database.rows(text, *values)
+
+    async def run(self, text: str, *values: Any) -> int:
+        """How many rows a statement has changed, where there is a database."""
+        await self.rows("SELECT 1")
+        return await self._database.run(text, *values) if self._database is not None else 0
 
     async def close(self) -> None:
         database, self._database = self._database, None

@@ -60,6 +60,7 @@ class Line(msgspec.Struct):
     application: Text | None = None
     user: Text | None = None
     end_user: Text | None = None
+    data_class: Text | None = None
     client: Text | None = None
     dialect: Text | None = None
     path: Text = ""
@@ -131,6 +132,7 @@ class Row(NamedTuple):
     wasted: int
     fingerprint: str | None
     prefix: str | None
+    data_class: str | None
 
 
 class Entry(NamedTuple):
@@ -200,7 +202,7 @@ def _row(line: Line) -> Row:
         None if spent is None else cost_size(spent), duration_size(micros),
         line.trace.id if line.trace is not None else None,
         (in_nano(saved.get("routing")) or 0) if saved else 0, max(len(line.attempts) - 1, 0), wasted,
-        line.fingerprint, line.prefix,
+        line.fingerprint, line.prefix, line.data_class,
     )  # fmt: skip
 
 

@@ -24,44 +24,17 @@ CACHE = 16 << 10
 """KiB of pages that are held in memory."""
 
 
-class SQLite:
-    """Connects when it is first needed, and again after a failure."""
+class Connected:
+    """A file that is opened when it is first needed, and again after a failure."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: sqlite3.Connection | None = None
-        self._analysed = 0
 
     def positions(self, source: str) -> dict[str, int]:
         """How far each segment has been read. Raises Away."""
         with self._connected() as connection:
             return dict(connection.execute(sql.POSITIONS, (source,)))
-
-    def add(self, source: str, entries: Sequence[Entry], reached: Mapping[str, int]) -> int:
-        """Records with how far the segments have been read by them; how many of them are new. Raises Away, Unfit."""
-        with self._transaction() as connection:
-            known = _known(connection, [entry.row.id for entry in entries])
-            new = sql.once(entries, known)
-            before = connection.execute(chain.LAST).fetchone()
-            last = chain.rows_before(before, *connection.execute(sql.LAST).fetchone())
-            numbered = list(enumerate(new, last + 1))
-            connection.executemany(
-                sql.inserting("requests", sql.REQUEST), ((number, *entry.row) for number, entry in numbered)
-            )
-            connection.executemany(
-                sql.inserting("lines", sql.LINE), ((number, entry.line) for number, entry in numbered)
-            )
-            if new:
-                connection.execute(chain.APPEND, chain.following(before, last + 1, new))
-            tags = ((tag, entry.row.time, number) for number, entry in numbered for tag in entry.tags)
-            connection.executemany(sql.inserting("tags", sql.TAG), tags)
-            connection.executemany(sql.inserting("marks", sql.MARK), marks(new, last + 1))
-            rows = [entry.row for entry in new]
-            for added, found in zip(sql.ADDED, (sums(rows), spreads(rows)), strict=True):
-                connection.executemany(sql.adding(*added), found)
-            connection.executemany(sql.REACHED, ((source, name, position) for name, position in reached.items()))
-            self._analyse(connection, last + len(new))
-        return len(new)
 
     def forget(self, source: str, names: Sequence[str]) -> None:
         """Segments that are no more. Raises Away."""
@@ -73,12 +46,6 @@ class SQLite:
         if connection is not None:
             with suppress(sqlite3.Error):
                 connection.close()
-
-    def _analyse(self, connection: sqlite3.Connection, count: int) -> None:
-        """Whenever there are four times as many, so that searches go by what there is."""
-        if count > 4 * self._analysed:
-            self._analysed = count
-            connection.execute("ANALYZE requests")
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -121,24 +88,65 @@ class SQLite:
         return connection
 
 
-def _known(connection: sqlite3.Connection, ids: Sequence[str]) -> set[str]:
+class SQLite(Connected):
+    """Where records go."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._analysed = 0
+
+    def add(self, source: str, entries: Sequence[Entry], reached: Mapping[str, int]) -> int:
+        """Records with how far the segments have been read by them; how many of them are new. Raises Away, Unfit."""
+        with self._transaction() as connection:
+            there = known(connection, [entry.row.id for entry in entries])
+            new = sql.once(entries, there)
+            before = connection.execute(chain.LAST).fetchone()
+            last = chain.rows_before(before, *connection.execute(sql.LAST).fetchone())
+            numbered = list(enumerate(new, last + 1))
+            connection.executemany(
+                sql.inserting("requests", sql.REQUEST), ((number, *entry.row) for number, entry in numbered)
+            )
+            connection.executemany(
+                sql.inserting("lines", sql.LINE), ((number, entry.line) for number, entry in numbered)
+            )
+            if new:
+                connection.execute(chain.APPEND, chain.following(before, last + 1, new))
+            tags = ((tag, entry.row.time, number) for number, entry in numbered for tag in entry.tags)
+            connection.executemany(sql.inserting("tags", sql.TAG), tags)
+            connection.executemany(sql.inserting("marks", sql.MARK), marks(new, last + 1))
+            rows = [entry.row for entry in new]
+            for added, found in zip(sql.ADDED, (sums(rows), spreads(rows)), strict=True):
+                connection.executemany(sql.adding(*added), found)
+            connection.executemany(sql.REACHED, ((source, name, position) for name, position in reached.items()))
+            self._analyse(connection, last + len(new))
+        return len(new)
+
+    def _analyse(self, connection: sqlite3.Connection, count: int) -> None:
+        """Whenever there are four times as many, so that searches go by what there is."""
+        if count > 4 * self._analysed:
+            self._analysed = count
+            connection.execute("ANALYZE requests")
+
+
+def known(connection: sqlite3.Connection, ids: Sequence[str], table: str = "requests") -> set[str]:
+    """Those of the ids that are there."""
     found: set[str] = set()
     for at in range(0, len(ids), ASKED):
         some = ids[at : at + ASKED]
         marks = ", ".join("?" * len(some))
-        found.update(id for (id,) in connection.execute(f"SELECT id FROM requests WHERE id IN ({marks})", some))  # noqa: S608 - marks
+        found.update(id for (id,) in connection.execute(f"SELECT id FROM {table} WHERE id IN ({marks})", some))  # noqa: S608 - marks
     return found
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
     """What store/migrations.py does, without the loop that it needs, which is a third of this process's memory."""
-    known = dict(steps(sql.STEPS, sql.SQLITE_WORDS))
+    every = dict(steps(sql.STEPS, sql.SQLITE_WORDS))
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(sql.TALLY.first)
     taken = {number for (number,) in connection.execute(sql.TALLY.taken)}
-    if max(taken, default=0) > max(known):
+    if max(taken, default=0) > max(every):
         raise sqlite3.OperationalError(NEWER)
-    for number, parts in known.items():
+    for number, parts in every.items():
         if number not in taken:
             for part in parts:
                 connection.execute(part)

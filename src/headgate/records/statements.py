@@ -4,14 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
+from typing import Protocol, TypeVar
 
-from headgate.records.row import COLUMNS, Entry
+from headgate.records.row import COLUMNS
 from headgate.records.sums import COUNTS, GROUPS, SPREAD, SUMS
 from headgate.store import append_only
 from headgate.store.stepping import Tally
 
 SOURCE = "drain.id"
 """In a data directory: the name under which its segments are known in the database, which several may share."""
+
+
+class Named(Protocol):
+    """A row's id."""
+
+    @property
+    def id(self) -> str: ...
+
+
+class Entry(Protocol):
+    """What comes into a table of rows that have ids."""
+
+    @property
+    def row(self) -> Named: ...
+
+
+Kept = TypeVar("Kept", bound=Entry)
 
 
 class Away(Exception):
@@ -61,17 +79,20 @@ APPEND_ONLY = ("lines", "record_chain", "record_checkpoints")
 """Tables whose rows stay as they are."""
 SQLITE_WORDS = {
     "NUMBER": "INTEGER", "CLUSTERED": "WITHOUT ROWID", "ASCII": "TEXT", "BYTES": "BLOB",
+    "PAYLOAD_WORDS": "CREATE VIRTUAL TABLE payload_words USING fts5(words, detail=none, tokenize=ascii)",
     **{f"{table.upper()}_KEPT": append_only.sqlite(table, DOOR) for table in APPEND_ONLY},
 }  # fmt: skip
 POSTGRES_WORDS = {
     "NUMBER": "BIGINT", "CLUSTERED": "", "ASCII": 'TEXT COLLATE "C"', "BYTES": "BYTEA",
+    "PAYLOAD_WORDS": "CREATE TABLE payload_words (rowid BIGINT PRIMARY KEY, words TSVECTOR NOT NULL);\n"
+    "CREATE INDEX payload_words_by_word ON payload_words USING GIN (words)",
     **{f"{table.upper()}_KEPT": append_only.postgres(table, DOOR) for table in APPEND_ONLY},
 }  # fmt: skip
 
 
-def once(entries: Iterable[Entry], known: Set[str]) -> list[Entry]:
+def once(entries: Iterable[Kept], known: Set[str]) -> list[Kept]:
     """One of each id, of those that are not known."""
-    found: dict[str, Entry] = {}
+    found: dict[str, Kept] = {}
     for entry in entries:
         if entry.row.id not in known:
             found.setdefault(entry.row.id, entry)

@@ -26,6 +26,8 @@ class Status(msgspec.Struct):
     """Times that the database did not take records."""
     unfit: int = 0
     """Records that cannot be brought there: their lines are damaged, or it refuses them."""
+    lost: int = 0
+    """Payloads that there was no room for."""
     away: str | None = None
     """Why the database takes no records now."""
 
@@ -38,17 +40,17 @@ class _Times(msgspec.Struct):
 _times = msgspec.json.Decoder(_Times).decode
 
 
-def load(data_dir: Path) -> Status:
+def load(data_dir: Path, file: Path = FILE) -> Status:
     """An empty one where there is none."""
     try:
-        return msgspec.json.decode((data_dir / FILE).read_bytes(), type=Status)
+        return msgspec.json.decode((data_dir / file).read_bytes(), type=Status)
     except (OSError, msgspec.DecodeError):
         return Status()
 
 
-def save(data_dir: Path, status: Status) -> None:
+def save(data_dir: Path, status: Status, file: Path = FILE) -> None:
     """Raises OSError."""
-    path = data_dir / FILE
+    path = data_dir / file
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     new = path.with_suffix(f".{os.getpid()}.new")
     new.write_bytes(msgspec.json.encode(status))

@@ -57,7 +57,7 @@ class Redactor:
         return gate, [re2.compile(each.expression, options) for each in self.patterns]
 
     def find(self, data: bytes) -> list[Found]:
-        """What is in a text, in order; where two overlap, the one that begins first, the longest, the first of `patterns`."""
+        """What is in a text, in order; of two that overlap the earlier, the longer, the first of `patterns`."""
         gate, expressions = self._compiled
         hit = gate.Match(data)
         places = sorted(place - 1 for place in hit if place) if hit else range(len(expressions))

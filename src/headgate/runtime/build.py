@@ -24,6 +24,7 @@ from headgate.core.dialect import Dialect
 from headgate.core.exchange import Exchange
 from headgate.core.fingerprint import Fingerprints
 from headgate.core.ids import Ids
+from headgate.core.kept import Classes
 from headgate.core.limits.rule import Rule, limited
 from headgate.core.plan import WAYS, Retries
 from headgate.core.reply import Reply
@@ -47,6 +48,7 @@ from headgate.stages.filters.health import Health
 from headgate.stages.filters.requirement import Requirement
 from headgate.stages.hedge import Hedge
 from headgate.stages.judge import Bench, Judge
+from headgate.stages.keep import Keep, Say
 from headgate.stages.limit import Limit
 from headgate.stages.limit.attempts import Attempts
 from headgate.stages.receive import Receive
@@ -72,8 +74,9 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
     maker = Maker(config, ports.board, known)
     providers = maker.host()
     aliases = {name: maker.alias(name, model) for name, model in config.models.items()}
+    classes = Classes({name: each.data_class for name, each in config.models.items() if each.data_class is not None})
     fingerprints = Fingerprints(admin_digest) if config.records.fingerprints else None
-    record, reckon = Record(ports.journal, ports.meter, fingerprints), Reckon(ports.board.ratios)
+    record, reckon = Record(ports.journal, ports.meter, fingerprints, classes), Reckon(ports.board.ratios)
     rules = maker.rules(
         aliases,
         _topics(config, ports, record, Route(aliases, providers, [Requirement(), Health()], ports.board), attempts),
@@ -92,6 +95,7 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
     stages: list[Stage] = [
         record,
         authenticate,
+        *_keep(config, ports, classes),
         Receive(config.data_dir),
         *(_stage(stage.use, stage.settings) for stage in config.stages),
         Explain(chain([route], _nobody), known),
@@ -175,6 +179,15 @@ def _topics(config: Config, ports: Ports, record: Record, route: Route, attempts
     # hashed, as there may be a key among the settings of a target
     space = ports.board.spaces.space(hash_key(repr((model, config.models.get(model), config.providers))))
     return Topics(matching.topics, matching.topic_threshold, seconds, embedder, space)
+
+
+def _keep(config: Config, ports: Ports, classes: Classes) -> list[Stage]:
+    """The stage that has what is said kept, where anything is."""
+    if ports.payloads is None or not config.keeps:
+        return []
+    said = config.payloads
+    names = {name: model.payloads for name, model in config.models.items() if model.payloads is not None}
+    return [Keep(ports.payloads, Say(said.keep, names, said.classes, said.media), classes)]
 
 
 def _judge(config: Config, route: Route, ports: Ports, asking: Sequence[Stage]) -> list[Stage]:

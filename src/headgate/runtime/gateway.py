@@ -18,7 +18,7 @@ from headgate.core.errors import GatewayError
 from headgate.core.exchange import Exchange, Place
 from headgate.core.limits.ledger import Ledger
 from headgate.core.ports import Fetch as FetchPort
-from headgate.core.ports import Journal, Meter, Upstream
+from headgate.core.ports import Journal, Meter, Payloads, Upstream
 from headgate.core.reply import Reply
 from headgate.core.standing import Board
 from headgate.core.target import Target
@@ -47,6 +47,8 @@ class Ports:
     upstream: Upstream
     fetch: FetchPort | None = None
     """None: nothing that a client names is fetched."""
+    payloads: Payloads | None = None
+    """None: nothing is kept of what is said."""
     board: Board = field(default_factory=Board)
     ledger: Ledger = field(default_factory=Ledger)
     issuers: dict[str, Issuer | Introspection] = field(default_factory=dict)

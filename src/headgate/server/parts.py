@@ -51,6 +51,7 @@ from headgate.server.lifecycle import Lifecycle, Service
 from headgate.server.models import PATHS as MODELS_PATHS
 from headgate.server.models import Models
 from headgate.server.operator import DECISIONS, TARGETS, Decisions, Operator, Targets
+from headgate.server.payloads import Payloads
 from headgate.server.refresh import Refresh
 from headgate.server.refusals import Headers, Limits
 from headgate.server.reminder import Reminder
@@ -62,6 +63,7 @@ from headgate.server.tracing import Tracing
 from headgate.server.watched import watched
 from headgate.state.limits import SharedCounters
 from headgate.state.redis import Redis
+from headgate.store.sealing import Keyring, Seal
 from headgate.telemetry import logs, workers
 from headgate.telemetry.exposition import Exposition
 from headgate.telemetry.metrics import Metrics
@@ -72,13 +74,13 @@ from headgate.upstream.public import Public
 
 log = logging.getLogger("headgate.server")
 
-SECTIONS = ("server", "journal", "records", "upstream", "fetch", "state", "store", "log", "traces")
+SECTIONS = ("server", "journal", "records", "payloads", "upstream", "fetch", "state", "store", "log", "traces")
 """What is made once from these settings stays as it is made, but for the ones of LIVE; all other settings are live."""
 LIVE = frozenset(
     {
         "server.compression", "server.max_reply_bytes", "server.trusted_proxies", "log.level",
         "traces.ratio", "traces.follow", "traces.failed", "traces.slower_than",
-        "records.fingerprints",
+        "records.fingerprints", "payloads.keep", "payloads.classes", "payloads.media",
     }
 )  # fmt: skip
 
@@ -138,6 +140,7 @@ class Parts:
         if self.alerting is not None:
             self.beside.append(self.alerting)
         self.running: list[asyncio.Task[None]] = []
+        self.payloads = Payloads(config, lifecycle, self._seal)
         self.upstream = Client(
             ca_file=str(config.upstream.ca_file) if config.upstream.ca_file else None,
             max_connections_per_origin=config.upstream.max_connections,
@@ -200,6 +203,7 @@ class Parts:
             keeper = Keeper(lambda: self.loaded, self.upstream)
             self.keeping = asyncio.get_running_loop().create_task(keeper.run())
             self.keeping.add_done_callback(_report)
+        self.payloads.keep(config)
         self.following = asyncio.get_running_loop().create_task(self.follow.run())
         self.following.add_done_callback(_report)
         if self.share is not None:
@@ -237,7 +241,9 @@ class Parts:
         try:
             issuers = self.issuers if board is None else dict(self.issuers)
             board, ledger = board or self.board, ledger or self.ledger
-            ports = Ports(self.journal, self.metrics, self.upstream, self.fetcher, board, ledger, issuers)
+            ports = Ports(
+                self.journal, self.metrics, self.upstream, self.fetcher, self.payloads.waiting, board, ledger, issuers
+            )
             gateway = build(loaded.config, ports, digest, refreshed)
         except PluginNotFound as error:
             raise ValueError(str(error)) from error
@@ -297,6 +303,9 @@ class Parts:
             said.append("the store is away: what was in it stays in force")
         return "; ".join(said) or None
 
+    def _seal(self) -> Seal:
+        return Keyring(self.loaded.config.data_dir, os.environ, self.loaded.references).seal()
+
     def _plugins(self) -> list[str]:
         config = self.loaded.config
         return [
@@ -334,6 +343,7 @@ class Parts:
         self.logs.redact.know(loaded.secrets)
         self.loaded, self.gateway, self.refresh, self.refreshed = loaded, gateway, refresh, refreshed
         _keep(loaded)
+        self.payloads.keep(loaded.config)
         self._keep_refreshing()
         if self.alerting is not None:
             self.alerting.changed()
@@ -395,7 +405,7 @@ class Parts:
         self.budgets.save()
         self.learned.save()
         self.journal.close()
-        await asyncio.gather(*(each.end() for each in self.beside))
+        await asyncio.gather(self.payloads.end(), *(each.end() for each in self.beside))
         for task in self.running:
             task.cancel()
         if self.started_with.config.server.workers == 1:  # of more, the parent says when the last one has

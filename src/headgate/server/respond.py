@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from headgate.catalog.cost import bill
@@ -47,6 +47,8 @@ class Answer:
             await self._stream(reply, compression)
             return
         body = await reply.whole(exchange.dialect, exchange.fields)
+        if exchange.heard is not None:
+            exchange.heard.given(body)
         headers = _headers(exchange, reply)
         kind = reply.content_type or exchange.dialect.content_type(False, exchange.fields)
         headers.append((b"content-type", kind))
@@ -81,7 +83,7 @@ class Answer:
             )
         await self._head(reply.status, headers)
         last = b""
-        async for data in reply.frames(exchange.dialect, exchange.fields):
+        async for data in self._frames(reply):
             record.bytes_out += len(data)
             record.first_token = record.first_token or round(time.perf_counter() - exchange.clock, 6)
             if reply.account.complete:
@@ -90,6 +92,11 @@ class Answer:
                 await self.send({"type": "http.response.body", "body": data, "more_body": True})
         await exchange.ending.aclose()
         await self.send({"type": "http.response.body", "body": last})
+
+    def _frames(self, reply: Reply) -> AsyncIterator[bytes]:
+        exchange = self.exchange
+        frames = reply.frames(exchange.dialect, exchange.fields)
+        return frames if exchange.heard is None else exchange.heard.through(frames)
 
     async def _head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
@@ -107,7 +114,7 @@ class Answer:
         squeeze = self.squeeze
         await self._head(reply.status, headers)
         last = b""
-        async for data in reply.frames(exchange.dialect, exchange.fields):
+        async for data in self._frames(reply):
             record.bytes_out += len(data)
             account = reply.account
             if record.first_token is None and account.started:
@@ -131,6 +138,8 @@ class Answer:
         _note(exchange, error, "cut")
         last = exchange.dialect.write_error(error, exchange.id, streaming=True)
         exchange.record.bytes_out += len(last)
+        if exchange.heard is not None:
+            exchange.heard.given(last)
         try:
             await exchange.ending.aclose()
         finally:
@@ -165,6 +174,8 @@ async def refuse(exchange: Exchange, error: GatewayError, send: Send) -> None:
     if error.status == 405:
         headers.append((b"allow", ANY_METHOD if exchange.dialect.takes == "raw" else b"POST"))
     record.bytes_out = len(body)
+    if exchange.heard is not None:
+        exchange.heard.given(body)
     await exchange.ending.aclose()
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -24,6 +24,7 @@ def watched(parts: Parts, app: App) -> Mapping[str, Read]:
         **_shared(parts),
         **Conditions(parts).reads(),
         **(drain.watched(config.data_dir) if config.records.store else {}),
+        **parts.payloads.watched(),
         **sinks.watched(config.data_dir, [each.known_as for each in config.records.sinks]),
         **(tracing.watched(config) if config.traces.endpoint is not None else {}),
         **(alerting.watched(config.data_dir) if parts.alerting is not None else {}),

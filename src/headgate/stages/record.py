@@ -8,6 +8,7 @@ from headgate.catalog.cost import bill
 from headgate.core.errors import Overloaded
 from headgate.core.exchange import Exchange
 from headgate.core.fingerprint import Fingerprints
+from headgate.core.kept import Classes
 from headgate.core.ports import Journal, Meter
 from headgate.core.reply import Reply
 from headgate.stages.stage import Proceed
@@ -16,10 +17,13 @@ from headgate.stages.stage import Proceed
 class Record:
     """The outermost stage: what it pushes on `ending` first is unwound last, when all is known."""
 
-    def __init__(self, journal: Journal, meter: Meter, fingerprints: Fingerprints | None = None) -> None:
+    def __init__(
+        self, journal: Journal, meter: Meter, fingerprints: Fingerprints | None = None, classes: Classes | None = None
+    ) -> None:
         self.journal = journal
         self.meter = meter
         self.fingerprints = fingerprints
+        self.classes = classes or Classes({})
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
         if self.journal.full:
@@ -42,6 +46,7 @@ class Record:
             record.key = exchange.caller.key
             record.organisation, record.team, record.application, record.user = exchange.caller.belongs
             record.end_user = exchange.end_user or None
+        record.data_class = self.classes.of(exchange)
         if self.fingerprints is not None and exchange.body:
             record.fingerprint, record.prefix = self.fingerprints(exchange.body)
         if exchange.target is not None:

@@ -153,6 +153,13 @@ WATCHED = (
     ),
     Family("headgate_traces_failures", "counter", "Times that the collector took no spans.", across="max"),
     Family("headgate_traces_away", "gauge", "1 while the collector takes no spans.", across="max"),
+    Family("headgate_payloads_taken", "counter", "Requests of which what was said is kept."),
+    Family("headgate_payloads_dropped", "counter", "Requests of which it is not, for want of room in memory."),
+    Family("headgate_payloads_waiting_bytes", "gauge", "Bytes of what was said that wait in memory.", across="max"),
+    Family("headgate_payloads_behind_bytes", "gauge", "Bytes of it that wait on disk for the database.", across="max"),
+    Family("headgate_payloads_drained", "counter", "Payloads brought into the database.", across="max"),
+    Family("headgate_payloads_lost", "counter", "Payloads not kept or deleted for want of disk.", across="max"),
+    Family("headgate_payloads_away", "gauge", "1 while the database takes no payloads.", across="max"),
     Family(
         "headgate_canary_percent",
         "gauge",

@@ -108,6 +108,7 @@ class Passing:
     def __init__(self, incoming: Incoming, exchange: Exchange) -> None:
         self._incoming = incoming
         self._record = exchange.record
+        self._heard = exchange.heard
         self.again = True
 
     @property
@@ -118,6 +119,8 @@ class Passing:
         self.again = False
         async for piece in self._incoming.pieces(decoded=False):
             self._record.bytes_in += len(piece)
+            if self._heard is not None:
+                self._heard.said(piece)
             yield piece
 
 
