@@ -3,10 +3,9 @@
 import gc
 
 import pytest
-import trustme
 from hypothesis import settings
 
-from gateways import rounds
+from gateways import few_authorities, rounds
 from postgres import postgres
 
 settings.register_profile("headgate", max_examples=rounds(30, 1000), deadline=None, database=None, derandomize=True)
@@ -31,9 +30,6 @@ def postgres_server():
         yield url
 
 
-@pytest.fixture(scope="session")
-def few_authorities(tmp_path_factory):
-    """A file with one authority, for clients that need none: loading the system's takes longer than most tests."""
-    file = tmp_path_factory.mktemp("authorities") / "one.pem"
-    trustme.CA().cert_pem.write_to_path(file)
-    return str(file)
+@pytest.fixture(name="few_authorities", scope="session")
+def file_of_few_authorities():
+    return few_authorities()

@@ -1,14 +1,15 @@
 """`python -m headgate` without its second of imports: forked from a process that has made them and nothing else.
 
 What is forked runs `headgate/__main__.py` in a process of its own, with its own arguments, environment, folder and
-output, as if it had been started. Only what every start imports is there before. What this cannot show is what Python
-itself does at a start (`sitecustomize`, PYTHONHASHSEED) and how the process looks to others (`/proc/…/cmdline`): a test
-of that starts it afresh.
+output, as if it had been started. Only what starts import is there before. What this cannot show is what Python itself
+does at a start (`sitecustomize`, PYTHONHASHSEED) and at an end, which commands load what, and how the process looks to
+others (`/proc/…/cmdline`): a test of that starts it afresh.
 """
 
 import atexit
 import contextlib
 import functools
+import gc
 import json
 import os
 import pkgutil
@@ -17,24 +18,31 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import threading
+import time
 from importlib import import_module
 from pathlib import Path
 
 import headgate
 
-PRELOADED = ("headgate.cli", "headgate.config.load", "headgate.server.main", "headgate.admin.mount")
-PROVIDERS = ("anthropic", "openai", "simulator")
+PRELOADED = ("headgate.cli", "headgate.config.load", "headgate.server.main", "headgate.admin.mount", "encodings.idna")
+PLUGINS = ("headgate.dialects", "headgate.providers", "headgate.stages.policies")
 LENGTH = 1 << 20
 
 
 class Forked:
     """A process like subprocess.Popen's: its exit code comes over a socket from the one that waits for it."""
 
-    def __init__(self, arguments, *, environ, folder, output, errors):
-        """`output`, `errors`: open files. Raises OSError when the process to fork from has ended."""
+    def __init__(self, arguments, *, environ, folder, output, errors, code=None):
+        """`output`, `errors`: open files; `code`: Python to run instead of the command line, as `python -c` does.
+
+        Raises OSError when the process to fork from has ended.
+        """
         self.returncode = None
         self._told, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
-        asked = json.dumps({"arguments": list(arguments), "environ": environ, "folder": str(folder)}).encode()
+        wanted = {"arguments": list(arguments), "environ": environ, "folder": str(folder), "code": code}
+        asked = json.dumps(wanted).encode()
         with theirs:
             socket.send_fds(_origin(), [asked], [theirs.fileno(), output.fileno(), errors.fileno()])
         said = self._told.recv(64)
@@ -68,6 +76,22 @@ class Forked:
         self._told.close()
 
 
+def run(arguments, *, environ, folder, code=None, timeout=60):
+    """Like subprocess.run of `headgate` with these arguments: its exit code and what it printed, as text."""
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        process = Forked(arguments, environ=environ, folder=folder, output=output, errors=errors, code=code)
+        try:
+            process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        printed = []
+        for file in (output, errors):
+            file.seek(0)
+            printed.append(file.read().decode())
+    return subprocess.CompletedProcess(["headgate", *arguments], process.returncode, *printed)
+
+
 @functools.cache
 def _origin():
     """The line to the process that forks; it ends when this one does."""
@@ -90,15 +114,15 @@ def _origin():
 
 
 def fork_when_asked(line, source):
-    """Returns in each process that is to become a `headgate`."""
+    """Returns in each process that is to become a `headgate`; the code to run instead, if any."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for the tests and for the gateways
     for name in PRELOADED:
         import_module(name)
-    for package, wanted in (("headgate.dialects", None), ("headgate.providers", PROVIDERS)):
+    for package in PLUGINS:
         for found in pkgutil.iter_modules(import_module(package).__path__, f"{package}."):
-            if wanted is None or found.name.rpartition(".")[2] in wanted:
-                import_module(found.name)
+            import_module(found.name)
     places = [each for each in sys.path if each != source]
+    gc.freeze()  # to look through all that for garbage, each process would have to copy it first
     while True:
         asked, files, _, _ = socket.recv_fds(line, LENGTH, 3)
         _forget_the_dead()
@@ -134,16 +158,36 @@ def _become(asked, told, output, errors, places):
     os.dup2(errors, 2)
     for file in {output, errors} - {1, 2}:
         os.close(file)
+    sys.stdout = open(1, "w", encoding=sys.stdout.encoding, closefd=False)  # noqa: SIM115 - to its end
+    sys.stderr = open(2, "w", 1, encoding=sys.stderr.encoding, errors="backslashreplace", closefd=False)  # noqa: SIM115 - to its end
     os.chdir(asked["folder"])
     os.environ.clear()
     os.environ.update(asked["environ"])
+    time.tzset()
     sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
     given = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     sys.path[:] = [os.getcwd(), *given, *places]
     sys.argv[1:] = asked["arguments"]
+    return asked["code"]
+
+
+def _leave(code):
+    """Ends as Python does, but for taking all modules apart, which takes longer than most commands."""
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
     with socket.socket(fileno=int(sys.argv[1])) as asking:
-        fork_when_asked(asking, sys.argv[2])
-    runpy.run_module("headgate", run_name="__main__", alter_sys=True)
+        code = fork_when_asked(asking, sys.argv[2])
+    try:
+        if code is None:
+            runpy.run_module("headgate", run_name="__main__", alter_sys=True)
+        else:
+            exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})
+            sys.exit(0)
+    except SystemExit as end:
+        _leave(end.code)

@@ -1,6 +1,8 @@
 """Gateways for tests: a real `headgate serve` in a process of its own, on a port of its own."""
 
+import atexit
 import contextlib
+import functools
 import http.client
 import json
 import os
@@ -9,13 +11,16 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+import trustme
+
+import forks
 import headgate
-from forks import Forked
 
 KEY = "hg-test-key-0123456789abcdef"
 OTHER_KEY = "hg-test-key-fedcba9876543210"
@@ -46,6 +51,7 @@ class Gateway:
             **{name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")},
             "HEADGATE_ADMIN_KEY": ADMIN_KEY,
             "NO_PROXY": "*",
+            "SSL_CERT_FILE": few_authorities(),
             "PYTHONDONTWRITEBYTECODE": "1",  # of a plug-in written anew within the second, the old would be taken
             **(environ or {}),
         }
@@ -82,7 +88,7 @@ class Gateway:
                 self.process = subprocess.Popen(command, stdout=log, stderr=log, env=self.environ, cwd=self.folder)
             else:
                 places = {"folder": self.folder, "output": log, "errors": log}
-                self.process = Forked(arguments, environ=self.environ, **places)
+                self.process = forks.Forked(arguments, environ=self.environ, **places)
         if wait:
             self.wait_until_ready()
         return self
@@ -151,6 +157,12 @@ class Gateway:
 
     def output(self):
         return self.log.read_text()
+
+    def told_by(self, *command):
+        """What a command of the command line prints with this gateway's configuration."""
+        done = forks.run([*command, "--config", str(self.config)], environ=self.environ, folder=self.folder)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def says(self, text, times=1, seconds=10.0):
         """Waits until the log holds a text so often."""
@@ -303,6 +315,16 @@ def ask(gateway, path, body=b"", *, timeout=10.0, **options):
     with Wire(gateway.port, timeout=timeout) as wire:
         wire.send(http_request(path, body, **options))
         return wire.answer(options.get("method", "POST"))
+
+
+@functools.cache
+def few_authorities():
+    """A file with one authority, for clients that need none: the system's are half of a start."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    file = Path(folder.name) / "one.pem"
+    trustme.CA().cert_pem.write_to_path(file)
+    return str(file)
 
 
 def free_port():

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from click.testing import CliRunner
 
+import forks
 from headgate import __version__
 from headgate.cli import cli
 from headgate.cli.requests import moment
@@ -21,15 +22,7 @@ SECRET = "sk-canary-0123456789abcdef"
 
 def headgate(*arguments, cwd, **environ):
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
-    return subprocess.run(
-        [sys.executable, "-m", "headgate", *arguments],
-        cwd=cwd,
-        env={**kept, "OLLAMA_HOST": "127.0.0.1:1", **environ},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return forks.run(arguments, environ={**kept, "OLLAMA_HOST": "127.0.0.1:1", **environ}, folder=cwd)
 
 
 def test_version_is_quick_to_say(tmp_path):
@@ -273,8 +266,6 @@ def test_a_reader_that_has_had_enough(tmp_path):
 
 
 CRASH = """
-import sys
-sys.argv = ["headgate", *sys.argv[1:]]
 from headgate import cli
 @cli.cli.command()
 def crash():
@@ -290,7 +281,7 @@ cli.main()
 
 
 def crash(*arguments):
-    return subprocess.run([sys.executable, "-c", CRASH, *arguments], capture_output=True, text=True, check=False)
+    return forks.run(arguments, code=CRASH, environ=dict(os.environ), folder=".")
 
 
 def test_an_internal_error_is_one_line_without_its_words():

@@ -2,13 +2,12 @@
 
 import json
 import os
-import subprocess
-import sys
 from typing import NamedTuple
 
 import pytest
 from click.testing import CliRunner
 
+import forks
 from gateways import ADMIN_KEY, KEY, running
 from headgate.cli import cli
 from headgate.config.stored import KINDS
@@ -40,8 +39,7 @@ def run(gateway, *words, code=0, key=ADMIN_KEY, apart=False, **environ):
     words = [*words, "--config", str(gateway.config)]
     env = {"HEADGATE_ADMIN_KEY": key, **environ}
     if apart:
-        command = [sys.executable, "-m", "headgate", *words]
-        made = subprocess.run(command, capture_output=True, text=True, env={**gateway.environ, **env}, check=False)
+        made = forks.run(words, environ={**gateway.environ, **env}, folder=gateway.folder)
         done = Done(made.returncode, made.stdout, made.stderr)
     else:
         found = CliRunner().invoke(cli, words, env=env)

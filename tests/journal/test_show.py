@@ -15,6 +15,7 @@ from typing import get_args
 import click
 import pytest
 
+from forks import Forked
 from headgate.core.chat import Loss
 from headgate.core.ids import Ids
 from headgate.core.record import Attempt, Ending, Record
@@ -183,12 +184,10 @@ SCRIPT = (
 def on_terminal(data_dir, columns, settings=None, **environment):
     """What a terminal of so many columns is given."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(data_dir), repr(settings or {})],
-        stdout=theirs,
-        env={**os.environ, "COLUMNS": str(columns), **environment},
-    )
-    os.close(theirs)
+    environ = {**os.environ, "COLUMNS": str(columns), **environment}
+    with open(theirs, "wb", buffering=0) as terminal:
+        words = [str(data_dir), repr(settings or {})]
+        process = Forked(words, code=SCRIPT, environ=environ, folder=data_dir, output=terminal, errors=terminal)
     data = b""
     with contextlib.suppress(OSError):  # EIO: the other side has closed
         while chunk := os.read(ours, 65536):

@@ -1,8 +1,6 @@
 """What each request cost stands in its record and, of whole answers, in a header."""
 
 import json
-import subprocess
-import sys
 from decimal import Decimal
 
 import pytest
@@ -88,10 +86,10 @@ def test_the_arithmetic_stands_beside_it_and_is_told_in_words(gateway):
         ["output", used["output"], "flex.output", "5"],
     ]
     told = f"{used['input']} input {TIMES} $1/M (flex.input) + {used['output']} output {TIMES} $5/M (flex.output)"
-    shown = told_by(gateway, "records", "--id", record["id"])
+    shown = gateway.told_by("records", "--id", record["id"])
     assert f"${record['cost']} = {told}" in shown
     assert "cost_parts" not in shown
-    assert f"It cost ${record['cost']}: {told}." in told_by(gateway, "explain", record["id"])
+    assert f"It cost ${record['cost']}: {told}." in gateway.told_by("explain", record["id"])
 
 
 @pytest.mark.parametrize(
@@ -111,15 +109,9 @@ def test_what_routing_saved_is_told_against_the_first_target(gateway, upstream, 
     assert record.get("saved", {}) == saved
     for amount in saved.values():
         told = f"${amount.removeprefix('-')} {'less' if amount.startswith('-') else 'more'}"
-        assert f"At the first target of its alias, it would have cost {told}." in told_by(
-            gateway, "explain", record["id"]
+        assert f"At the first target of its alias, it would have cost {told}." in gateway.told_by(
+            "explain", record["id"]
         )
-
-
-def told_by(gateway, *command):
-    """What a command says of the running gateway's records."""
-    whole = [sys.executable, "-m", "headgate", *command, "--config", str(gateway.config)]
-    return subprocess.run(whole, capture_output=True, text=True, check=True, env=gateway.environ).stdout
 
 
 @pytest.mark.parametrize(("asked", "served", "cost"), [("flex", "default", "0.012"), (None, "flex", "0.006")])

@@ -9,7 +9,6 @@ import resource
 import shutil
 import socket
 import subprocess
-import sys
 import time
 
 import pytest
@@ -29,9 +28,7 @@ def upstream():
 
 def printed(gateway):
     """What `headgate records --json` prints."""
-    command = [sys.executable, "-m", "headgate", "records", "--json", "--config", str(gateway.config)]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=True, env=gateway.environ)
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return [json.loads(line) for line in gateway.told_by("records", "--json").splitlines()]
 
 
 class TestKill:

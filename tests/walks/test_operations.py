@@ -397,10 +397,9 @@ class TestWorkers:
         [killed] = [entry for entry in told if "SIGKILL" in entry["message"]]
         assert (killed["level"], killed.get("worker")) == ("error", None)
         assert told[-1]["message"] == "stopped"
-        command = [sys.executable, "-m", "headgate", "records", "--json", "--config", str(gateway.config)]
-        printed = subprocess.run(command, capture_output=True, timeout=30, check=True, env=gateway.environ)
-        assert sorted(json.loads(line)["id"] for line in printed.stdout.splitlines()) == sorted(asked)
-        assert {json.loads(line).get("worker", 0) for line in printed.stdout.splitlines()} == {0, 1}
+        printed = [json.loads(line) for line in gateway.told_by("records", "--json").splitlines()]
+        assert sorted(record["id"] for record in printed) == sorted(asked)
+        assert {record.get("worker", 0) for record in printed} == {0, 1}
 
     def test_all_of_them_drain(self, tmp_path):
         with ScriptedUpstream(answering(wait=0.5)) as upstream:

@@ -7,8 +7,6 @@ import os
 import resource
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -110,9 +108,8 @@ def test_what_waits_is_shown_beside_what_is_in_the_database(tmp_path, upstream):
         page = gateway.get("/admin/api/requests?limit=4", headers)[2]
         assert [each["id"] for each in page["items"]] == ids[:0:-1]
         assert page["behind"] == 0
-        command = [sys.executable, "-m", "headgate", "records", "--config", gateway.config, "--json", "--limit", "4"]
-        shown = subprocess.run(command, capture_output=True, timeout=60, check=True, env=gateway.environ, text=True)
-        assert [json.loads(line)["id"] for line in shown.stdout.splitlines()] == ids[1:]
+        shown = gateway.told_by("records", "--json", "--limit", "4").splitlines()
+        assert [json.loads(line)["id"] for line in shown] == ids[1:]
         os.kill(drain_of(gateway), signal.SIGCONT)
         gateway.wait_for_metric(0, "headgate_records_behind_bytes")
 
