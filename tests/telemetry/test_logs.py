@@ -1,5 +1,6 @@
 """What is logged is one harmless entry per record, without secrets, and never makes anybody wait."""
 
+import asyncio
 import io
 import json
 import logging
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headgate.core.ids import name_task
 from headgate.telemetry.logs import Formatter, Redactor, start
 
 NASTY = [
@@ -82,6 +84,36 @@ def test_json_has_the_fields_programs_look_for(capture):
     }
     assert second["exception"].startswith("Traceback (most recent call last):\n")
     assert second["exception"].endswith("RuntimeError: broken")
+
+
+@pytest.mark.parametrize("trace", ["", "f" * 32])
+async def test_what_is_logged_while_a_request_is_served_names_it(capture, trace):
+    captured = capture()
+
+    async def serve(id):
+        name_task(id, trace)
+        await asyncio.sleep(0)
+        log.info("of a plug-in")
+        log.info("of its own", extra={"request_id": "other"})
+        await asyncio.ensure_future(later())
+
+    async def later():
+        log.info("of what outlives it")
+
+    await asyncio.gather(*(asyncio.ensure_future(serve(id)) for id in ("req_1", "req_2")))
+    await asyncio.to_thread(log.info, "of a thread")
+    log.info("of nobody")
+    told = [(entry["message"], entry.get("request_id"), entry.get("trace_id", "")) for entry in captured.entries()]
+    assert sorted(told, key=str) == sorted(
+        [
+            *(("of a plug-in", id, trace) for id in ("req_1", "req_2")),
+            *[("of its own", "other", trace)] * 2,
+            *[("of what outlives it", None, "")] * 2,
+            ("of a thread", None, ""),
+            ("of nobody", None, ""),
+        ],
+        key=str,
+    )
 
 
 def test_text_is_for_people(capture):

@@ -266,6 +266,8 @@ class TestStages:
             assert gateway.get("/readyz")[0] == 200
             gateway.says(f"request {id} failed inside the gateway")  # the log has a thread of its own
             assert "ValueError: the plug-in's own secret fault" in gateway.output()
+            (entry,) = (json.loads(line) for line in gateway.output().splitlines() if "failed inside" in line)
+            assert entry["request_id"] == id
             assert gateway.record_of(id)["ending"] == "failed"
         assert gateway.output().count("Traceback") == 1
 

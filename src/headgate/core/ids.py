@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32 in small letters: in ASCII order, so that sorting names sorts times."""
 
+REQUEST = "req_"
+"""How they begin."""
 _PAIRS = tuple(a + b for a in ALPHABET for b in ALPHABET)
 _COUNTS = 1 << 20
 
@@ -22,7 +25,7 @@ class Ids:
 
     __slots__ = ("_base", "_count", "_millis", "_own", "_prefix")
 
-    def __init__(self, prefix: str = "req_") -> None:
+    def __init__(self, prefix: str = REQUEST) -> None:
         self._prefix = prefix
         self._own = "".join(secrets.choice(ALPHABET) for _ in range(12))
         self._millis = 0
@@ -57,3 +60,23 @@ def beginnings(short: str, since: float, until: float) -> list[str]:
     """What names begin with whose short form this is, and that were made between two moments (Unix seconds)."""
     first, last = (max(int(moment * 1000), 0) >> _CYCLE for moment in (since, until))
     return [f"req_{_PAIRS[cycle >> 10 & 1023]}{_PAIRS[cycle & 1023]}{short}" for cycle in range(first, last + 1)]
+
+
+def name_task(id: str, trace: str = "") -> None:
+    """The running task is about this request, and this trace if there is one: what it logs says so. In the task's name,
+    as a context variable would be held by all that is begun meanwhile, connections that outlive it, too."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.set_name(f"{id} {trace}" if trace else id)
+
+
+def named_task() -> tuple[str, str] | None:
+    """The request that the running task is about, and its trace or ""; None where it is about none."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # no loop runs in this thread
+        return None
+    if task is None or not (name := task.get_name()).startswith(REQUEST):
+        return None
+    id, _, trace = name.partition(" ")
+    return id, trace

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from headgate.core.dialect import Dialect
 from headgate.core.errors import GatewayError, InternalError, MethodNotAllowed, Overloaded, UnknownPath
 from headgate.core.exchange import Exchange, Place
-from headgate.core.ids import Ids
+from headgate.core.ids import Ids, name_task
 from headgate.core.record import Record
 from headgate.runtime.gateway import Gateway
 from headgate.server import finished
@@ -102,6 +102,7 @@ class App:
     ) -> None:
         headers = scope["headers"]
         id = self.next_id()
+        name_task(id)
         path = scope["path"]
         client = gateway.client_of(scope["client"], headers)
         record = Record(id=id, time=time.time(), client=client, dialect=face.name, path=path[:200], worker=self.worker)

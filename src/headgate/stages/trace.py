@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Sequence
 
 from headgate.core.exchange import Exchange
+from headgate.core.ids import name_task
 from headgate.core.reply import Reply
 from headgate.core.trace import Sampling, Tracing
 from headgate.stages.stage import Checked, Proceed, Stage
@@ -24,7 +25,9 @@ class Trace:
         self._below = round(sampling.ratio * 2**64)
 
     def __call__(self, exchange: Exchange, proceed: Proceed) -> Awaitable[Reply]:
-        exchange.trace = Tracing(self.sampling, self._below, exchange.headers)
+        tracing = exchange.trace = Tracing(self.sampling, self._below, exchange.headers)
+        if tracing.sampled or tracing.said is not None:  # somebody may look for it
+            name_task(exchange.id, tracing.id)
         exchange.ending.callback(self._end, exchange)
         return proceed(exchange)
 

@@ -25,6 +25,7 @@ from urllib.parse import quote
 import click
 import msgspec
 
+from headgate.core.ids import named_task
 from headgate.core.printable import json_safe, printable
 
 Form = Literal["auto", "text", "json"]
@@ -96,6 +97,7 @@ class _Handler(logging.handlers.QueueHandler):
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
         """A copy whose text is settled now: arguments may change before it is written."""
         record = copy.copy(record)
+        _tell_request(record)
         try:
             record.msg = record.getMessage()
         except (TypeError, ValueError, KeyError) as error:
@@ -118,6 +120,16 @@ class _Handler(logging.handlers.QueueHandler):
     def _notice(self) -> logging.LogRecord:
         text = f"{self.dropped} log entries so far were dropped: the output was too slow"
         return logging.LogRecord(__name__, logging.WARNING, __file__, 0, text, None, None)
+
+
+def _tell_request(record: logging.LogRecord) -> None:
+    """Which request the entry is about, and its trace, where it is written while one is served."""
+    found = named_task()
+    if found is not None:
+        request, trace = found
+        record.__dict__.setdefault("request_id", request)
+        if trace:
+            record.__dict__.setdefault("trace_id", trace)
 
 
 _PLAIN = logging.Formatter()
