@@ -5,9 +5,8 @@ https://opentelemetry.io/docs/specs/otlp/#otlphttp, https://opentelemetry.io/doc
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 from pydantic import Field
@@ -55,41 +54,40 @@ class OTLP(Sink):
         self._post = Post(settings)
         bare = settings.url.rstrip("/")
         self._url = bare + PATH if bare.count("/") == 2 else settings.url
-        named = {"service.name": "headgate", "service.version": __version__, **settings.resource}
-        self._resource = {"attributes": _attributes(named)}
+        self._resource = {"service.name": "headgate", "service.version": __version__, **settings.resource}
 
     def send(self, batch: Batch) -> None:
-        scope = {"name": "headgate", "version": __version__}
-        logs = {"scope": scope, "logRecords": [_log(item) for item in batch.items]}
-        told = {"resourceLogs": [{"resource": self._resource, "scopeLogs": [logs]}]}
         protobuf = self.settings.encoding == "protobuf"
         headers = {name: value.get_secret_value() for name, value in self.settings.headers.items()}
         headers["content-type"] = "application/x-protobuf" if protobuf else "application/json"
-        body = _protobuf(told) if protobuf else msgspec.json.encode(told)
+        body = (_protobuf if protobuf else _json)(self._resource, map(_log, batch.items))
         self._post.send(self._url, headers, body, packed=self.settings.compress == "gzip")
 
     def close(self) -> None:
         self._post.close()
 
 
-def _log(item: Item) -> dict[str, Any]:
+class _Log(NamedTuple):
+    """A log record. Ids are hexadecimal; "" stands for none."""
+
+    nanoseconds: int
+    severity: tuple[int, str]
+    body: str
+    attributes: dict[str, Any]
+    trace: str
+    span: str
+
+
+def _log(item: Item) -> _Log:
     record = _record(item.line)
-    number, name = INFO
+    severity = INFO
     if record.ending != "complete" or record.status >= 400:
-        number, name = ERROR if record.status >= 500 or record.ending in ("failed", "cut") else WARN
-    ended = str(round((record.time + record.duration) * 1e6) * 1000)
-    found = {
-        "timeUnixNano": ended,
-        "observedTimeUnixNano": ended,
-        "severityNumber": number,
-        "severityText": name,
-        "eventName": EVENT,
-        "body": {"stringValue": json_safe(item.line.decode())},
-        "attributes": _attributes(_told(record)),
-    }
-    if record.trace is None:
-        return found
-    return {**found, "traceId": record.trace.id, "spanId": record.trace.span}
+        severity = ERROR if record.status >= 500 or record.ending in ("failed", "cut") else WARN
+    told = {name: value for name, value in _told(record).items() if value is not None and value != []}
+    trace = record.trace
+    ids = (trace.id, trace.span) if trace is not None else ("", "")
+    ended = round((record.time + record.duration) * 1e6) * 1000
+    return _Log(ended, severity, json_safe(item.line.decode()), told, *ids)
 
 
 def _told(record: Record) -> dict[str, Any]:
@@ -130,14 +128,33 @@ def _operation(dialect: str) -> str:
     return {"openai_completions": "text_completion", "gemini_generate": "generate_content"}.get(dialect, "chat")
 
 
+def _text(value: Any) -> str:
+    """No text holds what a terminal acts upon."""
+    return printable(str(value), limit=LONGEST)
+
+
+def _json(resource: Mapping[str, Any], logs: Iterable[_Log]) -> bytes:
+    """https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding: whole numbers are texts, ids hexadecimal."""
+    records = []
+    for log in logs:
+        number, name = log.severity
+        found = {
+            "timeUnixNano": str(log.nanoseconds), "observedTimeUnixNano": str(log.nanoseconds),
+            "severityNumber": number, "severityText": name, "eventName": EVENT, "body": {"stringValue": log.body},
+            "attributes": _attributes(log.attributes),
+        }  # fmt: skip
+        records.append({**found, "traceId": log.trace, "spanId": log.span} if log.trace else found)
+    scoped = {"scope": {"name": "headgate", "version": __version__}, "logRecords": records}
+    return msgspec.json.encode(
+        {"resourceLogs": [{"resource": {"attributes": _attributes(resource)}, "scopeLogs": [scoped]}]}
+    )
+
+
 def _attributes(values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {"key": name, "value": _value(value)} for name, value in values.items() if value is not None and value != []
-    ]
+    return [{"key": name, "value": _value(value)} for name, value in values.items()]
 
 
 def _value(value: Any) -> dict[str, Any]:
-    """As OTLP's JSON has it: whole numbers are texts, and no text holds what a terminal acts upon."""
     if isinstance(value, bool):
         return {"boolValue": value}
     if isinstance(value, int):
@@ -146,17 +163,38 @@ def _value(value: Any) -> dict[str, Any]:
         return {"doubleValue": value}
     if isinstance(value, list):
         return {"arrayValue": {"values": [_value(each) for each in value]}}
-    return {"stringValue": printable(str(value), limit=LONGEST)}
+    return {"stringValue": _text(value)}
 
 
-def _protobuf(told: dict[str, Any]) -> bytes:
-    """The same in the other encoding, whose JSON has ids in base64 where OTLP's has them in hexadecimal."""
-    from google.protobuf.json_format import ParseDict
+def _protobuf(resource: Mapping[str, Any], logs: Iterable[_Log]) -> bytes:
     from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
 
-    for log in told["resourceLogs"][0]["scopeLogs"][0]["logRecords"]:
-        for name in ("traceId", "spanId"):
-            if name in log:
-                log[name] = base64.b64encode(bytes.fromhex(log[name])).decode()
-    made: bytes = ParseDict(told, ExportLogsServiceRequest()).SerializeToString()
+    def value(given: Any) -> Any:
+        if isinstance(given, bool):
+            return AnyValue(bool_value=given)
+        if isinstance(given, int):
+            return AnyValue(int_value=given)
+        if isinstance(given, float):
+            return AnyValue(double_value=given)
+        if isinstance(given, list):
+            return AnyValue(array_value=ArrayValue(values=map(value, given)))
+        return AnyValue(string_value=_text(given))
+
+    def attributes(given: Mapping[str, Any]) -> Iterable[Any]:
+        return (KeyValue(key=name, value=value(each)) for name, each in given.items())
+
+    request = ExportLogsServiceRequest()
+    whole = request.resource_logs.add()
+    whole.resource.attributes.extend(attributes(resource))
+    scoped = whole.scope_logs.add()
+    scoped.scope.name, scoped.scope.version = "headgate", __version__
+    for log in logs:
+        number, name = log.severity
+        scoped.log_records.add(
+            time_unix_nano=log.nanoseconds, observed_time_unix_nano=log.nanoseconds, severity_number=number,
+            severity_text=name, event_name=EVENT, body=AnyValue(string_value=log.body),
+            attributes=attributes(log.attributes), trace_id=bytes.fromhex(log.trace), span_id=bytes.fromhex(log.span),
+        )  # fmt: skip
+    made: bytes = request.SerializeToString()
     return made
