@@ -114,13 +114,12 @@ def test_every_sink_gets_what_it_is_to_get_while_another_is_dead(tmp_path, upstr
             assert states["syslog"]["left_out"] == 3
             assert "refused" in states["dead"]["away"]
             assert gateway.output().count("the sink dead takes no records, which wait in the journal") == 1
-        with HTTPCatcher() as late:
-            gateway.write(told.replace(f"127.0.0.1:{dead}", f"127.0.0.1:{late.port}"))
-            gateway.start()
-            gateway.says("the sink dead takes records again")
-            gateway.wait_for_metric(0, "headgate_sink_away", sink="dead")
-            assert gateway.stop() == 0
-            assert ids_of(late) == dict.fromkeys([*good, bad], 1)
+            with HTTPCatcher() as late:
+                gateway.write(told.replace(f"127.0.0.1:{dead}", f"127.0.0.1:{late.port}"))
+                gateway.signal(signal.SIGHUP)
+                gateway.says("the sink dead takes records again")
+                gateway.wait_for_metric(0, "headgate_sink_behind_bytes", sink="dead")
+                assert ids_of(late) == dict.fromkeys([*good, bad], 1)
         assert ids_of(http) == dict.fromkeys([*good, bad], 1)
         assert {caught.headers["authorization"] for caught in http.caught} == {"Bearer sink-token-of-mine"}
         assert all("webhook-signature" in caught.headers for caught in http.caught)

@@ -18,7 +18,6 @@ from headgate.config import admin_key
 from headgate.config.load import Loaded, Places, places_of
 from headgate.config.problems import ConfigError
 from headgate.config.schema import Config
-from headgate.config.sinks import sending
 from headgate.core import plugin
 from headgate.core.agreement import Agreement
 from headgate.core.errors import GatewayError, RequestError
@@ -58,7 +57,7 @@ from headgate.server.reminder import Reminder
 from headgate.server.renew import Renew
 from headgate.server.respond import identity
 from headgate.server.share import Share
-from headgate.server.sinks import dispatch
+from headgate.server.sinks import Dispatch
 from headgate.server.tracing import Tracing
 from headgate.server.watched import watched
 from headgate.state.limits import SharedCounters
@@ -80,7 +79,7 @@ LIVE = frozenset(
     {
         "server.compression", "server.max_reply_bytes", "server.trusted_proxies", "log.level",
         "traces.ratio", "traces.follow", "traces.failed", "traces.slower_than",
-        "records.fingerprints", "payloads.keep", "payloads.classes", "payloads.media",
+        "records.fingerprints", "records.sinks", "payloads.keep", "payloads.classes", "payloads.media",
     }
 )  # fmt: skip
 
@@ -137,8 +136,8 @@ class Parts:
         )
         self.beside = _beside(config, records, lifecycle) if lifecycle.worker == 0 else []
         self.alerting = Alerting(self, lifecycle) if lifecycle.worker == 0 else None
-        if self.alerting is not None:
-            self.beside.append(self.alerting)
+        self.dispatch = Dispatch(self, lifecycle) if lifecycle.worker == 0 else None
+        self.beside += (each for each in (self.alerting, self.dispatch) if each is not None)
         self.running: list[asyncio.Task[None]] = []
         self.payloads = Payloads(config, lifecycle, self._seal)
         self.upstream = Client(
@@ -345,8 +344,9 @@ class Parts:
         _keep(loaded)
         self.payloads.keep(loaded.config)
         self._keep_refreshing()
-        if self.alerting is not None:
-            self.alerting.changed()
+        for each in (self.alerting, self.dispatch):
+            if each is not None:
+                each.changed()
         self.metrics.configured(loaded.config.models)
         self.metrics.reloaded(applied=True)
         for warning in loaded.warnings:
@@ -446,7 +446,6 @@ def _beside(config: Config, records: str | None, lifecycle: Lifecycle) -> list[B
     """The processes that take records from the journal."""
     found = [
         Drain(config.data_dir, records, lifecycle) if records else None,
-        dispatch(sending(config.data_dir, config.records.sinks), lifecycle),
         Tracing(config, lifecycle) if config.traces.endpoint is not None else None,
     ]
     return [each for each in found if each is not None]

@@ -25,7 +25,7 @@ def watched(parts: Parts, app: App) -> Mapping[str, Read]:
         **Conditions(parts).reads(),
         **(drain.watched(config.data_dir) if config.records.store else {}),
         **parts.payloads.watched(),
-        **sinks.watched(config.data_dir, [each.known_as for each in config.records.sinks]),
+        **sinks.watched(config.data_dir, lambda: [each.known_as for each in parts.loaded.config.records.sinks]),
         **(tracing.watched(config) if config.traces.endpoint is not None else {}),
         **(alerting.watched(config.data_dir) if parts.alerting is not None else {}),
         "headgate_store_away": lambda: float(parts.follow.why is not None),
