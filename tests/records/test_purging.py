@@ -182,6 +182,31 @@ def test_what_is_held_stays(tmp_path, hold, stay):
     assert sorted(int(json.loads(line)["id"][4:]) for line in left) == stay
 
 
+def test_what_was_said_goes_before_the_record_of_it(place):
+    said = [(3, "red"), (4, "blue"), (5, None)]
+
+    async def keep(databases, _):
+        database = await databases.records()
+        for number, team in said:
+            row = (number, f"req_{number:026d}", NOW, team, None, "full", 1, None, CANARY.encode())
+            await database.run(f"INSERT INTO payloads VALUES ({', '.join('?' * 9)})", *row)
+            words = "?" if "sqlite" in place.url else "array_to_tsvector(ARRAY[CAST(? AS TEXT)])"
+            await database.run(f"INSERT INTO payload_words (rowid, words) VALUES (?, {words})", number, CANARY)
+
+    place.run(keep)
+    kept = {"retention": {"payloads_days": 30}, "holds": {"case": {"reason": "court", "team": "blue"}}}
+    assert place.purged(**kept) == {("payloads", "general"): 1}
+    assert place.rows("SELECT number FROM payloads ORDER BY number") == [(4,), (5,)]
+    assert [number for (number,) in place.rows("SELECT rowid FROM payload_words ORDER BY rowid")] == [4, 5]
+    assert place.ids() == [1, 2, 3, 4, 5, 6]
+    done = place.run(lambda databases, config: erase(databases, config, Person("user", "ann"), Actor("dpo")))
+    assert (done.records, done.payloads) == (3, 2)
+    assert place.rows("SELECT number FROM payloads") == place.rows("SELECT rowid FROM payload_words") == []
+    assert place.problems() == []
+    if "sqlite" in place.url:
+        assert found_in(place.folder) == set()
+
+
 def test_sums_go_by_hours(place):
     assert place.purged(retention={"sums_days": 50}) == {("sums", "general"): 2}
     [(hours, requests)] = place.rows("SELECT COUNT(DISTINCT hour), SUM(requests) FROM sums")

@@ -73,6 +73,28 @@ def test_what_was_written_is_whole_and_signed(proven):
     assert command(gateway, "audit", "verify", "--key", public)[0] == 0
 
 
+def test_what_was_sent_to_a_provider_is_exported_with_its_proof(proven, tmp_path):
+    gateway, _ = proven
+    out = tmp_path / "evidence.jsonl"
+    what = ("--provider", "simulator", "--key", "test", "--since", "1h", "--export", str(out))
+    assert command(gateway, "records", *what, "--proof")[0] == 0
+    lines = out.read_text().splitlines()
+    assert json.loads(lines[0])["asked"]["target"] == "simulator"
+    assert out.stat().st_mode & 0o777 == 0o600
+    public = command(gateway, "audit", "key")[1].strip()
+    code, told = command(gateway, "audit", "verify", str(out), "--key", public, "--json")
+    checked = json.loads(told)
+    assert (code, checked["records"], checked["signed"], checked["own_keys"]) == (0, 3, 3, False)
+    out.write_text("\n".join([lines[0], lines[1].replace("chat", "chut"), *lines[2:]]))
+    code, told = command(gateway, "audit", "verify", str(out))
+    assert (code, "changed  req_" in told) == (1, True)
+    assert command(gateway, "records", *what)[0] == 0
+    assert len([json.loads(line)["id"] for line in out.read_text().splitlines()]) == 3
+    with closing(sqlite3.connect(gateway.data / "headgate.db")) as database:
+        said = database.execute("SELECT action, kind, after FROM audit ORDER BY revision, number").fetchall()
+    assert [each[:2] for each in said] == [("create", "teams"), ("export", "records"), ("export", "records")]
+
+
 def test_what_is_changed_afterwards_is_named(proven, tmp_path):
     gateway, _ = proven
     with closing(sqlite3.connect(gateway.data / "records.db")) as database:

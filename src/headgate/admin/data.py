@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from headgate.admin.access import READ_PAYLOADS
 from headgate.admin.call import Answer, Body, Call, read
 from headgate.admin.problems import Problem
 from headgate.config.section import Section
@@ -46,14 +47,15 @@ async def export_data(call: Call) -> Answer:
     """A file of evidence: its lines."""
     person, control = read(Whose, call.body).person, call.control
     databases, lines = control.databases(), list[Any]()
-    async for line in evidence(databases, Asked(person.filter, {person.what: person.name}), time.time()):
+    asked = Asked(person.filter, {person.what: person.name}, call.who.role in READ_PAYLOADS)
+    async for line in evidence(databases, asked, time.time()):
         lines.append(line)
         if len(lines) > MOST:
             told = (
                 f"there are more than {MOST} lines; on its machine, `headgate records --export` writes them to a file"
             )
             raise Problem(413, "too_much", told)
-    told_: Body = {"records": lines[-1]["end"]}
+    told_: Body = {"records": lines[-1]["end"], "payloads": sum("payload" in line for line in lines)}
     await Objects(await control.database()).note("export", "data", person.digest, call.actor, told_)
     return 200, {"lines": lines}
 

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import click
 
-from headgate.cli.settings import Refused, config_option, data_dir_option, loaded_from, places_of
+from headgate.cli.settings import FILE, Refused, config_option, data_dir_option, loaded_from, places_of
 from headgate.core.errors import Origin
 from headgate.core.record import Ending
 
@@ -63,7 +63,9 @@ def _warn(message: str) -> None:
 @click.option("--key", help="Only requests of the key of this name.")
 @click.option("--model", help="Only requests for this model.")
 @click.option(
-    "--target", help="Only requests answered by this target, or given up at it: provider/model, or a provider's name."
+    "--target",
+    "--provider",
+    help="Only requests answered by this target, or given up at it: provider/model, or a provider's name.",
 )
 @click.option("--status", callback=_status, help="Only replies of this HTTP status: 429, or 5xx.")
 @click.option("--ending", type=click.Choice(get_args(Ending)), help="Only requests that ended so.")
@@ -103,11 +105,28 @@ def _warn(message: str) -> None:
     "begins. That it was asked for is in the audit.",
 )
 @click.option("--limit", "-n", type=click.IntRange(min=1), help="Only the latest so many.")
-@click.option("--payload", is_flag=True, help="With --id: also what was said. That it was read is in the audit.")
+@click.option(
+    "--payload", is_flag=True, help="With --id, or --export: also what was said. That it was read is in the audit."
+)
+@click.option("--export", "out", type=FILE, help="Write them to this file, all there are in the database.")
+@click.option("--proof", is_flag=True, help="With --export: with the proof that each is as it was written.")
 @config_option
 @data_dir_option
-def records(config: Path | None, data_dir: Path | None, id_: str | None, payload: bool, **wanted: Any) -> None:
+def records(
+    config: Path | None,
+    data_dir: Path | None,
+    id_: str | None,
+    payload: bool,
+    out: Path | None,
+    proof: bool,
+    **wanted: Any,
+) -> None:
     """Print the records of requests."""
+    if proof and out is None:
+        raise click.UsageError("--proof is for a file: say --export FILE")
+    if out is not None:
+        _export(config, data_dir, out, {"id": id_, **wanted}, proof=proof, payloads=payload)
+        return
     from headgate.journal.show import show
     from headgate.records.reading import source
 
@@ -120,6 +139,17 @@ def records(config: Path | None, data_dir: Path | None, id_: str | None, payload
     places = places_of(config, data_dir, follow=True)
     with source(*places, _warn) as found:
         show(places.data_dir, id=id_, source=found, **wanted)
+
+
+def _export(
+    config: Path | None, data_dir: Path | None, out: Path, wanted: dict[str, Any], *, proof: bool, payloads: bool
+) -> None:
+    from headgate.governance.exporting import export
+
+    for name in ("follow", "as_json", "limit"):
+        if wanted.pop(name):
+            raise click.UsageError(f"--export writes all, as lines of JSON: leave --{name.removeprefix('as_')} out")
+    export(loaded_from(config, {}, follow=True), data_dir, out, wanted, proof=proof, payloads=payloads)
 
 
 def _said(config: Path | None, data_dir: Path | None, id_: str | None, wanted: dict[str, Any]) -> None:

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 from headgate.core.chain import COLUMNS, Link
 from headgate.governance.databases import Databases
 from headgate.journal.read import Filter
+from headgate.records.payloads.reading import one
+from headgate.records.payloads.reading import told as payload_told
 from headgate.records.reading import Records, place
 from headgate.records.search import Search
 from headgate.store import checkpoints as signed
@@ -32,11 +34,14 @@ class Asked(NamedTuple):
 
     want: Filter
     said: Mapping[str, Any]
+    payloads: bool = False
+    """Also what was said in them, as far as it is kept. The chain does not prove it."""
 
 
-async def evidence(databases: Databases, asked: Asked, now: float) -> AsyncIterator[Line]:
-    """The file's lines. What is not in the database yet is not in it. Raises StoreAway, Unsealable."""
-    keys = await _sealed(databases, now)
+async def evidence(databases: Databases, asked: Asked, now: float, *, proof: bool = True) -> AsyncIterator[Line]:
+    """The file's lines. What is not in the database yet is not in it. Without `proof`, only the records are of use, and
+    nothing is signed for them. Raises StoreAway, Unsealable, Damaged."""
+    keys = await _sealed(databases, now) if proof else {}
     said = {name: value for name, value in asked.said.items() if value not in (None, False, ())}
     yield {"evidence": FORM, "made": datetime.fromtimestamp(now, UTC).isoformat(), "asked": said, "keys": keys}
     database, count, links = await databases.records(), 0, set[int]()
@@ -45,7 +50,11 @@ async def evidence(databases: Databases, asked: Asked, now: float) -> AsyncItera
             count += 1
             links.add(line["link"])
             yield line
-        async for line in _proof(database, sorted(links - {0})):
+            if asked.payloads:
+                found = await one(databases.searching(), json.loads(line["record"])["id"], databases.seal)
+                if found is not None:
+                    yield {"payload": payload_told(found)}
+        async for line in _proof(database, sorted(links - {0}) if proof else ()):
             yield line
     yield {"end": count}
 

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from headgate.config.retention import Hold
@@ -18,9 +17,10 @@ from headgate.governance.purging import all_of
 from headgate.journal.blank import blank
 from headgate.journal.read import Filter
 from headgate.records import statements as sql
+from headgate.records.payloads.keeper import FOLDER, STATUS
 from headgate.records.postgres import LOCK
 from headgate.records.row import TEXTS
-from headgate.records.status import behind, load
+from headgate.records.status import FILE, behind, load
 from headgate.records.sums import GROUPS, SUMS
 from headgate.store.database import Database, SQLite
 from headgate.store.objects import Actor, Objects
@@ -82,12 +82,12 @@ async def erase(databases: Databases, config: Config, person: Person, actor: Act
         if names:
             raise Held(names)
         there = await removing.tables(database)
-        await removing.prepare(database, there)
+        await removing.prepare(database)
         payloads = await removing.count(database, which, payloads=True, mark=person.mark) if there.payloads else 0
         why = {"why": "erased", "of": person.digest}
         records = await all_of(database, which, why, there, mark=person.mark)
         sums = await _unnamed(database, person) if person.what in GROUPS else 0
-        await removing.tidy(database)
+        await removing.tidy(database, there)
     positions = load(config.data_dir).positions if database is not None else None
     journal = await asyncio.to_thread(
         blank, config.data_dir / "journal", positions, lambda record: getattr(record, person.what) == person.name
@@ -109,10 +109,12 @@ async def _holding(database: Database, holds: Mapping[str, Hold], person: Person
 
 async def _drained(config: Config) -> int:
     """Wait until what is in the journal now is in the database; how many bytes are not."""
-    folder: Path = config.data_dir / "journal"
     until = time.monotonic() + WAIT
     while True:
-        left, _ = behind(folder, load(config.data_dir).positions, time.time())
+        left = sum(
+            behind(config.data_dir / folder, load(config.data_dir, file).positions, time.time())[0]
+            for folder, file in (("journal", FILE), (FOLDER, STATUS))
+        )
         if not left or time.monotonic() >= until:
             return left
         await asyncio.sleep(0.1)

@@ -65,7 +65,7 @@ class Purge:
 
     async def _of_records(self, database: Database) -> list[Purged]:
         there = await removing.tables(database)
-        await removing.prepare(database, there)
+        await removing.prepare(database)
         done = []
         kinds: tuple[Kind, ...] = ("payloads", "records") if there.payloads else ("records",)
         for kind in kinds:
@@ -74,7 +74,7 @@ class Purge:
         if self._config.retention.sums_days is not None and not self._dry:
             done.append(Purged("sums", "general", await self._of_sums(database, self._config.retention.sums_days)))
         if any(each.rows for each in done) and not self._dry:
-            await removing.tidy(database)
+            await removing.tidy(database, there)
         return done
 
     async def _by_rule(self, database: Database, kind: Kind, rule: Rule, there: Tables) -> int:

@@ -62,12 +62,10 @@ async def _there(database: Database, text: str) -> bool:
     return True
 
 
-async def prepare(database: Database, there: Tables) -> None:
+async def prepare(database: Database) -> None:
     """For deleting: what is deleted is overwritten."""
     if isinstance(database, SQLite):
         await database.rows("PRAGMA secure_delete = ON")
-        if there.words:  # https://sqlite.org/fts5.html#the_secure_delete_configuration_option
-            await database.run("INSERT INTO payload_words(payload_words, rank) VALUES ('secure-delete', 1)")
 
 
 def ordered(mark: str | None) -> str:
@@ -135,19 +133,38 @@ def _value(mark: str | None) -> Sequence[str]:
     return () if mark is None else (mark,)
 
 
-async def tidy(database: Database) -> None:
+async def tidy(database: Database, there: Tables) -> None:
     """Give the room back, and leave nothing of what went where the database keeps what it was about to write."""
-    if isinstance(database, SQLite):
-        while (await database.rows("PRAGMA freelist_count"))[0][0]:
-            before = (await database.rows("PRAGMA freelist_count"))[0][0]
-            await database.rows(f"PRAGMA incremental_vacuum({PAGES})")
-            if (await database.rows("PRAGMA freelist_count"))[0][0] == before:
-                break  # made by a version that did not ask for it
-        await database.rows("PRAGMA wal_checkpoint(TRUNCATE)")
-        return
-    for table in ("lines", "requests", "tags", "marks", "payloads", "sums", "spreads"):
-        if await _there(database, f"SELECT 1 FROM {table} WHERE 1 = 0"):  # noqa: S608 - our names
+    if not isinstance(database, SQLite):
+        payloads = ("payloads", "payload_words") if there.payloads else ()
+        for table in ("lines", "requests", "tags", "marks", "sums", "spreads", *payloads):
             await database.run(f"VACUUM {table}")
+        return
+    if there.words:
+        await _merge_words(database)
+    left = await _free(database)
+    while left:
+        await database.rows(f"PRAGMA incremental_vacuum({PAGES})")
+        before, left = left, await _free(database)
+        if left == before:
+            break  # made by a version that did not ask for it
+    await database.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+async def _free(database: Database) -> int:
+    ((pages,),) = await database.rows("PRAGMA freelist_count")
+    return int(pages)
+
+
+async def _merge_words(database: SQLite) -> None:
+    """What is deleted of an index of words stays in it until its parts become one (https://sqlite.org/fts5.html)."""
+    merge = "INSERT INTO payload_words(payload_words, rank) VALUES ('merge', ?)"
+    await database.run(merge, -16)
+    while True:
+        before = await database.do(lambda connection: connection.total_changes)
+        await database.run(merge, PAGES)
+        if await database.do(lambda connection: connection.total_changes) - before < 2:
+            return
 
 
 async def _lock(database: Database, statements: Statements) -> None:

@@ -35,6 +35,21 @@ def show(
     *,
     follow: bool = False,
     as_json: bool = False,
+    limit: int | None = None,
+    source: Source | None = None,
+    **filters: Any,
+) -> None:
+    """Print the records of `data_dir` that pass every filter given (see `wanted`), oldest first, to standard output.
+
+    They are read from `source`, or from the journal alone. `limit` takes the latest so many (None: all; when following,
+    the latest 10 come first). Raises click.BadParameter for a filter that can never match or an `id` that is part of
+    several, click.ClickException where the journal cannot be read.
+    """
+    _show(source or Files(data_dir / "journal"), wanted(**filters), follow, as_json, limit)
+
+
+def wanted(
+    *,
     id: str | None = None,
     key: str | None = None,
     model: str | None = None,
@@ -46,24 +61,16 @@ def show(
     client: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
-    limit: int | None = None,
-    source: Source | None = None,
     **equal: Any,
-) -> None:
-    """Print the records of `data_dir` that pass every filter given, oldest first, to standard output.
-
-    They are read from `source`, or from the journal alone. `equal` are further fields of `Filter`.
+) -> Filter:
+    """What is looked for; `equal` are further fields of `Filter`.
 
     `id` is a part of one, as long as no other record's has it; `status` 429 or 5xx; `target` provider/model or a
     provider; `error` a code, as it is or as the table shows it (origin:code); `client` the caller's address. Requests
-    that came in from `since` on and before `until`, local times where they have no zone. `limit` takes the latest so
-    many (None: all; when following, the latest 10 come first). Raises click.BadParameter for a filter that can never
-    match or an `id` that is part of several, click.ClickException where the journal cannot be read.
+    that came in from `since` on and before `until`, local times where they have no zone. Raises click.BadParameter.
     """
-    source = source or Files(data_dir / "journal")
     times, fault = _span(since, until), _fault(error, origin)
-    want = Filter(id, key, model, target, _statuses(status), _ending(ending), *times, *fault, client, **equal)
-    _show(source, want, follow, as_json, limit)
+    return Filter(id, key, model, target, _statuses(status), _ending(ending), *times, *fault, client, **equal)
 
 
 def _show(source: Source, want: Filter, following: bool, as_json: bool, limit: int | None) -> None:
