@@ -128,7 +128,7 @@ def drained(url: str, folder: Path, count: int) -> float:
     patterns = [msgspec.json.encode(one) for one in records(min(count, AT_ONCE), random.Random(1))]
     rests = [line[line.index(b',"key"') :] for line in patterns]
     while made < count:
-        path = journal / f"20260101T{made // AT_ONCE:06d}.000Z-0-1.jsonl"
+        path = journal / f"20260101T00{made // AT_ONCE // 60:02d}{made // AT_ONCE % 60:02d}.000Z-0-1.jsonl"
         few = min(AT_ONCE, count - made)
         with path.open("wb") as file:
             for number, rest in enumerate(rests[:few], made):

@@ -12,12 +12,12 @@ from headgate.records.reading import Records
 from headgate.records.row import COLUMNS, read
 from headgate.records.search import Search
 from headgate.records.sums import SUMS
-from headgate.records.usage import usage
+from headgate.records.usage import Question, usage
 from headgate.store.database import connect
 from headgate.store.stepping import steps
 from made_records import made
 
-NEW_COLUMNS = ("saved_routing", "retries", "wasted", "fingerprint", "prefix", "data_class")
+NEW_COLUMNS = ("saved_routing", "retries", "wasted", "fingerprint", "prefix", "data_class", "tagged")
 NEW_SUMS = ("saved_routing", "retries", "wasted")
 LAST = 3
 """The last step that the older version knew."""
@@ -68,7 +68,7 @@ def test_a_database_of_an_older_version_is_searched_and_summed_as_before(tmp_pat
         for want in wants:
             page = await known.page(Search(want, 100))
             found.append({each.record.id for each in page.items})
-        summed = await usage(known, ("team", "status"), (0, 10))
+        summed = await usage(known, Question(("team", "status"), (0, 36000)))
         await known.close()
         return wants, found, summed
 

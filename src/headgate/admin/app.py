@@ -227,7 +227,8 @@ class App:
 
 def _response(answer: Any) -> Response:
     status, body, headers = (*answer, ())[:3]
-    response = Response(None, status) if body is None else JSONResponse(body, status)
+    plain = body is None or isinstance(body, bytes)  # which says what it is in its headers
+    response = Response(body, status) if plain else JSONResponse(body, status)
     for name, value in headers:
         response.headers.append(name, value)
     return response

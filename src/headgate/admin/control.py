@@ -95,7 +95,10 @@ class Control:
         self._opening = asyncio.Lock()
         self._keyring: Keyring | None = None
         self.logins = Logins(running, self)
-        self.records = Records(*places_of(running.started_with.config))
+        places = places_of(running.started_with.config)
+        self.records = Records(*places)
+        self.summed = Records(places.data_dir, places.records)
+        """The same again: sums of many may take seconds, and no search waits for them."""
         self._file: OfFile | None = None
         self._databases: Databases | None = None
 
@@ -130,6 +133,7 @@ class Control:
         if self._databases is not None:
             await self._databases.close()
         await self.records.close()
+        await self.summed.close()
         if self._database is not None:
             await self._database.close()
 

@@ -9,7 +9,7 @@ from typing import Any
 import pydantic
 from pydantic import Field
 
-from headgate.admin import access, alerts, data, elsewhere, logging_in, requests
+from headgate.admin import access, alerts, data, elsewhere, logging_in, requests, usage
 from headgate.admin.access import ALL, NOBODY, OWNERS, READ_PAYLOADS, RULERS, SEE_ALL, SEE_PEOPLE
 from headgate.admin.as_code import Apply, apply_document, export_document
 from headgate.admin.call import (
@@ -383,4 +383,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", "/requests", ALL, "Requests, the latest first.", requests.list_requests),
     Endpoint("GET", "/requests/{id}", ALL, "One request.", requests.get_request),
     Endpoint("GET", "/requests/{id}/payload", READ_PAYLOADS, "What was said in it.", requests.get_payload),
+    Endpoint("GET", "/usage", ALL, "What was used and spent, by whom and of what.", usage.get_usage),
+    Endpoint("GET", "/reports/summary", ALL, "A period beside the one before, and who used most.", usage.get_summary),
+    Endpoint("GET", "/reports/months", ALL, "Cost, savings, availability and pace of each month.", usage.get_months),
+    Endpoint("GET", "/reports/forecast", ALL, "What the current month will have cost.", usage.get_forecast),
+    Endpoint("GET", "/reports/waste", ALL, "Where money goes that need not.", usage.get_waste),
 )

@@ -13,6 +13,8 @@ from headgate.admin.endpoints import BODIES, ENDPOINTS, SECTIONS
 from headgate.admin.requests import SCHEMA
 from headgate.admin.visit import PREFIX, SESSION
 from headgate.journal.read import EQUAL
+from headgate.records.sums import SUMS
+from headgate.records.usage import DIMENSIONS, PERIODS
 
 NAMES = {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
 IDS = {**NAMES, "name": "id"}
@@ -55,6 +57,23 @@ QUERIES["list_requests"] = [
     *((name, _TEXT, f"Of this `{name}`.") for name in EQUAL),
 ]
 QUERIES["list_alerts"] = alerts.QUERY
+_SPAN: list[tuple[str, dict[str, Any], str]] = [
+    ("month", {"type": "string", "pattern": r"^\d{4}-\d{2}$"}, "Of this month; else the current one, until now."),
+    ("since", {"type": "string", "format": "date-time"}, "From this hour on."),
+    ("until", {"type": "string", "format": "date-time"}, "Up to the end of this hour."),
+    ("zone", _TEXT, "Whose days count: `Europe/Berlin`; else as configured in `reports.time_zone`."),
+]
+QUERIES["get_summary"] = QUERIES["get_waste"] = _SPAN
+QUERIES["get_months"] = QUERIES["get_forecast"] = _SPAN[-1:]
+QUERIES["get_usage"] = [
+    ("by", _TEXT, f"Up to two of {', '.join(DIMENSIONS)}, tag:NAME; `team` without it, one sum where it is empty."),
+    *_SPAN,
+    ("order", {"enum": list(SUMS)}, "What the first have most of; `cost` without it."),
+    ("limit", {"type": "integer", "minimum": 1, "maximum": 1000}, "Most sums of the page; 100 without it."),
+    ("after", {"type": "integer", "minimum": 0}, "The `next` of the page before."),
+    ("format", {"enum": ["json", "csv"]}, "`csv`: all sums as a file, not page by page."),
+    *((name, _TEXT, f"Of this `{name}`.") for name in DIMENSIONS if name not in PERIODS),
+]
 ANSWERS = {
     "apply_document": "Plan", "export_document": "Export", "limits_now": "Levels", "list_requests": "Requests",
     "list_alerts": "Alerts", "get_alert": "Alert",

@@ -11,7 +11,19 @@ from types import TracebackType
 
 import click
 
-from headgate.cli import alerts, gateway, governance, keys, known, migration, objects, passwords, requests, security
+from headgate.cli import (
+    alerts,
+    gateway,
+    governance,
+    keys,
+    known,
+    migration,
+    objects,
+    passwords,
+    requests,
+    security,
+    usage,
+)
 from headgate.cli.settings import FAILED, INTERRUPTED
 
 
@@ -97,9 +109,9 @@ def completion(shell: str) -> None:
 
 
 for each in (
-    gateway.serve, gateway.check, version, requests.records, requests.usage, requests.explain, requests.targets,
-    requests.sinks, known.models, known.providers, keys.key, gateway.configuration, migration.imported, security.audit,
-    security.other, governance.data, governance.purge, completion,
+    gateway.serve, gateway.check, version, requests.records, usage.usage, usage.report, requests.explain,
+    requests.targets, requests.sinks, known.models, known.providers, keys.key, gateway.configuration,
+    migration.imported, security.audit, security.other, governance.data, governance.purge, completion,
 ):  # fmt: skip
     cli.add_command(each)
 for each in (

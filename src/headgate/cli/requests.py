@@ -167,64 +167,6 @@ def _said(config: Path | None, data_dir: Path | None, id_: str | None, wanted: d
         raise Refused(error) from error
 
 
-def _dimensions(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
-    from headgate.records.usage import dimensions
-
-    try:
-        return dimensions(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
-def _month(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[datetime, datetime] | None:
-    from headgate.records.usage import month
-
-    try:
-        return None if value is None else month(value)
-    except ValueError as error:
-        raise click.BadParameter(f"{value!r} is no month: 2026-11") from error
-
-
-@click.command()
-@click.option(
-    "--by",
-    default="team",
-    show_default=True,
-    callback=_dimensions,
-    metavar="WHAT[,WHAT]",
-    help="organisation, team, application, user, key, model, target, dialect, status, provider, hour, day or month; "
-    "'' for one sum.",
-)
-@click.option("--month", metavar="YYYY-MM", callback=_month, help="Of this month. Default: the current one, until now.")
-@click.option("--since", metavar="TIME", callback=_moment, help="From this hour on; as of `headgate records`.")
-@click.option("--until", metavar="TIME", callback=_moment, help="Up to the end of this hour.")
-@click.option("--top", type=click.IntRange(min=1), metavar="N", help="Only the first so many.")
-@click.option("--json", "how", flag_value="json", help="Print JSON.")
-@click.option("--csv", "how", flag_value="csv", help="Print CSV.")
-@config_option
-@data_dir_option
-def usage(
-    config: Path | None,
-    data_dir: Path | None,
-    month: tuple[datetime, datetime] | None,
-    since: datetime | None,
-    until: datetime | None,
-    **wanted: Any,
-) -> None:
-    """Print what was used and spent, by whom and of what. Days and months are those of UTC."""
-    from headgate.records.bill import bill
-    from headgate.records.usage import whole_hours
-
-    if month is not None and (since is not None or until is not None):
-        raise click.UsageError("give either --month, or --since and --until")
-    now = datetime.now(UTC)
-    first, last = month or (since or now.replace(day=1, hour=0, minute=0, second=0, microsecond=0), until or now)
-    if first.timestamp() >= last.timestamp():
-        raise click.UsageError("the time begins only when it ends: --since comes before --until")
-    places = places_of(config, data_dir, follow=True)
-    bill(places.data_dir, places.records, hours=whole_hours(first, last), **wanted)
-
-
 @click.command()
 @click.argument("id_", metavar="REQUEST-ID")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -108,7 +108,7 @@ class Places(NamedTuple):
     search: ClickHouseSettings | None = None
 
 
-PLACES = ("data_dir", "records", "store")
+PLACES = ("data_dir", "records", "store", "reports")
 """Sections that say so."""
 ELSEWHERE = ("secrets", "upstream")
 """Sections that say how secrets elsewhere are asked for."""

@@ -33,6 +33,7 @@ from headgate.config.limits import Limit
 from headgate.config.login import Login
 from headgate.config.payloads import Payloads
 from headgate.config.records import Records
+from headgate.config.reports import Reports
 from headgate.config.resilience import Breaker, Retry
 from headgate.config.retention import Hold, Retention
 from headgate.config.rules import Matching, Rule
@@ -316,6 +317,10 @@ class Config(Section):
     )
     holds: dict[str, Hold] = Field(
         default_factory=dict, description="What is neither purged nor deleted, by the name of a case."
+    )
+    reports: Reports = Field(
+        default_factory=Reports,
+        description="How usage and reports tell amounts and days; see [how](../how-to/report.md).",
     )
     audit: Audit = Field(default_factory=Audit, description="Signed checkpoints of what was written.")
     alert_rules: dict[str, AlertRule] = Field(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, localcontext
+from typing import NamedTuple
 
 NANO = 10**9
 """In a dollar."""
@@ -27,3 +28,16 @@ def in_nano(text: str | None) -> int | None:
     except (InvalidOperation, ValueError, OverflowError):
         return None
     return found if abs(found) <= MOST else None
+
+
+class Currency(NamedTuple):
+    """What amounts are told in beside US dollars: how many of it a dollar is."""
+
+    code: str
+    rate: Decimal
+
+    def told(self, nano: int) -> str:
+        """An amount of nanodollars in it, exact."""
+        with localcontext(prec=60):
+            found = f"{(Decimal(nano).scaleb(-9) * self.rate):f}"
+        return found.rstrip("0").rstrip(".") if "." in found else found

@@ -13,6 +13,8 @@ TEXTS = 200
 """Characters of a name that are kept in a column: an index takes a few thousand bytes at most. The line has all."""
 COST_SIZES, DURATION_SIZES = 40, 24
 """The largest: 2^39 nanodollars (550 dollars) and 2^23 milliseconds (2.3 hours), and all that is more."""
+BETWEEN = "\x1f"
+"""Around each tag of the column of all."""
 MOST = 2**56
 """Of a number in a column: some of them together still fit into one."""
 
@@ -91,7 +93,7 @@ class Row(NamedTuple):
     Tokens and cost are those of the answer and of answers that were not taken, together; `cost` is None where none of
     it is known, `unpriced` 1 where some of it is not; `saved` is what caches have spared, `saved_routing` what the
     choice of a target has, `wasted` the cost of answers that were not taken. `kind` is "request", or "shadow" or
-    "judgment" for what the gateway asked by itself.
+    "judgment" for what the gateway asked by itself; `tagged` has all tags, BETWEEN around each.
     """
 
     id: str
@@ -133,6 +135,7 @@ class Row(NamedTuple):
     fingerprint: str | None
     prefix: str | None
     data_class: str | None
+    tagged: str | None
 
 
 class Entry(NamedTuple):
@@ -160,7 +163,8 @@ def read(line: bytes) -> Entry | None:
             found = _decode(clean)
         except msgspec.ValidationError:
             found = msgspec.convert(_fitting(_decode_any(clean)), Line)
-        return Entry(_row(found), line.decode(), sorted(set(found.tags)) if found.tags else ())
+        tags = sorted(set(found.tags)) if found.tags else ()
+        return Entry(_row(found, tags), line.decode(), tags)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
@@ -176,7 +180,7 @@ def _fitting(value: Any) -> Any:
     return [_fitting(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _row(line: Line) -> Row:
+def _row(line: Line, tags: Sequence[str]) -> Row:
     spent, wasted, saved = in_nano(line.cost), 0, line.saved
     unpriced = line.usage is not None and spent is None
     inputs, reads, writes, outputs, reasoning = _tokens(line.usage) if line.usage is not None else (0, 0, 0, 0, 0)
@@ -203,6 +207,7 @@ def _row(line: Line) -> Row:
         line.trace.id if line.trace is not None else None,
         (in_nano(saved.get("routing")) or 0) if saved else 0, max(len(line.attempts) - 1, 0), wasted,
         line.fingerprint, line.prefix, line.data_class,
+        f"{BETWEEN}{BETWEEN.join(tags)}{BETWEEN}" if tags else None,
     )  # fmt: skip
 
 

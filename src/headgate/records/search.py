@@ -15,7 +15,7 @@ from headgate.core.record import Record
 from headgate.journal.read import EQUAL, Filter
 from headgate.records.marks import NAMES
 from headgate.records.row import COST_SIZES, DURATION_SIZES, TEXTS, cost_size, duration_size
-from headgate.records.statements import quoted
+from headgate.records.statements import escaped, quoted, together
 
 Condition = tuple[str, Sequence[Any]]
 """SQL with `?`, and the values."""
@@ -76,7 +76,7 @@ class Block(NamedTuple):
 def direct(search: Search, *whole: Condition) -> Condition:
     """Gives number, time and id of each record, led by an index; `whole` are further conditions."""
     way = "DESC" if search.newest_first else "ASC"
-    text, values = _all([*_conditions(search), *_times(search, "requests.time"), *whole])
+    text, values = together([*_conditions(search), *_times(search, "requests.time"), *whole])
     order = f"ORDER BY requests.time {way}, requests.id {way} LIMIT ?"
     return f"SELECT {FOUND} FROM requests WHERE {text} {order}", [*values, search.limit]  # noqa: S608 - our names
 
@@ -101,7 +101,7 @@ def candidates(search: Search, groups: Sequence[Sequence[str]], after: Block | N
         marked = f"other.mark IN ({', '.join('?' * len(group))}) AND other.newest = marks.newest"
         inside = f"EXISTS (SELECT 1 FROM marks AS other WHERE {marked} AND other.first = marks.first)"  # noqa: S608
         conditions.append((inside, group))
-    text, values = _all(conditions)
+    text, values = together(conditions)
     order = f"ORDER BY {reach} {way}, first {way} LIMIT ?"
     one = f"SELECT * FROM (SELECT DISTINCT first, last, {reach} FROM marks WHERE {text} {order}) AS part"  # noqa: S608
     each = [value for some in marks for value in (*some, *values, count)]
@@ -111,7 +111,7 @@ def candidates(search: Search, groups: Sequence[Sequence[str]], after: Block | N
 def within(search: Search, blocks: Sequence[Block]) -> Condition:
     """Gives number, time and id of the records of these blocks, in any order."""
     # the plus keeps an index over the time from being used, which would find all that came in at that time
-    text, values = _all([*_conditions(search), *_times(search, "+requests.time")])
+    text, values = together([*_conditions(search), *_times(search, "+requests.time")])
     one = f"SELECT {FOUND} FROM requests WHERE requests.number BETWEEN ? AND ? AND {text}"  # noqa: S608 - our names
     each = [value for block in blocks for value in (block.first, block.last, *values)]
     return " UNION ALL ".join([one] * len(blocks)), each
@@ -149,12 +149,7 @@ def named(id: str, since: float, until: float) -> Iterator[Condition]:
         starts = beginnings(id, since, until)
         either = " OR ".join(["(requests.id >= ? AND requests.id < ?)"] * len(starts))
         yield f"({either})", [value for start in starts for value in (start, f"{start}~")]
-    escaped = id.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    yield "requests.id LIKE ? ESCAPE '\\'", [f"%{escaped}%"]
-
-
-def _all(conditions: Sequence[Condition]) -> tuple[str, list[Any]]:
-    return " AND ".join(text for text, _ in conditions) or "TRUE", [value for _, some in conditions for value in some]
+    yield "requests.id LIKE ? ESCAPE '\\'", [f"%{escaped(id)}%"]
 
 
 def _conditions(search: Search) -> Iterator[Condition]:
@@ -181,8 +176,7 @@ def _conditions(search: Search) -> Iterator[Condition]:
 
 
 def _below(target: str) -> list[str]:
-    escaped = target.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return [target[:TEXTS], f"{escaped}/%"]
+    return [target[:TEXTS], f"{escaped(target)}/%"]
 
 
 def _times(search: Search, column: str) -> Iterator[Condition]:

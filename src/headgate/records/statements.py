@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from headgate.records.row import COLUMNS
 from headgate.records.sums import COUNTS, GROUPS, SPREAD, SUMS
@@ -88,6 +88,17 @@ POSTGRES_WORDS = {
     "CREATE INDEX payload_words_by_word ON payload_words USING GIN (words)",
     **{f"{table.upper()}_KEPT": append_only.postgres(table, DOOR) for table in APPEND_ONLY},
 }  # fmt: skip
+
+
+def together(conditions: Iterable[tuple[str, Sequence[Any]]]) -> tuple[str, list[Any]]:
+    """All of them as one, with the values."""
+    found = list(conditions)
+    return " AND ".join(text for text, _ in found) or "TRUE", [value for _, some in found for value in some]
+
+
+def escaped(text: str) -> str:
+    """For LIKE, with a backslash."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def once(entries: Iterable[Kept], known: Set[str]) -> list[Kept]:
