@@ -34,6 +34,10 @@ BUILT_IN: tuple[Rule, ...] = (
         summary="A target fails so often that it is left alone",
     ),
     Rule(
+        name="gateway-late", measure="loop_lag", above=0.25, lasting=60.0, resolve_after=60.0,
+        summary="A worker of the gateway has too much to do",
+    ),
+    Rule(
         name="records-waiting", measure="headgate_journal_backlog_records", above=0.0, lasting=30.0,
         severity="critical", summary="The disk takes no records",
     ),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import statistics
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from math import inf
 from typing import NamedTuple
 
 from headgate.alerts.alert import NOTHING, Alert, Became, Verdict, new, over, resolve, step
-from headgate.alerts.measures import MEASURES, noise, together
+from headgate.alerts.measures import MEASURES, Measure, Sums, noise
 from headgate.alerts.rule import Labels, Rule, fits
 from headgate.alerts.seen import Seen
 from headgate.alerts.text import summary
@@ -66,6 +67,8 @@ class Engine:
         self.rules = {rule.name: rule for rule in rules}
         wanted = {key_of(rule) for rule in rules if rule.measure in MEASURES}
         self.views = {key: self.views.get(key) or View(key) for key in wanted}
+        for view in self.views.values():
+            view.forget_usual()
 
     def add(self, seen: Seen) -> None:
         for view in self.views.values():
@@ -174,8 +177,8 @@ def judge(rule: Rule, view: View, group: Group, now: float, known: Alert | None)
     measure, sums = MEASURES[rule.measure], view.now(group, now)
     if rule.kind == "absence":
         there = sums.count + sums.refused
-        usual = together(view.before(group, now))
-        enough = known is not None or usual.count + usual.refused >= rule.min_requests
+        (usual,) = view.usual(group, now, rule.name, _requests)
+        enough = known is not None or usual >= rule.min_requests
         return Verdict(not there and enough, float(there), 0.0)
     value = measure.value(sums)
     if value is None:
@@ -194,21 +197,30 @@ def judge(rule: Rule, view: View, group: Group, now: float, known: Alert | None)
     return verdict
 
 
+def _requests(before: Sequence[Sums]) -> tuple[float, ...]:
+    return (float(sum(each.count + each.refused for each in before)),)
+
+
+def _usual(measure: Measure, least: int, before: Sequence[Sums]) -> tuple[float, ...]:
+    """Mean and standard deviation; nothing where too little is known."""
+    values = [
+        value
+        for sums in before
+        if (measure.over is None or measure.over(sums) >= least) and (value := measure.value(sums)) is not None
+    ]
+    return (statistics.fmean(values), statistics.pstdev(values)) if len(values) >= LEAST else ()
+
+
 def _unusual(rule: Rule, view: View, group: Group, now: float, value: float) -> Verdict:
     measure = MEASURES[rule.measure]
-    usual = [
-        found
-        for sums in view.before(group, now)
-        if (measure.over is None or measure.over(sums) >= rule.min_requests)
-        and (found := measure.value(sums)) is not None
-    ]
-    if len(usual) < LEAST:
+    usual = view.usual(group, now, rule.name, partial(_usual, measure, rule.min_requests))
+    if not usual:
         return NOTHING
-    mean = statistics.fmean(usual)
+    mean, deviation = usual
     if rule.kind == "change":
         bounds = [mean * factor if factor is not None else None for factor in (rule.above, rule.below)]
     else:
-        spread = max(statistics.pstdev(usual), noise(measure, view.now(group, now), mean))
+        spread = max(deviation, noise(measure, view.now(group, now), mean))
         bounds = [
             mean + rule.above * spread if rule.above is not None else None,
             mean - rule.below * spread if rule.below is not None else None,

@@ -39,15 +39,16 @@ def feed(data_dir: Path, records: str | None) -> Feed:
 
 
 class OfJournal:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, back: int = BACK, block: int = BLOCK) -> None:
         self.reached: Reached = {}
         self.fresh = False
         self._folder = folder
+        self._back, self._block = back, block
 
     async def read(self, now: float) -> list[Seen]:
         there = list(status.undrained(self._folder, self.reached))
         if not self.reached:
-            left = BACK
+            left = self._back
             for path, _, end in reversed(there):
                 self.reached[path.name] = max(end - max(left, 0), 0)
                 left -= end
@@ -55,7 +56,7 @@ class OfJournal:
         found: list[Seen] = []
         self.fresh = True
         for path, start, end in there:
-            data = lines(path, start, BLOCK)
+            data = lines(path, start, self._block)
             self.reached[path.name] = start + len(data)
             found += filter(None, map(read, data.split(b"\n")[:-1]))
             if data and start + len(data) < end:

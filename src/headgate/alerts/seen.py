@@ -8,7 +8,8 @@ import msgspec
 
 FAILING = frozenset({401, 402, 403, 408, 429})
 """Statuses below 500 of a provider that are not the fault of who asks."""
-REFUSED_KEY = frozenset({401, 402, 403})
+REFUSED_KEY = frozenset({401, 402})
+"""A key that is none, or whose credit is used up; 403 may be about the model alone."""
 HEDGED = "hedged"
 OF_LIMITS = frozenset({"limit_exceeded", "budget_exceeded"})
 OF_KEYS = frozenset({"invalid_api_key", "key_expired", "key_disabled"})

@@ -11,6 +11,7 @@ from headgate.core.printable import printable
 
 UNITS = {
     "limit_used": "share", "memory": "bytes", "processor": "share", "headgate_records_behind_seconds": "seconds",
+    "loop_lag": "seconds",
 }  # fmt: skip
 LONGEST = 500
 

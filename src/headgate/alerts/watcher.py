@@ -73,9 +73,12 @@ _decode = msgspec.json.Decoder(Begin | Now | Samples).decode
 
 
 class Watcher:
-    def __init__(self, begin: Begin, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, begin: Begin, clock: Callable[[], float] = time.time, steady: Callable[[], float] = time.monotonic
+    ) -> None:
         self.data_dir = Path(begin.data_dir)
         self.clock = clock
+        self.steady = steady
         self.engine = Engine(begin.me, begin.instance)
         self.book = Book(connect(begin.store), begin.me)
         self.feed: Feed = feed(self.data_dir, begin.records)
@@ -121,7 +124,7 @@ class Watcher:
             self.keep()
 
     async def turn(self, now: float) -> None:
-        leading = await self.book.lead(time.monotonic())
+        leading = await self.book.lead(self.steady())
         if not self._known or leading != self._led:
             await self._take(now)
         before = {place: alert.state for place, alert in self.engine.alerts.items()}

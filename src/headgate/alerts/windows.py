@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from headgate.alerts.measures import MEASURES, Source, Sums, together
@@ -15,6 +15,7 @@ MOST = 1000
 """Groups of a view; what more there are is counted under OTHER."""
 OTHER = "(others)"
 Group = tuple[str, ...]
+Usual = Callable[[Sequence[Sums]], tuple[float, ...]]
 
 
 class Key(NamedTuple):
@@ -37,13 +38,15 @@ def key_of(rule: Rule) -> Key:
 class Spans:
     """Of one group: `fine` parts of the window by their number, and `whole` windows, each where there was something."""
 
-    __slots__ = ("fine", "left_out", "whole")
+    __slots__ = ("fine", "known", "left_out", "whole")
 
     def __init__(self) -> None:
         self.fine: dict[int, Sums] = {}
         self.whole: dict[int, Sums] = {}
         self.left_out: set[int] = set()
         """Windows in which there was an alert: they are not what is usual."""
+        self.known: dict[str, tuple[int, tuple[float, ...]]] = {}
+        """What was worked out of the whole windows, by what it is, and the last window that it is of."""
 
 
 class View:
@@ -53,6 +56,7 @@ class View:
         self.groups: dict[Group, Spans] = {}
         self.since: float | None = None
         """The time of the first request."""
+        self._tidied = 0
 
     def add(self, seen: Seen) -> None:
         if self.key.source == "requests":
@@ -104,6 +108,21 @@ class View:
         wanted = (place for place in range(first, last) if place not in spans.left_out)
         return [spans.whole.get(place) or Sums() for place in wanted]
 
+    def usual(
+        self, group: Group, now: float, what: str, found: Callable[[list[Sums]], tuple[float, ...]]
+    ) -> tuple[float, ...]:
+        """What `found` makes of the windows before: worked out once in each, as that takes a while for many groups."""
+        last, spans = int((now - self.key.window) // self.key.window), self.groups[group]
+        known = spans.known.get(what)
+        if known is None or known[0] != last:
+            known = spans.known[what] = (last, found(self.before(group, now)))
+        return known[1]
+
+    def forget_usual(self) -> None:
+        """Rules of the same names may be others now."""
+        for spans in self.groups.values():
+            spans.known.clear()
+
     def unusual(self, group: Group, now: float) -> None:
         """What is now is not to count as usual later."""
         if self.key.baseline and group in self.groups:
@@ -112,6 +131,9 @@ class View:
 
     def tidy(self, now: float) -> None:
         """Forget what is too long ago, and groups of which nothing is left."""
+        if int(now // self.step) == self._tidied:
+            return
+        self._tidied = int(now // self.step)
         fine, whole = now // self.step - 2 * STEPS, (now - self.key.baseline) // self.key.window - 1
         for group, spans in list(self.groups.items()):
             spans.fine = {place: sums for place, sums in spans.fine.items() if place > fine}

@@ -27,7 +27,7 @@ from headgate.telemetry.families import FAMILIES
 
 Tell = Callable[..., None]
 """Called with a path, a message and a hint."""
-OF_PROCESSES = ("limit_used", "memory", "processor")
+OF_PROCESSES = ("limit_used", "memory", "processor", "loop_lag")
 """Measures beside those of requests and the metrics by their names."""
 FAULTS = frozenset({"origin", "error"})
 NAMED = {rule.name: rule for rule in BUILT_IN}
@@ -44,8 +44,8 @@ class AlertRule(Section):
         None,
         min_length=1,
         description="What is looked at: a measure of requests (`provider_error_rate`, `latency_p95`, `spend` …), "
-        "`limit_used`, `memory`, `processor`, or a metric by its name (`headgate_in_flight`). Left out: what the "
-        "built-in rule of this name has, as all else.",
+        "`limit_used`, `memory`, `processor`, `loop_lag`, or a metric by its name (`headgate_in_flight`). Left out: "
+        "what the built-in rule of this name has, as all else.",
     )
     kind: told.Kind = Field(
         "threshold",

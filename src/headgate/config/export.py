@@ -106,7 +106,8 @@ def export(loaded: Loaded, environ: Mapping[str, str], only: Collection[str] | N
 def _told(config: Config) -> frozenset[str]:
     varied = [target.provider for target in config.targets()]
     entries = [*config.providers.values(), *(entry for entry in varied if entry is not None)]
-    return frozenset(name for entry in entries for name, value in entry.settings if isinstance(value, SecretStr))
+    settings = [*(entry.settings for entry in entries), *(entry.settings for entry in config.channels.values())]
+    return frozenset(name for each in settings for name, value in each if isinstance(value, SecretStr))
 
 
 def _plain(value: Any, path: tuple[str, ...], secrets: Secrets, exported: Exported) -> Any:
@@ -140,7 +141,7 @@ def _is_secret(value: str, path: tuple[str, ...], secrets: Secrets) -> bool:
         return False
     if path[0] == "keys":
         return path[-1] == "key"
-    if path[0] != "providers" and "with" not in path:
+    if path[0] not in ("providers", "channels") and "with" not in path:
         return False
     return path[-1] in secrets.settings or (path[-2] == "headers" and SECRET_NAME.search(path[-1]) is not None)
 

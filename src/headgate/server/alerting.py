@@ -20,7 +20,7 @@ from headgate.core.limits.ledger import Ledger
 from headgate.records.drain import source
 from headgate.server.beside import Beside
 from headgate.server.lifecycle import Lifecycle
-from headgate.server.measured import samples
+from headgate.server.measured import Measured
 from headgate.telemetry.metrics import Metrics, Read
 from headgate.telemetry.workers import Workers
 
@@ -41,6 +41,7 @@ class Alerting(Beside):
     def __init__(self, gateway: Gateway, lifecycle: Lifecycle) -> None:
         super().__init__("headgate.alerts.watcher", Told(), "watches for alerts", lifecycle)
         self._gateway = gateway
+        self._measured = Measured(gateway)
         self._changed = asyncio.Event()
 
     def changed(self) -> None:
@@ -81,7 +82,7 @@ class Alerting(Beside):
                     self.dismissed = True
                     stdin.close()
                     return
-                measured = await samples(self._gateway, {rule.measure for rule in told.rules})
+                measured = await self._measured.samples({rule.measure for rule in told.rules})
                 stdin.write(msgspec.json.encode(Samples(measured)) + b"\n")
                 await stdin.drain()
                 with suppress(TimeoutError):

@@ -18,6 +18,8 @@ from headgate.telemetry.families import FAMILIES
 from headgate.telemetry.metrics import Metrics, State, merged
 from headgate.telemetry.workers import Workers
 
+OWN = ("memory", "processor", "loop_lag")
+LAG = "headgate_loop_lag_seconds"
 MOST = 5000
 """Counters of limits that are looked at, the fullest first."""
 
@@ -29,27 +31,43 @@ class Gateway(Protocol):
     shared: Workers | None
 
 
-async def samples(gateway: Gateway, wanted: Collection[str]) -> list[Sample]:
-    """Of the measures that are `wanted`."""
-    found = await asyncio.to_thread(lambda: list(_of_processes(gateway, wanted)))
-    if SHARED in wanted:
-        found += await _of_limits(gateway)
-    return found
+class Measured:
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._late: dict[str, tuple[float, int]] = {}
+        """By worker: seconds that its event loop had been late in all, and in how many looks."""
 
+    async def samples(self, wanted: Collection[str]) -> list[Sample]:
+        """Of the measures that are `wanted`."""
+        found = await asyncio.to_thread(lambda: list(self._of_processes(wanted)))
+        if SHARED in wanted:
+            found += await _of_limits(self._gateway)
+        return found
 
-def _of_processes(gateway: Gateway, wanted: Collection[str]) -> Iterator[Sample]:
-    families = [FAMILIES[name] for name in wanted if name in FAMILIES]
-    own = {"memory", "processor"} & set(wanted)
-    if not families and not own:
-        return
-    states = gateway.shared.states()[0] if gateway.shared is not None else [gateway.metrics.state()]
-    series = merged(states, {})
-    for family in families:
-        for line in series.get(family.name, ()):
-            labels = dict(zip(family.labels, line.labels, strict=True))
-            yield Sample(family.name, labels, line.value, family.kind == "counter")
-    for state in states if own else ():
-        yield from _of_process(state)
+    def _of_processes(self, wanted: Collection[str]) -> Iterator[Sample]:
+        families = [FAMILIES[name] for name in wanted if name in FAMILIES]
+        own = set(OWN) & set(wanted)
+        if not families and not own:
+            return
+        shared = self._gateway.shared
+        states = shared.states()[0] if shared is not None else [self._gateway.metrics.state()]
+        series = merged(states, {})
+        for family in families:
+            for line in series.get(family.name, ()):
+                labels = dict(zip(family.labels, line.labels, strict=True))
+                yield Sample(family.name, labels, line.value, family.kind == "counter")
+        for state in states if own else ():
+            yield from _of_process(state)
+            yield from self._of_loop(state)
+
+    def _of_loop(self, state: State) -> Iterator[Sample]:
+        """How late it was since the last look, on the average."""
+        for line in state.series.get(LAG, ()):
+            seconds, looks = self._late.get(state.run, (0.0, 0))
+            now = (line.value, sum(line.counts))
+            if now[1] > looks:
+                yield Sample("loop_lag", {"worker": str(state.worker)}, (now[0] - seconds) / (now[1] - looks))
+                self._late[state.run] = now
 
 
 def _of_process(state: State) -> Iterator[Sample]:

@@ -118,8 +118,7 @@ def written(message: Message, settings: Settings) -> EmailMessage:
     mail["Date"] = formatdate(usegmt=True)
     mail["Message-ID"] = f"<{message.id}@headgate>"  # the same where it is sent again
     first = message.items[0].alert
-    if message.resolved:  # readers show it below the mail that told of it
-        mail["References"] = f"<{first.id}@headgate>"
+    mail["References"] = f"<{first.id}@headgate>"  # readers show all mail about an alert together
     labels = [f"  {name}: {value}" for name, value in first.labels.items()]
     parts = [*message.lines(), "", "Labels of the first:", *labels, *(["", message.url] if message.url else [])]
     mail.set_content("\n".join(parts))
