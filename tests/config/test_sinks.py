@@ -4,6 +4,7 @@ import pytest
 
 from headgate.config.export import export
 from headgate.config.load import load, places
+from headgate.config.problems import ConfigError
 from headgate.config.sinks import sending
 
 TOKEN = "a-token-of-good-length"
@@ -106,3 +107,19 @@ records:
     assert found.search.password.get_secret_value() == TOKEN
     (tmp_path / "headgate.yaml").write_text("records: {sinks: [{kind: nonsense}]}")
     assert places(tmp_path / "headgate.yaml", {}).search is None
+
+
+def test_a_library_that_is_not_there_is_named_with_what_brings_it(tmp_path):
+    (tmp_path / "needy.py").write_text("""
+from headgate.records.sinks.sink import Sink
+
+class Needy(Sink):
+    needs = {"no_such_module_of_mine": "kafka"}
+""")
+    (tmp_path / "headgate.yaml").write_text("records: {sinks: [{kind: 'needy:Needy'}]}")
+    with pytest.raises(ConfigError) as raised:
+        load(tmp_path / "headgate.yaml", {}, here=True)
+    [problem] = raised.value.problems
+    assert problem.path == "records.sinks[0].kind"
+    assert problem.message == "this sink needs no_such_module_of_mine, which is not installed"
+    assert problem.hint == "pip install 'headgate[kafka]'"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -23,6 +24,11 @@ LONGEST = 64 << 20
 """Bytes of an answer."""
 WORDS = 200
 """Characters of what is said of a refusal."""
+NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+OWN = frozenset(
+    {"host", "connection", "content-length", "content-encoding", "content-type", "transfer-encoding", "te", "expect"}
+)
+"""Headers that say what is sent here."""
 UNFIT = (400, 413, 422)
 """Statuses that may be about one record of many."""
 Answer = tuple[int, bytes]
@@ -72,6 +78,18 @@ class Settings(Connecting):
     compress: Literal["none", "gzip"] = Field("gzip", description="How what is sent is compressed.")
 
     _address = field_validator("url")(address)
+
+    @field_validator("headers")
+    @classmethod
+    def _sound(cls, headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name, value in headers.items():
+            text = value.get_secret_value()
+            if NAME.fullmatch(name) is None or name.lower() in OWN:
+                raise PydanticCustomError("header", "`{name}` is no header that can be set", {"name": name[:60]})
+            if not (text.isascii() and text.isprintable()):
+                told = {"name": name[:60]}
+                raise PydanticCustomError("header", "the value of `{name}` must be printable ASCII", told)
+        return headers
 
 
 class Post:

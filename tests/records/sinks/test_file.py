@@ -7,7 +7,12 @@ import time
 
 import pytest
 import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from headgate.config.sinks import read
+from headgate.core.printable import json_safe
+from headgate.records.sinks.file import File
 from headgate.records.sinks.sink import Batch, Item
 
 
@@ -84,3 +89,17 @@ def test_nothing_that_a_terminal_acts_upon_is_written(tmp_path, sink, nasty):
     assert path.read_bytes().count(b"\n") == len(nasty.items)
     nasty.assert_harmless(path.read_text())
     assert [json.loads(line)["model"] for line in path.read_text().splitlines()] == nasty.texts
+
+
+@given(texts=st.lists(st.text(), min_size=1, max_size=5))
+@settings(max_examples=60, deadline=None)
+def test_whatever_a_text_is_it_is_one_harmless_line(tmp_path_factory, texts):
+    """S24."""
+    path = tmp_path_factory.mktemp("law") / "r.jsonl"
+    lines = [json.dumps({"id": "r", "time": 1.0, "message": text}, ensure_ascii=False).encode() for text in texts]
+    made = File(read({"kind": "file", "path": str(path)}))
+    made.send(Batch("b", [Item("r", 1.0, line) for line in lines]))
+    made.close()
+    found = path.read_text().split("\n")
+    assert [json.loads(line)["message"] for line in found[:-1]] == texts
+    assert all(json_safe(line) == line for line in found)

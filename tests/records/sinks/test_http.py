@@ -82,3 +82,11 @@ def test_a_certificate_proves_who_sends_and_who_takes(tmp_path, sink, batch):
         with pytest.raises(Away):
             sink(**{**told, **proof, "ca_file": str(tmp_path / "other.pem")}).send(batch())
         assert len(server.caught) == 1
+
+
+def test_the_proxy_of_the_environment_is_gone_through(sink, batch, server, monkeypatch):
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", server.url)
+    sink(kind="http", url="http://logs.example.com/in").send(batch())
+    assert server.caught[0].path == "http://logs.example.com:80/in"

@@ -7,6 +7,7 @@ import fcntl
 import os
 import socket
 import ssl
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -123,6 +124,8 @@ class Syslog(Sink):
 
     def _acknowledged(self, sock: socket.socket) -> None:
         """Wait for it; else what is in this machine's buffers when the connection breaks would be taken for sent."""
+        if sys.platform != "linux":
+            return
         until, left = time.monotonic() + self.settings.timeout, array.array("i", [0])
         while True:
             fcntl.ioctl(sock.fileno(), SIOCOUTQ, left)
