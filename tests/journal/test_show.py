@@ -19,9 +19,10 @@ from forks import Forked
 from headgate.core.chat import Loss
 from headgate.core.ids import Ids
 from headgate.core.record import Attempt, Ending, Record
+from headgate.core.trace import Trace
 from headgate.core.usage import Usage
 from headgate.journal.segments import segments
-from headgate.journal.show import show
+from headgate.journal.show import show, trace_told
 
 
 @pytest.fixture
@@ -105,6 +106,12 @@ def test_one_record_in_full(filled):
     out, _ = shown(filled, id="req_00003")
     assert "\x1b" not in out
     assert "\u202e" not in out
+
+
+def test_a_trace_is_told_with_what_the_request_went_through():
+    trace = Trace("a" * 32, "b" * 16, kept=True, stages=[("authenticate", 0.0), ("route", 0.0012)])
+    assert trace_told(trace) == f"{'a' * 32}: authenticate after 0ms, route after 1ms"
+    assert trace_told(Trace("a" * 32, "b" * 16, parent="c" * 16)) == f"{'a' * 32}, of the client's; no spans were made"
 
 
 @pytest.mark.parametrize(

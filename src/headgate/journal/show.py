@@ -20,6 +20,7 @@ from headgate.core.columns import block
 from headgate.core.errors import Origin
 from headgate.core.printable import json_safe, printable
 from headgate.core.record import Attempt, Ending, Record
+from headgate.core.trace import Trace
 from headgate.journal.read import Files, Filter, Source, Stored, statuses
 from headgate.journal.table import Table, moment, offset, seconds
 
@@ -150,10 +151,20 @@ def _in_full(record: Record, zone: tzinfo, colour: bool) -> str:
         fields["status"] = f"{record.status} to the client"
     if record.attempts:
         fields["attempts"] = [attempt_told(attempt) for attempt in record.attempts]
+    if record.trace is not None:
+        fields["trace"] = trace_told(record.trace)
     if fields.pop("cost_parts", None):
         fields["cost"] = f"${record.cost or '?'} = {told(record.cost_parts)}"
     lines = block(fields)
     return "".join(f"{click.style(label, bold=True) if colour else label}{text}\n" for label, text in lines)
+
+
+def trace_told(trace: Trace) -> str:
+    """Its id, and when each stage began."""
+    if not trace.kept:
+        return f"{trace.id}, of the client's; no spans were made"
+    begun = ", ".join(f"{name} after {seconds(after)}" for name, after in trace.stages)
+    return f"{trace.id}: {begun}" if begun else trace.id
 
 
 def attempt_told(attempt: Attempt) -> str:
