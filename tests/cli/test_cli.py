@@ -232,7 +232,7 @@ def test_records_are_asked_for_with_every_filter(tmp_path, monkeypatch):
         "id": "i", "key": "k", "model": "m", "target": "s/x", "status": "5xx", "ending": "cut", "error": "rate_limited",
         "origin": "provider", "client": "::1", "since": "2026-01-01T12:00", "until": "2026-01-02T12:00Z", "limit": "3",
         "organisation": "o", "team": "t", "application": "a", "user": "u", "end_user": "e", "tag": "x",
-        "min_cost": "$0.05", "min_seconds": "1.5",
+        "min_cost": "$0.05", "min_seconds": "1.5", "trace": "f" * 32, "data_class": "c", "text": "w",
     }  # fmt: skip
     options = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", value)]
     done = CliRunner().invoke(cli, ["records", "--data-dir", str(tmp_path), *options])
