@@ -15,7 +15,7 @@ from headgate.journal.segments import segments
 from headgate.records import dispatch, progress
 from headgate.records.delivery import Delivery
 from headgate.records.drain import KEPT, Drain, opened, source
-from headgate.records.sinks.sink import Away, Settings, Sink, Unfit
+from headgate.records.sinks.sink import Away, Refused, Settings, Sink, Unfit
 from made_records import made, written
 
 NOW = 2_000_000_000.0
@@ -32,7 +32,7 @@ class Kept(Sink):
     def send(self, batch):
         self.before(batch)
         self.batches.append(batch)
-        self.after(batch)
+        return self.after(batch)
 
     @property
     def ids(self):
@@ -115,6 +115,14 @@ def test_what_it_refuses_alone_keeps_nothing_else_out(tmp_path, records):
     assert any(wanted[4].id in message and "too odd" in message for _, message in told)
 
 
+def test_what_it_says_that_it_left_out_is_told_and_counted(tmp_path, records):
+    sink, told = Kept(after=lambda batch: Refused(2, "too old")), []
+    written(tmp_path / "journal", records(5), segments=1)
+    found = delivered(tmp_path, sink, told)
+    assert (found.progress.delivered, found.progress.unfit) == (3, 2)
+    assert told == [("error", "the sink kept does not take 2 of 5 records: too old")]
+
+
 def test_a_sink_that_refuses_everything_loses_nothing(tmp_path, records):
     """As where its address is wrong."""
 
@@ -156,6 +164,7 @@ def test_little_waits_for_more_but_not_for_long(tmp_path, records):
         ({"where": {"status": "5xx"}}, lambda record: 500 <= record.status < 600),
         ({"where": {"status": [429, "404"]}}, lambda record: record.status in (429, 404)),
         ({"where": {"team": ["red", "blue"], "stream": True}}, lambda record: record.team and record.stream),
+        ({"where": {"data_class": "public"}}, lambda record: record.data_class == "public"),
         ({"where": {"target": "openai"}}, lambda record: (record.target or "").startswith("openai/")),
         ({"where": {"target": "openai/a"}}, lambda record: record.target == "openai/a"),
         ({"where": {"tags": ["b", "c"]}}, lambda record: "b" in record.tags),
@@ -164,7 +173,10 @@ def test_little_waits_for_more_but_not_for_long(tmp_path, records):
     ],
 )
 def test_it_gets_what_its_filter_says(tmp_path, records, told, wanted):
-    some = records(80)
+    some = [
+        msgspec.structs.replace(record, data_class="public" if number % 3 else None)
+        for number, record in enumerate(records(80))
+    ]
     written(tmp_path / "journal", some)
     sink = Kept(**told)
     found = delivered(tmp_path, sink)

@@ -145,7 +145,7 @@ class Delivery:
     def _put(self, batch: Batch) -> tuple[int, list[tuple[Item, str]]]:
         """How many it has taken, and those that it refuses alone, which are found by halves. Raises Away."""
         try:
-            self.sink.send(batch)
+            left = self.sink.send(batch)
         except Unfit as error:
             if len(batch.items) == 1:
                 return 0, [(batch.items[0], str(error))]
@@ -153,4 +153,9 @@ class Delivery:
             parts = Batch(f"{batch.id}-a", batch.items[:half]), Batch(f"{batch.id}-b", batch.items[half:])
             taken, refused = zip(*map(self._put, parts), strict=True)
             return sum(taken), [each for some in refused for each in some]
-        return len(batch.items), []
+        if left is None:
+            return len(batch.items), []
+        self.progress.unfit += left.records
+        told = f"the sink {self.name} does not take {left.records} of {len(batch.items)} records: {left.why[:SAID]}"
+        self._tell("error", told)
+        return len(batch.items) - left.records, []

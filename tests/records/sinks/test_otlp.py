@@ -6,7 +6,10 @@ import json
 import msgspec
 import pytest
 from google.protobuf.json_format import ParseDict
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+    ExportLogsServiceRequest,
+    ExportLogsServiceResponse,
+)
 from opentelemetry.semconv._incubating.attributes import client_attributes, gen_ai_attributes, log_attributes
 from opentelemetry.semconv.attributes import error_attributes, http_attributes
 
@@ -124,3 +127,16 @@ def test_nothing_that_a_terminal_acts_upon_is_said(sink, nasty, collector):
         nasty.assert_harmless(log.body.string_value)
         for value in named(log.attributes).values():
             nasty.assert_harmless(str(value))
+
+
+@pytest.mark.parametrize("encoding", ["json", "protobuf"])
+def test_what_a_collector_does_not_take_of_a_batch_is_told(sink, batch, collector, encoding):
+    partial = {"rejectedLogRecords": "2", "errorMessage": "too old"}
+    said = json.dumps({"partialSuccess": partial}).encode()
+    if encoding == "protobuf":
+        said = ParseDict({"partialSuccess": partial}, ExportLogsServiceResponse()).SerializeToString()
+    made = sink(kind="otlp", url=collector.url, encoding=encoding)
+    for answer, refused in ((said, (2, "too old")), (b"", None), (b"{}", None), (b"ok\xff", None)):
+        collector.answer = lambda caught, answer=answer: (200, answer)
+        if encoding == "json" or answer != b"{}":
+            assert made.send(batch(5)) == refused

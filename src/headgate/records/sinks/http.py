@@ -22,6 +22,7 @@ class HTTPSettings(post.Settings):
     """What is said of a server."""
 
     format: Literal["json", "ndjson"] = Field("json", description="A JSON array, or a line for each record.")
+    compress: Literal["none", "gzip"] = Field("none", description="How what is sent is compressed.")
     secret: SecretStr | None = Field(
         None,
         description="Signs each batch (HMAC-SHA256), as [Standard Webhooks](https://www.standardwebhooks.com) has it.",

@@ -17,7 +17,7 @@ from headgate.core.record import Record
 from headgate.core.usage import Usage
 from headgate.records import post
 from headgate.records.post import Post
-from headgate.records.sinks.sink import Batch, Item, Sink
+from headgate.records.sinks.sink import Batch, Item, Refused, Sink
 
 PATH = "/v1/logs"
 EVENT = "gen_ai.client.inference.operation.details"
@@ -56,15 +56,46 @@ class OTLP(Sink):
         self._url = bare + PATH if bare.count("/") == 2 else settings.url
         self._resource = {"service.name": "headgate", "service.version": __version__, **settings.resource}
 
-    def send(self, batch: Batch) -> None:
+    def send(self, batch: Batch) -> Refused | None:
         protobuf = self.settings.encoding == "protobuf"
         headers = {name: value.get_secret_value() for name, value in self.settings.headers.items()}
         headers["content-type"] = "application/x-protobuf" if protobuf else "application/json"
         body = (_protobuf if protobuf else _json)(self._resource, map(_log, batch.items))
-        self._post.send(self._url, headers, body, packed=self.settings.compress == "gzip")
+        answer = self._post.send(self._url, headers, body, packed=self.settings.compress == "gzip")
+        return (_refused_protobuf if protobuf else _refused)(answer)
 
     def close(self) -> None:
         self._post.close()
+
+
+class _Partial(msgspec.Struct, rename="camel"):
+    rejected_log_records: int = 0
+    error_message: str = ""
+
+
+class _Answer(msgspec.Struct, rename="camel"):
+    partial_success: _Partial | None = None
+
+
+def _refused(answer: bytes) -> Refused | None:
+    """What it does not take of them, and does not want again:
+    https://opentelemetry.io/docs/specs/otlp/#partial-success-1."""
+    try:
+        found = msgspec.json.decode(answer, type=_Answer, strict=False).partial_success
+    except (msgspec.DecodeError, UnicodeDecodeError):  # some answer with nothing, or with words
+        return None
+    return Refused(found.rejected_log_records, found.error_message) if found and found.rejected_log_records else None
+
+
+def _refused_protobuf(answer: bytes) -> Refused | None:
+    from google.protobuf.message import DecodeError
+    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+
+    try:
+        found = ExportLogsServiceResponse.FromString(answer).partial_success
+    except DecodeError:
+        return None
+    return Refused(found.rejected_log_records, found.error_message) if found.rejected_log_records else None
 
 
 class _Log(NamedTuple):

@@ -14,7 +14,7 @@ from headgate.core.plugin import suggestion
 from headgate.core.record import Record
 from headgate.records.statements import Away, Unfit
 
-__all__ = ["FIELDS", "Away", "Batch", "Item", "Settings", "Sink", "Unfit"]
+__all__ = ["FIELDS", "Away", "Batch", "Item", "Refused", "Settings", "Sink", "Unfit"]
 
 FIELDS = Record.__struct_fields__
 ALWAYS = ("id", "time")
@@ -114,6 +114,13 @@ class Batch(NamedTuple):
     items: Sequence[Item]
 
 
+class Refused(NamedTuple):
+    """Some records of a batch that was taken, which never will be."""
+
+    records: int
+    why: str
+
+
 class Sink:
     """Where records are sent; a subclass says how. One thread uses it, and it connects when it is first needed."""
 
@@ -124,8 +131,8 @@ class Sink:
     def __init__(self, settings: Any) -> None:
         self.settings = settings
 
-    def send(self, batch: Batch) -> None:
-        """Returns when all are there for good.
+    def send(self, batch: Batch) -> Refused | None:
+        """Returns when all are there for good, but for those that it says.
 
         Raises Away where they cannot be taken now, and the same batch is sent again; Unfit where this batch never
         will be, and its parts are tried.
