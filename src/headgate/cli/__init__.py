@@ -111,7 +111,8 @@ def completion(shell: str) -> None:
 for each in (
     gateway.serve, gateway.check, version, requests.records, usage.usage, usage.report, requests.explain,
     requests.targets, requests.sinks, known.models, known.providers, keys.key, gateway.configuration,
-    migration.imported, security.audit, security.other, governance.data, governance.purge, completion,
+    migration.imported, security.audit, security.other, governance.data, governance.purge,
+    governance.compliance, completion,
 ):  # fmt: skip
     cli.add_command(each)
 for each in (

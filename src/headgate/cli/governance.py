@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+if TYPE_CHECKING:
+    from headgate.config.compliance import Law
+
 from headgate.cli.objects import asking, client
-from headgate.cli.settings import FILE, config_option, loaded_from
+from headgate.cli.settings import FAILED, FILE, config_option, loaded_from
+from headgate.cli.usage import report
 
 
 def _since(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
@@ -118,6 +123,47 @@ def delete_data(
 def purge(config: Path | None, url: str | None, as_json: bool, dry_run: bool) -> None:
     """Purge what is older than `retention` keeps it, at once; a gateway does so every hour by itself."""
     client(config, url, as_json).purge(dry_run=dry_run)
+
+
+law_argument = click.argument("laws", nargs=-1, type=click.Choice(["gdpr", "hipaa", "ccpa"]), metavar="[LAW]...")
+
+
+@click.group()
+def compliance() -> None:
+    """What laws ask of settings (`compliance: [gdpr]` sets it)."""
+
+
+@compliance.command("show")
+@law_argument
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@config_option
+def show_compliance(config: Path | None, laws: tuple[Law, ...], as_json: bool) -> int:
+    """Show what the presets of LAWs (gdpr, hipaa, ccpa) ask of each setting, and what they would change.
+
+    Exit code 1 if a setting says less than is asked, with which a gateway would not start.
+    """
+    from headgate.governance.compliance.showing import show
+
+    loaded = loaded_from(config, {})
+    wanted = laws or tuple(loaded.config.compliance)
+    if not wanted:
+        raise click.UsageError("say of which law: gdpr, hipaa, ccpa")
+    return 0 if show(loaded.config, wanted, as_json=as_json) else FAILED
+
+
+@report.command("compliance")
+@law_argument
+@click.option("--out", type=FILE, help="Where to write it: .md, .html or .json. Default: Markdown on standard output.")
+@click.option("--since", metavar="CHECKPOINT", callback=_since, help="Check the chains only from there on: `latest`.")
+@config_option
+def report_compliance(config: Path | None, laws: tuple[Law, ...], out: Path | None, since: str | None) -> None:
+    """Write what can be shown of LAWs (gdpr, hipaa, ccpa), article by article, with the evidence.
+
+    It needs no running gateway: it reads the configuration with the store, and checks the chains of hashes.
+    """
+    from headgate.governance.compliance.report import report as written
+
+    written(loaded_from(config, {}, follow=True), laws, out, since=since)
 
 
 audit_commands = (verify, key)

@@ -12,7 +12,7 @@ import pydantic
 from pydantic import SecretStr
 
 from headgate.alerts.channels.channel import Channel
-from headgate.config import checks, state, stored
+from headgate.config import checks, compliance, state, stored
 from headgate.config.alerts import AlertRule, ChannelEntry, ChannelTerms, Silence
 from headgate.config.document import Node, made
 from headgate.config.explain import explain, found
@@ -236,6 +236,7 @@ class Reading:
         if config.server.tls is not None:
             self.readable(config.server.tls, "cert", ("server", "tls"))
             self.readable(config.server.tls, "key", ("server", "tls"))
+        compliance.apply(config, self.problem)
         return config
 
     def section(self, name: str, node: Node) -> Any:
@@ -261,7 +262,7 @@ class Reading:
                     return Path(node.value)
                 self.problem((name,), f"expected a path, found {found(node)}")
                 return None
-            case "dialects":
+            case "dialects" | "compliance":
                 return self.paths(node, name)
         kind: Any = Config.model_fields[name].annotation
         return self.read(kind, node, (name,))

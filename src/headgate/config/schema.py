@@ -19,6 +19,7 @@ from headgate.config.alerts import Alerting, AlertRule, ChannelEntry, Silence
 from headgate.config.audit_settings import Audit
 from headgate.config.authentication import Authentication
 from headgate.config.catalogue_settings import CatalogueSettings
+from headgate.config.compliance import Law
 from headgate.config.identities import (
     Addresses,
     Application,
@@ -311,6 +312,11 @@ class Config(Section):
     records: Records = Field(
         default_factory=Records,
         description="The records of requests in a database, where they are searched and summed.",
+    )
+    compliance: list[Law] = Field(
+        default_factory=list,
+        description="Laws whose presets are set where nothing is said; what says less is refused: `gdpr`, `hipaa`, "
+        "`ccpa`; see [how](../how-to/comply.md).",
     )
     retention: Retention = Field(
         default_factory=Retention, description="How long what was written is kept; what is older is purged."

@@ -1,0 +1,68 @@
+"""Presets set what nobody has said, and refuse what says less."""
+
+import pytest
+
+from headgate.config.compliance import LAWS, PRESETS, together
+from headgate.config.load import load
+from headgate.config.problems import ConfigError
+
+PLAIN = "providers: {simulator: }\n"
+
+
+def loaded(folder, text):
+    path = folder / "headgate.yaml"
+    path.write_text(PLAIN + text)
+    return load(path, {}).config
+
+
+def test_what_nobody_has_said_is_set(tmp_path):
+    config = loaded(tmp_path, "compliance: [gdpr]\nretention: {payloads_days: 7}\n")
+    assert (config.retention.records_days, config.retention.payloads_days) == (365, 7)
+    assert (config.payloads.keep, config.payloads.encrypt) == ("off", True)
+    assert config.key_policy.max_days == 365
+    assert loaded(tmp_path, "").retention.records_days is None
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ("compliance: [gdpr]\npayloads: {keep: full}", "payloads.keep: it must be at most `redacted`"),
+        ("compliance: [gdpr]\npayloads: {encrypt: false}", "payloads.encrypt: it must be true"),
+        ("compliance: [gdpr]\nretention: {records_days: null}", "retention.records_days: it must be said"),
+        ("compliance: [hipaa]\nretention: {audit_days: 100}", "retention.audit_days: it must be at least 2192"),
+        ("compliance: [hipaa]\nlogin: {idle: 1800}", "login.idle: it must be at most 900"),
+        (
+            "compliance: [hipaa]\nteams: {red: {retention: {records_days: 30}}}",
+            "teams.red.retention.records_days: it must be at least 2192",
+        ),
+        ("compliance: [ccpa]\nretention: {audit_days: 365}", "retention.audit_days: it must be at least 731"),
+        ("compliance: [hippa]", "compliance[0]: there is no preset `hippa`; did you mean `hipaa`?"),
+    ],
+)
+def test_what_says_less_is_refused_where_it_stands(tmp_path, said, problem):
+    with pytest.raises(ConfigError) as raised:
+        loaded(tmp_path, said)
+    [told] = str(raised.value).splitlines()
+    assert told.partition(": ")[2].startswith(problem)
+    assert told.partition(": ")[0].rpartition(":")[2] == str(PLAIN.count("\n") + said.count("\n") + 1)
+
+
+def test_what_says_more_is_taken(tmp_path):
+    config = loaded(
+        tmp_path, "compliance: [hipaa]\nretention: {audit_days: null, records_days: 4000}\nlogin: {idle: 60}\n"
+    )
+    assert (config.retention.audit_days, config.retention.records_days, config.login.idle) == (None, 4000, 60)
+
+
+def test_presets_of_several_laws_do_what_all_ask(tmp_path):
+    config = loaded(tmp_path, f"compliance: [{', '.join(LAWS)}]\n")
+    for setting in together(LAWS).values():
+        assert not [demand for _, demand in setting.demands if demand.wrong(setting.preset)]
+    assert (config.retention.audit_days, config.retention.payloads_days) == (2192, 30)
+
+
+def test_each_demand_is_of_a_setting_that_there_is(tmp_path):
+    config = loaded(tmp_path, "")
+    for demand in (demand for demands in PRESETS.values() for demand in demands):
+        section, name = demand.place
+        assert name in type(getattr(config, section)).model_fields
