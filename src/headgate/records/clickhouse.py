@@ -28,6 +28,8 @@ FEW = (
 )  # fmt: skip
 """Columns with few values, which are kept as numbers of a dictionary."""
 READING = {"readonly": "2"}
+LONGEST = 256 << 20
+"""Bytes of a page of records."""
 NO_TABLE = b"Code: 60."
 """UNKNOWN_TABLE: nothing has been sent there yet."""
 
@@ -117,7 +119,9 @@ class Engine:
             told[f"param_p{number}"] = _escaped(value) if isinstance(value, str) else repr(value)
         url = url_of(self._settings, READING | told)
         try:
-            status, answer = await self._post.asked("POST", url, proof(self._settings), "".join(parts).encode())
+            status, answer = await self._post.asked(
+                "POST", url, proof(self._settings), "".join(parts).encode(), LONGEST
+            )
             if status != 200 and answer.startswith(NO_TABLE):
                 return b""
             check(status, answer)

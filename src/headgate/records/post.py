@@ -20,8 +20,8 @@ from headgate.records.sinks import sink
 from headgate.records.sinks.sink import Away, Unfit
 from headgate.upstream.client import Client
 
-LONGEST = 64 << 20
-"""Bytes of an answer."""
+LONGEST = 1 << 20
+"""Bytes of an answer, where there is not to be more in it than that something was taken."""
 WORDS = 200
 """Characters of what is said of a refusal."""
 NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -120,7 +120,9 @@ class Post:
         """Status and body of the answer. Raises Away where there is none."""
         return self.runner.run(self.asked(method, url, headers, body))
 
-    async def asked(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def asked(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, longest: int = LONGEST
+    ) -> Answer:
         """The same on the event loop of who asks."""
         where = urlsplit(url)
         path = (where.path or "/") + (f"?{where.query}" if where.query else "")
@@ -133,7 +135,7 @@ class Post:
         try:
             response = await self.client.post(Endpoint(origin, head, self._timeouts), body)
             try:
-                return response.status, await response.read(LONGEST)
+                return response.status, await response.read(longest)
             finally:
                 response.close()
         except GatewayError as error:

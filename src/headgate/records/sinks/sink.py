@@ -17,6 +17,10 @@ from headgate.records.statements import Away, Unfit
 __all__ = ["FIELDS", "Away", "Batch", "Item", "Refused", "Settings", "Sink", "Unfit"]
 
 FIELDS = Record.__struct_fields__
+PLAIN = frozenset(FIELDS) - {
+    "attempts", "usage", "cost_parts", "saved", "lost", "decision", "counted", "judgment", "trace",
+}  # fmt: skip
+"""Fields that are a text, a number, or a list of texts."""
 ALWAYS = ("id", "time")
 """Fields that no sink is without: by them a record is known that comes twice."""
 STATUS = re.compile(r"[1-5](\d\d|xx)\Z", re.ASCII)
@@ -30,7 +34,15 @@ def _field(name: str) -> str:
     return name
 
 
+def _plain(name: str) -> str:
+    if _field(name) not in PLAIN:
+        told = {"name": name, "hint": "it takes fields that are a text, a number, or a list of texts"}
+        raise PydanticCustomError("field", "`{name}` is nothing to filter by; {hint}", told)
+    return name
+
+
 FieldName = Annotated[str, pydantic.AfterValidator(_field)]
+PlainName = Annotated[str, pydantic.AfterValidator(_plain)]
 
 
 def _listed(values: Any) -> Any:
@@ -57,7 +69,7 @@ def _statuses(values: dict[str, list[str]]) -> dict[str, list[str]]:
     return values
 
 
-Wanted = Annotated[dict[FieldName, list[str]], pydantic.BeforeValidator(_listed), pydantic.AfterValidator(_statuses)]
+Wanted = Annotated[dict[PlainName, list[str]], pydantic.BeforeValidator(_listed), pydantic.AfterValidator(_statuses)]
 
 
 class Settings(pydantic.BaseModel):
