@@ -151,6 +151,22 @@ async def test_silenced_alerts_are_told_of_when_the_silence_is_over(url):
     await told.book.close()
 
 
+async def test_what_is_over_before_anybody_was_told_is_not_told(tmp_path):
+    told = Told(f"sqlite:///{tmp_path}/s.db", group_wait=10.0)
+    one, two = alert("a1"), alert("a2")
+    await told.turn(NOW, [Event("firing", one), Event("firing", two)], [one, two])
+    await told.turn(NOW + 5, [Event("resolved", one)], [two])
+    await told.turn(NOW + 11, [], [two])
+    assert told.wire.titles("ops") == [[("firing", "a2")]]
+    told.wire.down.add("ops")
+    await told.turn(NOW + 12, [Event("resolved", two)], [])
+    await told.turn(NOW + 30)
+    told.wire.down.clear()
+    await told.turn(NOW + 400)
+    assert told.wire.titles("ops")[1:] == [[("resolved", "a2")]]
+    await told.book.close()
+
+
 async def test_channels_are_chosen_by_labels_and_rules(tmp_path):
     channels = [
         Channel(name="all", kind="x"),

@@ -154,6 +154,8 @@ def test_a_budget_that_is_nearly_used_up_is_told_by_mail_and_in_teams(world):
     for _ in range(500):
         if gateway.post(body, key=OTHER_KEY)[0] == 429:
             break
+    else:
+        raise AssertionError("no budget stopped it")
     [alert] = catcher.wait(HOOK, of("budget", "firing"))["alerts"]
     assert alert["labels"]["limit"] == "key poor"
     assert alert["value"] > 0.8
@@ -266,6 +268,22 @@ def test_no_secret_is_said_anywhere(world):
     assert gateway.metric("headgate_alert_messages_total", channel="hook") > 5
 
 
+OWN = """
+from pathlib import Path
+
+from headgate.alerts.channels.channel import Channel, ChannelSettings
+
+
+class Own(Channel):
+    class Settings(ChannelSettings):
+        number: str
+
+    async def send(self, message):
+        with Path(__file__).with_name("told.txt").open("a") as file:
+            file.write(f"{self.settings.number}: {message.title}")
+"""
+
+
 def test_who_restarts_between_firing_and_delivery_tells_once_of_each(tmp_path):
     text = """
 server: {host: 127.0.0.1, port: {PORT}}
@@ -273,15 +291,16 @@ data_dir: {DATA}
 providers: {simulator: }
 keys: [{name: test, key: KEY}]
 alerting: {every: 0.1, group_wait: 0, built_in: false}
-channels: {hook: {kind: webhook, url: "HOOK"}}
+channels: {hook: {kind: webhook, url: "HOOK"}, own: {kind: "mine:Own", number: "7"}}
 alert_rules: {busy: {measure: requests, above: 0.5, window: 600}}
 """
+    (tmp_path / "mine.py").write_text(OWN)
     with Catcher() as catcher:
         catcher.refuse("/", 503)
         config = text.replace("KEY", KEY).replace("HOOK", f"http://127.0.0.1:{catcher.port}/")
         gateway = Gateway(tmp_path, config).start()
         gateway.post({**QUESTION, "model": "simulator/x"})
-        wait_until(lambda: alerts(gateway) and alerts(gateway)[0]["told"] == ["hook"])
+        wait_until(lambda: alerts(gateway) and alerts(gateway)[0]["told"] == ["hook", "own"])
         gateway.kill()
         catcher.refusing.clear()
         gateway.start()
@@ -292,3 +311,4 @@ alert_rules: {busy: {measure: requests, above: 0.5, window: 600}}
         gateway.wait_for_metric(0, "headgate_alert_waiting")
         assert gateway.stop() == 0
     assert len(catcher.got("/")) == 1
+    assert (tmp_path / "told.txt").read_text().startswith("7: [WARNING] busy: requests is 1")

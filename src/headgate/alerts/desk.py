@@ -96,11 +96,20 @@ class Desk:
             if became == "resolved":
                 for name in alert.told:
                     channel = self._channels.get(name)
-                    if channel is not None and channel.resolved:
+                    if channel is not None and not self._unsaid(name, alert, now) and channel.resolved:
                         self._add(name, "resolved", alert, now)
         for alert in alerts:
             if alert.state == "firing":
                 self._firing(alert, now)
+
+    def _unsaid(self, channel: str, alert: Alert, now: float) -> bool:
+        """Whether it was over before the channel was told of it: then it need not be."""
+        of_both = [each for each in self._notices.values() if each.channel == channel and each.alert.id == alert.id]
+        if not of_both or any(each.what != "firing" or each.batch is not None for each in of_both):
+            return False
+        for notice in of_both:
+            self._drop(notice, "it was over before", now)
+        return True
 
     def _firing(self, alert: Alert, now: float) -> None:
         silence = self._silenced(alert, now)
