@@ -109,7 +109,7 @@ def expected(endpoint, kind, role, own):
         ("GET", "/requests/{id}"): 404,
         ("GET", "/requests/{id}/payload"): 403 if role == "billing" else 404,
         ("GET", "/usage"): 200,
-        **{("GET", f"/reports/{name}"): 200 for name in ("summary", "months", "forecast", "waste")},
+        **{("GET", f"/reports/{name}"): 200 for name in ("summary", "months", "forecast", "waste", "page")},
     }[endpoint.method, endpoint.path]
 
 

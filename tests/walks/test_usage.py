@@ -55,7 +55,7 @@ def gateway(tmp_path_factory):
                     {**headers, "content-type": "application/json"},
                 )
                 assert status == 200, answer
-        made.wait_for_metric(9, "headgate_records_drained_total")
+        made.wait_for_metric(9, "headgate_records_drained_total", 60.0)  # it is nice, and starts by itself
         yield made
 
 
@@ -119,6 +119,16 @@ def test_months_and_a_forecast_are_told(gateway):
     assert (month["requests"], month["availability"], month["whole"]) == (9, 1.0, False)
     told = ask(gateway, "reports/forecast")[2]
     assert (told["cost"], told["spent"]) == (None, month["cost"])
+
+
+def test_the_page_is_whole_and_asks_for_nothing(gateway):
+    status, headers, body = ask(gateway, "reports/page", "boss")
+    text = body.decode() if isinstance(body, bytes) else body
+    assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert headers["content-security-policy"].startswith("default-src 'none'")
+    assert "EUR" in text
+    assert "red" in text
+    assert "blue" not in text.partition("</style>")[2]
 
 
 @pytest.mark.parametrize(

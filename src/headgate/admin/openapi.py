@@ -63,7 +63,7 @@ _SPAN: list[tuple[str, dict[str, Any], str]] = [
     ("until", {"type": "string", "format": "date-time"}, "Up to the end of this hour."),
     ("zone", _TEXT, "Whose days count: `Europe/Berlin`; else as configured in `reports.time_zone`."),
 ]
-QUERIES["get_summary"] = QUERIES["get_waste"] = _SPAN
+QUERIES["get_summary"] = QUERIES["get_waste"] = QUERIES["get_page"] = _SPAN
 QUERIES["get_months"] = QUERIES["get_forecast"] = _SPAN[-1:]
 QUERIES["get_usage"] = [
     ("by", _TEXT, f"Up to two of {', '.join(DIMENSIONS)}, tag:NAME; `team` without it, one sum where it is empty."),

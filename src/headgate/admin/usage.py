@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, tzinfo
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from headgate.admin.problems import Problem
 from headgate.admin.requests import scope
 from headgate.records import asking, report, waste
 from headgate.records.bill import as_csv, as_json
+from headgate.records.page import gathered, page
 from headgate.records.report import Asked
 from headgate.records.sums import SUMS
 from headgate.records.usage import DIMENSIONS, PERIODS, Moved, Question, Span, usage
@@ -68,6 +70,15 @@ async def get_waste(call: Call) -> Answer:
     catalogue = call.control.running.gateway.menu.catalogue
     found = await _asked(lambda: waste.findings(asked, span, catalogue))
     return 200, {"since": report.moment(span[0]), "until": report.moment(span[1]), "items": found}
+
+
+async def get_page(call: Call) -> Answer:
+    asked, span = _about(call, SPAN)
+    catalogue = call.control.running.gateway.menu.catalogue
+    data = await _asked(lambda: gathered(asked, span, datetime.now(UTC), catalogue))
+    text = await asyncio.to_thread(page, data, call.control.running.loaded.config.reports.money)
+    policy = ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+    return 200, text.encode(), [("content-type", "text/html; charset=utf-8"), policy]
 
 
 def _about(call: Call, names: frozenset[str] | set[str]) -> tuple[Asked, Span]:

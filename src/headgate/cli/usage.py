@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from headgate.cli.requests import UNITS, moment
-from headgate.cli.settings import Refused, config_option, data_dir_option, places_of
+from headgate.cli.settings import FILE, Refused, config_option, data_dir_option, loaded_from, places_of
 
 if TYPE_CHECKING:
+    from headgate.catalog.catalogue import Catalogue
     from headgate.config.reports import Reports
 
 
@@ -131,3 +132,40 @@ def usage(
 @click.group()
 def report() -> None:
     """Write reports."""
+
+
+@report.command(name="usage")
+@month_option
+@click.option("--since", metavar="TIME", callback=_moment, help="From this hour on; as of `headgate records`.")
+@click.option("--until", metavar="TIME", callback=_moment, help="Up to the end of this hour.")
+@zone_option
+@click.option("--html", type=FILE, metavar="FILE", help="Write a page with charts, which needs nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON.")
+@config_option
+@data_dir_option
+def report_usage(
+    config: Path | None, data_dir: Path | None, zone: tzinfo | None, html: Path | None, as_json: bool, **times: Any
+) -> None:
+    """Write what a period came to: figures, trends, who used most, a forecast, and what need not have been spent."""
+    from headgate.records import asking
+    from headgate.records.stating import state
+
+    if html is None and not as_json:
+        raise click.UsageError("give --html FILE, or --json")
+    said = _settings(config, data_dir)
+    zone = zone or asking.zone(said.time_zone)
+    try:
+        span = asking.span(datetime.now(UTC), zone, **times)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    places = places_of(config, data_dir, follow=True)
+    state(places.data_dir, places.records, span, zone, said.money, html, _catalogue(config, data_dir))
+
+
+def _catalogue(config: Path | None, data_dir: Path | None) -> Catalogue | None:
+    """What models cost, which smaller ones are found by; None where the configuration says nothing of them."""
+    from headgate.runtime.build import catalogue
+
+    if config is None and data_dir is not None:
+        return None
+    return catalogue(loaded_from(config, {}).config)

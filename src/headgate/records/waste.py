@@ -11,7 +11,7 @@ from typing import Any
 from headgate.catalog.catalogue import Catalogue
 from headgate.catalog.entry import Entry
 from headgate.core.fingerprint import HEAD
-from headgate.core.money import dollars
+from headgate.core.money import NANO, dollars
 from headgate.records import statements as sql
 from headgate.records.report import Asked, value
 from headgate.records.usage import Span
@@ -53,8 +53,13 @@ async def _rows(asked: Asked, span: Span, columns: str, where: str, rest: str, *
     return await asked.records.rows(f"SELECT {columns} FROM requests WHERE {text} {rest}", *some)  # noqa: S608
 
 
+def _one(column: str) -> str:
+    """Its value, where all have the same."""
+    return f"CASE WHEN MIN(COALESCE({column}, '')) = MAX(COALESCE({column}, '')) THEN MIN({column}) END"
+
+
 async def _repeated(asked: Asked, span: Span) -> list[Finding]:
-    columns = "MIN(id), MIN(model), MIN(team), COUNT(*), SUM(cost), SUM(cost) - MAX(cost)"
+    columns = f"MIN(id), {_one('model')}, {_one('team')}, COUNT(*), SUM(cost), SUM(cost) - MAX(cost)"
     rest = f"GROUP BY fingerprint HAVING COUNT(*) > 1 ORDER BY SUM(cost) - MAX(cost) DESC LIMIT {MOST}"
     rows = await _rows(asked, span, columns, "fingerprint IS NOT NULL", rest)
     return [
@@ -78,7 +83,7 @@ async def _oversized(asked: Asked, span: Span, catalogue: Catalogue) -> list[Fin
             found.append({
                 "kind": "oversized", "what": f"{int(count):,} small tasks were given to {target}", "model": target,
                 "requests": int(count), "nano": int(cost) - other[1],
-                "advice": f"{other[0]} would have cost {dollars(other[1])} dollars in place of {dollars(int(cost))}; "
+                "advice": f"{other[0]} would have taken ${other[1] / NANO:,.2f} in place of ${int(cost) / NANO:,.2f}: "
                 "try it on such tasks, by a rule for short requests",
             })  # fmt: skip
     return sorted(found, key=lambda each: -each["nano"])[:MOST]
@@ -105,7 +110,7 @@ def smaller(catalogue: Catalogue, target: str, prompt: int, answer: int) -> tupl
 
 
 async def _uncached(asked: Asked, span: Span, catalogue: Catalogue) -> list[Finding]:
-    columns = "target, MIN(id), MIN(team), COUNT(*)"
+    columns = f"target, MIN(id), {_one('team')}, COUNT(*)"
     where = f"prefix IS NOT NULL AND cache_read = 0 AND input >= {PREFIX}"
     rest = "GROUP BY target, prefix HAVING COUNT(*) > 1 ORDER BY COUNT(*) DESC LIMIT 100"
     found: list[Finding] = []
