@@ -39,6 +39,7 @@ CASES = {
     "OpenAI → OpenAI": ("chat", ""),
     "OpenAI → Anthropic": ("smart", ""),
     "OpenAI → OpenAI, traces, not sampled": ("chat", "\0traces: {endpoint: 'http://127.0.0.1:9', ratio: 0}\n"),
+    "OpenAI → OpenAI, what is said kept in full": ("chat", "\0payloads: {keep: full}\n"),
     "OpenAI → OpenAI, one limit": ("chat", f"\0limits: [{ONE}]\n"),
     "OpenAI → OpenAI, four limits": ("chat", f"{PRICED}\0limits: [{FOUR}]\n"),
 }

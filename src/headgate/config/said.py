@@ -21,7 +21,7 @@ from headgate.journal.read import Filter
 from headgate.records.payloads import reading
 from headgate.records.payloads.payload import Damaged
 from headgate.records.payloads.reading import Found
-from headgate.records.payloads.statements import said
+from headgate.records.payloads.statements import query
 from headgate.records.reading import Records, source
 from headgate.secrets.references import References
 from headgate.store.database import StoreAway, connect
@@ -80,7 +80,7 @@ class Said:
         if follow or self._places.records is None:
             raise click.BadParameter("what was said is searched in the database: not with --follow, nor without one")
         try:
-            said(text, postgres=False)
+            query(text, postgres=False)
         except ValueError as error:
             raise click.BadParameter(f"--text: {error}") from error
         self._run(self._note("search", "*", {"text": text}))

@@ -19,7 +19,7 @@ from headgate.core.record import Record
 from headgate.journal.read import Files, Filter, Source, Stored, follow, forwards
 from headgate.records import statements as sql
 from headgate.records.clickhouse import ClickHouseSettings, Engine
-from headgate.records.payloads.statements import said
+from headgate.records.payloads.statements import FEW, newest, query, said
 from headgate.records.search import (
     AT_ONCE,
     Block,
@@ -90,7 +90,7 @@ class Records:
     async def stored(self, search: Search, *whole: Condition) -> list[Stored]:
         """A page of the database alone. Raises ValueError for a text without words."""
         if search.want.text is not None:  # what was said is in the database itself, whoever else has the records
-            whole = (*whole, said(search.want.text, postgres=self._shared))
+            whole = (*whole, await self._said(search.want.text))
         elif self._engine is not None:
             return list(map(_stored, await self._engine.lines(search, whole)))
         numbers = [number for number, _, _ in await self._found(search, whole)]
@@ -101,6 +101,12 @@ class Records:
             found = await self.rows(f"SELECT number, line FROM lines WHERE number IN ({marks})", *some)  # noqa: S608
             lines.update((number, line) for number, line in found)
         return [_stored(lines[number]) for number in numbers if number in lines]
+
+    async def _said(self, text: str) -> Condition:
+        asked = query(text, postgres=self._shared)
+        statement, values = newest(asked, postgres=self._shared)
+        found = await self.rows(statement, *values)
+        return said(asked, few=len(found) <= FEW, postgres=self._shared)
 
     async def _found(self, search: Search, whole: Sequence[Condition]) -> list[Sequence[Any]]:
         """Number, time and id of each record, in order."""

@@ -68,7 +68,7 @@ def three(tmp_path, url, records):
     return ids
 
 
-def test_each_is_there_once_and_found_by_its_words(tmp_path, url, three):
+def test_each_is_there_once_and_found_by_its_words(tmp_path, url, three, monkeypatch):
     first, _, last = three
     assert brought(tmp_path, url).status.drained == 2
     written(tmp_path / "payloads", [made(first, "said again")], segments=1)
@@ -77,6 +77,9 @@ def test_each_is_there_once_and_found_by_its_words(tmp_path, url, three):
     assert found(tmp_path, url, "GROSSE refund") == [first]
     assert found(tmp_path, url, "47* refund*") == [last]
     assert found(tmp_path, url, "refund again") == []
+    monkeypatch.setattr("headgate.records.reading.FEW", 1)
+    assert found(tmp_path, url, "refund") == [last, first], "looked at one by one, as many hold it"
+    assert found(tmp_path, url, "zebra") == []
     assert found(tmp_path, url, "'; drop \" & | ! x") == []
     with pytest.raises(ValueError, match="no word"):
         found(tmp_path, url, "… ?")

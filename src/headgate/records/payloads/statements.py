@@ -16,10 +16,10 @@ ONE = (
     "SELECT payloads.time, kept, size, body, sealed FROM payloads "
     "LEFT JOIN payload_keys ON payload_keys.id = payloads.key WHERE payloads.id = ?"
 )
-_WITH = (
-    "requests.id IN (SELECT payloads.id FROM payload_words "
-    "JOIN payloads ON payloads.number = payload_words.rowid WHERE "
-)
+FEW = 2000
+"""Payloads that hold words up to which these are looked up first; of what more hold, requests are looked through."""
+MATCH = {False: "payload_words MATCH ?", True: "payload_words.words @@ CAST(CAST(? AS TEXT) AS tsquery)"}
+"""By whether it is a PostgreSQL."""
 
 
 def keys(entries: Iterable[Entry]) -> Iterator[tuple[str, str]]:
@@ -27,8 +27,8 @@ def keys(entries: Iterable[Entry]) -> Iterator[tuple[str, str]]:
     yield from {entry.row.key: entry.sealed for entry in entries if entry.row.key and entry.sealed}.items()
 
 
-def said(text: str, *, postgres: bool) -> Condition:
-    """Requests in whose payload all words of a text stand; one that ends in `*` is the beginning of a word.
+def query(text: str, *, postgres: bool) -> str:
+    """The words of a text, all of which are to stand in a payload; one that ends in `*` is the beginning of a word.
 
     Raises ValueError where there is no word in it.
     """
@@ -36,7 +36,20 @@ def said(text: str, *, postgres: bool) -> Condition:
     if not found:
         raise ValueError("there is no word to look for in this text")
     if postgres:
-        query = " & ".join(f"'{word}'{':*' if open else ''}" for word, open in found)
-        return f"{_WITH}payload_words.words @@ CAST(CAST(? AS TEXT) AS tsquery))", [query]
-    query = " ".join(f'"{word}"{"*" if open else ""}' for word, open in found)
-    return f"{_WITH}payload_words MATCH ?)", [query]
+        return " & ".join(f"'{word}'{':*' if open else ''}" for word, open in found)
+    return " ".join(f'"{word}"{"*" if open else ""}' for word, open in found)
+
+
+def newest(asked: str, *, postgres: bool) -> Condition:
+    """Gives the numbers of the newest payloads that hold what is asked for, of some more than a few at most."""
+    order = "ORDER BY payload_words.rowid DESC LIMIT ?"
+    return f"SELECT rowid FROM payload_words WHERE {MATCH[postgres]} {order}", [asked, FEW + 1]  # noqa: S608 - ours
+
+
+def said(asked: str, *, few: bool, postgres: bool) -> Condition:
+    """Requests whose payload holds it: these looked up, or each request looked at."""
+    joined = "payload_words JOIN payloads ON payloads.number = payload_words.rowid"
+    if few:
+        return f"requests.id IN (SELECT payloads.id FROM {joined} WHERE {MATCH[postgres]})", [asked]  # noqa: S608
+    each = f"SELECT 1 FROM {joined} WHERE payloads.id = requests.id AND {MATCH[postgres]}"  # noqa: S608 - our names
+    return f"EXISTS ({each})", [asked]
