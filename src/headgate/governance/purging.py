@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ from headgate.store.database import Database, SQLite
 from headgate.store.objects import Actor, Objects
 
 PAUSE = 0.02
-"""Seconds between two steps, in which others write."""
+"""Seconds between two steps at least, in which others write: as long as the step took."""
 GATEWAY = Actor("the gateway")
 
 
@@ -145,6 +146,7 @@ async def all_of(
     gone, order = 0, removing.ordered(mark)
     last: float | None = None
     while True:
+        began = time.monotonic()
         left = joined([which, Condition(f"{order} >= ?", [last])]) if last is not None else which
         found = await removing.found(database, left, payloads=payloads, mark=mark)
         if payloads:
@@ -155,4 +157,4 @@ async def all_of(
         if len(found) < STEP:
             return gone
         last = found[-1].number if mark is not None else found[-1].time
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(max(time.monotonic() - began, PAUSE))

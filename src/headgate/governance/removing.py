@@ -7,6 +7,7 @@ Their digests stay in the chain, as does a link that says which rows went and wh
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -21,7 +22,7 @@ from headgate.records.row import Entry, read
 from headgate.records.statements import quoted
 from headgate.store.database import Database, SQLite, Statements, StoreAway
 
-STEP = 300
+STEP = 200
 """Records in a transaction: a few hundredths of a second, in which the drain waits."""
 PAGES = 500
 """Of SQLite, that are given back at once."""
@@ -144,7 +145,7 @@ async def tidy(database: Database, there: Tables) -> None:
         await _merge_words(database)
     left = await _free(database)
     while left:
-        await database.rows(f"PRAGMA incremental_vacuum({PAGES})")
+        await database.do(_vacuumed)
         before, left = left, await _free(database)
         if left == before:
             break  # made by a version that did not ask for it
@@ -154,6 +155,11 @@ async def tidy(database: Database, there: Tables) -> None:
 async def _free(database: Database) -> int:
     ((pages,),) = await database.rows("PRAGMA freelist_count")
     return int(pages)
+
+
+def _vacuumed(connection: sqlite3.Connection) -> None:
+    """`execute` would end after one page."""
+    connection.executescript(f"PRAGMA incremental_vacuum({PAGES})")
 
 
 async def _merge_words(database: SQLite) -> None:

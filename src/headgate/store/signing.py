@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import logging
@@ -59,7 +60,7 @@ async def signer(database: Database, seal: Seal) -> Signer:
     """The newest key that can be opened; one is made where there is none. Raises KeyAway, StoreAway."""
     for id, public, sealed in await database.rows(KEYS):
         try:
-            found = _opened(id, public, sealed, seal)
+            found = await asyncio.to_thread(_opened, id, public, sealed, seal)  # a service may have to be asked
         except KeyAway:
             raise
         except Unsealable as error:
@@ -76,7 +77,7 @@ async def own(database: Database, seal: Seal) -> dict[str, str]:
     found = {}
     for id, public, sealed in await database.rows(KEYS):
         try:
-            found[id] = _opened(id, public, sealed, seal).public
+            found[id] = (await asyncio.to_thread(_opened, id, public, sealed, seal)).public
         except KeyAway:
             raise
         except Unsealable:
@@ -89,9 +90,13 @@ async def reseal(database: Database, seal: Seal) -> int:
     count = 0
     for id, _, sealed in await database.rows(KEYS):
         if not seal.current(sealed):
-            anew = seal.seal(seal.open(sealed, _place(id)), _place(id))
+            anew = await asyncio.to_thread(_anew, id, sealed, seal)
             count += await database.run("UPDATE signing_keys SET sealed = ? WHERE id = ?", anew, id)
     return count
+
+
+def _anew(id: str, sealed: str, seal: Seal) -> str:
+    return seal.seal(seal.open(sealed, _place(id)), _place(id))
 
 
 def _opened(id: str, public: str, sealed: str, seal: Seal) -> Signer:
@@ -110,10 +115,11 @@ async def _made(database: Database, seal: Seal) -> Signer:
     public = _public(private)
     id = identity(public)
     secret = base64.b64encode(private.private_bytes_raw()).decode()
+    sealed = await asyncio.to_thread(seal.seal, secret, _place(id))
     try:
         await database.run(
             "INSERT INTO signing_keys (id, public, sealed, created) VALUES (?, ?, ?, ?)",
-            id, public, seal.seal(secret, _place(id)), time.time(),
+            id, public, sealed, time.time(),
         )  # fmt: skip
     except Taken:
         return await signer(database, seal)
