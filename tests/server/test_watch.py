@@ -53,6 +53,22 @@ async def test_a_change_counts_once_it_has_stayed_the_same(file):
     assert reloads.count == 1
 
 
+async def test_what_is_read_at_once_is_not_read_once_more(file):
+    reloads = Reloads([file])
+    watch = Watch([file], reloads)
+    file.write_text("two")
+    await watch.look()
+    await watch.now()
+    assert reloads.count == 1
+    await watch.look()
+    await watch.look()
+    assert reloads.count == 1
+    file.write_text("three")
+    await watch.look()
+    await watch.look()
+    assert reloads.count == 2
+
+
 async def test_a_change_taken_back_is_none(file):
     reloads = Reloads([file])
     watch = Watch([file], reloads)

@@ -60,9 +60,17 @@ class Watch:
         elif seen != self.unsettled:
             self.unsettled = seen
         else:
-            self.unsettled = None
-            self.known = seen
-            self.follow(await reload_safely(self.reload))
+            await self.take(seen)
+
+    async def now(self) -> None:
+        """Reloads at once, whatever has changed, and not once more for what has changed up to now."""
+        await self.take({path: fingerprint(path) for path in self.known})
+
+    async def take(self, seen: dict[Path, Print]) -> None:
+        """Reloads, for files that looked like this before they are read."""
+        self.unsettled = None
+        self.known = seen
+        self.follow(await reload_safely(self.reload))
 
     def follow(self, files: Sequence[Path] | None) -> None:
         """From now on these files (None: the same as before).

@@ -14,7 +14,7 @@ import uvloop
 from headgate.server.connections import Connections
 from headgate.server.lifecycle import Factory, Lifecycle, Listener, Service, Stopping
 from headgate.server.listen import BACKLOG
-from headgate.server.watch import Watch, reload_safely
+from headgate.server.watch import Watch
 
 log = logging.getLogger("headgate.server")
 
@@ -119,7 +119,7 @@ class Worker:
         """By signal: at once, without waiting for the watcher to see a change."""
         if self.watcher is not None:
             async with self.reloading:
-                self.watcher.follow(await reload_safely(self.watcher.reload))
+                await self.watcher.now()
 
     async def open(self, loop: asyncio.AbstractEventLoop, service: Service) -> None:
         """Connections are accepted from here on."""
