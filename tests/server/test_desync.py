@@ -93,7 +93,7 @@ async def test_nothing_is_smuggled_past_a_proxy(name):
     wrong = []
     async with serving(Limits(header_timeout=1, body_idle_timeout=1, keep_alive=5)) as box:
         with proxied(name, box.port) as front:
-            for label, payload in list(payloads())[:: rounds(5, 1)]:
+            for label, payload in list(payloads())[:: rounds(10, 1)]:
                 before = len(box.seen.requests)
                 reader, writer = await asyncio.open_connection("127.0.0.1", front)
                 writer.write(payload)

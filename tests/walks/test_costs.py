@@ -237,11 +237,11 @@ def test_a_factor_of_the_list_price_and_a_price_of_ones_own_hold_with_the_next_r
     _, record = ask(gateway, "scripted/gpt-4o")
     before = gateway.config.read_text()
     assert record["cost_parts"] == [["input", 1000, "input", "1.25"], ["output", 100, "output", "5"]]
-    gateway.write(before.replace("scripted: 0.5", "scripted/gpt-4o: 1.1"))
+    gateway.change(before.replace("scripted: 0.5", "scripted/gpt-4o: 1.1"))
     gateway.says("the configuration was reloaded", 1)
     assert ask(gateway, "scripted/gpt-4o")[1]["cost_parts"][0] == ["input", 1000, "input", "2.75"]
     own = "scripted/gpt-4o: {prices: {input: 7, output: 0}}"
-    gateway.write(before.replace("  models:\n    sim", f"  models:\n    {own}\n    sim"))
+    gateway.change(before.replace("  models:\n    sim", f"  models:\n    {own}\n    sim"))
     gateway.says("the configuration was reloaded", 2)
     assert ask(gateway, "scripted/gpt-4o")[1]["cost"] == "0.007"
 

@@ -117,7 +117,7 @@ def test_while_the_place_is_away_what_was_there_stays_through_a_reload(gateway, 
     keepers.instead = {"vault": json_reply({"errors": [VAULT_TOKEN]}, status=503)}
     gateway.wait_for_metric(1, "headgate_secrets_away", source="vault")
     gateway.says("what they were stays in force")
-    gateway.write(gateway.config.read_text() + "rules: []\n")
+    gateway.change(gateway.config.read_text() + "rules: []\n")
     gateway.says("the configuration was reloaded", times=gateway.output().count("the configuration was reloaded") + 1)
     assert ask(gateway) == 200
     keepers.instead = {}

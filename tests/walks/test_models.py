@@ -296,18 +296,17 @@ def test_it_can_be_turned_off_and_corrected(first, upstream, tmp_path):
         assert gateway.post(asked("old", IMAGE))[0] == 200
         status, _, answer = gateway.post(asked("anything", max_tokens=6))
         assert (status, answer["error"]["param"]) == (400, "max_tokens")
-        gateway.write(configured(first.url))
+        gateway.change(configured(first.url))
         gateway.says("the configuration was reloaded")
         assert gateway.post(asked("old", IMAGE))[0] == 400
         assert gateway.post(asked("anything", max_tokens=6))[0] == 200
 
 
 class Shelves(BaseHTTPRequestHandler):
-    """Serves the `data` of its server."""
+    """Serves what its server has by path."""
 
     def do_GET(self):
-        self.server.asked += 1
-        data = self.server.data
+        data = self.server.data.get(self.path, b"")
         self.send_response(200 if data else 500)
         self.send_header("content-length", str(len(data)))
         self.end_headers()
@@ -320,7 +319,7 @@ class Shelves(BaseHTTPRequestHandler):
 @pytest.fixture
 def shelves():
     server = HTTPServer(("127.0.0.1", 0), Shelves)
-    server.asked, server.data = 0, b""
+    server.data = {}
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield server
@@ -336,35 +335,35 @@ def window(gateway, name="new"):
 
 def test_a_newer_catalogue_is_fetched_and_kept_for_the_next_start(first, shelves, tmp_path):
     url = f"http://127.0.0.1:{shelves.server_port}/catalogue.json"
-    shelves.data = b'{"openai":{"":{"sources":{"l":{"read":"2027-01-01"}}},"gpt-4o":{"ops":"chat","context":7777}}}'
+    data = b'{"openai":{"":{"sources":{"l":{"read":"2027-01-01"}}},"gpt-4o":{"ops":"chat","context":7777}}}'
+    shelves.data["/catalogue.json"] = data
     config = configured(first.url, f"catalogue: {{refresh: {{url: '{url}'}}}}")
     with running(tmp_path, config) as gateway:
         gateway.says(f"the catalogue is now that of {url}: 1 models, read on 2027-01-01")
         assert window(gateway) == 7777
         assert window(gateway, "old") == 16385
-        assert (gateway.data / "catalogue.json").read_bytes() == shelves.data
-    shelves.data = b""
+        assert (gateway.data / "catalogue.json").read_bytes() == data
+    shelves.data.clear()
     with running(tmp_path, config) as gateway:
         assert window(gateway) == 7777
         gateway.says(f"the catalogue at {url} is not taken, the old one stays: the answer is 500")
         assert window(gateway) == 7777
 
 
-@pytest.mark.parametrize("data", [b"<html>", b'{"openai":{"gpt-4o":{"context":"x"}}}', b"{}"])
-def test_bad_data_is_refused_and_the_old_kept(first, shelves, tmp_path, data):
-    url = f"http://127.0.0.1:{shelves.server_port}/catalogue.json"
-    shelves.data = data
-    with running(tmp_path, configured(first.url, f"catalogue: {{refresh: {{url: '{url}'}}}}")) as gateway:
-        gateway.says("is not taken, the old one stays")
-        assert window(gateway) == 128000
-        assert not (gateway.data / "catalogue.json").exists()
-
-
-def test_a_catalogue_that_cannot_be_reached_changes_nothing(first, tmp_path):
-    extra = f"catalogue: {{refresh: {{url: 'http://127.0.0.1:{free_port()}/x'}}}}"
-    with running(tmp_path, configured(first.url, extra)) as gateway:
-        gateway.says("is not taken, the old one stays")
-        assert window(gateway) == 128000
+def test_bad_data_and_none_are_refused_and_the_old_kept(first, shelves, tmp_path):
+    shelves.data = {"/html": b"<html>", "/text": b'{"openai":{"gpt-4o":{"context":"x"}}}', "/empty": b"{}"}
+    urls = [f"http://127.0.0.1:{shelves.server_port}{path}" for path in shelves.data]
+    with contextlib.ExitStack() as stack:  # all at once: each asks at some moment in the first two seconds
+        gateways = [
+            stack.enter_context(
+                running(tmp_path / str(number), configured(first.url, f"catalogue: {{refresh: {{url: '{url}'}}}}"))
+            )
+            for number, url in enumerate([*urls, f"http://127.0.0.1:{free_port()}/x"])
+        ]
+        for gateway in gateways:
+            gateway.says("is not taken, the old one stays")
+            assert window(gateway) == 128000
+            assert not (gateway.data / "catalogue.json").exists()
 
 
 def test_a_file_is_read_again_when_it_changes(first, tmp_path):

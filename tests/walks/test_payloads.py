@@ -270,8 +270,7 @@ def test_a_reload_begins_to_keep(tmp_path):
     with running(tmp_path, without.replace("{health: 'off'}", "{}")) as gateway:
         before = gateway.post(question("before", model="sim"), key=SILENT)[1]["x-request-id"]
         assert keeper_of(gateway) is None
-        gateway.write(config.replace("payloads: {", "payloads: {keep: full, ", 1))
-        gateway.signal(signal.SIGHUP)
+        gateway.change(config.replace("payloads: {", "payloads: {keep: full, ", 1))
         gateway.says("the configuration was reloaded")
         after = gateway.post(question("after", model="sim"), key=SILENT)[1]["x-request-id"]
         assert kept(gateway, after)["request"]["messages"][0]["content"] == "after"

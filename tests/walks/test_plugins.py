@@ -3,7 +3,6 @@
 import itertools
 import json
 import re
-import signal
 import time
 from pathlib import Path
 
@@ -232,8 +231,7 @@ class TestStages:
         question = {**TO_ANTHROPIC, "stream": stream}
         with running(tmp_path, config_for(upstream.url)) as gateway:
             plain = gateway.post(question, path=path)[2]
-            gateway.write(with_stages(upstream, {"use": "mind:Listen", "with": {"file": str(heard)}}))
-            gateway.signal(signal.SIGHUP)
+            gateway.change(with_stages(upstream, {"use": "mind:Listen", "with": {"file": str(heard)}}))
             gateway.says("the configuration was reloaded")
             status, headers, watched = gateway.post(question, path=path)
             assert status == 200
@@ -292,17 +290,17 @@ class TestStages:
 
         with running(tmp_path, config("Hello")) as gateway:
             assert gateway.post(QUESTION)[0] == 403
-            gateway.write(config("Bye"))
+            gateway.change(config("Bye"))
             gateway.says("the configuration was reloaded")
             assert gateway.post(QUESTION)[0] == 200
-            gateway.write(config("Hello").replace('"word"', '"wort"'))
+            gateway.change(config("Hello").replace('"word"', '"wort"'))
             gateway.says("the old one stays in force")
             assert "mind:Refuse does not take these settings" in gateway.output()
             assert gateway.post(QUESTION)[0] == 200
-            gateway.write(with_stages(upstream, {"use": "mind:Unmakeable"}))
+            gateway.change(with_stages(upstream, {"use": "mind:Unmakeable"}))
             gateway.says("the old one stays in force", 2)
             assert "secret fault" not in gateway.output()
-            gateway.write(config("Hello"))
+            gateway.change(config("Hello"))
             gateway.says("the configuration was reloaded", 2)
             assert gateway.post(QUESTION)[0] == 403
 

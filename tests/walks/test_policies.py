@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import signal
 import threading
 import time
 from collections import Counter
@@ -107,8 +106,7 @@ def shares(gateway, model, count, at_once=4, **more):
 
 def reload(gateway, config):
     said = gateway.output().count("the configuration was reloaded")
-    gateway.write(config)
-    gateway.signal(signal.SIGHUP)
+    gateway.change(config)
     gateway.says("the configuration was reloaded", said + 1)
 
 

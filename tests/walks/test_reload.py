@@ -126,14 +126,14 @@ def test_a_changed_file_is_noticed(tmp_path, upstream, other):
 
 def test_a_bad_file_is_refused_with_its_reason_and_the_next_good_one_taken(tmp_path, upstream, other):
     with running(tmp_path, with_other(upstream, other, "a/m")) as gateway:
-        gateway.write(with_other(upstream, other, "b/m", extra="retry: {attempts: lots}\n"))
+        gateway.change(with_other(upstream, other, "b/m", extra="retry: {attempts: lots}\n"))
         gateway.says("the old one stays in force")
         assert "headgate.yaml:16: retry.attempts: expected a whole number" in gateway.output()
         assert gateway.post(QUESTION)[2]["model"] == "a"
         gateway.config.unlink()
         gateway.says("the old one stays in force", 2)
         assert gateway.post(QUESTION)[2]["model"] == "a"
-        gateway.write(with_other(upstream, other, "b/m"))
+        gateway.change(with_other(upstream, other, "b/m"))
         gateway.says("the configuration was reloaded")
         assert gateway.post(QUESTION)[2]["model"] == "b"
         assert gateway.metric("headgate_config_reloads_total", outcome="refused") == 2
@@ -144,8 +144,7 @@ def test_a_key_that_is_taken_out_is_refused(tmp_path, upstream):
     config = config_for(upstream.url)
     with running(tmp_path, config) as gateway:
         assert gateway.post({**QUESTION, "model": "sim"}, key=OTHER_KEY)[0] == 200
-        gateway.write(config.replace(f"  - {{name: limited, key: {OTHER_KEY}, models: [sim]}}\n", ""))
-        gateway.signal(signal.SIGHUP)
+        gateway.change(config.replace(f"  - {{name: limited, key: {OTHER_KEY}, models: [sim]}}\n", ""))
         gateway.says("the configuration was reloaded")
         assert gateway.post({**QUESTION, "model": "sim"}, key=OTHER_KEY)[0] == 401
         assert gateway.post(QUESTION)[0] == 200
@@ -173,8 +172,7 @@ def test_requests_under_way_keep_the_configuration_they_began_with(tmp_path, ups
         wait_for(lambda: upstream.requests)
         without = with_other(upstream, other, "b/m").replace(f"  - {{name: test, key: {KEY}}}\n", "")
         without = "\n".join(line for line in without.splitlines() if not line.startswith("  a: ")) + "\n"
-        gateway.write(without)
-        gateway.signal(signal.SIGHUP)
+        gateway.change(without)
         gateway.says("the configuration was reloaded")
         assert not answers, "the stream was over too soon for this test"
         assert gateway.post(QUESTION)[0] == 401
@@ -188,8 +186,7 @@ def test_requests_under_way_keep_the_configuration_they_began_with(tmp_path, ups
 
 def test_what_needs_a_restart_is_said(tmp_path, upstream):
     with running(tmp_path, config_for(upstream.url)) as gateway:
-        gateway.write(config_for(upstream.url, server=", drain_timeout: 5"))
-        gateway.signal(signal.SIGHUP)
+        gateway.change(config_for(upstream.url, server=", drain_timeout: 5"))
         gateway.says("server.drain_timeout has changed; it takes effect at the next start")
         assert gateway.post(QUESTION)[0] == 200
 
@@ -203,7 +200,7 @@ def test_what_is_changed_back_needs_no_restart(tmp_path, upstream):
         def reload(server, extra=""):
             nonlocal reloads
             reloads += 1
-            gateway.write(config_for(upstream.url, extra, server=server))
+            gateway.change(config_for(upstream.url, extra, server=server))
             gateway.says("the configuration was reloaded", reloads)
             return gateway.output().count(waiting)
 
@@ -216,7 +213,7 @@ def test_what_is_changed_back_needs_no_restart(tmp_path, upstream):
 
 def test_each_problem_of_a_refused_file_is_an_entry(tmp_path, upstream):
     with running(tmp_path, config_for(upstream.url)) as gateway:
-        gateway.write(config_for(upstream.url, "retry: {attempts: lots}\nlog: {level: loud}\n"))
+        gateway.change(config_for(upstream.url, "retry: {attempts: lots}\nlog: {level: loud}\n"))
         gateway.says("log.level: ")
         told = [json.loads(line) for line in gateway.output().splitlines() if line.startswith("{")]
     messages = [entry["message"] for entry in told if entry["level"] == "error"]

@@ -184,14 +184,14 @@ async def test_checks_bring_a_target_back_that_nobody_asks_for(gateway, client, 
             await client.chat.completions.create(model="alone", messages=HELLO)
     config = gateway.config.read_text()
     try:
-        gateway.write(config.replace("check: false", "check: true"))
+        gateway.change(config.replace("check: false", "check: true"))
         bad.script, until = said(False), time.monotonic() + 5
         while not (checks := gateway.records(path="check", target="alone/m")) and time.monotonic() < until:
             await asyncio.sleep(0.05)
         assert "key" not in checks[-1]
         assert json.loads(bad.requests[-1].body)["messages"] == [{"role": "user", "content": "Say OK."}]
     finally:
-        gateway.write(config)
+        gateway.change(config)
         gateway.says("the configuration was reloaded", times=2)
 
 

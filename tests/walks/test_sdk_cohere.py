@@ -175,7 +175,7 @@ async def test_an_error_of_cohere_passes_as_it_came(client, gateway, upstream):
 async def test_an_error_of_another_vendor_is_said_in_coheres_words(client, upstream, vendor):
     upstream.script = json_reply(error_body(vendor, 429, "Too fast."), status=429)
     with pytest.raises(cohere.TooManyRequestsError) as caught:
-        await settle(client.chat(model=vendor, messages=ASK))
+        await settle(client.chat(model=vendor, messages=ASK, request_options={"max_retries": 0}))
     assert caught.value.body["message"] == "Too fast."
 
 

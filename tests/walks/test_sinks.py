@@ -115,8 +115,7 @@ def test_every_sink_gets_what_it_is_to_get_while_another_is_dead(tmp_path, upstr
             assert "refused" in states["dead"]["away"]
             assert gateway.output().count("the sink dead takes no records, which wait in the journal") == 1
             with HTTPCatcher() as late:
-                gateway.write(told.replace(f"127.0.0.1:{dead}", f"127.0.0.1:{late.port}"))
-                gateway.signal(signal.SIGHUP)
+                gateway.change(told.replace(f"127.0.0.1:{dead}", f"127.0.0.1:{late.port}"))
                 gateway.says("the sink dead takes records again")
                 gateway.wait_for_metric(0, "headgate_sink_behind_bytes", sink="dead")
                 assert ids_of(late) == dict.fromkeys([*good, bad], 1)
