@@ -145,14 +145,21 @@ class ChannelEntry(pydantic.BaseModel):
 
     def channel(self, name: str, *, anywhere: bool) -> told.Channel:
         """As it is sent by, secrets in clear."""
-        settings = {
-            field: value.get_secret_value() if isinstance(value, SecretStr) else value
-            for field, value in self.settings.model_dump(by_alias=True).items()
-        }
-        terms = self.terms
+        terms, settings = self.terms, _plain(self.settings.model_dump(by_alias=True))
         return told.Channel(
             name=name, kind=terms.kind, settings=settings, match=terms.match, resolved=terms.resolved, anywhere=anywhere
         )
+
+
+def _plain(value: Any) -> Any:
+    """As JSON can say it, secrets in clear."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(inner) for inner in value]
+    return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
 class Alerting(Section):

@@ -87,7 +87,8 @@ def _lowered(sentence: str) -> str:
 
 def holds_secret(model: Any) -> bool:
     """Whether a text in place of this whole model may be the secret that belongs inside it."""
-    return any(SECRET_NAME.search(name) for name in getattr(model, "model_fields", ()))
+    fields: Mapping[str, Any] = getattr(model, "model_fields", {})
+    return any(SECRET_NAME.search(name) for name, field in fields.items() if bare(field.annotation) is not bool)
 
 
 def found(node: Node | None, secret: bool = False) -> str:
