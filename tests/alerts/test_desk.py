@@ -258,7 +258,9 @@ def test_a_channel_that_hangs_holds_up_no_other(tmp_path):
         one = alert()
         told.desk.told([Event("firing", one)], [one], NOW)
         told.desk.deliver(NOW)
-        await asyncio.sleep(0.2)
+        async with asyncio.timeout(10):
+            while not told.wire.sent:
+                await asyncio.sleep(0.01)
         assert told.wire.titles("ops") == [[("firing", "a1")]]
         for task in told.desk._busy.values():
             task.cancel()
