@@ -47,7 +47,7 @@ class Collector:
             self.spans += [read(span, resource) for scope in sent.scope_spans for span in scope.spans]
         return 200, {}
 
-    def trace(self, id, seconds=30.0):
+    def trace(self, id, seconds=60.0):
         """The request's span of a trace, and those below it in the order of their beginning, once they are there."""
         until = time.monotonic() + seconds
         while not (found := [span for span in self.spans if span.trace == id]):

@@ -14,7 +14,7 @@ from headgate.core.reply import Reply
 from headgate.core.trace import Sampling
 from headgate.dialects import gemini_generate, openai_chat
 from headgate.stages.stage import Checked, chain
-from headgate.stages.trace import traced
+from headgate.stages.trace import Trace
 
 REPLY = Reply(openai_chat, stream=False, body=b"")
 ID, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -58,7 +58,7 @@ async def walk(made, sampling, error=None, caller=SOMEBODY, stages=(), ending="c
         return REPLY
 
     with contextlib.suppress(ProviderTimeout, Overloaded, Unauthenticated):
-        await chain(traced([outermost, Knows(caller), *stages], sampling), answer)(made)
+        await chain([outermost, Trace(sampling), Knows(caller), *stages], answer)(made)
     made.record.ending = "complete" if error is None else ending  # what is known when the head is sent
     told = made.trace.kept(made)
     made.record.ending = ending
@@ -134,6 +134,6 @@ async def test_what_it_went_through_is_noted():
     place = Place("/v1beta/models/{model}:generateContent", "gemini-x", b"")
     made = exchange(dialect=gemini_generate, path="/v1beta/models/gemini-x:generateContent", place=place)
     trace, _ = await walk(made, Sampling(1.0), stages=[Checked("house.rules:Own", own), own])
-    assert [name for name, _ in trace.stages] == ["house.rules:Own"]
-    assert 0 <= trace.stages[0][1] < 5
+    assert [name for name, _ in trace.stages] == ["authenticate", "house.rules:Own"]
+    assert 0 == trace.stages[0][1] < trace.stages[1][1] < 5
     assert (trace.route, trace.operation, trace.method) == (place.template, "chat", "POST")

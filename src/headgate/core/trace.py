@@ -78,8 +78,8 @@ class Tracing:
         """Of traces that begin here, those are sampled whose id's lower half is less than `below`: the share goes by
         the id, so that all who are asked for it choose the same ones."""
         self.sampling = sampling
-        self.marks: list[float] = []
-        """When stages began (`time.perf_counter()`), in their order."""
+        self.marks: list[tuple[str, float]] = []
+        """When stages began (`time.perf_counter()`) that say so, in their order; `authenticate` is the first."""
         self.said: Said | None = None
         self._id = self._span = ""
         for name, _ in headers:

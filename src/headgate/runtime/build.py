@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from math import inf
-from typing import Any
+from typing import Any, cast
 
 from headgate.catalog.catalogue import Catalogue, assemble
 from headgate.catalog.menu import Menu
@@ -63,7 +63,7 @@ from headgate.stages.rules.topic import Topics
 from headgate.stages.send import Send
 from headgate.stages.shadow import Shade, Shadow
 from headgate.stages.stage import Checked, Stage, chain
-from headgate.stages.trace import traced
+from headgate.stages.trace import Trace
 from headgate.stages.translate import Translate
 
 
@@ -92,8 +92,10 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
     faces, templates = _faces(config.dialects)
     sending: list[Stage] = [Count(menu), *([Fetch(ports.fetch)] if ports.fetch is not None else []), Translate()]
     once = Retry(Retries(attempts=1), allowance=attempts)
+    sampling = config.traces.sampling
     stages: list[Stage] = [
         record,
+        *([cast(Stage, Trace(sampling))] if sampling is not None else []),
         authenticate,
         *_keep(config, ports, classes),
         Receive(config.data_dir),
@@ -109,8 +111,6 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         Retry(_retries(config), allowance=attempts),
         *sending,
     ]
-    if (sampling := config.traces.sampling) is not None:
-        stages = traced(stages, sampling)
     named = _named(aliases, rules)
     _settle(ports.board, config, named, [*providers.values(), *(target.provider for target in named)])
     _limit(ports.board, named)

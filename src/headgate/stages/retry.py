@@ -52,6 +52,8 @@ class Retry:
         """The first attempt at a target of which there is nothing to consider, made once."""
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
+        if exchange.trace is not None:
+            exchange.trace.marks.append(("retry", time.perf_counter()))
         failure: GatewayError | None = None
         failed = kept = plan = None
         turn = self._at_once(exchange)

@@ -108,6 +108,8 @@ class Route:
         self._direct: dict[str, tuple[Target, ...]] = {}
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
+        if exchange.trace is not None:
+            exchange.trace.marks.append(("route", time.perf_counter()))
         model, caller = exchange.model, exchange.caller
         alias = self.aliases.get(model)
         if alias is None and model.rpartition(":")[2] in EFFORTS and exchange.dialect.operation == "chat":
@@ -118,12 +120,7 @@ class Route:
         if caller is not None and not caller.may_use(model):
             if alias is None and targets is None and model not in self.ruled:
                 raise self._unknown(model, caller)
-            what = f"the model {_short(model)}"
-            if exchange.dialect.operation == "opaque":
-                what = f"what is forwarded unread, which takes {model!r} among its models"
-            raise Forbidden(
-                f"the key {caller.key!r} may not use {what}; it may use {_listed(self.allowed(caller))}", param="model"
-            )
+            raise self._forbidden(exchange, caller, model)
         asked = alias
         if self.rules is not None and model in self.ruled:
             chosen = await self.rules.choose(exchange, model)
@@ -143,6 +140,13 @@ class Route:
         if caller is not None and caller.models is not None:
             self._permit(exchange, caller, model)
         return await proceed(exchange)
+
+    def _forbidden(self, exchange: Exchange, caller: Caller, model: str) -> Forbidden:
+        what = f"the model {_short(model)}"
+        if exchange.dialect.operation == "opaque":
+            what = f"what is forwarded unread, which takes {model!r} among its models"
+        may = _listed(self.allowed(caller))
+        return Forbidden(f"the key {caller.key!r} may not use {what}; it may use {may}", param="model")
 
     def _permit(self, exchange: Exchange, caller: Caller, model: str) -> None:
         """Raises Forbidden where a provider would ask a model besides `model` that the key may not use."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
@@ -58,6 +59,8 @@ class Checked:
         self.stage = stage
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
+        if exchange.trace is not None:
+            exchange.trace.marks.append((self.name, time.perf_counter()))
         reply = await self.stage(exchange, proceed)
         if not isinstance(reply, Reply):
             raise TypeError(

@@ -8,6 +8,7 @@ Limits by provider are kept to where the target is chosen: `attempts`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from headgate.catalog.cost import bill
@@ -44,6 +45,8 @@ class Limit:
         return found
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
+        if exchange.trace is not None:
+            exchange.trace.marks.append(("limit", time.perf_counter()))
         caller = exchange.caller
         if caller is None or not caller.limits:
             return await proceed(exchange)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any, cast
@@ -33,6 +34,8 @@ class Receive:
         self.folder = folder
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
+        if exchange.trace is not None:
+            exchange.trace.marks.append(("receive", time.perf_counter()))
         takes = exchange.dialect.takes
         if takes == "raw":
             self._leave(exchange)
