@@ -1,7 +1,9 @@
 """What is kept of what was said: all of it and as it was said, or nothing; and no secret on any disk on the way."""
 
+import hashlib
 import json
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -150,6 +152,28 @@ def test_a_client_that_goes_away_leaves_what_it_was_given(gateway):
     assert (found["broke_off"], found["answer"]["choices"][0]["message"]["content"]) == (True, "going")
 
 
+def test_what_is_forwarded_unread_is_kept_as_text_and_files_are_described(gateway, upstream):
+    sent = {"messages": [{"role": "user", "content": "unread"}], "mail": "joe@example.com"}
+    for key, mail in ((FULL, "joe@example.com"), (REDACTED, "[EMAIL]")):
+        _, headers, _ = gateway.post(sent, path="/openai/v1/own/thing", key=key)
+        found = kept(gateway, headers["x-request-id"])
+        assert found["request"] == {**sent, "mail": mail}
+        assert found["answer"]["choices"][0]["message"]["content"] == "unread"
+    sound = b"RIFF0000WAVE" + bytes(2000)
+    form = (
+        b'--b\r\ncontent-disposition: form-data; name="model"\r\n\r\nsim\r\n'
+        b'--b\r\ncontent-disposition: form-data; name="file"; filename="a.wav"\r\ncontent-type: audio/wav\r\n\r\n'
+        + sound
+        + b"\r\n--b--\r\n"
+    )
+    headers = {"authorization": f"Bearer {FULL}", "content-type": "multipart/form-data; boundary=b"}
+    status, answered, answer = gateway.request("POST", "/v1/audio/transcriptions", form, headers)
+    found = kept(gateway, answered["x-request-id"])
+    digest = hashlib.sha256(sound).hexdigest()
+    assert found["request"]["file"] == {"file": "a.wav", "type": "audio/wav", "size": len(sound), "sha256": digest}
+    assert (status, found["request"]["model"], found["answer"]) == (200, "sim", answer)
+
+
 def test_off_leaves_nothing_anywhere(gateway, upstream):
     canary = "canary-7f3a"
     ids = [
@@ -262,6 +286,17 @@ def test_kill_of_gateway_and_keeper_loses_nothing_and_what_is_encrypted_needs_th
     assert text in typed(gateway, *asked).stdout
     shown = typed(gateway, *asked, environ={VARIABLE: "another-passphrase-of-thirty-two-characters"})
     assert (shown.exit_code, text in shown.output, "the key" in shown.output) == (1, False, True)
+
+
+def test_without_the_key_it_waits_in_memory_and_the_gateway_serves(tmp_path):
+    config = CONFIG.replace("UPSTREAM", "http://127.0.0.1:9").replace("http://SLOW", "http://127.0.0.1:9")
+    with running(tmp_path, config, environ={VARIABLE: "too-short"}) as gateway:
+        status, headers, _ = gateway.post(question("canary-51c0", model="sim"), key=FULL)
+        gateway.says("cannot be encrypted, and waits in memory: HEADGATE_SECRET_KEY is too short")
+        assert status == 200
+        assert gateway.record_of(headers["x-request-id"])["payload"] == "full"
+    assert on_disk(gateway.data, "canary-51c0") == []
+    shutil.rmtree(folder_of(Path("/dev/shm"), gateway.data))
 
 
 def test_a_reload_begins_to_keep(tmp_path):

@@ -23,7 +23,7 @@ from headgate.journal.table import moment, offset, seconds
 NAMES = (
     "id", "time", "key", "tags", "model", "stream", "target", "status", "ending", "error", "message", "decision",
     "attempts", "lost", "resumed", "shadow_of", "usage", "cost", "cost_parts", "unpriced",
-    "saved", "duration",
+    "saved", "data_class", "payload", "duration",
 )  # fmt: skip
 """What of a record says why; left out where it is empty."""
 WITHOUT = {"cache": "Without the provider's cache of prompts", "routing": "At the first target of its alias"}
@@ -88,6 +88,8 @@ def lines(record: Record, zone: tzinfo) -> Iterator[str]:
     if used:
         yield used
     yield from map(printable, _cost(record))
+    if record.payload is not None:
+        yield _kept(record)
 
 
 def _asked(record: Record) -> str:
@@ -121,6 +123,13 @@ def _ended(record: Record) -> str:
         case "cut":
             return f"The answer{whose} broke off {took}: {record.message or record.error}"
     return f"It failed with {record.status} {record.error} {took}: {record.message}"
+
+
+def _kept(record: Record) -> str:
+    if record.payload == "dropped":
+        return "What was said is not kept, as there was no room for it."
+    how = "kept, without secrets and personal data" if record.payload == "redacted" else "kept in full"
+    return f"What was said is {how}: headgate records --id {record.id} --payload"
 
 
 def _used(record: Record) -> str:

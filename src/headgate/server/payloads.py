@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -18,9 +19,13 @@ from headgate.records.payloads.keeper import Settings
 from headgate.records.payloads.waiting import Waiting, folder_of, size
 from headgate.server.beside import Beside
 from headgate.server.lifecycle import Lifecycle
-from headgate.store.sealing import Seal
+from headgate.store.sealing import Seal, Unsealable
 from headgate.telemetry.metrics import Read
 
+log = logging.getLogger("headgate.records")
+
+AGAIN = 30.0
+"""Seconds after which a key is asked for again."""
 MODULE, TASK = "headgate.records.payloads.keeper", "keeps what was said"
 
 
@@ -39,19 +44,30 @@ class Payloads:
         self._running: asyncio.Task[None] | None = None
 
     def keep(self, config: Config) -> None:
-        """See that the process runs, if `config` wants it. Raises Unsealable."""
+        """See that the process runs, if `config` wants it."""
         left = bool(segments(self._folder)) or bool(segments(self._config.data_dir / keeper.FOLDER))
-        if self._process is not None or self._lifecycle.worker != 0 or not (config.keeps or left):
-            return
-        self._process = Beside(MODULE, self._settings(), TASK, self._lifecycle)
-        self._running = asyncio.get_running_loop().create_task(self._process.run())
+        if self._running is None and self._lifecycle.worker == 0 and (config.keeps or left):
+            self._running = asyncio.get_running_loop().create_task(self._run())
 
     async def end(self) -> None:
         """Let what was said be kept, for some seconds at most."""
         self.waiting.close()
-        if self._process is not None and self._running is not None:
+        if self._process is not None:
             await self._process.end()
+        if self._running is not None:
             self._running.cancel()
+
+    async def _run(self) -> None:
+        """Once there is a key, where there is to be one: a service that keeps it may be away."""
+        while True:
+            try:
+                settings = await asyncio.to_thread(self._settings)
+                break
+            except Unsealable as error:
+                log.error("what was said cannot be encrypted, and waits in memory: %s", error)  # noqa: TRY400
+                await asyncio.sleep(AGAIN)
+        self._process = Beside(MODULE, settings, TASK, self._lifecycle)
+        await self._process.run()
 
     def _settings(self) -> Settings:
         config, said = self._config, self._config.payloads

@@ -66,6 +66,13 @@ def test_where_there_is_no_room_it_is_refused_until_some_was_taken_out(tmp_path)
     assert waiting.put(head("b"), b"x", b"", [])
 
 
+def test_several_processes_write_beside_each_other(tmp_path):
+    one, other = (Waiting(tmp_path / "w", worker, 1 << 20) for worker in (0, 1))
+    for number in range(6):
+        (one if number % 2 else other).put(head(f"{number}"), b"x" * number, b"", [])
+    assert sorted(piece.head.id for piece in Reader(tmp_path / "w").pieces()) == list("012345")
+
+
 def test_a_folder_of_others_is_not_used(tmp_path):
     (tmp_path / "open").mkdir(mode=0o755)
     with pytest.raises(PermissionError, match="this user alone"):

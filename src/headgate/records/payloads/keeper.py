@@ -191,6 +191,8 @@ def main() -> None:
     while not taken.wait(EVERY):
         with suppress(OSError):
             status.save(data_dir, told, STATUS)
+    with suppress(OSError):  # there is something in it that could not be taken
+        Path(settings.memory).rmdir()
 
 
 if __name__ == "__main__":
