@@ -18,8 +18,8 @@ from headgate.journal.blank import blank
 from headgate.journal.read import Filter
 from headgate.records import statements as sql
 from headgate.records.payloads.keeper import FOLDER, STATUS
-from headgate.records.postgres import LOCK
 from headgate.records.row import TEXTS
+from headgate.records.statements import LOCK
 from headgate.records.status import FILE, behind, load
 from headgate.records.sums import GROUPS, SUMS
 from headgate.store.database import Database, SQLite

@@ -17,9 +17,8 @@ from headgate.core.chain import Link
 from headgate.governance.conditions import Condition
 from headgate.records.chain import APPEND, LAST
 from headgate.records.marks import marks as marked
-from headgate.records.postgres import LOCK
 from headgate.records.row import Entry, read
-from headgate.records.statements import quoted
+from headgate.records.statements import LOCK, quoted
 from headgate.store.database import Database, SQLite, Statements, StoreAway
 
 STEP = 200

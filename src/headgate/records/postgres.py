@@ -12,15 +12,13 @@ from headgate.records import chain
 from headgate.records import statements as sql
 from headgate.records.marks import marks
 from headgate.records.row import Entry
-from headgate.records.statements import Away, Unfit
+from headgate.records.statements import LOCK, Away, Unfit
 from headgate.records.sums import GROUPS, spreads, sums
 from headgate.store.database import Patience, StoreAway, connect, numbered, told
 from headgate.store.migrations import migrate
 
 T = TypeVar("T")
 PATIENCE = Patience(5.0, 60.0)
-LOCK = "SELECT pg_advisory_xact_lock(7204)"
-"""Who writes records waits for who writes some: numbers have no gaps, and sums are never waited for crosswise."""
 
 
 class Connected:

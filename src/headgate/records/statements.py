@@ -13,6 +13,8 @@ from headgate.store.stepping import Tally
 
 SOURCE = "drain.id"
 """In a data directory: the name under which its segments are known in the database, which several may share."""
+LOCK = "SELECT pg_advisory_xact_lock(7204)"
+"""PostgreSQL's. Who writes records waits for who writes some: no gaps in numbers, no sums waited for crosswise."""
 
 
 class Named(Protocol):
