@@ -58,9 +58,8 @@ def test_a_line_of_text_stays_one(text, where):
 
 def test_labels_come_back_from_a_parser_as_they_were():
     """Names of models and targets are the configuration's, but a configuration may be anybody's."""
-    texts = [
-        text for text in NAUGHTY if 0 < len(text) < 1_000 and not any("\ud800" <= sign <= "\udfff" for sign in text)
-    ]
+    some = NAUGHTY[:150] + NAUGHTY[150::5]  # a parser in Python takes its time
+    texts = [text for text in some if 0 < len(text) < 1_000 and not any("\ud800" <= sign <= "\udfff" for sign in text)]
     metrics = Metrics(models=texts, max_rows=10_000, max_series=10_000, by_key=True)
     for family in WATCHED:
         metrics.watch({family.name: lambda labels=family.labels: {(text,) * len(labels): 1.0 for text in texts}})
