@@ -30,6 +30,7 @@ TAG = "tag:"
 MOST = 2
 BLOCK = 4 << 20
 TRIES = 5
+DAY = 86_400
 QUARTER = 900
 """Seconds of which requests are summed together where not by the hour: time zones differ by them."""
 Span = tuple[int, int]
@@ -108,7 +109,8 @@ REQUESTS = Table(
 
 async def usage(records: Records, question: Question) -> Usage:
     """The largest first, by `order`; periods in their order. Raises StoreAway, OSError, Moved."""
-    table = HOURS if _by_the_hour(question) else REQUESTS
+    hourly = _by_the_hour(question)
+    table = _daily(HOURS if hourly else REQUESTS, question)
     found: dict[tuple[str, ...], Sums] = {}
     total = [0] * len(SUMS)
     for each in await _rows(records, table, question, _columns(table, question)):
@@ -119,7 +121,7 @@ async def usage(records: Records, question: Question) -> Usage:
     items = sorted(found.items(), key=lambda item: (-item[1][order], -item[1][requests], item[0]))
     if set(question.by) & PERIODS.keys():
         items.sort(key=lambda item: [name for name, of in zip(item[0], question.by, strict=True) if of in PERIODS])
-    counts = await _counts(records, question) if table is HOURS and _spread(question) else {}
+    counts = await _counts(records, question) if hourly and _spread(question) else {}
     return Usage(question, items, total, counts)
 
 
@@ -129,10 +131,11 @@ def _add(into: Sums, values: Sequence[int]) -> None:
 
 
 async def _counts(records: Records, question: Question) -> dict[tuple[str, ...], Counts]:
-    columns = _columns(SPREADS, question)
+    table = _daily(SPREADS, question)
+    columns = _columns(table, question)
     found: dict[tuple[str, ...], Counts] = {}
-    for each in await _rows(records, SPREADS, question, [*columns, "bucket"]):
-        for names in _named(SPREADS, question, each):
+    for each in await _rows(records, table, question, [*columns, "bucket"]):
+        for names in _named(table, question, each):
             _add(found.setdefault(names, {}).setdefault(int(each.values[-1]), [0] * len(COUNTS)), each.sums)
     return found
 
@@ -143,6 +146,15 @@ def _by_the_hour(question: Question) -> bool:
     offsets = {datetime.fromtimestamp(moment, question.zone).utcoffset() for moment in question.span}
     whole = all(offset is not None and not offset.total_seconds() % HOUR for offset in offsets)
     return {*question.by, *question.where} <= known and whole and not any(moment % HOUR for moment in question.span)
+
+
+def _daily(table: Table, question: Question) -> Table:
+    """The same by days, where nothing is asked for by the hour and days are those of UTC: there are fewer of them."""
+    periods = set(question.by) & PERIODS.keys()
+    if question.zone is not UTC or not periods or "hour" in periods:
+        return table
+    slot = f"{table.slot} / {DAY // table.unit}" if table.unit == HOUR else f"CAST(FLOOR(time / {DAY}) AS BIGINT)"
+    return table._replace(unit=DAY, slot=slot)
 
 
 def _spread(question: Question) -> bool:
@@ -200,7 +212,7 @@ async def _stored(
 
 def _conditions(table: Table, question: Question) -> Iterator[Condition]:
     first, last = question.span
-    if table is REQUESTS:
+    if table.name == REQUESTS.name:
         yield "time >= ? AND time < ?", [float(first), float(last)]
     else:
         yield "hour >= ? AND hour < ?", [first // HOUR, -(-last // HOUR)]
@@ -249,7 +261,7 @@ def _summed(table: Table, columns: Sequence[str], entries: Iterable[Entry]) -> I
     for entry in entries:
         row, width = entry.row, len(table.sums)
         slot = floor(row.time / table.unit)
-        if table is SPREADS:
+        if table.name == SPREADS.name:
             named = [_said(row, name) for name in columns[:-1]]
             yield from (Of(slot, [*named, each[-1 - width]], each[-width:]) for each in spreads([row]))
         else:
