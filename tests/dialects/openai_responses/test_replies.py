@@ -24,6 +24,7 @@ from dialects.openai_responses.laws import (
 from headgate.core import events as ev
 from headgate.core.errors import ProviderCut, ProviderError, ProviderNonsense, ProviderRefused
 from headgate.dialects import openai_responses as dialect
+from together import together
 
 FAILS = {"failed", "failed_late", "error_flat"}
 ENDS = [path for path in STREAMS if path.stem not in FAILS]
@@ -149,8 +150,8 @@ def test_an_error_in_mid_stream_waits_for_response_failed():
     assert relay.failed.status == 429
 
 
-@pytest.mark.parametrize("stream", [True, False])
-@pytest.mark.parametrize(
+@together("stream", [True, False])
+@together(
     ("body", "error"),
     [
         (b"<html>", ProviderNonsense),
@@ -171,6 +172,14 @@ def test_what_is_no_reply(body, error, stream):
 def test_a_whole_reply_where_a_stream_was_asked_for():
     data = (FIXTURES / "whole" / "text.json").read_bytes()
     assert gist(read(data, True)) == gist(read(data, False))
+
+
+@pytest.mark.parametrize("kind", [[], {}, 1, None])
+def test_an_item_whose_kind_is_no_word_begins_no_answer(kind):
+    relay = dialect.relay(True, {})
+    event = {"type": "response.output_item.added", "sequence_number": 0, "output_index": 0, "item": {"type": kind}}
+    relay.feed(f"event: response.output_item.added\ndata: {json.dumps(event)}\n\n".encode())
+    assert not relay.started
 
 
 @named([path for path in (*WHOLE, *STREAMS) if path.stem != "picture"])

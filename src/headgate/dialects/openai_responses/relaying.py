@@ -171,6 +171,7 @@ class StreamRelay(_Account):
         self._watch = not self.started
 
 
-def _kind_of(item: msgspec.Raw) -> Any:
+def _kind_of(item: msgspec.Raw) -> str | None:
     value = _decode(item) if item else None
-    return value.get("type") if isinstance(value, dict) else None
+    kind = value.get("type") if isinstance(value, dict) else None
+    return kind if isinstance(kind, str) else None
