@@ -11,6 +11,8 @@ from together import together
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "headgate"
 FILES = sorted(SOURCE.rglob("*.py"))
+STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)
+"""Where imports are; to look through expressions as well takes seconds."""
 
 # Left may import right, never the other way; parts of one rank do not import each other.
 RANKS = {
@@ -88,20 +90,26 @@ def name_of(path: Path) -> str:
 
 
 @cache
-def tree_of(path: Path) -> ast.Module:
-    return ast.parse(path.read_text())
+def read(path: Path) -> tuple[str | None, set[str]]:
+    """What a file opens with, and the modules of ours that it imports, by dotted name without `headgate.`.
 
-
-@cache
-def imports_of(path: Path) -> set[str]:
-    """Modules of ours that a file imports, by dotted name without `headgate.`."""
-    found = set()
-    for node in ast.walk(tree_of(path)):
+    The tree itself is not kept: to look through all of them for garbage takes longer than to read them.
+    """
+    tree = ast.parse(path.read_text())
+    found, left = set(), [tree]
+    while left:
+        node = left.pop()
+        left += [child for child in ast.iter_child_nodes(node) if isinstance(child, STATEMENTS)]
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return {name.removeprefix("headgate.") for name in found if name.startswith("headgate.")}
+    imported = {name.removeprefix("headgate.") for name in found if name.startswith("headgate.")}
+    return ast.get_docstring(tree), imported
+
+
+def imports_of(path: Path) -> set[str]:
+    return read(path)[1]
 
 
 def plugins_of(folder: str) -> dict[str, list[Path]]:
@@ -125,7 +133,7 @@ def test_imports_run_one_way(path):
             assert RANKS[part] < RANKS[other], f"{name_of(path)} imports {imported}"
 
 
-@pytest.mark.parametrize("folder", FREE_STANDING)
+@together("folder", FREE_STANDING)
 def test_siblings_do_not_import_each_other(folder):
     plugins = plugins_of(folder)
     for name, files in plugins.items():
@@ -139,7 +147,7 @@ def test_siblings_do_not_import_each_other(folder):
 
 @together("path", [pytest.param(path, id=name_of(path)) for path in FILES])
 def test_every_module_opens_with_a_sentence(path):
-    doc = ast.get_docstring(tree_of(path))
+    doc, _ = read(path)
     assert doc, f"{name_of(path)} says nothing of what it is for"
     assert doc.splitlines()[0].strip()
 

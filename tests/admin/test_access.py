@@ -1,6 +1,5 @@
 """Whatever a team's administrator or a member writes into a key: it may nothing that they do not (S6)."""
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -8,6 +7,7 @@ from headgate.admin.access import VOUCHED, Who, why_not
 from headgate.config.discover import kinds
 from headgate.config.identities import Application, Key, Organisation, People, Team, User
 from headgate.core.caller import ADMIN_OPERATION, Belongs
+from together import together
 
 MODELS = ("mine/a", "mine/b", "theirs/a")
 PEOPLE = People(
@@ -84,7 +84,7 @@ PROVIDERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "body", "may"), PROVIDERS)
+@together(("name", "body", "may"), PROVIDERS)
 def test_only_an_owner_sends_tokens_of_the_machines_to_an_address(name, body, may):
     owner, admin = (Who("x", role, "x", frozenset()) for role in ("owner", "admin"))
     assert why_not(owner, PEOPLE, "providers", name, body) is None

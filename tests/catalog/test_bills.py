@@ -2,8 +2,6 @@
 
 from decimal import Decimal
 
-import pytest
-
 from headgate.catalog.cost import Tariff, dollars
 from headgate.core.usage import Usage
 from headgate.dialects.anthropic_messages.words import read_usage as anthropic
@@ -13,6 +11,7 @@ from headgate.dialects.gemini_generate.words import read_usage as gemini
 from headgate.dialects.openai_audio.reading import read_usage as sound
 from headgate.dialects.openai_responses.words import read_usage as responses
 from headgate.dialects.openai_usage import read_usage as openai
+from together import together
 
 # https://docs.anthropic.com/en/docs/about-claude/pricing
 SONNET = {
@@ -124,7 +123,7 @@ BILLS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("prices", "usage", "amount"), [bill[1:] for bill in BILLS], ids=[bill[0] for bill in BILLS])
+@together(("prices", "usage", "amount"), [bill[1:] for bill in BILLS])
 def test_the_bill(prices, usage, amount):
     bill = Tariff(prices, usage.tier).bill(usage)
     assert (dollars(bill.nano), bill.why) == (str(Decimal(amount)), None)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from headgate.catalog.cost import TOKENS, Tariff, amount_of, nanodollars
 from headgate.core.money import dollars
 from headgate.core.usage import Usage
+from together import together
 
 SONNET = {
     "input": "3", "output": "15", "cache_read": "0.3", "cache_write": "3.75", "cache_write_1h": "6",
@@ -18,7 +19,7 @@ SONNET = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@together(
     ("rates", "tier", "usage", "amount"),
     [
         (SONNET, None, Usage(input=1000, output=500), "0.0105"),

@@ -8,6 +8,7 @@ import pytest
 from headgate.catalog.catalogue import assemble
 from headgate.catalog.refreshed import parse
 from headgate.catalog.shelf import DATA, Shelf, bundled, kinds
+from together import together
 
 FILES = sorted(DATA.glob("*.json"))
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
@@ -17,7 +18,7 @@ def shelf(kind):
     return Shelf(kind, [bundled(kind)])
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@together("path", FILES)
 def test_a_file_can_be_reviewed_line_by_line(path):
     text = path.read_text("utf-8")
     assert len(text) < 600_000
@@ -29,7 +30,7 @@ def test_a_file_can_be_reviewed_line_by_line(path):
     assert json.loads(text)[""]["provider"] == path.stem
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@together("path", FILES)
 def test_a_file_would_be_taken_as_a_refreshed_one(path):
     assert parse(b'{"%b":%b}' % (path.stem.encode(), path.read_bytes()), "here").models
 
@@ -56,7 +57,7 @@ def test_every_fact_of_every_model_has_a_source_and_a_day():
                 assert "(20" in source or source == "derived", (kind, entry.id, fact, source)
 
 
-@pytest.mark.parametrize(
+@together(
     ("kind", "model", "what", "value"),
     [
         ("openai", "gpt-4o-2024-08-06", "context", 128000),
@@ -90,7 +91,7 @@ def test_a_few_known_prices(kind, model, rates):
     assert {name: found.get(name) for name in rates} == rates
 
 
-@pytest.mark.parametrize(
+@together(
     ("kind", "model", "word", "known"),
     [
         ("openai", "gpt-4o", "image", True),

@@ -1,11 +1,11 @@
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.catalog.names import candidates
+from together import together
 
 
-@pytest.mark.parametrize(
+@together(
     ("asked", "plain"),
     [
         ("gpt-4o-2024-08-06", "gpt-4o"),

@@ -3,6 +3,7 @@ import hashlib
 import pytest
 
 from headgate.catalog.refreshed import MAX_BYTES, BadCatalogue, parse
+from together import together
 
 GOOD = (
     b'{"openai":{"":{"sources":{"l":{"version":"2","read":"2026-02-02"}}},'
@@ -18,7 +19,7 @@ def test_good_data_is_taken():
     assert parse(GOOD, "here", hashlib.sha256(GOOD).hexdigest().upper()).models == 1
 
 
-@pytest.mark.parametrize(
+@together(
     ("data", "why"),
     [
         (b"", "cannot be read"),

@@ -1,12 +1,11 @@
 import json
 from decimal import Decimal
 
-import pytest
-
 from headgate.catalog import show
 from headgate.catalog.shelf import Shelf, layer
 from headgate.catalog.show import Wanted, listed, show_list, show_one
 from headgate.core.columns import table
+from together import together
 
 DATA = layer(
     b"""{
@@ -22,7 +21,7 @@ DATA = layer(
 SHELVES = {"x": Shelf("x", [DATA]), "y": Shelf("y", [])}
 
 
-@pytest.mark.parametrize(
+@together(
     ("wanted", "ids"),
     [
         (Wanted(), ["big", "free", "small"]),

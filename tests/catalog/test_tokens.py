@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.catalog import tokens
+from together import together
 
 # https://github.com/openai/tiktoken/blob/main/tiktoken_ext/openai_public.py
 HASHES = {
@@ -22,7 +23,7 @@ needs_vocabulary = pytest.mark.skipif(
 )
 
 
-@pytest.mark.parametrize(
+@together(
     ("model", "encoding"),
     [
         ("gpt-4o", "o200k_base"),

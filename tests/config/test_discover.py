@@ -10,6 +10,7 @@ import pytest
 from headgate.config.discover import default_path, discover, kinds, ollama_address, ollama_models
 from headgate.config.load import load
 from headgate.core.plugin import names
+from together import together
 
 SECRET = "sk-canary-0123456789abcdef"
 
@@ -141,7 +142,7 @@ def test_a_port_that_accepts_and_is_silent_does_not_hold_the_start_up():
         assert ollama_models(f"127.0.0.1:{silent.getsockname()[1]}", seconds=0.05) is None
 
 
-@pytest.mark.parametrize(
+@together(
     ("host", "address"),
     [
         ("", "127.0.0.1:11434"),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from headgate.config.document import MAX_BYTES, MAX_NODES, made, parse, resolved
 from headgate.config.problems import ConfigError
+from together import together
 
 
 def read(text):
@@ -32,7 +33,7 @@ def test_values_keep_their_places():
     assert root.place(("nothing", "at", 3)) == (1, 1)
 
 
-@pytest.mark.parametrize(
+@together(
     ("text", "value"),
     [
         ("off", "off"), ("no", "no"), ("on", "on"), ("YES", "YES"), ("true", True), ("False", False), ("~", None),
@@ -61,7 +62,7 @@ def test_merge_keys_and_aliases():
     assert refused("a: {<<: 3}\n")[0].line == 1
 
 
-@pytest.mark.parametrize(
+@together(
     ("text", "line", "words"),
     [
         ("a: 1\nb: 2\na: 3\n", 3, "there twice, first in line 1"),

@@ -7,6 +7,7 @@ import pytest
 
 from headgate.config.document import made, parse
 from headgate.config.explain import bare, explain, found, keys_at, type_at
+from together import together
 
 
 class Inner(pydantic.BaseModel, extra="forbid"):
@@ -29,7 +30,7 @@ def said(text):
     return "; ".join(filter(None, explain(error, Outer, root.at(error["loc"]))))
 
 
-@pytest.mark.parametrize(
+@together(
     ("text", "words"),
     [
         ("inner: {deppth: 1}", "unknown key `deppth`; did you mean `depth`?"),

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.config.interpolate import fill
+from together import together
 
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True)
 VALUES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
@@ -62,7 +63,7 @@ def test_an_empty_variable_is_a_value():
     assert not filled.wrong
 
 
-@pytest.mark.parametrize("text", ["${", "${}", "${A", "${A B}", "${1}", "${A:x}", "${A:-b", "a${-}"])
+@together("text", ["${", "${}", "${A", "${A B}", "${1}", "${A:x}", "${A:-b", "a${-}"])
 def test_what_only_looks_like_a_variable_is_told(text):
     assert "is not a variable" in fill(text, {"A": "x"}).wrong[0][0]
 

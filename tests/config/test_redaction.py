@@ -1,15 +1,15 @@
 """What looks like a key is hidden; names, dates, paths and words are not."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.config.problems import Problem
 from headgate.config.redaction import HIDDEN, Redaction, masked, shown
 from headgate.config.secrets import new_key
+from together import together
 
 
-@pytest.mark.parametrize(
+@together(
     "text",
     [
         "claude-sonnet-4-5-20250929",
@@ -31,7 +31,7 @@ def test_our_own_keys_are_hidden(key):
     assert masked(f"`{key}` is wrong") == "`…` is wrong"
 
 
-@pytest.mark.parametrize(
+@together(
     "key",
     [
         "sk-1234567890",

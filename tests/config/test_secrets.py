@@ -15,6 +15,7 @@ from headgate.config.secrets import (
     well_known,
     well_known_hash,
 )
+from together import together
 
 
 def test_hashes_are_sha256():
@@ -29,7 +30,7 @@ def test_new_keys_differ_and_are_strong():
     assert all(key.startswith("hg-") and len(key) > 40 and not well_known(key) for key in made)
 
 
-@pytest.mark.parametrize(
+@together(
     "key", ["123456", "password", "changeme", "sk-1234", "test", "secret", "admin", "ChangeMe", "aaaaaaaaaaaaaaaaaaaa"]
 )
 def test_well_known_keys(key):

@@ -2,11 +2,11 @@
 
 import ipaddress
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.core.caller import ADMIN_OPERATION, Caller, Models, Networks
+from together import together
 
 LISTS = st.lists(st.sampled_from(["a", "b", "x/1", "x/2", "y/1", "x/*", "y/*", "x/deep/*"]), max_size=5)
 ASKED = ["a", "b", "x/1", "x/2", "x/deep/1", "y/1", "z", "x/"]
@@ -29,7 +29,7 @@ def net(*listed):
     return tuple(map(ipaddress.ip_network, listed))
 
 
-@pytest.mark.parametrize(
+@together(
     ("networks", "address", "admitted"),
     [
         (Networks(), "203.0.113.9", True),

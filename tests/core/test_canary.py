@@ -9,6 +9,7 @@ from headgate.core.record import Attempt
 from headgate.core.together import Together
 from headgate.core.trial import Course, Trial
 from stages.policies.targets import asked, target
+from together import together
 
 COURSE = Course((5, 25, 100), 600, 20, 0.05, 1.5, "x")
 
@@ -72,7 +73,7 @@ GOOD, BAD = Attempt("new/m", 0.1, 200), Attempt("new/m", 0.1, 500, "provider_err
 OTHER = Attempt("old/m", 0.1, 200)
 
 
-@pytest.mark.parametrize(
+@together(
     ("attempts", "more", "own", "others"),
     [
         ([GOOD], {"drawn": True}, (1, 0), (0, 0)),

@@ -1,16 +1,15 @@
 """What refusals are about, by the words of the vendors' documentation."""
 
-import pytest
-
 from headgate.core.cause import cause
 from headgate.core.errors import ProviderRefused, ProviderTimeout
+from together import together
 
 
 def refused(status, message="", kind=None, code=None):
     return ProviderRefused(message, status=status, kind=kind, vendor_code=code)
 
 
-@pytest.mark.parametrize(
+@together(
     ("error", "what"),
     [
         (

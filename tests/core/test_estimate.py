@@ -7,6 +7,7 @@ import random
 import pytest
 
 from headgate.core.estimate import PICTURE_TOKENS, answer_limit, answers_limit, prompt_tokens
+from together import together
 
 DATA = base64.b64encode(random.Random(1).randbytes(60_000)).decode()
 
@@ -40,7 +41,7 @@ def test_a_picture_is_a_thousand_tokens_however_large(picture):
     )
 
 
-@pytest.mark.parametrize(
+@together(
     ("fields", "limit"),
     [
         ({}, None),
@@ -58,7 +59,7 @@ def test_how_long_an_answer_may_be(fields, limit):
     assert answer_limit(fields) == limit
 
 
-@pytest.mark.parametrize(
+@together(
     ("fields", "limit"),
     [
         ({"n": 3}, None),

@@ -9,6 +9,7 @@ from headgate.core.errors import GatewayError, InvalidRequest, Overloaded
 from headgate.core.exchange import Ending, Exchange
 from headgate.core.record import Record
 from headgate.dialects import openai_chat
+from together import together
 
 
 class TestEnding:
@@ -75,7 +76,7 @@ class TestEnding:
 
 
 class TestCaller:
-    @pytest.mark.parametrize(
+    @together(
         ("models", "families", "asked", "may"),
         [
             (None, (), "anything/at/all", True),

@@ -1,10 +1,9 @@
 """What a shared state says that no process of this version has written changes nothing here."""
 
-import pytest
-
 from headgate.core.agreement import Agreement
 from headgate.core.ports import Fact, Heard
 from headgate.core.standing import Board
+from together import together
 
 NAMES = ["circuit a/m", "key a 0123456789abcdef", "rest a 0123456789abcdef m", "count other a/m"]
 TEXTS = [
@@ -16,8 +15,8 @@ TEXTS = [
 ]
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("told", TEXTS)
+@together("name", NAMES)
+@together("told", TEXTS)
 def test_it_is_passed_over(name, told):
     board = Board()
     agreement = Agreement(board, "me")

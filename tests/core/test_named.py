@@ -4,11 +4,12 @@ import pytest
 
 from headgate.core.errors import InvalidRequest
 from headgate.core.named import ANY, KNOWN, named, parts
+from together import together
 
 SCHEMA = {"type": "object", "properties": {"model": {"type": "string"}, "models": {"default": ["x"]}}}
 
 
-@pytest.mark.parametrize(
+@together(
     ("fields", "found"),
     [
         ({"model": "a", "messages": [{"role": "user", "content": "models"}]}, []),

@@ -1,10 +1,10 @@
 """What a target's requests get otherwise: fields set, added, left out; mappings key by key."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.core.target import Shape, merged, without
+from together import together
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),
@@ -19,7 +19,7 @@ def applied(shape, fields):
     return {key: value for key, value in {**fields, **changes}.items() if not (key in changes and value is None)}
 
 
-@pytest.mark.parametrize(
+@together(
     ("shape", "fields", "sent"),
     [
         (Shape(set={"seed": 1}), {"seed": 2, "x": 3}, {"seed": 1, "x": 3}),

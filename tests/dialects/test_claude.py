@@ -1,12 +1,11 @@
 """What Claude's models take, whatever an API calls them."""
 
-import pytest
-
 from headgate.core.chat import ChatRequest, Reasoning
 from headgate.dialects.claude import Claude, version
+from together import together
 
 
-@pytest.mark.parametrize(
+@together(
     ("model", "number"),
     [
         ("claude-sonnet-4-5-20250929", (4, 5)),
@@ -37,7 +36,7 @@ def said(model, reasoning, *, forced=False, unsigned=False, **fields):
 LOW = Reasoning(effort="low")
 
 
-@pytest.mark.parametrize(
+@together(
     ("model", "reasoning", "more", "outcome"),
     [
         ("claude-sonnet-4-5", None, {}, (None, None, {}, [])),

@@ -6,9 +6,10 @@ import pytest
 
 from headgate.core.errors import InvalidRequest, ProviderCut, ProviderRefused, UnknownModel
 from headgate.dialects import cohere_chat as dialect
+from together import together
 
 
-@pytest.mark.parametrize(
+@together(
     ("status", "body", "message", "kind"),
     [
         (404, b'{"id":"x","message":"model not found"}', "model not found", "not_found"),

@@ -25,6 +25,7 @@ from headgate.core.chat import (
 from headgate.core.errors import InvalidRequest, ProviderError, Unsupported
 from headgate.dialects.dialect import crossed, dialects
 from recordings.replies import RECORDED, needs_recordings, recorded_reply
+from together import together
 
 HERE = Path(__file__).parent
 MODELS = {
@@ -43,7 +44,7 @@ def has_fixtures(dialect):
 
 
 CHATS = [dialect for dialect in dialects() if has_fixtures(dialect)]
-pairs = pytest.mark.parametrize(
+pairs = together(
     ("own", "other"),
     [pytest.param(own, other, id=f"{own.name}-{other.name}") for own in CHATS for other in CHATS if own is not other],
 )

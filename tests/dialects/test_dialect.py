@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from headgate.core.errors import InvalidJSON, InvalidRequest, ProviderRefused
 from headgate.dialects.dialect import decode, message_of
 from headgate.dialects.dialect import patch as patch_decoded
+from together import together
 
 values = st.recursive(
     st.none()
@@ -36,7 +37,7 @@ def patch(body, changes):
     return patch_decoded(body, changes, decode(body))
 
 
-@pytest.mark.parametrize(
+@together(
     ("body", "why"),
     [
         (b"", "empty"),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gateways import rounds
 from headgate.core.errors import ProviderNonsense
 from headgate.dialects.event_stream import EventStream, read_headers, write_event, write_exception, write_message
+from together import together
 
 names = st.text(min_size=1, max_size=20).filter(lambda name: len(name.encode()) < 256)
 values = st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.binary(max_size=50) | st.text(max_size=50)
@@ -139,7 +140,7 @@ def test_lengths_that_cannot_be_are_refused_before_anything_is_kept(total, heade
         read(prelude(total, headers))
 
 
-@pytest.mark.parametrize(
+@together(
     "block",
     [b"\5abc", b"\1a", b"\1a\x07\0\5abc", b"\1a\x09abc", b"\1a\5\0\0", b"\1a\x0a", b"\1a\xff", b"\1\xff\0",
      b"\1a\x07\0\1\xff", b"\1a\0\1a\0"],

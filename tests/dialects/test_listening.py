@@ -12,6 +12,7 @@ from headgate.core.audio import Segment, Word
 from headgate.core.errors import GatewayError, ProviderNonsense, ProviderRefused, Unsupported
 from headgate.core.events import Native, Result, Start, Stop, Used
 from headgate.dialects import assemblyai, deepgram_listen, elevenlabs_transcripts, openai_audio, transcripts
+from together import together
 
 DIALECTS = [deepgram_listen, assemblyai, elevenlabs_transcripts]
 DEEPGRAM = {
@@ -181,8 +182,8 @@ def test_what_was_said(dialect, reply, seconds):
     assert len([event for event in events if isinstance(event, Native)]) == 1
 
 
-@pytest.mark.parametrize(("dialect", "reply", "seconds"), REPLIES)
-@pytest.mark.parametrize(
+@together(("dialect", "reply", "seconds"), REPLIES)
+@together(
     ("fields", "begins"),
     [
         ({}, b'{"text":"Hello friend. Hi!","usage":{"type":"duration","seconds":3'),

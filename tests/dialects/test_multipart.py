@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from headgate.core.errors import GatewayError, InvalidRequest, RequestError, TooLarge
 from headgate.dialects.multipart import HEADER_BYTES, PARTS, TEXT_BYTES, Parser, boundary_of
+from together import together
 
 B = b"boundary-1234"
 HEADER = b'Content-Disposition: form-data; name="%b"'
@@ -92,7 +93,7 @@ def test_fields_and_files_are_told_apart_by_the_filename():
     assert [part.line for part in (model, file)] == [0, body.index(b"--" + B, 1)]
 
 
-@pytest.mark.parametrize(
+@together(
     ("body", "why"),
     [
         (b"", "ends before"),
@@ -184,7 +185,7 @@ def test_the_boundary_stands_in_the_content_type(value, boundary):
     assert boundary_of(value) == boundary
 
 
-@pytest.mark.parametrize(
+@together(
     "value",
     [
         b"multipart/form-data",

@@ -10,9 +10,10 @@ from headgate.core.errors import InvalidRequest, Unauthenticated, Unsupported
 from headgate.dialects import anthropic_messages
 from headgate.dialects.opaque import Opaque, asked, joined, linked, passed
 from headgate.dialects.opaque import given as passed_back
+from together import together
 
 
-@pytest.mark.parametrize(
+@together(
     ("base", "rest", "path"),
     [
         ("/v1", b"/files", "/v1/files"),
@@ -37,7 +38,7 @@ def test_the_rest_of_the_path_goes_below_the_base(base, rest, path):
     assert joined(base, rest) == path
 
 
-@pytest.mark.parametrize(
+@together(
     "rest",
     [
         b"/..", b"/.", b"/../admin", b"/files/../../admin", b"/files/./x", b"/%2e%2e/admin", b"/%2E./x", b"/.%2e",
@@ -53,7 +54,7 @@ def test_what_could_mean_another_place_is_refused(rest):
         joined("/v1", rest)
 
 
-@pytest.mark.parametrize(
+@together(
     ("root", "value", "leads"),
     [
         (b"/v1", b"https://host.example/v1/files?a=1", b"http://ours/name/files?a=1"),

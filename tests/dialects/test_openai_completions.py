@@ -27,6 +27,7 @@ from headgate.core.usage import Usage
 from headgate.dialects import anthropic_messages, openai_chat, openai_responses
 from headgate.dialects import openai_completions as dialect
 from headgate.dialects.dialect import crossed
+from together import together
 
 FEATURES = Path(__file__).parent / "openai_completions" / "fixtures" / "features"
 RECORDED = Path(__file__).parents[3] / "shared" / "recorded" / "exchanges"
@@ -46,8 +47,8 @@ REFUSED = {
     *((openai_responses, name) for name in ("n", "best_of no more than n", "stop", "several stop sequences")),
 }
 """What the other API cannot say either."""
-chats = pytest.mark.parametrize("other", [openai_chat, anthropic_messages, openai_responses], ids=lambda one: one.name)
-forms = pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
+chats = together("other", [openai_chat, anthropic_messages, openai_responses])
+forms = together("stream", [True, False])
 
 
 def rows(groups):
@@ -104,7 +105,7 @@ def test_surface():
     assert dialect.wanted({}) == {}
 
 
-@pytest.mark.parametrize(("name", "body"), rows(REQUESTS))
+@together(("name", "body"), rows(REQUESTS))
 def test_what_is_read_is_written_back(name, body):
     lost = []
     assert json.loads(dialect.write_request(dialect.read_request(body), lost)) == body

@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 from headgate.core.errors import InvalidRequest, Overloaded, ProviderCut, ProviderRefused, Unauthenticated
 from headgate.dialects import openai_chat, openai_completions
+from together import together
 
 OPENAI = b'{"error":{"message":"Too long","type":"invalid_request_error","param":"messages","code":"context_length"}}'
 
 
-@pytest.mark.parametrize(
+@together(
     ("body", "message"),
     [
         (OPENAI, "Too long"),
@@ -54,7 +55,7 @@ def test_openai_fields():
     assert openai_chat.read_error(429, OPENAI).retryable
 
 
-@pytest.mark.parametrize(
+@together(
     ("body", "kind"),
     [
         (b'{"error":{"message":"No such model","code":400,"metadata":{"raw":"{}"}}}', "400"),
@@ -97,7 +98,7 @@ def test_reading_any_json_never_raises(value):
     assert openai_chat.read_error(400, json.dumps(value).encode()).message
 
 
-@pytest.mark.parametrize(
+@together(
     ("error", "kind", "code"),
     [
         (InvalidRequest("x", param="n"), "invalid_request_error", "invalid_request"),

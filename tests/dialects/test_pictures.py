@@ -12,6 +12,7 @@ from headgate.core.errors import GatewayError, InvalidRequest, ProviderNonsense,
 from headgate.core.events import Native, Result, Stop, Used
 from headgate.core.images import ImagesRequest, Picture
 from headgate.dialects import bfl, openai_images, pictures, replicate, stability
+from together import together
 
 DIALECTS = [stability, bfl, replicate]
 MODELS = {stability: "stable-image-ultra", bfl: "flux-2-pro", replicate: "black-forest-labs/flux-schnell"}
@@ -271,8 +272,8 @@ def test_output_that_is_no_picture(output):
 # --- all of them
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize(
+@together("dialect", DIALECTS)
+@together(
     ("changes", "param"),
     [
         ({"n": 2}, "n"),

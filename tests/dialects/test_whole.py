@@ -58,7 +58,7 @@ def test_its_bytes_pass_and_its_usage_is_read(own, path):
     assert relay.feed(b"more") == b""
 
 
-@pytest.mark.parametrize("own", DIALECTS, ids=lambda own: own.name)
+@together("own", DIALECTS)
 @given(data=st.data())
 def test_any_split_gives_the_same_events(own, data):
     _, path = data.draw(st.sampled_from([pair for pair in fixtures("whole") if pair[0] is own]))
@@ -82,7 +82,7 @@ def test_a_reply_cut_anywhere_is_no_reply(own, path):
             reader.end()
 
 
-@pytest.mark.parametrize("own", DIALECTS, ids=lambda own: own.name)
+@together("own", DIALECTS)
 @together("body", [b"", b"{}", b"[]", b"null", b"7", b"<html>", b'{"ok":true}', b"\xff", b"[" * 5000])
 def test_what_is_no_reply_is_told(own, body):
     reader = own.reader(False)
@@ -93,7 +93,7 @@ def test_what_is_no_reply_is_told(own, body):
         assert len(caught.value.message) < 600
 
 
-@pytest.mark.parametrize("own", DIALECTS, ids=lambda own: own.name)
+@together("own", DIALECTS)
 @given(data=st.data(), odd=changes)
 def test_odd_requests_are_the_clients_fault(own, data, odd):
     _, path = data.draw(st.sampled_from([pair for pair in fixtures("requests") if pair[0] is own]))
@@ -106,7 +106,7 @@ def test_odd_requests_are_the_clients_fault(own, data, odd):
                 json.loads(crossed(other, request, []))
 
 
-@pytest.mark.parametrize("own", DIALECTS, ids=lambda own: own.name)
+@together("own", DIALECTS)
 @given(data=st.data(), odd=changes)
 def test_odd_replies_are_the_providers_fault(own, data, odd):
     _, path = data.draw(st.sampled_from([pair for pair in fixtures("whole") if pair[0] is own]))
@@ -121,7 +121,7 @@ def test_odd_replies_are_the_providers_fault(own, data, odd):
                 json.loads(write(other, events, pair["request"] if other is own else {})[0])
 
 
-@pytest.mark.parametrize("own", DIALECTS, ids=lambda own: own.name)
+@together("own", DIALECTS)
 def test_errors_are_read_and_written(own):
     error = own.read_error(
         429, own.write_error(InvalidRequest("no such thing", param="input"), "req_1", streaming=False)
@@ -132,7 +132,7 @@ def test_errors_are_read_and_written(own):
         assert own.read_error(502, body).status == 502
 
 
-@pytest.mark.parametrize("own", DIALECTS, ids=lambda own: own.name)
+@together("own", DIALECTS)
 def test_a_reply_without_an_answer_is_not_written(own):
     for events in ([], [Stop(reason="stop")], [Stop(reason="cut")]):
         writer = own.writer(False, {}, [])

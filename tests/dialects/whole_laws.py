@@ -32,7 +32,7 @@ def fixtures(kind):
 
 def named(kind):
     found = fixtures(kind)
-    return pytest.mark.parametrize(("own", "path"), found, ids=[f"{own.name}-{path.stem}" for own, path in found])
+    return together(("own", "path"), found)
 
 
 def others(own):

@@ -4,9 +4,10 @@ import pytest
 
 from headgate.core.errors import Unauthenticated
 from headgate.identity.mapping import Mapped, Rule, Rules, look_up
+from together import together
 
 
-@pytest.mark.parametrize(
+@together(
     ("claims", "path", "found"),
     [
         ({"groups": ["a"]}, "groups", ["a"]),

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from ldaptor.protocols.ldap.distinguishedname import DistinguishedName
 
 from headgate.identity.names import escaped, parse, plain, under
+from together import together
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 
@@ -25,7 +26,7 @@ def test_another_reader_understands_the_same(value):
     assert [(each.attributeType, each.value) for each in found[0].split()] == [("uid", value)]
 
 
-@pytest.mark.parametrize(
+@together(
     ("value", "written"),
     [
         ("ann,ou=admins", "ann\\,ou\\=admins"),
@@ -67,7 +68,7 @@ def test_what_stands_below_is_seen_by_whole_steps():
         assert not under(parse(other), groups)
 
 
-@pytest.mark.parametrize("bad", ["acme", "=a", "cn", "cn=a,", "cn=a,,dc=b", "c n=a", "cn=a,b", "cn=\\ff,dc=a"])
+@together("bad", ["acme", "=a", "cn", "cn=a,", "cn=a,,dc=b", "c n=a", "cn=a,b", "cn=\\ff,dc=a"])
 def test_what_is_no_name_is_told(bad):
     with pytest.raises(ValueError):
         parse(bad)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from headgate.core.errors import Unauthenticated
 from headgate.identity.mapping import Rule, Rules
 from headgate.identity.proxy import Proxied, Settings, of_subject, parse
+from together import together
 
 HASH = "468ed33be74eee6556d90c0149c1309e9ba61d6425303443c0748a02dd8de688"
 XFCC = (
@@ -39,7 +40,7 @@ def test_a_value_in_quotes_stays_one_value(value):
 BAD = ["", ",", "Hash", "Hash=a;", "=a", 'Subject="a', 'Subject="a"b', "Hash=a,,Hash=b", "Hash=a," * 60 + "Hash=a"]
 
 
-@pytest.mark.parametrize("bad", [*BAD, "Hash=a;Hash=b", 'Subject="a";Subject="b"'])
+@together("bad", [*BAD, "Hash=a;Hash=b", 'Subject="a";Subject="b"'])
 def test_what_envoy_does_not_write_is_refused(bad):
     with pytest.raises(ValueError):
         parse(bad)
@@ -85,7 +86,7 @@ def test_a_subject_is_told_by_other_proxies_alone():
             Proxied(Settings(**settings)).identify(told, trusted=True)
 
 
-@pytest.mark.parametrize(
+@together(
     ("told", "words"),
     [
         ("/CN=ann/O=Acme", "slashes"),

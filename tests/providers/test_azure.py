@@ -15,6 +15,7 @@ from headgate.providers.azure import Azure, AzureSettings
 from headgate.providers.azure_foundry import AzureFoundry, AzureFoundrySettings
 from headgate.upstream.client import Client
 from providers.test_contract import exchange
+from together import together
 from upstreams import ScriptedUpstream, json_reply
 
 RESOURCE = "https://acme.openai.azure.com"
@@ -29,7 +30,7 @@ def foundry(**settings):
     return AzureFoundry("foundry", AzureFoundrySettings(**{"base_url": FOUNDRY, **settings}))
 
 
-@pytest.mark.parametrize(
+@together(
     ("version", "dialect", "expected"),
     [
         (None, openai_chat, "/openai/v1/chat/completions"),
@@ -41,7 +42,7 @@ def foundry(**settings):
         ("2025-04-01-preview", openai_responses, "/openai/responses?api-version=2025-04-01-preview"),
     ],
 )
-@pytest.mark.parametrize("ending", ["", "/", "/openai", "/openai/v1/"])
+@together("ending", ["", "/", "/openai", "/openai/v1/"])
 def test_where_a_deployment_is_asked(version, dialect, expected, ending):
     provider = azure(base_url=RESOURCE + ending, api_version=version)
     assert provider.url(dialect, "my gpt/4", False, {}) == RESOURCE + expected
@@ -64,7 +65,7 @@ def test_old_versions_are_asked_in_old_words(version, old):
     assert changes == ({"max_completion_tokens": None, "max_tokens": 7} if old else {})
 
 
-@pytest.mark.parametrize(
+@together(
     ("version", "model", "client", "expected"),
     [
         (None, "gpt-5", openai_chat, "/openai/v1/chat/completions"),
@@ -79,7 +80,7 @@ def test_old_versions_are_asked_in_old_words(version, old):
         ("2024-05-01-preview", "claude-opus-5", anthropic_messages, "/anthropic/v1/messages"),
     ],
 )
-@pytest.mark.parametrize("ending", ["", "/anthropic/", "/models", "/openai/v1"])
+@together("ending", ["", "/anthropic/", "/models", "/openai/v1"])
 def test_where_foundrys_models_are_asked(version, model, client, expected, ending):
     provider = foundry(base_url=FOUNDRY + ending, api_version=version)
     assert provider.url(provider.dialect_for(client, model), model, False, {}) == FOUNDRY + expected

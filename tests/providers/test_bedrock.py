@@ -34,6 +34,7 @@ from headgate.dialects.dialect import decode
 from headgate.dialects.gemini_generate import count_tokens as gemini_count_tokens
 from headgate.providers.bedrock import Bedrock, BedrockSettings
 from headgate.upstream.client import Client
+from together import together
 
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 NOVA = "amazon.nova-pro-v1:0"
@@ -96,7 +97,7 @@ def test_anthropics_messages_are_asked_for_through_invoke_model():
     assert first is not provider.endpoint(anthropic_messages, CLAUDE, False, {})
 
 
-@pytest.mark.parametrize(
+@together(
     ("client", "model", "spoken"),
     [
         (anthropic_messages, CLAUDE, anthropic_messages),

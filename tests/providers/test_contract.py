@@ -393,7 +393,7 @@ async def test_what_is_not_200_is_an_error(keyed_host, status, code):
             assert KEY.encode() not in caught.value.body
 
 
-@pytest.mark.parametrize(
+@together(
     ("value", "seconds"),
     [(b"7", 7.0), (b"0.5", 0.5), (b"0", 0.0), (b"", None), (None, None), (b"-1", None), (b"nan", None), (b"inf", None),
      (b"1e9", None), (b"Wed, 21 Oct 2026 07:28:00 GMT", None), (b"\xff", None)],

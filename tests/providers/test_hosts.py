@@ -19,6 +19,7 @@ from headgate.dialects.dialect import decode, patch
 from headgate.dialects.fields import reworded
 from headgate.providers.openai_compatible import OpenAICompatible, OpenAICompatibleSettings
 from headgate.providers.provider import Provider
+from together import together
 
 CHAT = {
     "ai21": "https://api.ai21.com/studio/v1/chat/completions",
@@ -132,18 +133,18 @@ def url(name, dialect, model="m", **settings):
     return made(name, **settings).url(dialect, model, False, {})
 
 
-@pytest.mark.parametrize("name", CHAT)
+@together("name", CHAT)
 def test_where_it_is_asked_for_a_completion(name):
     assert url(name, openai_chat) == CHAT[name]
 
 
-@pytest.mark.parametrize("name", MESSAGES)
+@together("name", MESSAGES)
 def test_where_it_is_asked_for_a_message(name):
     assert made(name).dialect_for(anthropic_messages, "m") is anthropic_messages
     assert url(name, anthropic_messages) == MESSAGES[name]
 
 
-@pytest.mark.parametrize("name", RESPONSES)
+@together("name", RESPONSES)
 def test_where_it_is_asked_for_a_response(name):
     assert made(name).dialect_for(openai_responses, "m") is openai_responses
     assert url(name, openai_responses) == RESPONSES[name]
@@ -155,7 +156,7 @@ def test_where_it_is_asked_for_embeddings(name):
     assert url(name, openai_embeddings) == EMBEDDINGS[name]
 
 
-@pytest.mark.parametrize("name", COMPLETIONS)
+@together("name", COMPLETIONS)
 def test_where_it_is_asked_to_complete_a_prompt(name):
     provider = made(name)
     assert provider.dialect_for(openai_completions, "m") is openai_completions
@@ -260,9 +261,7 @@ def test_what_a_host_knows_by_another_name(sent, expected):
     assert reworded(fields, {}, {}) == {}
 
 
-@pytest.mark.parametrize(
-    "name", ["fireworks", "huggingface", "llamacpp", "lmstudio", "ollama", "sglang", "tgi", "vllm"]
-)
+@together("name", ["fireworks", "huggingface", "llamacpp", "lmstudio", "ollama", "sglang", "tgi", "vllm"])
 def test_models_whose_templates_know_no_developer_hear_what_it_says(name):
     fields = {"messages": [{"role": "developer", "content": "a"}, {"role": "user", "content": "b"}]}
     changes = made(name).adjust(fields, openai_chat, "m")

@@ -19,6 +19,7 @@ from headgate.dialects.gemini_generate import embed, predict
 from headgate.providers.vertex import Vertex, VertexSettings
 from headgate.upstream.client import Client
 from providers.test_contract import exchange
+from together import together
 from traffic import whole
 from upstreams import ScriptedUpstream, json_reply
 
@@ -30,7 +31,7 @@ def made(**settings):
     return Vertex("vertex", VertexSettings(**{"project": "acme", "location": "us-east5", **settings}))
 
 
-@pytest.mark.parametrize(
+@together(
     ("client", "model", "stream", "expected"),
     [
         (

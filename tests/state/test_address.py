@@ -3,6 +3,7 @@
 import pytest
 
 from headgate.state.address import address
+from together import together
 
 
 @pytest.mark.parametrize(
@@ -18,7 +19,7 @@ def test_what_a_url_says(url, expected):
     assert address(url) == expected
 
 
-@pytest.mark.parametrize(
+@together(
     "url",
     [
         "http://:hunter2hunter2@host", "cache:6379", "", "redis://", "redis://:hunter2hunter2@", "redis://host:0",

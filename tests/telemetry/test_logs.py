@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from headgate.core.ids import name_task
 from headgate.telemetry.logs import Formatter, Redactor, start
+from together import together
 
 NASTY = [
     "a\r\n2026-01-01 00:00:00.000 ERROR root: forged",
@@ -172,7 +173,7 @@ def test_secrets_are_nowhere(capture, secret, form):
         assert form_of_it not in text
 
 
-@pytest.mark.parametrize(
+@together(
     "text",
     [
         "Authorization: Bearer {}",

@@ -10,6 +10,7 @@ import trustme
 from headgate.core.errors import ProviderTimeout, ProviderUnreachable
 from headgate.core.target import Origin
 from headgate.upstream.proxy import Proxies, Proxy, read_exemptions
+from together import together
 from upstreams import ScriptedUpstream, Sleep, Stall, json_reply
 
 OK = json_reply({"ok": True})
@@ -19,7 +20,7 @@ def through(environment, host="api.provider.test", scheme="https", port=443):
     return Proxies(environment).proxy_for(Origin(scheme, host, port))
 
 
-@pytest.mark.parametrize(
+@together(
     ("environment", "scheme", "expected"),
     [
         ({}, "https", None),
@@ -39,7 +40,7 @@ def test_the_environment_is_read_as_usual(environment, scheme, expected):
     assert through(environment, scheme=scheme) == expected
 
 
-@pytest.mark.parametrize(
+@together(
     ("rule", "host", "port", "exempt"),
     [
         ("api.test", "api.test", 443, True),

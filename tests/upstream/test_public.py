@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.upstream.public import NameLookups, NotPublicError, Public, is_public
+from together import together
 
 INSIDE = [
     "127.0.0.1", "127.1.2.3", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.100.100.200",
@@ -20,7 +21,7 @@ INSIDE = [
 OUTSIDE = ["1.1.1.1", "93.184.216.34", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"]
 
 
-@pytest.mark.parametrize("address", INSIDE)
+@together("address", INSIDE)
 def test_what_only_the_gateways_own_network_reaches(address):
     assert not is_public(ipaddress.ip_address(address))
 

@@ -3,11 +3,11 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.core.limits.window import SECONDS, Calendar
+from together import together
 
 VIENNA = ZoneInfo("Europe/Vienna")
 
@@ -16,7 +16,7 @@ def at(text, zone=VIENNA):
     return datetime.fromisoformat(text).replace(tzinfo=zone).timestamp()
 
 
-@pytest.mark.parametrize(
+@together(
     ("every", "moment", "start", "end"),
     [
         ("second", "2026-11-27T10:20:30.5", "2026-11-27T10:20:30", "2026-11-27T10:20:31"),

@@ -30,6 +30,7 @@ from headgate.core.errors import (
 )
 from headgate.dialects import anthropic_messages as dialect
 from headgate.dialects.anthropic_messages.words import safe_id
+from together import together
 
 
 def cross(*messages, model="claude-opus-4-8", **fields):
@@ -104,7 +105,7 @@ def test_empty_text_and_trailing_space_of_a_prefill_are_left_out():
     ]
 
 
-@pytest.mark.parametrize(
+@together(
     ("message", "param"),
     [
         (says("user", Audio(source=Bytes(base64="AA=="))), "messages[0].content[0].input_audio"),
@@ -152,7 +153,7 @@ def test_fields_that_would_change_the_meaning_are_refused(fields, param):
     assert caught.value.param == param
 
 
-@pytest.mark.parametrize(
+@together(
     ("fields", "lost"),
     [
         ({"seed": 1, "frequency_penalty": 0.5, "presence_penalty": 0.0}, ["seed", "frequency_penalty"]),
@@ -188,7 +189,7 @@ def test_what_is_left_out_of_messages_is_named():
     assert fields["messages"][1]["content"] == [{"type": "text", "text": "No."}, {"type": "text", "text": "x"}]
 
 
-@pytest.mark.parametrize(
+@together(
     ("model", "effort", "thinking", "config"),
     [
         ("claude-opus-4-8", "high", {"type": "adaptive"}, {"effort": "high"}),

@@ -2,7 +2,6 @@
 
 import json
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,9 +19,10 @@ from headgate.core.errors import (
     Unauthenticated,
 )
 from headgate.dialects import anthropic_messages as dialect
+from together import together
 
 
-@pytest.mark.parametrize(
+@together(
     ("body", "message", "kind", "param"),
     [
         (b'{"type":"error","error":{"type":"invalid_request_error","message":"messages.0.content: bad"}}',
@@ -52,7 +52,7 @@ def test_any_error_body_is_read(body, status):
     assert dialect.read_error(status, body).status == status
 
 
-@pytest.mark.parametrize(
+@together(
     ("error", "kind"),
     [
         (InvalidRequest("x", param="model"), "invalid_request_error"),

@@ -30,6 +30,7 @@ from headgate.core.errors import (
     ProviderRefused,
 )
 from headgate.dialects import anthropic_messages as dialect
+from together import together
 
 
 @named(PAIRS)
@@ -114,7 +115,7 @@ def test_a_whole_reply_is_passed_as_it_is(path):
     assert relay.usage.reported == fields["usage"]
 
 
-@pytest.mark.parametrize(
+@together(
     "body",
     [b"", b"  ", b"<html>Bad gateway</html>", b"null", b"[]", b"{}", b'{"type":"message"}', b'{"id":1}', b"\xff"],
 )
@@ -201,7 +202,7 @@ def test_what_is_no_stream_is_known_by_its_first_bytes(form, start):
         part.feed(start)
 
 
-@pytest.mark.parametrize("start", [b"\xef", b"\n", b"e", b"event: mess", b"data: {", b": hello", b"id: 1", b"retry: 5"])
+@together("start", [b"\xef", b"\n", b"e", b"event: mess", b"data: {", b": hello", b"id: 1", b"retry: 5"])
 def test_a_stream_may_begin_with_any_of_its_lines(start):
     relay = dialect.relay(True, {})
     assert relay.feed(start) == b""

@@ -23,6 +23,7 @@ from headgate.core.errors import (
     InvalidRequest,
 )
 from headgate.dialects import anthropic_messages as dialect
+from together import together
 
 
 @named(REQUESTS)
@@ -98,7 +99,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("change", "param"), WRONG, ids=lambda value: value if isinstance(value, str) else "")
+@together(("change", "param"), WRONG)
 def test_a_wrong_field_is_named(change, param):
     fields = {"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": "x"}]} | change
     if "block" in change:

@@ -14,6 +14,7 @@ from headgate.core import events as ev
 from headgate.core.usage import Usage
 from headgate.dialects import bedrock_converse as dialect
 from headgate.dialects.event_stream import write_event, write_exception
+from together import together
 
 FIXTURES = Path(__file__).parent / "fixtures"
 RECORDED = Path(__file__).parents[4] / "shared" / "recorded" / "exchanges" / "bedrock"
@@ -25,7 +26,7 @@ FAILS = {"error_in_stream", "error_first"}
 
 
 def named(paths):
-    return pytest.mark.parametrize("path", paths, ids=lambda path: path.stem)
+    return together("path", paths)
 
 
 def framed(path):

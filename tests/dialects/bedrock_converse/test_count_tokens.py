@@ -14,6 +14,7 @@ from headgate.dialects.anthropic_messages import count_tokens as anthropic
 from headgate.dialects.bedrock_converse import count_tokens as dialect
 from headgate.dialects.dialect import crossed
 from headgate.dialects.gemini_generate import count_tokens as gemini
+from together import together
 
 RECORDED = Path(__file__).parents[4] / "shared" / "recorded" / "exchanges" / "bedrock"
 TURNS = [{"role": "user", "content": [{"text": "Hi"}]}]
@@ -106,7 +107,7 @@ def test_what_is_no_count_is_nonsense(body):
         reader.end()
 
 
-@pytest.mark.parametrize(
+@together(
     ("given", "param"),
     [
         (None, "input"),

@@ -171,7 +171,7 @@ EFFORTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("model", "reasoning", "more", "additional", "lost"), EFFORTS)
+@together(("model", "reasoning", "more", "additional", "lost"), EFFORTS)
 def test_an_effort_is_said_in_the_familys_words(model, reasoning, more, additional, lost):
     body, named = written(openai(model=model, reasoning=chat.Reasoning(**reasoning), **more))
     assert body.get("additionalModelRequestFields") == additional
@@ -191,7 +191,7 @@ def test_top_k_is_said_in_the_familys_words(model, additional):
     assert written(openai(model=model, top_k=5))[0]["additionalModelRequestFields"] == additional
 
 
-@pytest.mark.parametrize(
+@together(
     ("model", "family"),
     [
         (CLAUDE, "claude"),
@@ -242,7 +242,7 @@ REFUSED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("change", "param"), REFUSED, ids=lambda value: value if isinstance(value, str) else "")
+@together(("change", "param"), REFUSED)
 def test_what_cannot_be_left_out_is_refused(change, param):
     with pytest.raises(Unsupported) as caught:
         dialect.write_request(openai(**change), [])
@@ -391,8 +391,8 @@ def named(lost, what):
     return any(what in loss.path for loss in lost)
 
 
-@pytest.mark.parametrize("owner", OTHERS, ids=lambda owner: owner.name)
-@pytest.mark.parametrize("stream", [True, False])
+@together("owner", OTHERS)
+@together("stream", [True, False])
 @together("path", [*WHOLE, *STREAMS])
 def test_a_reply_crosses_from_here(owner, path, stream):
     events = read(framed(path), True) if path.parent.name == "streams" else read(path.read_bytes(), False)

@@ -2,16 +2,16 @@
 
 import json
 
-import pytest
 from botocore.eventstream import EventStreamBuffer
 from botocore.parsers import EventStreamJSONParser, create_parser
 
 from dialects.bedrock_converse.laws import needs_recordings, recorded, service
 from headgate.core.errors import InvalidRequest, Overloaded, ProviderCut, ProviderRefused, Unauthenticated, Unsupported
 from headgate.dialects import bedrock_converse as dialect
+from together import together
 
 
-@pytest.mark.parametrize(
+@together(
     ("status", "body", "kind", "message"),
     [
         (400, b'{"message":"No such model."}', "ValidationException", "No such model."),
@@ -44,7 +44,7 @@ ERRORS = [
 ]
 
 
-@pytest.mark.parametrize(("error", "name"), ERRORS, ids=lambda value: value if isinstance(value, str) else "")
+@together(("error", "name"), ERRORS)
 def test_boto3_knows_the_error(error, name):
     body = dialect.write_error(error, "req_1", streaming=False)
     response = {"body": body, "headers": {}, "status_code": error.status, "context": {}}
@@ -53,7 +53,7 @@ def test_boto3_knows_the_error(error, name):
     assert found["Error"]["Message"].startswith(error.message)
 
 
-@pytest.mark.parametrize(("error", "name"), ERRORS, ids=lambda value: value if isinstance(value, str) else "")
+@together(("error", "name"), ERRORS)
 def test_boto3_knows_the_error_inside_a_stream(error, name):
     buffer = EventStreamBuffer()
     buffer.add_data(dialect.write_error(error, "req_1", streaming=True))

@@ -28,6 +28,7 @@ from headgate.core.errors import ProviderError, ProviderNonsense, ProviderRefuse
 from headgate.core.usage import Usage
 from headgate.dialects import bedrock_converse as dialect
 from headgate.dialects.event_stream import write_event, write_message
+from together import together
 
 
 @named(PAIRS)
@@ -123,7 +124,7 @@ def test_pieces_of_an_image_are_joined():
 NO_REPLY = [b"", b"  ", b"<html>Bad gateway</html>", b"null", b"[]", b"{}", b'{"output":{}}', b'{"id":1}', b"\xff"]
 
 
-@pytest.mark.parametrize("body", NO_REPLY)
+@together("body", NO_REPLY)
 def test_what_is_no_reply_is_nonsense(body):
     with pytest.raises(ProviderNonsense):
         dialect.relay(False, {}).feed(body)

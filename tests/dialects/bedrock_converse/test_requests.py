@@ -17,6 +17,7 @@ from gateways import rounds
 from headgate.core import chat
 from headgate.core.errors import InvalidRequest
 from headgate.dialects import bedrock_converse as dialect
+from together import together
 
 
 def again(fields, lost=None):
@@ -68,7 +69,7 @@ def test_a_request_is_read_into_the_cores_words():
     assert redacted.redacted == "cmVkYWN0ZWQ="
 
 
-@pytest.mark.parametrize(
+@together(
     ("name", "reasoning"),
     [
         ("reasoning_in_history", (None, 2000, "enabled", None)),
@@ -175,7 +176,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("change", "param"), WRONG, ids=lambda value: value if isinstance(value, str) else "")
+@together(("change", "param"), WRONG)
 def test_a_wrong_field_is_named(change, param):
     fields = {"model": "m", "stream": False, "messages": [{"role": "user", "content": [{"text": "x"}]}]} | change
     if "block" in change:

@@ -20,6 +20,7 @@ from headgate.core import events as ev
 from headgate.core.errors import ProviderNonsense
 from headgate.core.usage import Usage
 from headgate.dialects import bedrock_converse as dialect
+from together import together
 
 ONLY_WHOLE = {"unknown_block"}
 ONLY_STREAMED = {"unknown_event"}
@@ -142,8 +143,8 @@ LOST = [
 ]
 
 
-@pytest.mark.parametrize(("event", "path"), LOST, ids=lambda value: value if isinstance(value, str) else "")
-@pytest.mark.parametrize("stream", [True, False])
+@together(("event", "path"), LOST)
+@together("stream", [True, False])
 def test_what_cannot_be_said_is_named(event, path, stream):
     data, lost = write([ev.Start(), event, event, ev.Stop(reason="stop")], stream)
     assert [loss.path for loss in lost] == [path]

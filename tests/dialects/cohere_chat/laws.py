@@ -10,6 +10,7 @@ from cohere.v2.types import V2ChatResponse, V2ChatStreamResponse
 
 from headgate.core import events as ev
 from headgate.dialects import cohere_chat as dialect
+from together import together
 
 FIXTURES = Path(__file__).parent / "fixtures"
 RECORDED = Path(__file__).parents[4] / "shared" / "recorded" / "exchanges"
@@ -23,7 +24,7 @@ needs_recordings = pytest.mark.skipif(not RECORDED.is_dir(), reason="no recorded
 
 
 def named(paths):
-    return pytest.mark.parametrize("path", paths, ids=lambda path: path.stem)
+    return together("path", paths)
 
 
 def recorded(stream=None):

@@ -23,7 +23,7 @@ TOOL = {"type": "function", "function": FUNCTION}
 CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"x":1}'}}
 OTHERS = [anthropic_messages, openai_chat]
 SDK = {anthropic_messages: AnthropicMessage, openai_chat: ChatCompletion}
-each = pytest.mark.parametrize("other", OTHERS, ids=lambda other: other.name)
+each = together("other", OTHERS)
 
 
 def cross(source, target, fields):

@@ -11,6 +11,7 @@ from dialects.mutations import changes, check_request, mutated
 from headgate.core.chat import Bytes, Document, Image, PlainText, Text, Thinking, ToolCall, ToolResult
 from headgate.core.errors import InvalidRequest
 from headgate.dialects import cohere_chat as dialect
+from together import together
 
 ASK = {"role": "user", "content": "hi"}
 
@@ -99,7 +100,7 @@ def test_a_data_url_is_read_as_its_bytes():
     assert part.source == Bytes(base64="AAAA", media_type="image/png")
 
 
-@pytest.mark.parametrize(
+@together(
     ("fields", "param"),
     [
         ({"model": None}, "model"),

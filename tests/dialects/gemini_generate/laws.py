@@ -10,6 +10,7 @@ from google.genai import types
 
 from headgate.core import events as ev
 from headgate.dialects import gemini_generate as dialect
+from together import together
 
 FIXTURES = Path(__file__).parent / "fixtures"
 RECORDED = Path(__file__).parents[4] / "shared" / "recorded" / "exchanges"
@@ -27,7 +28,7 @@ LISTS = {"parts", "contents", "tools", "functionDeclarations", "stopSequences", 
 
 
 def named(paths):
-    return pytest.mark.parametrize("path", paths, ids=lambda path: path.name)
+    return together("path", paths)
 
 
 def asked(path):

@@ -11,6 +11,7 @@ from headgate.core import events as ev
 from headgate.core.errors import ProviderNonsense, ProviderRefused
 from headgate.dialects.anthropic_messages import count_tokens as anthropic
 from headgate.dialects.gemini_generate import count_tokens as gemini
+from together import together
 
 HI = {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]}
 ASK = {"model": "claude-opus-4-8", "messages": [{"role": "user", "content": "Hi"}]}
@@ -42,8 +43,8 @@ def test_a_count_is_carried_and_what_is_beside_it_named():
     assert lost == ["reply.context_management"]
 
 
-@pytest.mark.parametrize("dialect", [gemini, anthropic])
-@pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b'{"a":1}', b'{"totalTokens":"x","input_tokens":-1}'])
+@together("dialect", [gemini, anthropic])
+@together("body", [b"", b"[]", b"<html>", b'{"a":1}', b'{"totalTokens":"x","input_tokens":-1}'])
 def test_what_is_no_count_is_nonsense(dialect, body):
     with pytest.raises(ProviderNonsense):
         dialect.relay(False, {}).feed(body)

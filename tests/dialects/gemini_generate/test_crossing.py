@@ -11,6 +11,7 @@ from headgate.core.chat import Link as Address
 from headgate.core.errors import Unsupported
 from headgate.dialects import anthropic_messages, openai_chat
 from headgate.dialects import gemini_generate as dialect
+from together import together
 
 HI = [{"role": "user", "content": "Hi"}]
 SIG = "EqQBCgIYAhIM1gbc"
@@ -220,7 +221,7 @@ def test_videos_of_clients_of_chat_completions_and_what_none_says_yet():
     ]
 
 
-@pytest.mark.parametrize(
+@together(
     ("fields", "model", "wanted", "lost"),
     [
         ({"reasoning_effort": "low"}, "gemini-2.5-flash", {"includeThoughts": True, "thinkingBudget": 1024}, []),
@@ -341,7 +342,7 @@ def test_what_is_named_as_lost(fields, path):
     assert crossed(fields)[1] == [path]
 
 
-@pytest.mark.parametrize(
+@together(
     ("fields", "model", "param"),
     [
         ({"messages": [{"role": "system", "content": "x"}]}, "gemini-3-pro", "messages"),

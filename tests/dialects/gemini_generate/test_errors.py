@@ -18,6 +18,7 @@ from headgate.core.errors import (
     UnknownModel,
 )
 from headgate.dialects import gemini_generate as dialect
+from together import together
 
 INFO = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID", "domain": "googleapis.com"}
 RETRY = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "34.5s"}
@@ -66,7 +67,7 @@ def test_any_error_body_is_read(data, status):
     assert dialect.read_error(status, data).status == status
 
 
-@pytest.mark.parametrize(
+@together(
     ("error", "status", "word"),
     [
         (InvalidRequest("x", param="contents"), 400, "INVALID_ARGUMENT"),

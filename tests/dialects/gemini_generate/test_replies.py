@@ -26,6 +26,7 @@ from headgate.core import events as ev
 from headgate.core.errors import ProviderCut, ProviderNonsense, ProviderRefused, ProviderTimeout
 from headgate.core.usage import Usage
 from headgate.dialects import gemini_generate as dialect
+from together import together
 
 ENDS = [path for path in STREAMS if path.stem not in FAILS]
 START = ev.Start(id="x", model="m")
@@ -42,7 +43,7 @@ def stream(name):
 # --- the laws
 
 
-@pytest.mark.parametrize(("whole", "streamed"), PAIRS, ids=[other.name for _, other in PAIRS])
+@together(("whole", "streamed"), PAIRS)
 def test_a_stream_says_what_the_whole_reply_says(whole, streamed):
     assert gist(read(streamed.read_bytes(), True)) == gist(read(whole.read_bytes(), False))
 
@@ -186,7 +187,7 @@ def test_any_bytes_are_the_providers_fault(data, array):
 # --- what is no reply
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"null", b"[]", b"{}", b'{"candidates":[]}', b"\xff", b'{"a":1}'])
+@together("body", [b"", b"<html>", b"null", b"[]", b"{}", b'{"candidates":[]}', b"\xff", b'{"a":1}'])
 def test_what_is_no_reply_is_nonsense(body):
     with pytest.raises(ProviderNonsense):
         read(body, False)
@@ -357,7 +358,7 @@ def test_thinking_of_another_vendor_keeps_its_proof_wrapped():
         assert (found.signature, found.signer) == ("c2ln", "anthropic_messages")
 
 
-@pytest.mark.parametrize(
+@together(
     ("piece", "stop", "word", "lost"),
     [
         (ev.Text(text="x"), ev.Stop(reason="stop_sequence", vendor="stop_sequence", sequence="E"), "STOP",

@@ -14,6 +14,7 @@ from headgate.dialects import gemini_generate as dialect
 from headgate.dialects import signatures
 from headgate.dialects.gemini_generate.schemas import to_json_schema
 from headgate.dialects.gemini_generate.words import UNSIGNED_CALL, close_signature
+from together import together
 
 HI = {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]}
 
@@ -190,7 +191,7 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("change", "param"), WRONG, ids=lambda value: value if isinstance(value, str) else "")
+@together(("change", "param"), WRONG)
 def test_a_wrong_field_is_named(change, param):
     with pytest.raises(InvalidRequest) as caught:
         dialect.read_request({"model": "m", **HI, **change})
@@ -270,7 +271,7 @@ def test_what_the_address_says(template, query, fields):
     assert dialect.read_url(template, "m", query) == fields
 
 
-@pytest.mark.parametrize(
+@together(
     ("model", "stream", "fields", "path"),
     [
         ("gemini-2.5-flash", False, {}, "/v1beta/models/gemini-2.5-flash:generateContent"),

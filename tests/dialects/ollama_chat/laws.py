@@ -9,6 +9,7 @@ from ollama import ChatResponse, GenerateResponse
 from headgate.core import events as ev
 from headgate.dialects import ollama_chat
 from headgate.dialects.ollama_chat import generate
+from together import together
 
 FIXTURES = Path(__file__).parent / "fixtures"
 RECORDED = Path(__file__).parents[4] / "shared" / "recorded" / "exchanges"
@@ -26,7 +27,7 @@ def cases(folder, only=lambda path: True):
         for path in sorted((FIXTURES / f"{prefix}{folder}").glob("*"))
         if only(path)
     ]
-    return pytest.mark.parametrize(("own", "path"), found, ids=[f"{own.name}-{path.stem}" for own, path in found])
+    return together(("own", "path"), found)
 
 
 def recorded(own):

@@ -28,7 +28,7 @@ TAKEN = {
     cohere_chat: lambda value: construct_type(type_=V2ChatResponse, object_=value),
     openai_chat: ChatCompletion.model_validate,
 }
-each = pytest.mark.parametrize("other", OTHERS, ids=lambda other: other.name)
+each = together("other", OTHERS)
 
 
 def cross(source, target, fields):

@@ -2,13 +2,12 @@
 
 import json
 
-import pytest
-
 from headgate.core.errors import InvalidRequest, ProviderCut, UnknownModel
 from headgate.dialects import ollama_chat as dialect
+from together import together
 
 
-@pytest.mark.parametrize(
+@together(
     ("status", "body", "message", "kind"),
     [
         (404, b'{"error":"model \'x\' not found"}', "model 'x' not found", "not_found"),

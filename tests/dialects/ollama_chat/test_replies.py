@@ -24,10 +24,11 @@ from headgate.core import events as ev
 from headgate.core.errors import ProviderError, ProviderNonsense, ProviderRefused
 from headgate.dialects import ollama_chat
 from headgate.dialects.ollama_chat import generate
+from together import together
 
 TEXT = (FIXTURES / "streams" / "text.ndjson").read_bytes()
 START = ev.Start(id="x", model="m", created=1752148805)
-both = pytest.mark.parametrize("own", list(OWN), ids=lambda own: own.name)
+both = together("own", list(OWN))
 
 
 def stream_of(path):

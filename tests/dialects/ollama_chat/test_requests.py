@@ -13,9 +13,10 @@ from headgate.core.errors import InvalidRequest, Unsupported
 from headgate.dialects import ollama_chat, openai_chat
 from headgate.dialects.dialect import crossed
 from headgate.dialects.ollama_chat import generate
+from together import together
 
 ASK = {"role": "user", "content": "hi"}
-both = pytest.mark.parametrize("own", list(OWN), ids=lambda own: own.name)
+both = together("own", list(OWN))
 
 
 def request(*messages, **fields):
@@ -108,7 +109,7 @@ def test_what_only_generate_can_do_crosses_nowhere(field):
     assert caught.value.param == field
 
 
-@pytest.mark.parametrize(
+@together(
     ("fields", "param"),
     [
         ({"model": None}, "model"),

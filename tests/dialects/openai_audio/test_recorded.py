@@ -10,6 +10,7 @@ from headgate.core.errors import ProviderRefused
 from headgate.core.events import Result, Stop, Text, Used
 from headgate.dialects import openai_audio
 from headgate.dialects.openai_audio import speech
+from together import together
 
 EXCHANGES = Path(__file__).parents[4] / "shared" / "recorded" / "exchanges"
 
@@ -29,7 +30,7 @@ def test_there_are_recordings():
     assert len(RECORDED) > 15
 
 
-@pytest.mark.parametrize("exchange", RECORDED)
+@together("exchange", RECORDED)
 def test_it_passes_and_is_read(exchange):
     response = exchange["response"]
     if response["status"] >= 400:

@@ -19,6 +19,7 @@ from headgate.dialects import openai_audio
 from headgate.dialects.multipart import Parser
 from headgate.dialects.openai_audio import translations
 from headgate.dialects.openai_audio.writing import subtitles
+from together import together
 
 
 class Kept:
@@ -146,7 +147,7 @@ class TestRequests:
         )  # fmt: skip
         assert lost == []
 
-    @pytest.mark.parametrize(
+    @together(
         ("change", "param"),
         [
             ({"file": "text"}, "file"),
@@ -183,17 +184,13 @@ class TestWhole:
         read_usage = [event.usage for event in read(body, False) if isinstance(event, Used)]
         assert [relay.usage] == (read_usage or [None])
 
-    @pytest.mark.parametrize("shape", ["text", "srt", "vtt"])
-    @pytest.mark.parametrize(
-        "body", [b"Hello friend.\n", b"WEBVTT\n\n00:00.000 --> 00:01.000\nHi\n", b'{"not json', b""]
-    )
+    @together("shape", ["text", "srt", "vtt"])
+    @together("body", [b"Hello friend.\n", b"WEBVTT\n\n00:00.000 --> 00:01.000\nHi\n", b'{"not json', b""])
     def test_plain_text_passes_where_it_was_asked_for(self, shape, body):
         passed, relay = relayed(body, False, response_format=shape)
         assert (passed, relay.complete) == (body, True)
 
-    @pytest.mark.parametrize(
-        "body", [b"Hello", b"", b"<html>no</html>", b"{}", b'{"text":1}', b"[]", b'{"text"', b"\xff"]
-    )
+    @together("body", [b"Hello", b"", b"<html>no</html>", b"{}", b'{"text":1}', b"[]", b'{"text"', b"\xff"])
     def test_what_is_no_transcript_is_told(self, body):
         with pytest.raises(ProviderNonsense):
             relayed(body, False)
@@ -205,7 +202,7 @@ class TestWhole:
         with pytest.raises(ProviderRefused, match="no audio"):
             relayed(b'{"error":{"message":"no audio"}}', False)
 
-    @pytest.mark.parametrize(
+    @together(
         ("fields", "usage"),
         [
             ({"usage": TOKENS}, Usage(input=5, input_audio=21, output=4, reported=TOKENS)),

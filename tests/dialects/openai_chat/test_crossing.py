@@ -28,6 +28,7 @@ from headgate.core.chat import (
 )
 from headgate.core.errors import Unsupported
 from headgate.dialects import openai_chat
+from together import together
 
 HELLO = Message(role="user", parts=[Text(text="Hello")], plain=True)
 
@@ -120,7 +121,7 @@ def test_tool_choice(choice, written):
     assert cross(tools=[Tool(name="f")], tool_choice=choice)[0]["tool_choice"] == written
 
 
-@pytest.mark.parametrize(
+@together(
     ("reasoning", "effort", "lost"),
     [
         (Reasoning(budget=1024, mode="enabled"), "low", ["thinking.budget_tokens"]),
@@ -280,7 +281,7 @@ def test_what_is_left_out_is_named():
     )
 
 
-@pytest.mark.parametrize(
+@together(
     ("messages", "fields", "param"),
     [
         ([HELLO], {"tools": [Tool(name="web_search", builtin={"type": "web_search_20250305"})]}, "tools[0]"),

@@ -17,6 +17,7 @@ from headgate.dialects import anthropic_messages, openai_chat
 from headgate.dialects.framing import EventStream
 from headgate.dialects.openai_chat import reading, relaying
 from headgate.dialects.openai_usage import read_usage
+from together import together
 
 FIXTURES = Path(__file__).parent / "fixtures"
 REQUESTS = sorted((FIXTURES / "requests").glob("*.json"))
@@ -127,8 +128,8 @@ def test_a_service_tier_of_the_wrong_type_is_passed_over(tier):
     assert start.native == {}
 
 
-@pytest.mark.parametrize("wrong", [1.5, "x", [1], {"a": 1}])
-@pytest.mark.parametrize("kind", ["content", "refusal"])
+@together("wrong", [1.5, "x", [1], {"a": 1}])
+@together("kind", ["content", "refusal"])
 def test_log_probabilities_of_the_wrong_type_are_passed_over(kind, wrong):
     choice = {"message": {"content": "x", "refusal": "y"}, "logprobs": {kind: wrong}, "finish_reason": "stop"}
     events = read(json.dumps({"id": "c", "choices": [choice]}).encode(), False)

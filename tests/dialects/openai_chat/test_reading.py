@@ -12,6 +12,7 @@ from headgate.core.errors import ProviderNonsense, ProviderRefused
 from headgate.core.events import Citation, Failed, Refusal, Start, Stop, Text, Thinking, ToolCall, ToolInput, Used
 from headgate.dialects import openai_chat
 from headgate.dialects.openai_usage import read_usage
+from together import together
 
 FIXTURES = Path(__file__).parent / "fixtures"
 STREAMS = sorted((FIXTURES / "streams").glob("*.sse"))
@@ -61,7 +62,7 @@ def content(events):
     return pieces
 
 
-@pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
+@together("path", STREAMS)
 @given(cuts=st.lists(st.integers(0, 5000), max_size=8))
 def test_any_split_gives_the_same_events(path, cuts):
     data = path.read_bytes()
@@ -76,7 +77,7 @@ def test_byte_by_byte(name):
     assert read(data, range(len(data))) == read(data)
 
 
-@pytest.mark.parametrize("name", PAIRS)
+@together("name", PAIRS)
 def test_a_stream_says_what_the_whole_reply_says(name):
     streamed, whole = stream_of(name), whole_of(name)
     assert content(streamed) == content(whole)
@@ -91,7 +92,7 @@ def test_there_are_pairs():
     assert len(PAIRS) > 15
 
 
-@pytest.mark.parametrize("path", [*STREAMS, *WHOLES], ids=lambda path: path.stem)
+@together("path", [*STREAMS, *WHOLES])
 def test_events_are_in_order(path):
     events = read(path.read_bytes(), stream=path.suffix == ".sse")
     assert isinstance(events[0], Start)
@@ -110,7 +111,7 @@ def test_events_are_in_order(path):
         assert begun == sorted(begun) == list(range(len(begun)))
 
 
-@pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
+@together("path", STREAMS)
 def test_a_truncated_stream_is_flagged(path):
     data = path.read_bytes()
     whole = read(data)
@@ -130,7 +131,7 @@ def test_a_truncated_stream_is_flagged(path):
             assert isinstance(last, Failed) or last == Stop(reason="cut")
 
 
-@pytest.mark.parametrize("path", WHOLES, ids=lambda path: path.stem)
+@together("path", WHOLES)
 def test_a_truncated_whole_reply_is_nonsense(path):
     data = path.read_bytes().strip()
     for cut in range(len(data)):
@@ -151,7 +152,7 @@ NO_REPLIES = [
 ]
 
 
-@pytest.mark.parametrize("body", [*NO_REPLIES, b'{"choices":["x"]}', b"\xff"])
+@together("body", [*NO_REPLIES, b'{"choices":["x"]}', b"\xff"])
 def test_what_is_no_reply_is_nonsense(body):
     with pytest.raises(ProviderNonsense):
         read(body, stream=False)

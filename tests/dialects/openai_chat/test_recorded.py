@@ -9,6 +9,7 @@ from headgate.core.dialect import Dialect
 from headgate.core.errors import GatewayError, InvalidRequest
 from headgate.core.events import Failed, Stop, Used
 from headgate.dialects import openai_chat
+from together import together
 
 RECORDED = Path(__file__).parents[4] / "shared" / "recorded" / "exchanges"
 HOSTS = (
@@ -118,7 +119,7 @@ def normal(body):
     return body
 
 
-@pytest.mark.parametrize("host", HOSTS)
+@together("host", HOSTS)
 def test_recorded_requests_lose_nothing(host):
     seen = 0
     for name, exchange in exchanges(host):
@@ -150,7 +151,7 @@ def replies(host):
                 yield name, exchange["request"].get("body") or {}, json.dumps(response["body"]).encode(), False
 
 
-@pytest.mark.parametrize("host", HOSTS)
+@together("host", HOSTS)
 def test_recorded_replies_are_read(host):
     seen = 0
     for name, body, data, stream in replies(host):
@@ -176,7 +177,7 @@ def test_recorded_replies_are_read(host):
     assert seen
 
 
-@pytest.mark.parametrize("host", HOSTS)
+@together("host", HOSTS)
 def test_recorded_replies_pass_byte_for_byte(host):
     for name, body, data, stream in replies(host):
         relay = openai_chat.relay(stream, {**body, "stream_options": {"include_usage": True}})
@@ -189,7 +190,7 @@ def test_recorded_replies_pass_byte_for_byte(host):
         assert relay.usage == (used[-1] if used else None), name
 
 
-@pytest.mark.parametrize("host", HOSTS)
+@together("host", HOSTS)
 def test_recorded_errors_are_read_and_written(host):
     for name, exchange in exchanges(host):
         response = exchange["response"]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from headgate.core.errors import ProviderNonsense, ProviderRefused
 from headgate.core.events import Used
 from headgate.dialects import openai_chat
+from together import together
 
 FIXTURES = Path(__file__).parent / "fixtures"
 STREAMS = sorted((FIXTURES / "streams").glob("*.sse"))
@@ -34,7 +35,7 @@ def facts(relay):
     return relay.usage, relay.started, relay.complete, relay.finish, relay.id
 
 
-@pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
+@together("path", STREAMS)
 @given(cuts=st.lists(st.integers(0, 5000), max_size=8))
 def test_bytes_pass_as_they_came(path, cuts):
     data = path.read_bytes()
@@ -45,8 +46,8 @@ def test_bytes_pass_as_they_came(path, cuts):
     assert relay.complete == (path.stem != "error_in_mid_stream")
 
 
-@pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
-@pytest.mark.parametrize("request_", [ASKED, {"n": 2}], ids=["asked", "not asked"])
+@together("path", STREAMS)
+@together("request_", [ASKED, {"n": 2}])
 def test_what_the_record_needs(path, request_):
     data = path.read_bytes()
     _, relay = pass_on(data, request_)
@@ -58,7 +59,7 @@ def test_what_the_record_needs(path, request_):
     assert (relay.finish is None) == (relay.failed is not None)
 
 
-@pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
+@together("path", STREAMS)
 @given(cuts=st.lists(st.integers(0, 5000), max_size=8))
 def test_what_only_the_gateway_asked_for_is_taken_out(path, cuts):
     data = path.read_bytes()
@@ -118,7 +119,7 @@ def test_started_is_the_first_piece_of_the_answer():
     assert relay.started
 
 
-@pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
+@together("path", STREAMS)
 def test_a_truncated_stream_is_flagged(path):
     data = path.read_bytes()
     finished = data.rfind(b'"finish_reason"')
@@ -222,7 +223,7 @@ def test_azure_leaves_out_the_message_its_filter_took():
     assert openai_chat.relay(False, {}).feed(body) == body
 
 
-@pytest.mark.parametrize("path", WHOLES, ids=lambda path: path.stem)
+@together("path", WHOLES)
 def test_whole(path):
     data = path.read_bytes()
     relay = openai_chat.relay(False, {})

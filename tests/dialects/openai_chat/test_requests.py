@@ -9,6 +9,7 @@ import pytest
 from headgate.core.chat import Bytes, CacheMark, Document, Image, Link, Stored, Text, Thinking, ToolCall, ToolResult
 from headgate.core.errors import InvalidRequest
 from headgate.dialects import openai_chat
+from together import together
 
 FIXTURES = sorted((Path(__file__).parent / "fixtures" / "requests").glob("*.json"))
 
@@ -24,7 +25,7 @@ def read(*messages, **fields):
     return openai_chat.read_request({"model": "m", "messages": list(messages), **fields})
 
 
-@pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
+@together("path", FIXTURES)
 def test_reading_and_writing_loses_nothing(path):
     fields = json.loads(path.read_text())
     before = copy.deepcopy(fields)
@@ -170,7 +171,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("change", "param"), BAD, ids=[f"{param}-{place}" for place, (_, param) in enumerate(BAD)])
+@together(("change", "param"), BAD)
 def test_wrong_types_are_named(change, param):
     fields = {"model": "m", "messages": [{"role": "user", "content": "x"}], **change}
     with pytest.raises(InvalidRequest) as caught:

@@ -23,6 +23,7 @@ from headgate.core.events import (
 )
 from headgate.core.usage import Usage
 from headgate.dialects import openai_chat
+from together import together
 
 FIXTURES = Path(__file__).parent / "fixtures"
 STREAMS = sorted((FIXTURES / "streams").glob("*.sse"))
@@ -155,8 +156,8 @@ def test_events_in_one_piece_give_the_same_bytes():
     assert streamed(REPLY, ASKED) == streamed(REPLY, ASKED, one_by_one=False)
 
 
-@pytest.mark.parametrize("path", [*STREAMS, *WHOLES], ids=lambda path: path.stem)
-@pytest.mark.parametrize("stream", [True, False])
+@together("path", [*STREAMS, *WHOLES])
+@together("stream", [True, False])
 def test_reading_and_writing_keeps_what_was_said(path, stream):
     """Text, calls and the rest, from a stream or a whole reply into either."""
     events = read(path.read_bytes(), path.suffix == ".sse")

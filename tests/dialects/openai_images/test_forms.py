@@ -10,6 +10,7 @@ from headgate.core.events import Result, Stop
 from headgate.core.images import ImagesRequest
 from headgate.dialects import openai_images
 from headgate.dialects.openai_images import edits, variations
+from together import together
 
 FIELDS = {
     "model": "gpt-image-1.5", "prompt": "A red hat", "image": [FILE, FILE], "mask": FILE, "n": "2", "size": "auto",
@@ -51,7 +52,7 @@ async def test_a_variation():
     assert written == [("model", "dall-e-2"), ("response_format", "b64_json"), ("image", DATA.decode())]
 
 
-@pytest.mark.parametrize(
+@together(
     ("dialect", "changes", "param"),
     [
         (edits, {"image": None}, "image"),

@@ -14,6 +14,7 @@ from headgate.core.events import Failed, Native, Result, Start, Stop
 from headgate.core.images import Images, ImagesRequest, Picture
 from headgate.core.usage import Usage
 from headgate.dialects import openai_images as own
+from together import together
 
 DATA = "iVBORw0KGgo="
 ABOUT = {"background": "opaque", "output_format": "png", "quality": "high", "size": "1024x1024"}
@@ -109,7 +110,7 @@ def test_fewer_than_were_asked_for_are_an_answer_too():
     assert relay.complete
 
 
-@pytest.mark.parametrize("end", range(0, len(STREAM) - 1, 40))
+@together("end", range(0, len(STREAM) - 1, 40))
 def test_a_stream_cut_anywhere_is_not_complete(end):
     relay = own.relay(True, {})
     passed = relay.feed(STREAM[:end]) + relay.end()

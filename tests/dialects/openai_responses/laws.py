@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Annotated, get_args
 
 import msgspec
-import pytest
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import Field, TypeAdapter
 
 from headgate.core import events as ev
 from headgate.core.usage import Usage
 from headgate.dialects import openai_responses as dialect
+from together import together
 
 FIXTURES = Path(__file__).parent / "fixtures"
 RECORDED = Path(__file__).parents[4] / "shared" / "recorded" / "exchanges"
@@ -24,7 +24,7 @@ STREAM_EVENT = TypeAdapter(Annotated[get_args(ResponseStreamEvent)[0], Field(dis
 
 
 def named(paths):
-    return pytest.mark.parametrize("path", paths, ids=lambda path: path.stem)
+    return together("path", paths)
 
 
 NOTHING = {"tools": [], "stream": False, "annotations": [], "content": [], "metadata": {}, "include": []}

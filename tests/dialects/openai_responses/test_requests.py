@@ -15,6 +15,7 @@ from headgate.core.errors import InvalidRequest, Unsupported
 from headgate.dialects import anthropic_messages, openai_chat
 from headgate.dialects import openai_responses as dialect
 from headgate.dialects.dialect import crossed
+from together import together
 
 FEATURES = json.loads((FIXTURES / "features" / "requests.json").read_bytes())
 BODIES = [pytest.param(body, id=name) for rows in FEATURES.values() for name, body in rows.items()]
@@ -26,7 +27,7 @@ def own(fields, lost=None):
     return json.loads(dialect.write_request(dialect.read_request(fields), [] if lost is None else lost))
 
 
-@pytest.mark.parametrize("body", BODIES)
+@together("body", BODIES)
 def test_what_is_read_is_written_back(body):
     lost = []
     written = own(body, lost)
@@ -59,8 +60,8 @@ def read_or_refuse(fields):
         return error, None
 
 
-@pytest.mark.parametrize("other", [openai_chat, anthropic_messages], ids=lambda other: other.name)
-@pytest.mark.parametrize("name", [*FEATURES["What OpenAI keeps"]])
+@together("other", [openai_chat, anthropic_messages])
+@together("name", [*FEATURES["What OpenAI keeps"]])
 def test_what_openai_keeps_is_refused_elsewhere(name, other):
     body = FEATURES["What OpenAI keeps"][name]
     request = dialect.read_request(body)
@@ -130,7 +131,7 @@ def test_parts_a_stage_puts_in_are_written():
     assert written["tool_choice"] == {"type": "function", "name": "f"}
 
 
-@pytest.mark.parametrize(
+@together(
     ("fields", "param"),
     [
         ({}, "model"),

@@ -11,6 +11,7 @@ from headgate.identity.ldap.ber import ENUM, SEQUENCE, element, number, text
 from headgate.identity.ldap.directory import Directory, Settings
 from headgate.identity.mapping import Rule, Rules
 from ldaps import ldap
+from together import together
 from upstreams import Close, ScriptedUpstream, Sleep, Stall
 
 ANN, BOB = "ann's own password", "bob's own password"
@@ -248,7 +249,7 @@ async def test_nothing_in_clear_is_believed_before_tls(answers, words):
             await made.login("ann", ANN)
 
 
-@pytest.mark.parametrize(
+@together(
     "settings",
     [
         {"urls": []},

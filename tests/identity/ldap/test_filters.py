@@ -9,6 +9,7 @@ from ldaptor.protocols.pureber import BERDecoderContext, berDecodeObject
 from ldaptor.protocols.pureldap import LDAPBERDecoderContext_Filter, LDAPFilter_equalityMatch
 
 from headgate.identity.ldap.filters import parse
+from together import together
 
 with warnings.catch_warnings():  # what it is built on has renamed its functions
     warnings.simplefilter("ignore")
@@ -54,7 +55,7 @@ def test_what_is_typed_is_a_value_and_nothing_else(typed):
     assert found.assertionValue.value == typed.encode()
 
 
-@pytest.mark.parametrize("typed", ["*", "*)(uid=*", "ann)(|(uid=*", "\\2a", "a\0b", "{user}", "ann*", "(", "\\"])
+@together("typed", ["*", "*)(uid=*", "ann)(|(uid=*", "\\2a", "a\0b", "{user}", "ann*", "(", "\\"])
 def test_known_injections_are_values(typed):
     """None of them becomes a wildcard, a filter of its own, or another place."""
     wanted = parse("(&(objectClass=person)(uid={user}))", frozenset({"user"})).bytes({"user": typed})
@@ -62,7 +63,7 @@ def test_known_injections_are_values(typed):
     assert wanted.endswith(typed.encode())
 
 
-@pytest.mark.parametrize(
+@together(
     ("bad", "words"),
     [
         ("", "begins with"),

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from gateways import rounds
 from headgate.migrate.litellm.amounts import WINDOWS, in_seconds, money, window
+from together import together
 
 
-@pytest.mark.parametrize(
+@together(
     ("duration", "every"),
     [("1s", "second"), ("60s", "minute"), ("1h", "hour"), ("24h", "day"), ("1d", "day"), ("7d", "week"), ("1w", "week"),
      ("30d", "month"), ("1mo", "month"), ("daily", "day"), ("monthly", "month")],
@@ -45,7 +46,7 @@ def test_no_more_may_be_spent_than_before(count, unit, dollars):
     assert amount * periods <= dollars
 
 
-@pytest.mark.parametrize(
+@together(
     ("said", "amount"),
     [(1, 1), ("2.50", 2.5), (0.1, 0.1), (10**9, 10**6), (1e-12, 0), (-1, None), ("x", None), (float("inf"), None)],
 )

@@ -5,6 +5,7 @@ import pytest
 from headgate.core.errors import ProviderNonsense
 from headgate.core.target import Origin
 from headgate.providers.jobs.job import address, origin
+from together import together
 
 
 def test_an_address_has_an_origin():
@@ -12,7 +13,7 @@ def test_an_address_has_an_origin():
     assert origin(address("http://a.example:81/x")) == Origin("http", "a.example", 81)
 
 
-@pytest.mark.parametrize(
+@together(
     "url",
     [
         "", "a.example/x", "//a.example/x", "ftp://a.example/", "https://", "https://u:p@a.example/",

@@ -16,6 +16,7 @@ from headgate.core.record import Record
 from headgate.core.target import Target
 from headgate.dialects import anthropic_messages, openai_chat
 from headgate.stages.filters.capability import Capability, at_least, beside_text
+from together import together
 
 DATA = layer(
     b"""{
@@ -98,7 +99,7 @@ def test_limits_of_data_that_is_not_sure_refuse_nothing():
     assert left(exchange("m", provider=OTHER, content="word " * 100, max_tokens=100)) == ["m"]
 
 
-@pytest.mark.parametrize(
+@together(
     ("model", "more", "param", "says"),
     [
         ("blind", {"content": [IMAGE]}, "messages", "there is an image in it, but x/blind takes no image"),
@@ -198,7 +199,7 @@ def test_the_targets_of_a_name_are_looked_at_together_and_this_is_kept():
     assert 0 < len(filtering._of_any) <= 3
 
 
-@pytest.mark.parametrize(
+@together(
     ("fields", "word"),
     [
         ({"messages": [{"content": [IMAGE]}]}, "image"),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from headgate.core.target import Terms
 from headgate.stages.policies.sticky import Sticky, StickySettings
 from stages.policies.targets import asked, firsts, target, weighing
+from together import together
 
 
 def policy(*by, **settings):
@@ -96,7 +97,7 @@ DIFFERENT = [
 MANY = weighing(*[1] * 40)
 
 
-@pytest.mark.parametrize(("by", "one", "other"), SAME)
+@together(("by", "one", "other"), SAME)
 def test_what_is_kept_together(by, one, other):
     made = policy(by)
     exchange = asked(one)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from headgate.stages.rules.expression import LONGEST, Compiler, Undecided, Wrong
 from headgate.stages.rules.subject import variables
+from together import together
 
 COMPILER = Compiler({name: each.kind for name, each in variables().items()}, {"legal": ["contract", "nda"], "all": []})
 BLANK = {str: "", int: 0, float: 0.0, bool: False, list[str]: [], dict[str, str]: {}}
@@ -18,7 +19,7 @@ def answer(source, **values):
     return COMPILER.compile(source).holds({**blank, **values})
 
 
-@pytest.mark.parametrize(
+@together(
     ("source", "values", "expected"),
     [
         ('key == "demo"', {"key": "demo"}, True),
@@ -66,7 +67,7 @@ class TestKeysThatAreNotThere:
         assert str(told.value) == "NOT_FOUND: Key not found in map"  # the log is not told what the prompt is
 
 
-@pytest.mark.parametrize(
+@together(
     ("source", "message", "hint"),
     [
         ('foo == "a"', "there is no `foo` (at character 1)", "there are `key`, `tags`"),

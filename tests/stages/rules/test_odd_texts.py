@@ -8,6 +8,7 @@ from headgate.stages.rules.complexity import score
 from headgate.stages.rules.language import language
 from headgate.stages.rules.subject import LONGEST
 from headgate.stages.rules.words import Words
+from together import together
 
 TEXTS = [
     "\n",
@@ -36,7 +37,7 @@ MOST = 5.0
 """Seconds of processor time: fifty times what it takes. What grows with the square of the length takes more still."""
 
 
-@pytest.mark.parametrize("piece", TEXTS)
+@together("piece", TEXTS)
 def test_a_text_of_one_piece(piece):
     text = piece * (5000 // len(piece))
     started = time.thread_time()

@@ -12,6 +12,7 @@ from headgate.core.caller import Caller
 from headgate.dialects.dialect import dialects
 from headgate.stages.rules.subject import LONGEST, Settings, Subject, variables
 from stages.rules.asked import exchange
+from together import together
 
 NIGHT = datetime(2026, 11, 27, 23, 30, tzinfo=UTC).timestamp()  # a Friday
 DIALECTS = {dialect.name: dialect for dialect in dialects()}
@@ -39,7 +40,7 @@ CHAT = {
 }
 
 
-@pytest.mark.parametrize(
+@together(
     ("name", "value"),
     [
         ("key", "demo"),
@@ -154,7 +155,7 @@ def test_a_chat_in_every_family(dialect, fields):
     assert there["tokens"] > 500  # the picture
 
 
-@pytest.mark.parametrize(
+@together(
     ("dialect", "fields", "prompt"),
     [
         ("openai_embeddings", {"input": ["one", "two"]}, "one\ntwo"),

@@ -1,15 +1,14 @@
 """Whole words, in any script."""
 
-import pytest
-
 from headgate.stages.rules.words import MANY, Words, mentioned
+from together import together
 
 OTHERS = tuple(
     word for number in range(MANY) for word in (f"nr.{number}", f"第{number}号", f"no {number}", f"x{number}*")
 )
 
 
-@pytest.mark.parametrize(
+@together(
     ("text", "words", "there"),
     [
         ("Please review this CONTRACT.", ("contract", "nda"), True),
