@@ -279,6 +279,9 @@ def bill(exchange: Exchange) -> None:
         return
     exchange.billed = True
     reply, target = exchange.reply, exchange.target
+    if record.spared:
+        _bill_spared(exchange)
+        return
     record.usage = usage = _given(reply) or exchange.reckoned
     record.estimated = reply is not None and reply.counted is not None
     amounts: list[int | None] = []
@@ -304,6 +307,19 @@ def bill(exchange: Exchange) -> None:
             _bill_attempt(exchange, attempt, amounts)
     known = [amount for amount in amounts if amount is not None]
     exchange.charged = sum(known) if len(known) == len(amounts) else None
+
+
+def _bill_spared(exchange: Exchange) -> None:
+    """Of an answer that was paid for by another request."""
+    record, reply, target = exchange.record, exchange.reply, exchange.target
+    usage = _given(reply)
+    if record.cached is not None:
+        record.cached.usage = usage
+    record.cost, exchange.charged = "0", 0
+    prices = tariff(exchange, target, usage) if target is not None and usage is not None else None
+    spared = prices.cost(usage) if prices is not None and usage is not None else None
+    if spared:
+        record.saved = {"cache": dollars(spared) or ""}
 
 
 def _by_routing(exchange: Exchange, target: Target, usage: Usage, nano: int | None) -> int | None:

@@ -112,6 +112,9 @@ class Grants(Section):
     data_class: DataClass | None = Field(
         None, description="The class of what its requests say: `health`, `public`. The nearest to the key counts."
     )
+    cache: bool = Field(
+        True, description="`false`: its requests are given no answers that are kept, and theirs are not kept."
+    )
     enabled: bool = Field(True, description="`false`: nobody of it is let in.")
 
 
@@ -251,6 +254,7 @@ class People(NamedTuple):
             barred=_barred(above, grants),
             tags=tuple(dict.fromkeys(tag for each in every for tag in each.tags)),
             role=user.role if user is not None else None,
+            cache=all(each.cache for each in every),
             keep=strictest(*(each.payloads for each in every)),
             data_class=next((each.data_class for each in reversed(every) if each.data_class is not None), None),
             **more,

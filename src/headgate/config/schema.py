@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 from headgate.config.alerts import Alerting, AlertRule, ChannelEntry, Silence
 from headgate.config.audit_settings import Audit
 from headgate.config.authentication import Authentication
+from headgate.config.caching import Cache
 from headgate.config.catalogue_settings import CatalogueSettings
 from headgate.config.compliance import Law
 from headgate.config.identities import (
@@ -341,6 +342,9 @@ class Config(Section):
         default_factory=Payloads,
         description="What is kept of what was said; see [how](../how-to/keep-what-was-said.md).",
     )
+    cache: Cache = Field(
+        default_factory=Cache, description="Answers that are kept; see [how](../how-to/cache-answers.md)."
+    )
     log: Log = Field(default_factory=Log, description="The gateway's own messages, on standard error.")
     traces: Traces = Field(
         default_factory=Traces,
@@ -359,6 +363,12 @@ class Config(Section):
         people = (each for section in self.people for each in section.values())
         said = {each.payloads for each in (*self.keys, *self.models.values(), *people, *doors)}
         return bool({self.payloads.keep, *self.payloads.classes.values(), *said} - {None, "off"})
+
+    @property
+    def caches(self) -> bool:
+        """Whether any answers are kept."""
+        said = [self.cache.others, *(each.cache for each in self.models.values())]
+        return any(each is not None and each.enabled for each in said)
 
     def given(self, rule: Rule, name: str) -> Model | None:
         """What a request for `name` gets by a rule, as an entry of `models`; None where that is not there."""

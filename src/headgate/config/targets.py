@@ -10,6 +10,7 @@ import pydantic
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from headgate.config.caching import Answers
 from headgate.config.payloads import SAID, DataClass
 from headgate.config.section import Section
 from headgate.core.cause import Cause
@@ -268,6 +269,11 @@ class Model(Section):
         None,
         description="A model that judges the answers, so that targets which answer badly are asked last: "
         "[how](../how-to/judge-answers.md). Left out: none.",
+    )
+
+    cache: Answers | None = Field(
+        None,
+        description="Answers that are given again: [how](../how-to/cache-answers.md). Left out: see `cache.others`.",
     )
 
     payloads: Keep | None = Field(None, description=f"{SAID} Left out: no word in it.")

@@ -111,6 +111,8 @@ class Caller:
     """How much is kept of what its requests say; None: it has no word in that."""
     data_class: str | None = None
     """Of what its requests say."""
+    cache: bool = True
+    """Its requests may be given answers that are kept, and theirs may be kept."""
     role: Role | None = None
     """What it may do in the admin API, where `operations` has that; None: nothing."""
 

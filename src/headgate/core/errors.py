@@ -20,7 +20,8 @@
     │   ├── SlowRequest             408  request_timeout
     │   ├── TooLarge                413  request_too_large
     │   ├── UnsupportedMedia        415  unsupported_media_type
-    │   └── HeadersTooLarge         431  headers_too_large
+    │   ├── HeadersTooLarge         431  headers_too_large
+    │   └── NotCached               504  not_cached          (`cache-control: only-if-cached`)
     ├── Overloaded                  503  gateway_overloaded   (retry-after is set)
     │   ├── NoTarget                503  no_target            (all that could be asked are out of order)
     │   └── IdentityUnavailable     503  identity_unavailable (who could say who asks does not answer)
@@ -208,6 +209,13 @@ class HeadersTooLarge(RequestError):
 
     status = 431
     code = "headers_too_large"
+
+
+class NotCached(RequestError):
+    """Only an answer that is kept was wanted, and there is none (RFC 9111, 5.2.1.7)."""
+
+    status = 504
+    code = "not_cached"
 
 
 class Overloaded(GatewayError):

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from headgate.core.body import Body
+from headgate.core.cached import Entry, Which
 from headgate.core.kept import Head
 from headgate.core.record import Record
 from headgate.core.target import Endpoint
@@ -102,6 +103,19 @@ class Payloads(Protocol):
 
     def put(self, head: Head, request: bytes, sent: bytes, answer: Sequence[bytes]) -> bool:
         """Take it, in memory that outlives this process; False where there is no room. Never waits."""
+
+
+class Cache(Protocol):
+    """Where answers are kept to be given again. None of it ever fails: what is away has nothing."""
+
+    async def get(self, key: bytes) -> Entry | None:
+        """Within a bounded wait."""
+
+    def put(self, key: bytes, entry: Entry) -> None:
+        """Keep it until its time is over. Never waits."""
+
+    async def clear(self, which: Which) -> int:
+        """Take these out; gives how many there were."""
 
 
 class Meter(Protocol):

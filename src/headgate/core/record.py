@@ -72,6 +72,22 @@ class Judgment(msgspec.Struct, omit_defaults=True, kw_only=True):
     """From 0 to 1; None where the judge gave none."""
 
 
+class Cached(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """What the cache of answers had to do with a request."""
+
+    how: Literal["hit", "miss", "bypass", "coalesced"]
+    """`hit`: it was given an answer that was kept; `coalesced`: that of another request that asked the same at the same
+    time; `miss`: a provider was asked; `bypass`: nothing was looked for, and its answer is not kept."""
+    key: str | None = None
+    """What such an answer is kept under."""
+    age: int | None = None
+    """Of a hit: seconds since that answer was asked for."""
+    of: str | None = None
+    """The id of the request that the answer was for."""
+    usage: Usage | None = None
+    """What that one had used, and this one spared."""
+
+
 class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     """One line of the journal. Times are Unix seconds, durations seconds, sizes bytes on the client's side."""
 
@@ -116,8 +132,11 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     unpriced: str | None = None
     """Why `cost` is not known."""
     saved: dict[str, str] = {}
-    """US dollars that would have been paid more: "cache" without the provider's cache of prompts, "routing" at the
-    first target of the alias. What was paid more is less than 0."""
+    """US dollars that would have been paid more: "cache" without the provider's cache of prompts, or, where `cached`
+    says that nobody was asked, for the answer; "routing" at the first target of the alias. What was paid more is less
+    than 0."""
+    cached: Cached | None = None
+    """Where answers are kept."""
     upstream_id: str | None = None
     first_token: float | None = None
     """Seconds from the request's arrival to the first piece of the answer (for a whole reply, to the reply)."""
@@ -146,6 +165,11 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     worker: int = 0
     trace: Trace | None = None
     """Where there are traces, and it is part of one."""
+
+    @property
+    def spared(self) -> bool:
+        """It was given an answer for which nobody was asked on its account."""
+        return self.cached is not None and self.cached.how in ("hit", "coalesced")
 
     def spent(self) -> int | None:
         """Nanodollars, of the answer and of those that were not taken; None where none of it is known."""

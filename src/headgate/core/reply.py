@@ -213,9 +213,11 @@ class Reply(msgspec.Struct, eq=False):
         reader = self._reader
         assert reader is not None
         size = 0
+        held = []
         while not tally.complete:
             chunk = await response.chunk()
             size = self._counted(size, chunk)
+            held.append(chunk)
             events = self._identified(reader.feed(chunk) if chunk else reader.end())
             tally.hear(events)
             self._events += events
@@ -223,6 +225,7 @@ class Reply(msgspec.Struct, eq=False):
                 raise tally.failed
             if not chunk and not tally.complete:
                 raise cut_off()
+        self.body = b"".join(held)
         response.finish()
 
     def _counted(self, size: int, chunk: bytes) -> int:

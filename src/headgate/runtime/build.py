@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -39,6 +40,8 @@ from headgate.runtime.gateway import ADMIN, Gateway, Ports
 from headgate.runtime.maker import Maker, instance
 from headgate.runtime.verifiers import verifiers
 from headgate.stages.authenticate import Authenticate
+from headgate.stages.cache import Cache, Meaning
+from headgate.stages.cache.identity import NEUTRAL_HEADERS
 from headgate.stages.count import Count
 from headgate.stages.explain import Explain
 from headgate.stages.fetch import Fetch
@@ -104,6 +107,7 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         *([Limit(ports.ledger, route.behind)] if any(not rule.by_target for rule in limits) else []),
         reckon,
         route,
+        *_cache(config, ports, list(faces.values())),
         *_judge(config, route, ports, [record, reckon, once, *sending]),
         *_shadow(config, route, ports, record, [reckon, once, *sending]),
         *([Resume()] if any(model.resume for model in config.models.values()) else []),
@@ -163,6 +167,29 @@ def _shadow(config: Config, route: Route, ports: Ports, record: Record, sending:
     }
     send = chain(sending, Send(ports.upstream))
     return [Shadow(shades, ports.board.shadows, record, route.filters, send, Ids())] if shades else []
+
+
+def _cache(config: Config, ports: Ports, faces: Sequence[Dialect]) -> list[Stage]:
+    """The stage that gives answers again, where any are kept."""
+    if ports.cache is None or not config.caches:
+        return []
+    known = {dialect.name: dialect for dialect in (*dialects(config.dialects), *faces)}
+    headers = frozenset(name for dialect in known.values() for name in dialect.request_headers) - NEUTRAL_HEADERS
+    terms = {name: each.cache.terms for name, each in config.models.items() if each.cache is not None}
+    others = config.cache.others.terms if config.cache.others is not None else None
+    return [Cache(ports.cache, terms, others, known, headers, _meaning(config))]
+
+
+def _meaning(config: Config) -> Meaning:
+    """What an alias and a rule stand for, hashed, as there may be a key among the settings of a target."""
+    providers = repr(config.providers)
+
+    def meaning(alias: str | None, rule: str | None) -> bytes:
+        rules = [each for each in config.rules if each.name == rule]
+        said = (config.models.get(alias or ""), rules, providers)
+        return hashlib.blake2b(repr(said).encode("utf-8", "replace"), digest_size=16).digest()
+
+    return meaning
 
 
 def _topics(config: Config, ports: Ports, record: Record, route: Route, attempts: Attempts | None) -> Topics | None:

@@ -17,8 +17,8 @@ from headgate.core.dialect import Dialect
 from headgate.core.errors import GatewayError
 from headgate.core.exchange import Exchange, Place
 from headgate.core.limits.ledger import Ledger
+from headgate.core.ports import Cache, Journal, Meter, Payloads, Upstream
 from headgate.core.ports import Fetch as FetchPort
-from headgate.core.ports import Journal, Meter, Payloads, Upstream
 from headgate.core.reply import Reply
 from headgate.core.standing import Board
 from headgate.core.target import Target
@@ -49,6 +49,8 @@ class Ports:
     """None: nothing that a client names is fetched."""
     payloads: Payloads | None = None
     """None: nothing is kept of what is said."""
+    cache: Cache | None = None
+    """None: no answers are kept."""
     board: Board = field(default_factory=Board)
     ledger: Ledger = field(default_factory=Ledger)
     issuers: dict[str, Issuer | Introspection] = field(default_factory=dict)

@@ -60,6 +60,7 @@ from headgate.server.share import Share
 from headgate.server.sinks import Dispatch
 from headgate.server.tracing import Tracing
 from headgate.server.watched import watched
+from headgate.state.answers import Memory
 from headgate.state.limits import SharedCounters
 from headgate.state.redis import Redis
 from headgate.store.sealing import Keyring, Seal
@@ -161,6 +162,7 @@ class Parts:
         self.follow = Follow(
             config.data_dir, store.get_secret_value() if store else None, lambda: self.loaded.held.revision, self.reload
         )
+        self.answers = Memory(config.cache.max_bytes)
         self.board = Board()
         self.counters = _counters(config)
         self.counting: asyncio.Task[None] | None = None
@@ -237,11 +239,21 @@ class Parts:
     ) -> Gateway:
         """Raises ValueError when a part of the configuration cannot be made."""
         digest = admin_key.read(loaded.config.data_dir, os.environ)
+        if board is None:
+            self.answers.room = loaded.config.cache.max_bytes
         try:
             issuers = self.issuers if board is None else dict(self.issuers)
             board, ledger = board or self.board, ledger or self.ledger
             ports = Ports(
-                self.journal, self.metrics, self.upstream, self.fetcher, self.payloads.waiting, board, ledger, issuers
+                self.journal,
+                self.metrics,
+                self.upstream,
+                self.fetcher,
+                self.payloads.waiting,
+                self.answers,
+                board,
+                ledger,
+                issuers,
             )
             gateway = build(loaded.config, ports, digest, refreshed)
         except PluginNotFound as error:

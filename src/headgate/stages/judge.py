@@ -111,7 +111,7 @@ class Judge:
 
     def _begin(self, exchange: Exchange, bench: Bench, said: Said) -> None:
         whose = exchange.decision.alias or "", bench.target.name
-        if exchange.record.ending != "complete" or not said.text:
+        if exchange.record.ending != "complete" or exchange.abandoned or not said.text:
             return
         if self.background.running[whose] >= bench.at_once:
             self.background.dropped[whose] += 1

@@ -70,7 +70,7 @@ class Reckon:
     def _heed(self, exchange: Exchange, reply: Reply, usage: Usage) -> None:
         """Now and then, something is learned; nobody waits for it."""
         target = exchange.target
-        if target is None or len(exchange.body) > LOOKED_AT or len(reply.body) > LOOKED_AT:
+        if target is None or not exchange.attempts or len(exchange.body) > LOOKED_AT or len(reply.body) > LOOKED_AT:
             return
         ratio = self.ratios.due(target.name, self.clock())
         if ratio is not None and not tokens.exact(target.model):

@@ -101,6 +101,16 @@ COUNTED = (
     ),
     Family("headgate_judgment_points", "counter", "The sum of these scores, each from 0 to 1.", ("model", "target")),
     Family("headgate_resumed", "counter", "Times that a broken stream was continued by another target.", ("model",)),
+    Family(
+        "headgate_cache_requests",
+        "counter",
+        "Requests for names whose answers are kept: hit (given one that was kept), coalesced (one that another asked "
+        "for at the same time), miss, bypass.",
+        ("model", "outcome"),
+    ),
+    Family(
+        "headgate_cache_saved_dollars", "counter", "US dollars that answers given again would have cost.", ("model",)
+    ),
     Family("headgate_config_reloads", "counter", "Configurations read again: applied or refused.", ("outcome",)),
     Family("headgate_series_overflow", "counter", 'What was counted under "other" for want of room.', ("metric",)),
 )
@@ -231,6 +241,9 @@ WATCHED = (
         across="max",
     ),
     Family("headgate_limits_failures", "counter", "Times that the shared state was lost, or not found, for limits."),
+    Family("headgate_cache_entries", "gauge", "Answers that are kept in memory."),
+    Family("headgate_cache_bytes", "gauge", "Bytes of memory that they use."),
+    Family("headgate_cache_evictions", "counter", "Answers that had to go before their time, for want of room."),
     Family("headgate_config_loaded_timestamp_seconds", "gauge", "When the configuration was applied.", across="max"),
 )
 FAMILIES = {family.name: family for family in COUNTED + WATCHED}

@@ -141,6 +141,8 @@ class Metrics:
         self._shadows: dict[Labels, int] = {}
         self._judged: dict[Labels, tuple[int, float]] = {}
         """Of names and targets of the configuration, hence few: how many, and their sum."""
+        self._cached: dict[Labels, int] = {}
+        self._spared: dict[Labels, float] = {}
         self._overflow: dict[Labels, int] = {}
         self._reloads = {("applied",): 0, ("refused",): 0}
         self.loaded = time.time()
@@ -202,8 +204,8 @@ class Metrics:
             self._count_used(row.labels[0], record)
         row.resumed += record.resumed
         self._count_attempts(record)
-        if len(record.attempts) > 1:
-            self._count_fallbacks(row.labels[0], record.attempts)
+        if record.cached is not None or len(record.attempts) > 1:
+            self._count_ways(row.labels[0], record)
 
     def late(self, seconds: float) -> None:
         """So late the event loop came to what was due."""
@@ -216,6 +218,12 @@ class Metrics:
             self._overflowed("headgate_errors")
             key = (OTHER,) * 4
         self._errors[key] = self._errors.get(key, 0) + 1
+
+    def _count_cached(self, model: str, how: str, record: Record) -> None:
+        """Models are as few as there are rows."""
+        self._cached[model, how] = self._cached.get((model, how), 0) + 1
+        if record.spared and "cache" in record.saved:
+            self._spared[model,] = self._spared.get((model,), 0.0) + float(record.saved["cache"])
 
     def _count_used(self, model: str, record: Record) -> None:
         """Of teams and keys, whose names are those of the configuration, or of who issues tokens."""
@@ -251,8 +259,11 @@ class Metrics:
             else:
                 self._new_attempt(tried)
 
-    def _count_fallbacks(self, model: str, attempts: Sequence[Attempt]) -> None:
-        for before, after in pairwise(attempts):
+    def _count_ways(self, model: str, record: Record) -> None:
+        """How it came by its answer, where it was not the first target that gave it, or not only that may have."""
+        if record.cached is not None:
+            self._count_cached(model, record.cached.how, record)
+        for before, after in pairwise(record.attempts):
             if before.target != after.target and before.error != HEDGED:
                 labels = (model, _cause(before))
                 if labels not in self._fallbacks and len(self._fallbacks) >= self._max_series:
@@ -332,6 +343,8 @@ class Metrics:
         for row in list(self._rows.copy().values()):
             resumed[row.labels[0]] += row.resumed
         series["headgate_resumed"] = [Series((model,), n) for model, n in resumed.items() if n]
+        series["headgate_cache_requests"] = [Series(labels, n) for labels, n in self._cached.copy().items()]
+        series["headgate_cache_saved_dollars"] = [Series(labels, n) for labels, n in self._spared.copy().items()]
         series["headgate_config_reloads"] = [Series(labels, n) for labels, n in self._reloads.items()]
         series["headgate_series_overflow"] = [Series(labels, n) for labels, n in self._overflow.copy().items()]
         for name, read in self._watched.items():

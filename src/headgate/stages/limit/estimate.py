@@ -103,7 +103,7 @@ NOTHING: Mapping[str, int] = dict.fromkeys(get_args(What), 0)
 def of_request(exchange: Exchange) -> Mapping[str, int]:
     """What a request came to; what is not known is left out, and what was held is taken for it."""
     if not exchange.attempts:  # nobody was asked
-        return NOTHING
+        return ASKED if exchange.record.spared else NOTHING
     usage = exchange.record.usage
     answered = exchange.record.status < 400 and exchange.reply is not None
     if usage is None and _left(exchange):
@@ -130,7 +130,7 @@ def _money(exchange: Exchange) -> Mapping[str, int]:
 
 
 ASKED: Mapping[str, int] = {**NOTHING, "requests": 1}
-"""What an attempt came to that brought no answer."""
+"""What an attempt came to that brought no answer, or a request for whose answer nobody was asked."""
 UNKNOWN: Mapping[str, int] = {"requests": 1, "concurrency": 0}
 """What one came to of which it will never be known; what was held is taken for it."""
 

@@ -1,0 +1,72 @@
+"""Whether answers are kept to be given again, for whom, how long, and where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from headgate.config.section import Section
+from headgate.core.cached import Per, Terms
+
+
+class Answers(Section):
+    """How the answers of a name are kept; `true` in place of the mapping is all as it is usual, `false` not at all."""
+
+    enabled: bool = Field(True, description="`false`: they are not kept.")
+    ttl: float = Field(
+        3600.0, ge=1, le=31_536_000, description="Seconds for which an answer is given again to who asks the same."
+    )
+    jitter: float = Field(
+        0.1,
+        ge=0,
+        le=0.5,
+        description="By up to which share of `ttl` an answer is kept less long, each by another one, so that not all "
+        "end at once.",
+    )
+    per: Per = Field(
+        "key",
+        description="Who is given each other's answers: the requests of one `end_user` of a key, of a `key`, of a "
+        "`user`, `team` or `organisation`. Whose key belongs to no such one shares with nobody.",
+    )
+    deterministic_only: bool = Field(
+        False, description="Only of requests with `temperature: 0` or a `seed`, which want the same answer each time."
+    )
+    tool_calls: bool = Field(
+        False, description="Keep answers that call tools, and those to requests with tools that the provider runs."
+    )
+    coalesce: bool = Field(
+        True, description="Who asks the same at the same time shares one call of a provider, streams included."
+    )
+    max_answer_bytes: int = Field(1 << 20, ge=1024, description="Most bytes of an answer that is kept.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"enabled": value} if isinstance(value, bool) else value
+
+    @property
+    def terms(self) -> Terms | None:
+        """None: they are not kept."""
+        if not self.enabled:
+            return None
+        return Terms(
+            self.ttl,
+            self.jitter,
+            self.per,
+            self.deterministic_only,
+            self.tool_calls,
+            self.coalesce,
+            self.max_answer_bytes,
+        )
+
+
+class Cache(Section):
+    """Where answers are kept, and of which names that say nothing themselves."""
+
+    max_bytes: int = Field(256 << 20, ge=1 << 16, description="Most bytes of answers that each worker holds in memory.")
+    others: Answers | None = Field(
+        None,
+        description="How the answers of names without a `cache` of their own are kept, `provider/model` asked for "
+        "directly among them. Left out: not at all.",
+    )

@@ -1,0 +1,74 @@
+"""Answers that are kept to be given again: what is kept of one, and on which terms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from headgate.core.chat import Loss
+
+Per = Literal["end_user", "key", "user", "team", "organisation"]
+"""Who is given each other's answers. Who belongs to no such one has those of its key to itself."""
+
+
+@dataclass(slots=True, frozen=True)
+class Terms:
+    """How the answers of a name are kept."""
+
+    seconds: float
+    jitter: float
+    """By up to which share of it an answer is kept less long, so that not all end at once."""
+    per: Per
+    deterministic_only: bool
+    tool_calls: bool
+    coalesce: bool
+    largest: int
+    """Bytes of an answer; a larger one is not kept."""
+
+
+class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """An answer as its provider gave it, with whose it is, so that it can be found to be taken out."""
+
+    dialect: str
+    """That `body` is in."""
+    stream: bool
+    body: bytes
+    target: str
+    time: float
+    """When it was asked for, Unix seconds."""
+    until: float
+    of: str
+    """The id of the request."""
+    name: str
+    """That was asked for."""
+    key: str
+    team: str
+    organisation: str
+    lost: tuple[Loss, ...] = ()
+
+
+class Which(NamedTuple):
+    """Entries to be taken out: those of which all is so that is said."""
+
+    name: str | None = None
+    key: str | None = None
+    team: str | None = None
+    organisation: str | None = None
+    before: float | None = None
+    """Unix seconds."""
+
+    def has(self, entry: Entry) -> bool:
+        named: Sequence[tuple[str | None, str]] = (
+            (self.name, entry.name),
+            (self.key, entry.key),
+            (self.team, entry.team),
+            (self.organisation, entry.organisation),
+        )
+        fits = all(wanted is None or wanted == found for wanted, found in named)
+        return fits and (self.before is None or entry.time < self.before)
+
+
+Clock = Callable[[], float]

@@ -1,0 +1,225 @@
+"""Give an answer again that was given before, and ask a provider once where many ask the same at the same time.
+
+An answer is kept as its provider gave it, bytes and dialect; whoever is given it again reads it as if it came from the
+provider just now, so it is written in any client's dialect, whole or streamed.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from headgate.core.cached import Clock, Entry, Terms
+from headgate.core.cause import REFUSED
+from headgate.core.chat import ChatRequest
+from headgate.core.dialect import Dialect
+from headgate.core.errors import GatewayError, NotCached, ProviderRefused
+from headgate.core.events import Failed, Refusal, Stop, ToolCall
+from headgate.core.exchange import Exchange
+from headgate.core.ports import Cache as Store
+from headgate.core.record import Cached
+from headgate.core.reply import Reply
+from headgate.core.target import Target
+from headgate.stages.cache.control import Wish, wish
+from headgate.stages.cache.flight import Flight
+from headgate.stages.cache.identity import key as key_of
+from headgate.stages.stage import Proceed
+
+HEADER = b"x-headgate-cache"
+REMEMBERED = 10_000
+"""Names whose meaning is known; clients may ask for any."""
+Meaning = Callable[[str | None, str | None], bytes]
+"""A hash of all that the configuration says of an alias and a rule (None: of neither), so that what was answered before
+a change of it is not given after it."""
+
+
+class Cache:
+    """Behind `route`, so that it is known who may ask for what and who would be asked, before all that asks."""
+
+    def __init__(
+        self,
+        store: Store,
+        terms: Mapping[str, Terms | None],
+        others: Terms | None,
+        dialects: Mapping[str, Dialect],
+        headers: frozenset[bytes],
+        meaning: Meaning,
+        clock: Clock = time.time,
+    ) -> None:
+        """`terms` by alias, None: its answers are not kept; `others`: of all names that have none there; `headers`:
+        those of clients that go on to providers."""
+        self.store = store
+        self.terms = terms
+        self.others = others
+        self.dialects = dialects
+        self.headers = headers
+        self.meaning = meaning
+        self.clock = clock
+        self.flights: dict[bytes, Flight] = {}
+        self._meant: dict[tuple[str | None, str | None], bytes] = {}
+
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
+        terms = self.terms.get(exchange.decision.alias or "", self.others)
+        if terms is None or exchange.dialect.operation != "chat":
+            return await proceed(exchange)
+        wanted = wish(exchange.headers)
+        key = self._key(exchange, terms) if wanted.store else None
+        if key is None:
+            if wanted.only:
+                raise _not_there()
+            exchange.record.cached = Cached(how="bypass")
+            return _told(await proceed(exchange), b"bypass")
+        entry = await self.store.get(key) if wanted.read else None
+        if entry is not None and entry.dialect in self.dialects:
+            age = max(int(self.clock() - entry.time), 0)
+            if age <= wanted.oldest:
+                return await self._again(exchange, entry, key, age)
+        return await self._ask(exchange, proceed, key, terms, wanted)
+
+    def _key(self, exchange: Exchange, terms: Terms) -> bytes | None:
+        """None: it is nothing to be kept."""
+        caller = exchange.caller
+        if caller is not None and not caller.cache:
+            return None
+        try:
+            request: ChatRequest = exchange.request
+        except GatewayError:  # it is for its provider alone to understand
+            return None
+        if request.bound or (not terms.tool_calls and any(tool.builtin is not None for tool in request.tools)):
+            return None
+        if terms.deterministic_only and request.temperature != 0 and request.seed is None:
+            return None
+        of = exchange.decision.alias, exchange.decision.rule
+        meant = self._meant.get(of)
+        if meant is None:
+            meant = self._meant[of] = self.meaning(*of)
+        return key_of(exchange, meant, terms.per, self.headers)
+
+    async def _again(self, exchange: Exchange, entry: Entry, key: bytes, age: int) -> Reply:
+        """An answer that is kept."""
+        exchange.record.cached = Cached(how="hit", key=key.hex(), age=age, of=entry.of)
+        exchange.target, exchange.lost = _named(exchange, entry.target), list(entry.lost)
+        exchange.decision.said.append(f"answered by the cache, as {entry.of} was")
+        response = Replay(entry.body) if entry.stream else None
+        body = b"" if entry.stream else entry.body
+        reply = Reply(self.dialects[entry.dialect], entry.stream, body, response)
+        reply.id, reply.model, reply.time = exchange.id, entry.target.partition("/")[2], int(entry.time)
+        await reply.begin(exchange.dialect, exchange.fields, exchange.stream)
+        reply.headers = [(HEADER, b"hit"), (b"age", b"%d" % age)]
+        return reply
+
+    async def _ask(self, exchange: Exchange, proceed: Proceed, key: bytes, terms: Terms, wanted: Wish) -> Reply:
+        again = True
+        while True:
+            flight = self.flights.get(key) if terms.coalesce and wanted.read else None
+            if flight is None:
+                break
+            exchange.record.cached = Cached(how="coalesced", key=key.hex(), of=flight.first.id)
+            try:
+                return _told(await flight.board(exchange), b"coalesced")
+            except GatewayError as error:
+                final = isinstance(error, ProviderRefused) and not error.retryable
+                if final or not again or flight.payer is exchange:
+                    raise
+                again = False
+        if wanted.only:
+            raise _not_there()
+        exchange.record.cached = Cached(how="miss", key=key.hex())
+        flight = Flight(exchange, partial(self._landed, key=key, terms=terms), terms.largest)
+        shared = terms.coalesce and key not in self.flights and not (exchange.manner.resume and exchange.stream)
+        if shared:
+            self.flights[key] = flight
+        flight.begin(proceed)
+        return _told(await flight.board(exchange), b"miss")
+
+    def _landed(self, flight: Flight, key: bytes, terms: Terms) -> None:
+        if self.flights.get(key) is flight:
+            del self.flights[key]
+        reply, fork = flight.reply, flight.fork
+        if not flight.answered or reply is None or fork.target is None or reply.parted or reply.broken:
+            return
+        body = b"".join(flight.pieces)
+        if len(body) > terms.largest or not _fit(reply, body, terms):
+            return
+        caller, now = fork.caller, self.clock()
+        seconds = terms.seconds * (1.0 - terms.jitter * random.random())  # noqa: S311  # luck, not a secret
+        entry = Entry(
+            reply.dialect.name,
+            reply.stream,
+            body,
+            fork.target.name,
+            flight.first.record.time,
+            now + seconds,
+            flight.first.id,
+            fork.decision.alias or fork.model,
+            caller.key if caller is not None else "",
+            (caller.belongs.team if caller is not None else None) or "",
+            (caller.belongs.organisation if caller is not None else None) or "",
+            tuple(fork.lost),
+        )
+        self.store.put(key, entry)
+
+
+class Replay:
+    """Implements core.ports.Response: a stream that is kept."""
+
+    __slots__ = ("_left", "headers", "status")
+
+    def __init__(self, body: bytes) -> None:
+        self.status = 200
+        self.headers: list[tuple[bytes, bytes]] = []
+        self._left = body
+
+    def header(self, name: bytes) -> bytes | None:
+        return None
+
+    async def read(self, limit: int) -> bytes:
+        return await self.chunk()
+
+    async def chunk(self) -> bytes:
+        data, self._left = self._left, b""
+        return data
+
+    def finish(self) -> None:
+        """Nothing is held."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _told(reply: Reply, how: bytes) -> Reply:
+    reply.headers = [*reply.headers, (HEADER, how)]
+    return reply
+
+
+def _not_there() -> NotCached:
+    return NotCached("no such answer is kept, and `cache-control: only-if-cached` has nobody asked; leave that out")
+
+
+def _named(exchange: Exchange, name: str) -> Target | None:
+    """Who gave the answer, where that one is known here still."""
+    return next((each for each in (*exchange.targets, *exchange.decision.among) if each.name == name), None)
+
+
+def _fit(reply: Reply, body: bytes, terms: Terms) -> bool:
+    """Whether an answer is one to give again: whole, no refusal, and no call of a tool unless that is wanted."""
+    if reply.account.finish in REFUSED:
+        return False
+    reader = reply.dialect.reader(reply.stream)
+    whole = False
+    try:
+        events = [*reader.feed(body), *reader.end()]
+    except GatewayError:
+        return False
+    for event in events:
+        if isinstance(event, Failed | Refusal) or (isinstance(event, ToolCall) and not terms.tool_calls):
+            return False
+        if isinstance(event, Stop):
+            whole = event.reason in ("stop", "stop_sequence", "length") or (
+                event.reason == "tool_use" and terms.tool_calls
+            )
+            if not whole:
+                return False
+    return whole

@@ -1,0 +1,118 @@
+"""Which requests are the same: a hash of all that can change the answer, which is another one for each tenant.
+
+A conversation of nothing but words is the same in whichever dialect it is said. Everything else is told apart by the
+client's own fields, less those that no answer depends on, so that nothing is missed that this gateway does not know.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from headgate.core.cached import Per
+from headgate.core.caller import Caller
+from headgate.core.chat import ChatRequest, Role, Text
+from headgate.core.exchange import Exchange
+from headgate.core.labels import PLACES, USERS
+
+NEUTRAL = frozenset(
+    {
+        "model", "stream", "stream_options", "prompt_cache_key", "prompt_cache_retention", *PLACES, *USERS,
+    }
+)  # fmt: skip
+"""Fields that no answer depends on; the name that is asked for is told apart by what it stands for."""
+NEUTRAL_HEADERS = frozenset(
+    {
+        b"idempotency-key", b"x-amzn-trace-id", b"x-client-name", b"x-goog-api-client", b"x-server-timeout",
+        b"anthropic-dangerous-direct-browser-access",
+    }
+)  # fmt: skip
+"""The same of those that go on to providers."""
+USUAL = (b"anthropic-version", b"2023-06-01")
+"""What every client of that API sends."""
+PLAIN = frozenset({"limit_name", "seed_name", "stop_plain", "legacy", "plain", "user_field"})
+"""In which of two words the same was said."""
+BESIDE = frozenset(
+    {"dialect", "model", "stream", "native", "messages", "stream_usage", "user", "metadata", "told", "bound", "cache"}
+)
+_said = attrgetter(*(name for name in ChatRequest.__struct_fields__ if name not in BESIDE))
+_objects = attrgetter("native", "told", "bound", "tools", "tool_choice", "format", "reasoning", "cache")
+"""What dialects have words of their own for."""
+ALIKE = frozenset(
+    {
+        "openai_chat", "openai_responses", "anthropic_messages", "anthropic_invoke", "bedrock_converse",
+        "gemini_generate", "cohere_chat", "ollama_chat",
+    }
+)  # fmt: skip
+"""Dialects of conversations: words that one of them says go to a model as those of another do. What is said to complete
+a text does not, nor what somebody else's dialect says."""
+_encode = msgspec.json.Encoder().encode
+
+
+def tenant(caller: Caller | None, per: Per, end_user: str) -> bytes:
+    """Who is given each other's answers, as 32 bytes."""
+    if caller is None:
+        return bytes(32)
+    organisation, team, application, user = caller.belongs
+    named = {"organisation": organisation, "team": team, "user": user}.get(per)
+    if named is not None:
+        whose: tuple[str | None, ...] = (per, organisation, named)
+    else:
+        whose = ("key", organisation, team, application, user, caller.key, end_user if per == "end_user" else None)
+    return blake2b(_encode(whose), digest_size=32).digest()
+
+
+def key(exchange: Exchange, meaning: bytes, per: Per, headers: frozenset[bytes]) -> bytes:
+    """`meaning`: of the name, by the configuration; `headers`: those that go on to providers.
+
+    Raises GatewayError where the request is one that only its provider understands.
+    """
+    decision = exchange.decision
+    alias = decision.alias
+    told = (
+        meaning,
+        alias if alias is not None else exchange.targets[0].name,
+        decision.rule,
+        exchange.effort,
+        sorted(exchange.requires),
+        [header for header in exchange.headers if header[0] in headers and header != USUAL],
+        _meant(exchange),
+    )
+    return blake2b(_encode(told), key=tenant(exchange.caller, per, exchange.end_user), digest_size=24).digest()
+
+
+def _meant(exchange: Exchange) -> tuple[Any, ...]:
+    request: ChatRequest = exchange.request
+    words = _words(request)
+    if words is not None:
+        return "words", _said(request), words
+    if exchange.edited:
+        return "edited", repr(msgspec.structs.replace(request, stream=False, stream_usage=None, user=None, metadata={}))
+    fields = exchange.fields
+    return exchange.dialect.name, [(name, fields[name]) for name in sorted(fields.keys() - NEUTRAL)]
+
+
+def _words(request: ChatRequest) -> list[tuple[Role, list[str]]] | None:
+    """Who says what; None where anything else is said, or it is said in a way that only one dialect knows."""
+    if request.dialect not in ALIKE or any(_objects(request)) or _own(request):
+        return None
+    found: list[tuple[Role, list[str]]] = []
+    for message in request.messages:
+        if message.name is not None or message.native:
+            return None
+        texts = []
+        for part in message.parts:
+            if type(part) is not Text or part.native or part.citations:
+                return None
+            texts.append(part.text)
+        found.append((message.role, texts))
+    return found
+
+
+def _own(request: ChatRequest) -> bool:
+    """Whether it says something in a field of its dialect's own."""
+    names = type(request).__struct_fields__[len(ChatRequest.__struct_fields__) :]
+    return any(name not in PLAIN and bool(getattr(request, name)) for name in names)

@@ -1,0 +1,114 @@
+"""Answers kept in the memory of one process, up to so many bytes.
+
+What is to go is decided as S3-FIFO does (https://s3fifo.com): what comes in waits in a short queue, a tenth of the
+room, and only what was asked for again there, or is wanted soon after it had to go, comes into the long one. So a scan
+of answers that nobody wants twice does not push out those that are.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from typing import Final
+
+from headgate.core.cached import Clock, Entry, Which
+
+SHORT = 0.1
+"""Of the room, for what is new."""
+OFTEN = 3
+"""Up to which it is counted how often an answer was wanted."""
+BESIDE: Final = 600
+"""Bytes of an entry beside its body, about."""
+
+
+class _Held:
+    __slots__ = ("entry", "size", "wanted")
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
+        self.size = len(entry.body) + BESIDE
+        self.wanted = 0
+
+
+_Queue = OrderedDict[bytes, _Held]
+
+
+class Memory:
+    """Implements core.ports.Cache."""
+
+    def __init__(self, room: int, clock: Clock = time.time) -> None:
+        """`room` in bytes."""
+        self.room = room
+        self.clock = clock
+        self.bytes = self._new_bytes = 0
+        self.evictions = 0
+        self._new: _Queue = OrderedDict()
+        self._main: _Queue = OrderedDict()
+        self._ghosts: OrderedDict[bytes, None] = OrderedDict()
+        """Keys of what had to go out of the short queue lately."""
+
+    def __len__(self) -> int:
+        return len(self._new) + len(self._main)
+
+    async def get(self, key: bytes) -> Entry | None:
+        held = self._main.get(key) or self._new.get(key)
+        if held is None:
+            return None
+        if held.entry.until <= self.clock():
+            self._drop(key)
+            return None
+        if held.wanted < OFTEN:
+            held.wanted += 1
+        return held.entry
+
+    def put(self, key: bytes, entry: Entry) -> None:
+        held = _Held(entry)
+        if held.size > self.room * SHORT:
+            return
+        self._drop(key)
+        if key in self._ghosts:
+            del self._ghosts[key]
+            self._main[key] = held
+        else:
+            self._new[key] = held
+            self._new_bytes += held.size
+        self.bytes += held.size
+        while self.bytes > self.room:
+            self._evict()
+
+    async def clear(self, which: Which) -> int:
+        """How many there were."""
+        gone = [key for queue in (self._new, self._main) for key, held in queue.items() if which.has(held.entry)]
+        for key in gone:
+            self._drop(key)
+        return len(gone)
+
+    def _drop(self, key: bytes) -> None:
+        held = self._new.pop(key, None)
+        if held is not None:
+            self._new_bytes -= held.size
+        else:
+            held = self._main.pop(key, None)
+        if held is not None:
+            self.bytes -= held.size
+
+    def _evict(self) -> None:
+        """One less in the queue that has more than its share, or one moved to where it stays longer."""
+        if self._new and (self._new_bytes > self.room * SHORT or not self._main):
+            key, held = self._new.popitem(last=False)
+            self._new_bytes -= held.size
+            if held.wanted:
+                held.wanted = 0
+                self._main[key] = held
+                return
+            self._ghosts[key] = None
+            if len(self._ghosts) > max(len(self._main), 1000):
+                self._ghosts.popitem(last=False)
+        else:
+            key, held = self._main.popitem(last=False)
+            if held.wanted and held.entry.until > self.clock():
+                held.wanted -= 1
+                self._main[key] = held
+                return
+        self.bytes -= held.size
+        self.evictions += 1

@@ -1,0 +1,187 @@
+"""Two requests have the same key only where nothing that can change the answer differs, and nobody shares a tenant."""
+
+import copy
+import json
+import time
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headgate.core.caller import Belongs, Caller
+from headgate.core.exchange import Exchange
+from headgate.core.record import Record
+from headgate.dialects import anthropic_messages, gemini_generate, openai_chat, openai_completions, openai_responses
+from headgate.stages.cache.identity import key, tenant
+
+NAMES = st.one_of(st.none(), st.sampled_from(["a", "b", "ab", "", 'a","b', "k"]))
+WORDS = st.text(max_size=4)
+PARTS = st.lists(st.builds(lambda text: {"type": "text", "text": text}, WORDS), min_size=1, max_size=2)
+MESSAGES = st.lists(
+    st.builds(
+        lambda role, content: {"role": role, "content": content},
+        st.sampled_from(["user", "system", "assistant", "developer"]),
+        PARTS,
+    ),
+    min_size=1,
+    max_size=3,
+)
+FIELDS = st.fixed_dictionaries(
+    {"messages": MESSAGES},
+    optional={
+        "temperature": st.sampled_from([0.0, 0.5, 1.0]),
+        "seed": st.integers(0, 2),
+        "max_tokens": st.integers(1, 3),
+        "n": st.integers(1, 2),
+        "stop": st.lists(st.sampled_from(["a", "b"]), min_size=1, max_size=2),
+        "logit_bias": st.dictionaries(st.sampled_from(["1", "2"]), st.integers(-1, 1), max_size=2),
+        "response_format": st.sampled_from([{"type": "text"}, {"type": "json_object"}]),
+        "tools": st.lists(
+            st.builds(lambda name: {"type": "function", "function": {"name": name}}, st.sampled_from("fg")), max_size=2
+        ),
+        "reasoning_effort": st.sampled_from(["low", "high"]),
+        "service_tier": st.sampled_from(["flex", "default"]),
+        "unheard_of": st.one_of(st.none(), st.booleans(), st.integers(0, 1), st.just({"user": "x"})),
+    },
+)
+
+
+class Target:
+    name = "up/m"
+
+
+def exchange(fields, dialect=openai_chat, caller=None, headers=()):
+    made = Exchange("req_1", dialect, "/", headers, None, 0.0, Record(id="req_1", time=time.time()))
+    made.fields, made.caller, made.targets, made.model = fields, caller, (Target(),), "smart"
+    return made
+
+
+def key_of(fields, dialect=openai_chat, *, meaning=b"", per="key", headers=(), **more):
+    asked = exchange({"model": "smart", **fields}, dialect, headers=headers, **more)
+    return key(asked, meaning, per, frozenset({b"anthropic-beta", b"anthropic-version"}))
+
+
+@given(FIELDS, FIELDS)
+def test_requests_have_one_key_only_where_they_mean_the_same(one, other):
+    assert (key_of(one) == key_of(other)) == (_meant(one) == _meant(other))
+    for name in one.keys() | other.keys():  # and where they differ in nothing else
+        left = {each: value for each, value in one.items() if each != name}
+        changed = {**left, name: other[name]} if name in other else left
+        if changed.keys() >= {"messages"}:
+            assert (key_of(one) == key_of(changed)) == (_meant(one) == _meant(changed))
+
+
+def _meant(fields):
+    """As JSON, in which 1 and true differ; an empty list of tools is none."""
+    left = {name: value for name, value in fields.items() if (name, value) != ("tools", [])}
+    return json.dumps(left, sort_keys=True)
+
+
+@given(
+    FIELDS,
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "stream": st.booleans(),
+            "stream_options": st.just({"include_usage": True}),
+            "user": WORDS,
+            "safety_identifier": WORDS,
+            "prompt_cache_key": WORDS,
+            "metadata": st.dictionaries(WORDS, WORDS, max_size=1),
+            "model": st.just("another"),
+        },
+    ),
+)
+def test_what_no_answer_depends_on_does_not_count(fields, beside):
+    plain = (
+        {"safety_identifier": "", "prompt_cache_key": ""}
+        if beside.keys() & {"safety_identifier", "prompt_cache_key"}
+        else {}
+    )
+    assert key_of({**fields, **beside}) == key_of({**fields, **plain})
+
+
+CALLERS = st.builds(
+    lambda name, organisation, team, application, user: Caller(
+        name, belongs=Belongs(organisation, team, application, user)
+    ),
+    st.sampled_from(["a", "b", "ab", 'a","b']),
+    NAMES,
+    NAMES,
+    NAMES,
+    NAMES,
+)
+
+
+@given(CALLERS, CALLERS, st.sampled_from(["end_user", "key", "user", "team", "organisation"]), WORDS, WORDS)
+def test_nobody_is_of_two_tenants(one, other, per, user, another):
+    def whose(caller, end_user):
+        own = {"organisation": caller.belongs.organisation, "team": caller.belongs.team, "user": caller.belongs.user}
+        if own.get(per) is not None:
+            return per, caller.belongs.organisation, own[per]
+        return caller.key, caller.belongs, end_user if per == "end_user" else None
+
+    same = tenant(one, per, user) == tenant(other, per, another)
+    assert same == (whose(one, user) == whose(other, another))
+    fields = {"messages": [{"role": "user", "content": "hi"}], "user": "u"}
+    keys = [key_of(fields, per=per, caller=caller) for caller in (one, other)]
+    assert (keys[0] == keys[1]) == (whose(one, "u") == whose(other, "u"))
+
+
+SAYING = {
+    openai_chat: {
+        "messages": [{"role": "system", "content": "be brief"}, {"role": "user", "content": "hi"}],
+        "max_completion_tokens": 5,
+        "temperature": 0.5,
+    },
+    openai_responses: {"instructions": "be brief", "input": "hi", "max_output_tokens": 5, "temperature": 0.5},
+    anthropic_messages: {
+        "system": "be brief",
+        "messages": [{"role": "user", "content": "hi"}],
+        "max_tokens": 5,
+        "temperature": 0.5,
+    },
+    gemini_generate: {
+        "stream": False,
+        "systemInstruction": {"parts": [{"text": "be brief"}]},
+        "contents": [{"role": "user", "parts": [{"text": "hi"}]}],
+        "generationConfig": {"maxOutputTokens": 5, "temperature": 0.5},
+    },
+}
+
+
+def test_words_are_the_same_in_every_dialect():
+    assert len({key_of(fields, dialect) for dialect, fields in SAYING.items()}) == 1
+
+
+def test_a_text_to_be_completed_is_no_conversation():
+    chat = {"messages": [{"role": "user", "content": "hi"}]}
+    assert key_of({"prompt": "hi"}, openai_completions) != key_of(chat)
+
+
+def test_what_only_one_dialect_knows_is_its_own():
+    fields = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 5, "top_k": 3, "unheard_of": 1}
+    assert key_of(fields) != key_of(fields, anthropic_messages)
+
+
+def test_the_configuration_counts_and_headers_for_providers_do():
+    fields = SAYING[openai_chat]
+    keys = [
+        key_of(fields),
+        key_of(fields, meaning=b"other"),
+        key_of(fields, headers=[(b"anthropic-beta", b"x")]),
+        key_of(fields, headers=[(b"anthropic-beta", b"y")]),
+        key_of(fields, headers=[(b"anthropic-version", b"2024-01-01")]),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert key_of(fields, headers=[(b"anthropic-version", b"2023-06-01"), (b"x-other", b"z")]) == keys[0]
+
+
+def test_what_a_stage_has_changed_counts_and_not_what_the_client_said():
+    image = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+    asked = [exchange({"model": "m", "messages": [{"role": "user", "content": [image]}]}) for _ in range(3)]
+    for place, each in enumerate(asked):
+        each.edited = True
+        each.request.messages = copy.deepcopy(each.request.messages)
+        each.request.max_tokens = 1 if place else None
+    keys = [key(each, b"", "key", frozenset()) for each in asked]
+    assert keys[0] != keys[1] == keys[2]
