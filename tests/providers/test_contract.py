@@ -61,23 +61,10 @@ def made(name, **settings):
     return kind(name, kind.Settings(**{key: value for key, value in given.items() if value is not None}))
 
 
-@pytest.fixture(params=NAMES)
-def name(request):
-    return request.param
-
-
-@pytest.fixture(params=[name for name in NAMES if plugin.load("providers", name, Provider).send is Provider.send])
-def host(request):
-    """Those that are asked over HTTP in the common way."""
-    return request.param
-
-
-@pytest.fixture
-def keyed_host(host):
-    """Those whose key goes into a header as it is; how the others prove who asks, their own tests say."""
-    if made(host).proves:
-        pytest.skip("it sends a token that it gets for its key")
-    return host
+HOSTS = [name for name in NAMES if plugin.load("providers", name, Provider).send is Provider.send]
+"""Those that are asked over HTTP in the common way."""
+KEYED = [name for name in HOSTS if not made(name).proves]
+"""Those whose key goes into a header as it is; how the others prove who asks, their own tests say."""
 
 
 class Head:
@@ -114,6 +101,7 @@ def heads(provider):
         yield dialect, provider.endpoint(dialect, "m", False, {}), Head(provider.endpoint(dialect, "m", False, {}).head)
 
 
+@together("name", NAMES)
 def test_it_loads_and_says_what_it_is(name):
     kind = plugin.load("providers", name, Provider)
     assert issubclass(kind.Settings, ProviderSettings)
@@ -126,6 +114,7 @@ def test_it_loads_and_says_what_it_is(name):
     assert all(hasattr(dialect, "upstream_path") for dialect in kind.dialects)
 
 
+@together("name", NAMES)
 def test_its_settings_are_strict_and_described(name):
     kind = plugin.load("providers", name, Provider)
     with pytest.raises(pydantic.ValidationError, match="no_such_setting"):
@@ -136,6 +125,7 @@ def test_its_settings_are_strict_and_described(name):
     assert KEY not in repr(made(name).settings)
 
 
+@together("name", NAMES)
 def test_the_docs_mention_it(name):
     assert f"`{name}`" in DOCS.read_text()
 
@@ -149,6 +139,7 @@ def place_of(provider, dialect, base=BASE):
     return url.removeprefix(base)
 
 
+@together("host", HOSTS)
 def test_its_own_address_is_one(host):
     """Without a `base_url`, where it needs none."""
     kind = plugin.load("providers", host, Provider)
@@ -162,6 +153,7 @@ def test_its_own_address_is_one(host):
         assert re.fullmatch(r"/[\w/.:-]+(\?\S+)?", Head(endpoint.head).url.decode())
 
 
+@together("host", HOSTS)
 def test_its_head_is_one_request(host):
     provider = made(host)
     for dialect, endpoint, head in heads(provider):
@@ -179,6 +171,7 @@ def test_its_head_is_one_request(host):
         assert (endpoint.origin.scheme, endpoint.origin.host, endpoint.origin.port) == ("https", "host.example", 443)
 
 
+@together("keyed_host", KEYED)
 def test_its_key_goes_into_one_header_and_nowhere_else(keyed_host):
     provider = made(keyed_host)
     for dialect, endpoint, head in heads(provider):
@@ -190,6 +183,7 @@ def test_its_key_goes_into_one_header_and_nowhere_else(keyed_host):
         assert name in (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key", b"xi-api-key")
 
 
+@together("host", HOSTS)
 @together("key", [None, "none"])
 def test_without_a_key_it_sends_none(host, key):
     for _, endpoint, head in heads(made(host, api_key=key)):
@@ -197,6 +191,7 @@ def test_without_a_key_it_sends_none(host, key):
         assert b"none" not in endpoint.head.lower()
 
 
+@together("host", HOSTS)
 @together(
     ("base", "url", "host_header", "origin"),
     [
@@ -221,6 +216,7 @@ def test_its_base_url_means_what_the_vendors_sdk_means(host, base, url, host_hea
         assert (endpoint.origin.scheme, endpoint.origin.host, endpoint.origin.port) == origin
 
 
+@together("host", HOSTS)
 def test_a_query_of_its_base_url_stays_a_query(host):
     """Azure's and some proxies' way: https://host/v1?api-version=1."""
     provider = made(host, base_url="https://h.example/base?api-version=1")
@@ -229,6 +225,7 @@ def test_a_query_of_its_base_url_stays_a_query(host):
         assert head.url == f"/base{path}{'&' if '?' in path else '?'}api-version=1".encode()
 
 
+@together("host", HOSTS)
 @together("model", [".", "..", "a/../..", "deployment/..", "../x", "%2e%2e", "a?b#c", "a b\r\nx: y"])
 def test_no_models_name_leads_to_another_address(host, model):
     provider = made(host)
@@ -239,6 +236,7 @@ def test_no_models_name_leads_to_another_address(host, model):
             assert (provider.url(dialect, model, False, {}).isprintable(), url.fragment) == (True, "")
 
 
+@together("host", HOSTS)
 def test_own_headers_win_and_stand_once(host):
     own = {"X-Own": "yes", "User-Agent": "mine", "Authorization": "Bearer other"}
     for _, _, head in heads(made(host, headers=own)):
@@ -247,6 +245,7 @@ def test_own_headers_win_and_stand_once(host):
         assert head.value(b"authorization") == b"Bearer other"
 
 
+@together("name", NAMES)
 def test_it_speaks_the_clients_dialect_if_it_can(name):
     provider = made(name)
     for dialect in provider.dialects:
@@ -265,6 +264,7 @@ def test_it_speaks_the_clients_dialect_if_it_can(name):
         assert spoken is client or (spoken in provider.dialects and spoken.operation == client.operation)
 
 
+@together("name", NAMES)
 @together("body", BODIES)
 def test_what_it_adjusts_is_a_patch(name, body):
     provider = made(name)
@@ -282,6 +282,7 @@ def test_what_it_adjusts_is_a_patch(name, body):
     assert provider.adjust(patched, openai_chat, "m") == {}, "adjusting twice must change nothing more"
 
 
+@together("name", NAMES)
 def test_a_host_that_repeats_its_key_does_not_get_it_through(name):
     provider = made(name)
     scrubbed = provider.secrecy.scrub(f'{{"error":"wrong key {KEY}, I said {KEY}"}}'.encode())
@@ -290,6 +291,7 @@ def test_a_host_that_repeats_its_key_does_not_get_it_through(name):
     assert made(name, api_key="none").secrecy.scrub(b"none of it") == b"none of it"
 
 
+@together("host", HOSTS)
 def test_its_endpoint_is_made_once(host):
     provider = made(host)
     for dialect in provider.dialects:
@@ -352,6 +354,7 @@ CLIENTS = [
 ]
 
 
+@pytest.mark.parametrize("keyed_host", KEYED)
 async def test_only_named_headers_of_a_client_go_on(keyed_host):
     provider = made(keyed_host)
     for dialect in provider.dialects:
@@ -363,6 +366,7 @@ async def test_only_named_headers_of_a_client_go_on(keyed_host):
         assert not {name for name, _ in CLIENTS} & set(names)
 
 
+@pytest.mark.parametrize("keyed_host", KEYED)
 async def test_a_host_that_answers_something_else_than_a_stream_is_told(keyed_host):
     provider = made(keyed_host)
     for dialect in provider.dialects:
@@ -375,6 +379,7 @@ async def test_a_host_that_answers_something_else_than_a_stream_is_told(keyed_ho
         assert upstream.closed
 
 
+@pytest.mark.parametrize("keyed_host", KEYED)
 @pytest.mark.parametrize(
     ("status", "code"), [(302, "provider_bad_reply"), (204, "provider_bad_reply"), (429, "provider_refused")]
 )
