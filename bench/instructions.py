@@ -42,6 +42,7 @@ CASES = {
     "OpenAI → OpenAI, what is said kept in full": ("chat", "\0payloads: {keep: full}\n"),
     "OpenAI → OpenAI, one limit": ("chat", f"\0limits: [{ONE}]\n"),
     "OpenAI → OpenAI, four limits": ("chat", f"{PRICED}\0limits: [{FOUR}]\n"),
+    "OpenAI, an answer that is kept": ("kept", "  kept: {targets: up/gpt-4o-mini, cache: true}\n\0"),
 }
 
 

@@ -181,6 +181,26 @@ def test_the_cache_of_prompts_that_is_lost_is_noticed():
     assert became == "firing"
 
 
+def test_the_cache_of_answers_that_is_lost_is_noticed():
+    """R129, as far as the gateway's own cache goes."""
+    rule = Rule(name="cold", measure="cache_hit_ratio", below=0.5, window=60, min_requests=10)
+    made = engine(rule)
+
+    def ask(at, how):
+        line = msgspec.json.encode({"time": at, "status": 200, **({"cached": {"how": how}} if how else {})})
+        made.add(read(line))
+
+    for second in range(60):
+        ask(START + second, ("hit", "coalesced", "miss")[second % 3])
+        ask(START + second, None)
+        ask(START + second, "bypass")
+    assert turn(made, START + 59) == []
+    for second in range(60, 120):
+        ask(START + second, "miss" if second % 3 else "hit")
+    [(became, _)] = turn(made, START + 119)
+    assert became == "firing"
+
+
 def test_metrics_are_each_instances_own_and_limits_are_of_all():
     memory = Rule(name="memory", measure="memory", above=100.0)
     limit = Rule(name="limit", measure="limit_used", above=0.8)

@@ -11,6 +11,7 @@ import pytest
 
 from gateways import ADMIN_KEY, KEY, OTHER_KEY, Wire, http_request, running
 from upstreams import LAST_CHUNK, ScriptedUpstream, as_chunk, chunked_head, json_reply, sse_event
+from valkeys import valkey
 
 THIRD, FOURTH, SILENT = (f"hg-test-key-{name}-0123456789" for name in ("third", "fourth", "silent"))
 CONFIG = """
@@ -411,3 +412,23 @@ def test_nothing_is_shared_where_that_is_not_wanted(gateway, provider, closed):
         wait_for(lambda: provider.calls == calls + 3)
         closed.set()
         assert {result.result()[1] for result in results} == {"miss"}
+
+
+def test_all_share_what_is_kept_in_the_state_and_miss_nothing_without_it(provider, tmp_path):
+    with ScriptedUpstream(provider) as up, valkey() as server:
+        named = {"one": KEY, "two": OTHER_KEY, "three": THIRD, "four": FOURTH, "silent": SILENT}
+        config = (
+            f"{CONFIG.format(up=up.url, **named)}state: {{url: '{server.url}'}}\ncache: {{store: state, patience: 1}}\n"
+        )
+        with running(tmp_path / "one", config) as one, running(tmp_path / "other", config) as other:
+            for each in (one, other):  # until it has connected
+                wait_for(lambda each=each: ask(each, chat(f"there {each.port}"))[1] == "hit")
+            ask(one, chat("far", stream=True))
+            status, how, body, _ = ask(other, claude("far"))
+            assert (status, how) == (200, "miss")  # it says how long it may be
+            status, how, body, _ = ask(other, chat("far"))
+            assert (status, how, said(body)) == (200, "hit", said(ask(one, chat("far", stream=True))[2]))
+            assert ask(other, chat("far"), key=OTHER_KEY)[1] == "miss"
+            server.kill()
+            assert ask(one, chat("far"))[:2] == (200, "miss")
+            assert one.metric("headgate_cache_away") == 1

@@ -20,13 +20,25 @@ class Sums:
     """Of a span of time; of attempts, `count`, `errors` and `keys` alone."""
 
     __slots__ = (
-        "answer", "cached", "cost", "count", "durations", "errors", "first_tokens", "keys", "limits", "own", "prompt",
+        "answer",
+        "cached",
+        "cost",
+        "count",
+        "durations",
+        "errors",
+        "first_tokens",
+        "hits",
+        "keys",
+        "limits",
+        "looked",
+        "own",
+        "prompt",
         "refused",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.count = self.errors = self.own = self.refused = self.limits = self.keys = 0
-        self.prompt = self.cached = self.answer = self.cost = 0
+        self.prompt = self.cached = self.answer = self.cost = self.hits = self.looked = 0
         self.durations: Durations = {}
         self.first_tokens: Durations = {}
 
@@ -50,6 +62,9 @@ class Sums:
             self.keys += seen.error in OF_KEYS
             return
         self.count += 1
+        if seen.cached is not None and seen.cached.how != "bypass":
+            self.looked += 1
+            self.hits += seen.cached.how != "miss"
         if seen.failed:
             self.errors += 1
             self.own += seen.origin == "gateway"
@@ -78,7 +93,7 @@ class Sums:
     @classmethod
     def again(cls, kept: list[object]) -> Sums:
         made = cls()
-        for name, value in zip(COUNTS, kept, strict=False):
+        for name, value in zip(COUNTS, kept[:-2], strict=False):  # fewer, where an older version wrote it
             setattr(made, name, value)
         made.durations, made.first_tokens = (
             {int(place): count for place, count in each.items()} if isinstance(each, dict) else {} for each in kept[-2:]
@@ -86,7 +101,7 @@ class Sums:
         return made
 
 
-COUNTS = ("count", "errors", "own", "refused", "limits", "keys", "prompt", "cached", "answer", "cost")
+COUNTS = ("count", "errors", "own", "refused", "limits", "keys", "prompt", "cached", "answer", "cost", "hits", "looked")
 
 
 def together(spans: Iterable[Sums]) -> Sums:
@@ -177,6 +192,12 @@ MEASURES: dict[str, Measure] = {
         "share",
         lambda sums: _share(sums.cached, sums.prompt),
         lambda sums: sums.count,
+    ),
+    "cache_hit_ratio": Measure(
+        "Share of the requests for names whose answers are kept that were given one, or one under way for another.",
+        "share",
+        lambda sums: _share(sums.hits, sums.looked),
+        lambda sums: sums.looked,
     ),
     **{f"latency_p{percent}": _latency("durations", percent) for percent in (50, 95, 99)},
     **{f"first_token_p{percent}": _latency("first_tokens", percent) for percent in (50, 95, 99)},

@@ -61,6 +61,10 @@ class Tried(msgspec.Struct):
         return self.error == "provider_credentials" or (self.error is not None and self.status in REFUSED_KEY)
 
 
+class _Cached(msgspec.Struct):
+    how: str = ""
+
+
 class Seen(msgspec.Struct):
     """A record (core.record), as far as alerts go by it."""
 
@@ -84,6 +88,7 @@ class Seen(msgspec.Struct):
     origin: str | None = None
     usage: _Usage | None = None
     cost: str | None = None
+    cached: _Cached | None = None
     shadow_of: str | None = None
     judgment: dict[str, Any] | None = None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -64,6 +64,17 @@ class Answers(Section):
 class Cache(Section):
     """Where answers are kept, and of which names that say nothing themselves."""
 
+    store: Literal["memory", "state"] = Field(
+        "memory",
+        description="Where they are kept: in the memory of each worker, or in the Redis or Valkey of `state.url`, for "
+        "all workers and replicas, over restarts.",
+    )
+    patience: float = Field(
+        0.05,
+        ge=0.001,
+        le=1,
+        description="Seconds that a request waits for `state` to look for an answer, before a provider is asked.",
+    )
     max_bytes: int = Field(256 << 20, ge=1 << 16, description="Most bytes of answers that each worker holds in memory.")
     others: Answers | None = Field(
         None,

@@ -91,6 +91,8 @@ def check(
     checks.catalogue()
     checks.listeners()
     state.check(config.state, tell)
+    if config.cache.store == "state" and config.state.url is None:
+        tell(("cache", "store"), "there is no `state.url` to keep answers at", "name a Redis or Valkey there")
     records.check(config.records, tell)
     if config.keeps:
         payloads.check(config.payloads, tell)

@@ -63,6 +63,7 @@ from headgate.server.watched import watched
 from headgate.state.answers import Memory
 from headgate.state.limits import SharedCounters
 from headgate.state.redis import Redis
+from headgate.state.shared_answers import SharedAnswers
 from headgate.store.sealing import Keyring, Seal
 from headgate.telemetry import logs, workers
 from headgate.telemetry.exposition import Exposition
@@ -74,13 +75,16 @@ from headgate.upstream.public import Public
 
 log = logging.getLogger("headgate.server")
 
-SECTIONS = ("server", "journal", "records", "payloads", "upstream", "fetch", "state", "store", "log", "traces")
+SECTIONS = (
+    "server", "journal", "records", "payloads", "upstream", "fetch", "state", "store", "cache", "log", "traces",
+)  # fmt: skip
 """What is made once from these settings stays as it is made, but for the ones of LIVE; all other settings are live."""
 LIVE = frozenset(
     {
         "server.compression", "server.max_reply_bytes", "server.trusted_proxies", "log.level",
         "traces.ratio", "traces.follow", "traces.failed", "traces.slower_than",
         "records.fingerprints", "records.sinks", "payloads.keep", "payloads.classes", "payloads.media",
+        "cache.max_bytes", "cache.others",
     }
 )  # fmt: skip
 
@@ -162,7 +166,7 @@ class Parts:
         self.follow = Follow(
             config.data_dir, store.get_secret_value() if store else None, lambda: self.loaded.held.revision, self.reload
         )
-        self.answers = Memory(config.cache.max_bytes)
+        self.answers = _answers(config)
         self.board = Board()
         self.counters = _counters(config)
         self.counting: asyncio.Task[None] | None = None
@@ -239,7 +243,7 @@ class Parts:
     ) -> Gateway:
         """Raises ValueError when a part of the configuration cannot be made."""
         digest = admin_key.read(loaded.config.data_dir, os.environ)
-        if board is None:
+        if board is None and isinstance(self.answers, Memory):
             self.answers.room = loaded.config.cache.max_bytes
         try:
             issuers = self.issuers if board is None else dict(self.issuers)
@@ -409,6 +413,8 @@ class Parts:
         await self.board.shadows.stop()
         await self.board.judging.stop()
         await self.board.spaces.stop()
+        if isinstance(self.answers, SharedAnswers):
+            self.answers.close()
         await self.upstream.close()
         if self.fetcher is not None:
             await self.fetcher.client.close()
@@ -477,6 +483,13 @@ def _counters(config: Config) -> SharedCounters | None:
         return None
     url = state.url.get_secret_value()
     return SharedCounters(url, state.prefix, state.ca_file, clock=clock, patience=state.patience, share=state.share)
+
+
+def _answers(config: Config) -> Memory | SharedAnswers:
+    state, said = config.state, config.cache
+    if said.store == "memory" or state.url is None:
+        return Memory(said.max_bytes)
+    return SharedAnswers(state.url.get_secret_value(), state.prefix, state.ca_file, patience=said.patience)
 
 
 def _fetcher(config: Config) -> Fetcher | None:

@@ -243,6 +243,13 @@ WATCHED = (
     Family("headgate_limits_failures", "counter", "Times that the shared state was lost, or not found, for limits."),
     Family("headgate_cache_entries", "gauge", "Answers that are kept in memory."),
     Family("headgate_cache_bytes", "gauge", "Bytes of memory that they use."),
+    Family(
+        "headgate_cache_away",
+        "gauge",
+        "1 while the state that answers are kept in cannot be asked, and providers are.",
+        across="max",
+    ),
+    Family("headgate_cache_failures", "counter", "Times that it was lost, or not found, for answers."),
     Family("headgate_cache_evictions", "counter", "Answers that had to go before their time, for want of room."),
     Family("headgate_config_loaded_timestamp_seconds", "gauge", "When the configuration was applied.", across="max"),
 )

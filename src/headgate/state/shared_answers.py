@@ -1,0 +1,148 @@
+"""Answers kept in Redis or Valkey, for all workers and replicas: what is away or slow has nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+from headgate.core.cached import Clock, Entry, Which
+from headgate.state.address import address
+from headgate.state.connection import Connection, Refused, connect
+from headgate.state.redis import context, told
+
+REST = 1.0
+"""Seconds before it is tried again after it was lost."""
+CONNECTING = 5.0
+"""Seconds that it may take to connect."""
+BATCH = 200
+WAITING = 10_000
+"""Commands without a reply above which answers are not put there any more."""
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Entry).decode
+log = logging.getLogger("headgate.state")
+
+
+class SharedAnswers:
+    """Implements core.ports.Cache. One connection, on which commands go out as they come."""
+
+    def __init__(
+        self, url: str, prefix: str, ca_file: Path | None = None, *, patience: float = 0.05, clock: Clock = time.time
+    ) -> None:
+        """Nothing is connected to yet. Raises ValueError for a URL that is none, and a file without certificates."""
+        self.prefix = f"{prefix}:answer:".encode()
+        self.patience = patience
+        self.clock = clock
+        self.why: str | None = None
+        """It is away; in a sentence."""
+        self.failures = 0
+        self._address = address(url)
+        self._context = context(ca_file) if self._address.encrypted else None
+        self._connection: Connection | None = None
+        self._connecting: asyncio.Task[None] | None = None
+
+    async def get(self, key: bytes) -> Entry | None:
+        reply = await self._ask("GET", self.prefix + key)
+        if reply is None:
+            return None
+        try:
+            entry = _decode(reply)
+        except msgspec.DecodeError:  # another version's, or somebody else's
+            return None
+        return entry if entry.until > self.clock() else None
+
+    def put(self, key: bytes, entry: Entry) -> None:
+        left = int((entry.until - self.clock()) * 1000)
+        connection = self._connection
+        if connection is None or left <= 0 or connection.pending > WAITING:
+            return
+        connection.send("SET", self.prefix + key, _encode(entry), "PX", left).add_done_callback(self._put)
+
+    async def clear(self, which: Which) -> int:
+        """All are looked at, some at a time."""
+        count, place = 0, b"0"
+        while True:
+            pattern = self.prefix.replace(b"*", b"\\*").replace(b"[", b"\\[").replace(b"?", b"\\?") + b"*"
+            found = await self._ask("SCAN", place, "MATCH", pattern, "COUNT", BATCH)
+            if found is None:
+                return count
+            place, names = found
+            entries = await self._ask("MGET", *names) if names else []
+            gone = [name for name, entry in zip(names, entries or [], strict=False) if _has(which, entry)]
+            if gone:
+                count += await self._ask("DEL", *gone) or 0
+            if place == b"0":
+                return count
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if self._connecting is not None:
+            self._connecting.cancel()
+        if connection is not None:
+            connection.close()
+
+    async def _ask(self, *command: bytes | str | int) -> Any:
+        """None, too, where it is away, or does not answer in time."""
+        connection = self._connection
+        if connection is None:
+            if self._connecting is None:
+                self._connecting = asyncio.get_running_loop().create_task(self._connect())
+            return None
+        try:
+            return await connection.ask(*command)
+        except (Refused, OSError) as error:
+            self._failed(connection, error)
+            return None
+
+    async def _connect(self) -> None:
+        """Until it is there; requests do not wait for it."""
+        while self._connection is None:
+            try:
+                async with asyncio.timeout(CONNECTING):
+                    made = await connect(self._address, self._context)
+            except (Refused, OSError, UnicodeError, TimeoutError) as error:
+                self._away(error)
+                await asyncio.sleep(REST)
+            else:
+                made.patience = self.patience
+                self._connection = made
+                if self.why is not None:
+                    log.info("answers are kept in %s again", self._where())
+                self.why = None
+        self._connecting = None
+
+    def _put(self, reply: asyncio.Future[Any]) -> None:
+        error = None if reply.cancelled() else reply.exception()
+        if isinstance(error, Refused | OSError) and self._connection is not None:
+            self._failed(self._connection, error)
+
+    def _failed(self, connection: Connection, error: Refused | OSError) -> None:
+        self._away(error)
+        if isinstance(error, OSError) and self._connection is connection:
+            self._connection = None
+            connection.close()
+            self._connecting = asyncio.get_running_loop().create_task(self._rest())
+
+    async def _rest(self) -> None:
+        await asyncio.sleep(REST)
+        await self._connect()
+
+    def _away(self, error: BaseException) -> None:
+        self.failures += 1
+        if self.why is None:
+            self.why = f"{self._where()}: {told(error)}"
+            log.warning("answers are not kept for now: %s", self.why)
+
+    def _where(self) -> str:
+        return f"{self._address.host}:{self._address.port}"
+
+
+def _has(which: Which, data: object) -> bool:
+    try:
+        return data is not None and which.has(_decode(cast("bytes", data)))
+    except msgspec.DecodeError:
+        return False
