@@ -432,3 +432,42 @@ def test_all_share_what_is_kept_in_the_state_and_miss_nothing_without_it(provide
             server.kill()
             assert ask(one, chat("far"))[:2] == (200, "miss")
             assert one.metric("headgate_cache_away") == 1
+
+
+def test_what_is_taken_out_is_asked_again_and_who_did_it_is_known(gateway):
+    def there(**said):
+        status, _, done = gateway.post(said, path="/admin/api/cache/clear", key=ADMIN_KEY)
+        assert status == 200
+        return done["cleared"]
+
+    there()
+    for name, key in (("kept", KEY), ("also", KEY), ("also", OTHER_KEY), ("also", THIRD)):
+        ask(gateway, chat("taken", model=name), key=key)
+    assert there(older_than=3600) == 0
+    assert there(alias="nobody") == 0
+    assert there(alias="also", team="blue") == 1
+    assert ask(gateway, chat("taken", model="also"), key=THIRD)[1] == "miss"
+    assert ask(gateway, chat("taken", model="also"), key=OTHER_KEY)[1] == "hit"
+    assert gateway.told_by("cache", "clear", "--key", "one").split() == ["2", "taken", "out"]
+    assert ask(gateway, chat("taken"))[1] == "miss"
+    assert gateway.post({"alias": 7}, path="/admin/api/cache/clear", key=ADMIN_KEY)[0] == 422
+    _, _, audit = gateway.get("/admin/api/audit?kind=cache", {"authorization": f"Bearer {ADMIN_KEY}"})
+    assert [(each["action"], each["name"]) for each in audit["items"]][:2] == [("clear", "*"), ("clear", "also")]
+
+
+def test_what_was_under_way_when_all_was_taken_out_is_not_kept(gateway, closed):
+    with together(1, lambda _: ask(gateway, chat("under way"))) as [result]:
+        wait_for(lambda: gateway.metric("headgate_in_flight") == 1)
+        gateway.post({}, path="/admin/api/cache/clear", key=ADMIN_KEY)
+        closed.set()
+        assert result.result()[0] == 200
+    assert ask(gateway, chat("under way"))[1] == "miss"
+
+
+def test_it_is_explained(gateway):
+    ask(gateway, chat("explained"))
+    heads = ask(gateway, chat("explained"))[3]
+    record = gateway.record_of(heads["x-request-id"])
+    told = gateway.told_by("explain", record["id"])
+    assert f"answered by the cache, as {record['cached']['of']} was" in told
+    assert "Had a provider been asked, it would have cost $0.002 more." in told

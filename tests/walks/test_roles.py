@@ -100,6 +100,7 @@ def expected(endpoint, kind, role, own):
         ("POST", "/data/export"): 422 if role in RULERS else 403,
         ("POST", "/data/delete"): 422 if role == "owner" else 403,
         ("POST", "/purge"): 200 if role == "owner" else 403,
+        ("POST", "/cache/clear"): 200 if role in RULERS else 403,
         ("GET", "/levels"): 200 if role in SEES_PEOPLE else 403,
         ("GET", "/alerts"): 200 if role in SEES_ALL else 403,
         ("GET", "/alerts/{id}"): 404 if role in SEES_ALL else 403,

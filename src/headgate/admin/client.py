@@ -213,6 +213,13 @@ class Client:
             said += f"; {done['waiting']} bytes of the journal are not in the database yet: ask again"
         self._done(done, f"{said}. Out of reach: {'; '.join(done['out_of_reach'])}")
 
+    def clear_cache(self, which: Mapping[str, Any]) -> None:
+        done = self._ask("POST", "/cache/clear", which)
+        if self.as_json:
+            self.print(done)
+        else:
+            click.echo(f"{done['cleared']} taken out")
+
     def purge(self, *, dry_run: bool) -> None:
         done = self._ask("POST", "/purge", {"dry_run": dry_run})
         if self.as_json:

@@ -18,6 +18,7 @@ from headgate.config.export import Exported, export
 from headgate.config.identities import People
 from headgate.config.load import Loaded, places_of
 from headgate.config.problems import ConfigError
+from headgate.core.cached import Which
 from headgate.core.caller import Caller
 from headgate.core.limits.ledger import Ledger
 from headgate.core.ports import Upstream
@@ -38,6 +39,13 @@ TRIES = 10
 Body = dict[str, Any]
 
 
+class Answers(Protocol):
+    """Those that are kept to be given again."""
+
+    async def clear(self, which: Which) -> int:
+        """Take these out; gives how many there were."""
+
+
 class Running(Protocol):
     """The serving process."""
 
@@ -48,6 +56,9 @@ class Running(Protocol):
 
     @property
     def upstream(self) -> Upstream: ...
+
+    @property
+    def answers(self) -> Answers: ...
 
     async def reload(self) -> object:
         """Put in force what file and store say. Raises ValueError."""

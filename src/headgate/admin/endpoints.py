@@ -9,7 +9,7 @@ from typing import Any
 import pydantic
 from pydantic import Field
 
-from headgate.admin import access, alerts, data, elsewhere, logging_in, requests, usage
+from headgate.admin import access, alerts, cache, data, elsewhere, logging_in, requests, usage
 from headgate.admin.access import ALL, NOBODY, OWNERS, READ_PAYLOADS, RULERS, SEE_ALL, SEE_PEOPLE
 from headgate.admin.as_code import Apply, apply_document, export_document
 from headgate.admin.call import (
@@ -67,7 +67,7 @@ class Rotate(Section):
 BODIES: Mapping[str, type[pydantic.BaseModel]] = {
     "rotate": Rotate, "apply": Apply, "login": logging_in.LogIn, "password": logging_in.Password,
     "second_factor": logging_in.SecondFactor, "silence": alerts.SilenceAlert,
-    "whose": data.Whose, "purging": data.Purging,
+    "whose": data.Whose, "purging": data.Purging, "clearing": cache.Clearing,
 }  # fmt: skip
 
 
@@ -373,6 +373,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint("POST", "/data/delete", OWNERS, "Delete all about one person.", data.delete_data, (), "whose", False),
     Endpoint("POST", "/purge", OWNERS, "Purge what is older than it is kept.", data.purge, (), "purging", False),
+    Endpoint("POST", "/cache/clear", RULERS, "Take answers that are kept out.", cache.clear_cache, (), "clearing"),
     Endpoint("GET", "/levels", SEE_PEOPLE, "What is used of limits.", limits_now),
     Endpoint("GET", "/alerts", SEE_ALL, "Alerts, the latest first.", alerts.list_alerts),
     Endpoint("GET", "/alerts/{id}", SEE_ALL, "One alert, and what became of it.", alerts.get_alert),

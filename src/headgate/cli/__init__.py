@@ -13,6 +13,7 @@ import click
 
 from headgate.cli import (
     alerts,
+    cache,
     gateway,
     governance,
     keys,
@@ -118,6 +119,7 @@ for each in (
 for each in (
     *objects.groups,
     alerts.alerts,
+    cache.cache,
     objects.export,
     objects.apply,
     objects.diff,

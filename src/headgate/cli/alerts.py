@@ -21,7 +21,8 @@ def alerts() -> None:
     """Alerts of a running gateway. Without a command: list those there are."""
 
 
-def _span(context: click.Context, parameter: click.Parameter, value: str) -> timedelta:
+def span_of(context: click.Context, parameter: click.Parameter, value: str) -> timedelta:
+    """What `30m` says."""
     match = SINCE.match(value)
     if match is None:
         raise click.BadParameter(f"{value!r} is no span of time: 30m, 4h, 2d")
@@ -81,7 +82,7 @@ def show(config: Path | None, url: str | None, as_json: bool, id_: str) -> None:
 @alerts.command()
 @click.argument("id_", metavar="[ALERT]", required=False)
 @click.option("--match", "-m", multiple=True, callback=_match, metavar="LABEL=VALUE", help="Which; * is any text.")
-@click.option("--for", "span", default="4h", show_default=True, callback=_span, metavar="SPAN", help="30m, 4h, 2d.")
+@click.option("--for", "span", default="4h", show_default=True, callback=span_of, metavar="SPAN", help="30m, 4h, 2d.")
 @click.option("--reason", default="", help="Why.")
 @asking
 def silence(

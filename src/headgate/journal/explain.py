@@ -23,7 +23,7 @@ from headgate.journal.table import moment, offset, seconds
 NAMES = (
     "id", "time", "key", "tags", "model", "stream", "target", "status", "ending", "error", "message", "decision",
     "attempts", "lost", "resumed", "shadow_of", "usage", "cost", "cost_parts", "unpriced",
-    "saved", "data_class", "payload", "duration",
+    "saved", "cached", "data_class", "payload", "duration",
 )  # fmt: skip
 """What of a record says why; left out where it is empty."""
 WITHOUT = {"cache": "Without the provider's cache of prompts", "routing": "At the first target of its alias"}
@@ -158,4 +158,5 @@ def _cost(record: Record) -> Iterator[str]:
         yield f"What it cost is not known: {record.unpriced}{known}."
     for name, amount in record.saved.items():
         more = amount.startswith("-")
-        yield f"{WITHOUT[name]}, it would have cost ${amount.removeprefix('-')} {'less' if more else 'more'}."
+        against = "Had a provider been asked" if record.spared and name == "cache" else WITHOUT[name]
+        yield f"{against}, it would have cost ${amount.removeprefix('-')} {'less' if more else 'more'}."

@@ -36,6 +36,7 @@ from headgate.runtime.build import build, limits_of
 from headgate.runtime.gateway import Gateway, Ports
 from headgate.server import drain, finished, lag
 from headgate.server.alerting import Alerting
+from headgate.server.answers import Answers
 from headgate.server.app import App, Mounted, Page, Receive, Scope, Send
 from headgate.server.beside import Beside
 from headgate.server.budgets import Budgets
@@ -60,10 +61,8 @@ from headgate.server.share import Share
 from headgate.server.sinks import Dispatch
 from headgate.server.tracing import Tracing
 from headgate.server.watched import watched
-from headgate.state.answers import Memory
 from headgate.state.limits import SharedCounters
 from headgate.state.redis import Redis
-from headgate.state.shared_answers import SharedAnswers
 from headgate.store.sealing import Keyring, Seal
 from headgate.telemetry import logs, workers
 from headgate.telemetry.exposition import Exposition
@@ -166,7 +165,8 @@ class Parts:
         self.follow = Follow(
             config.data_dir, store.get_secret_value() if store else None, lambda: self.loaded.held.revision, self.reload
         )
-        self.answers = _answers(config)
+        self.answers = Answers(config)
+        self.clearing: asyncio.Task[None] | None = None
         self.board = Board()
         self.counters = _counters(config)
         self.counting: asyncio.Task[None] | None = None
@@ -193,6 +193,7 @@ class Parts:
         app = App(self, pages, mounts={} if config.server.admin else mounts, worker=self.lifecycle.worker)
         self.metrics.watch(watched(self, app))
         self._keep_refreshing()
+        self.clearing = asyncio.get_running_loop().create_task(self.answers.run())
         self.lagging = asyncio.get_running_loop().create_task(lag.watch(self.metrics.late))
         checks = Checks(self, self.next_id, self.lifecycle.worker)
         self.checking = asyncio.get_running_loop().create_task(checks.run())
@@ -243,8 +244,8 @@ class Parts:
     ) -> Gateway:
         """Raises ValueError when a part of the configuration cannot be made."""
         digest = admin_key.read(loaded.config.data_dir, os.environ)
-        if board is None and isinstance(self.answers, Memory):
-            self.answers.room = loaded.config.cache.max_bytes
+        if board is None:
+            self.answers.configured(loaded.config)
         try:
             issuers = self.issuers if board is None else dict(self.issuers)
             board, ledger = board or self.board, ledger or self.ledger
@@ -254,7 +255,7 @@ class Parts:
                 self.upstream,
                 self.fetcher,
                 self.payloads.waiting,
-                self.answers,
+                self.answers.kept,
                 board,
                 ledger,
                 issuers,
@@ -400,7 +401,7 @@ class Parts:
             task
             for task in (
                 self.refreshing, self.checking, self.lagging, self.saving, self.learning, self.reminding,
-                self.renewing, *ended,
+                self.renewing, self.clearing, *ended,
             )
             if task is not None
         ]  # fmt: skip
@@ -413,8 +414,7 @@ class Parts:
         await self.board.shadows.stop()
         await self.board.judging.stop()
         await self.board.spaces.stop()
-        if isinstance(self.answers, SharedAnswers):
-            self.answers.close()
+        self.answers.close()
         await self.upstream.close()
         if self.fetcher is not None:
             await self.fetcher.client.close()
@@ -483,13 +483,6 @@ def _counters(config: Config) -> SharedCounters | None:
         return None
     url = state.url.get_secret_value()
     return SharedCounters(url, state.prefix, state.ca_file, clock=clock, patience=state.patience, share=state.share)
-
-
-def _answers(config: Config) -> Memory | SharedAnswers:
-    state, said = config.state, config.cache
-    if said.store == "memory" or state.url is None:
-        return Memory(said.max_bytes)
-    return SharedAnswers(state.url.get_secret_value(), state.prefix, state.ca_file, patience=said.patience)
 
 
 def _fetcher(config: Config) -> Fetcher | None:

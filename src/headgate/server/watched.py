@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 from headgate.server import alerting, drain, sinks, tracing
 from headgate.server.app import App
 from headgate.server.conditions import Conditions
-from headgate.state.answers import Memory
-from headgate.state.shared_answers import SharedAnswers
 from headgate.telemetry.metrics import Read
 from headgate.upstream.client import Client
 
@@ -30,7 +28,7 @@ def watched(parts: Parts, app: App) -> Mapping[str, Read]:
         **sinks.watched(config.data_dir, lambda: [each.known_as for each in parts.loaded.config.records.sinks]),
         **(tracing.watched(config) if config.traces.endpoint is not None else {}),
         **(alerting.watched(config.data_dir) if parts.alerting is not None else {}),
-        **_answers(parts.answers),
+        **parts.answers.watched(),
         "headgate_store_away": lambda: float(parts.follow.why is not None),
         "headgate_secrets_away": lambda: _secrets_away(parts),
         "headgate_secrets_failures": lambda: parts.loaded.references.failures if parts.loaded.references else 0,
@@ -64,19 +62,6 @@ def _shared(parts: Parts) -> dict[str, Read]:
         found["headgate_limits_away"] = lambda: float(counters.why is not None)
         found["headgate_limits_failures"] = lambda: counters.failures
     return found
-
-
-def _answers(kept: Memory | SharedAnswers) -> dict[str, Read]:
-    if isinstance(kept, Memory):
-        return {
-            "headgate_cache_entries": lambda: len(kept),
-            "headgate_cache_bytes": lambda: kept.bytes,
-            "headgate_cache_evictions": lambda: kept.evictions,
-        }
-    return {
-        "headgate_cache_away": lambda: float(kept.why is not None),
-        "headgate_cache_failures": lambda: kept.failures,
-    }
 
 
 def _secrets_away(parts: Parts) -> Series:

@@ -8,7 +8,7 @@ of answers that nobody wants twice does not push out those that are.
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from typing import Final
 
 from headgate.core.cached import Clock, Entry, Which
@@ -17,6 +17,8 @@ SHORT = 0.1
 """Of the room, for what is new."""
 OFTEN = 3
 """Up to which it is counted how often an answer was wanted."""
+CLEARED = 100
+"""How many orders to take some out are remembered, for answers that were under way then."""
 BESIDE: Final = 600
 """Bytes of an entry beside its body, about."""
 
@@ -42,6 +44,7 @@ class Memory:
         self.clock = clock
         self.bytes = self._new_bytes = 0
         self.evictions = 0
+        self._cleared: deque[Which] = deque(maxlen=CLEARED)
         self._new: _Queue = OrderedDict()
         self._main: _Queue = OrderedDict()
         self._ghosts: OrderedDict[bytes, None] = OrderedDict()
@@ -63,6 +66,8 @@ class Memory:
 
     def put(self, key: bytes, entry: Entry) -> None:
         held = _Held(entry)
+        if any(which.has(entry) for which in self._cleared):  # it was under way then
+            return
         if held.size > self.room * SHORT:
             return
         self._drop(key)
@@ -78,6 +83,8 @@ class Memory:
 
     async def clear(self, which: Which) -> int:
         """How many there were."""
+        if which.before is not None:
+            self._cleared.append(which)
         gone = [key for queue in (self._new, self._main) for key, held in queue.items() if which.has(held.entry)]
         for key in gone:
             self._drop(key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ import msgspec
 
 from headgate.core.cached import Clock, Entry, Which
 from headgate.state.address import address
+from headgate.state.answers import CLEARED
 from headgate.state.connection import Connection, Refused, connect
 from headgate.state.redis import context, told
 
@@ -40,6 +42,7 @@ class SharedAnswers:
         self.why: str | None = None
         """It is away; in a sentence."""
         self.failures = 0
+        self._cleared: deque[Which] = deque(maxlen=CLEARED)
         self._address = address(url)
         self._context = context(ca_file) if self._address.encrypted else None
         self._connection: Connection | None = None
@@ -60,10 +63,14 @@ class SharedAnswers:
         connection = self._connection
         if connection is None or left <= 0 or connection.pending > WAITING:
             return
+        if any(which.has(entry) for which in self._cleared):  # it was under way then
+            return
         connection.send("SET", self.prefix + key, _encode(entry), "PX", left).add_done_callback(self._put)
 
     async def clear(self, which: Which) -> int:
         """All are looked at, some at a time."""
+        if which.before is not None:
+            self._cleared.append(which)
         count, place = 0, b"0"
         while True:
             pattern = self.prefix.replace(b"*", b"\\*").replace(b"[", b"\\[").replace(b"?", b"\\?") + b"*"

@@ -1,0 +1,29 @@
+"""Answers that a running gateway keeps."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from headgate.cli.alerts import span_of
+from headgate.cli.objects import asking, client
+
+
+@click.group()
+def cache() -> None:
+    """Answers that are kept to be given again."""
+
+
+@cache.command()
+@click.option("--alias", metavar="NAME", help="Only answers of this name.")
+@click.option("--key", metavar="NAME", help="Only to requests of this key, by its name.")
+@click.option("--team", metavar="NAME", help="Only to requests of this team.")
+@click.option("--organisation", metavar="NAME", help="Only to requests of this organisation.")
+@click.option("--older-than", callback=span_of, default="0s", metavar="SPAN", help="Only older ones: 30m, 4h, 2d.")
+@asking
+def clear(config: Path | None, url: str | None, as_json: bool, older_than: timedelta, **named: str | None) -> None:
+    """Take answers out of the cache, so that they are asked for anew; all, where nothing is said."""
+    said = {name: value for name, value in named.items() if value is not None}
+    client(config, url, as_json).clear_cache({**said, "older_than": older_than.total_seconds()})

@@ -1,0 +1,100 @@
+"""The answers that are kept: where they are, their metrics, and how what is taken out goes from every worker.
+
+A worker that is told to take some out says so in a file, at which the others of the machine look: each has a memory of
+its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+import msgspec
+
+from headgate.config.schema import Config
+from headgate.core.cached import Which
+from headgate.state.answers import Memory
+from headgate.state.shared_answers import SharedAnswers
+from headgate.telemetry.metrics import Read
+
+FILE = Path("run") / "taken-out.jsonl"
+"""In the data directory: a line for each time that answers were taken out."""
+EVERY = 0.25
+log = logging.getLogger("headgate.server")
+_decode = msgspec.json.Decoder(Which).decode
+
+
+class Answers:
+    def __init__(self, config: Config) -> None:
+        state, said = config.state, config.cache
+        self.kept: Memory | SharedAnswers
+        if said.store == "memory" or state.url is None:
+            self.kept = Memory(said.max_bytes)
+        else:
+            url = state.url.get_secret_value()
+            self.kept = SharedAnswers(url, state.prefix, state.ca_file, patience=said.patience)
+        self._path = config.data_dir / FILE
+        self._read = self._size()
+
+    def configured(self, config: Config) -> None:
+        """How much room there is from here on."""
+        if isinstance(self.kept, Memory):
+            self.kept.room = config.cache.max_bytes
+
+    async def clear(self, which: Which) -> int:
+        """Take these out here, and have the others do so; gives how many were here. Raises OSError."""
+        count = await self.kept.clear(which)
+        self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        with self._path.open("ab", buffering=0) as file:
+            file.write(msgspec.json.encode(which) + b"\n")
+        return count
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.sleep(EVERY)
+            try:
+                await self._look()
+            except OSError as error:
+                log.warning("it cannot be seen which answers were taken out: %s", error.strerror)
+                await asyncio.sleep(60 * EVERY)
+
+    async def _look(self) -> None:
+        size = self._size()
+        if size == self._read:
+            return
+        with self._path.open("rb") as file:
+            file.seek(min(self._read, size))
+            told = file.read()
+        lines, mark, _ = told.rpartition(b"\n")
+        self._read = min(self._read, size) + len(lines) + len(mark)
+        for line in lines.splitlines():
+            try:
+                which = _decode(line)
+            except msgspec.DecodeError:
+                continue
+            await self.kept.clear(which)
+
+    def _size(self) -> int:
+        try:
+            return self._path.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def watched(self) -> dict[str, Read]:
+        kept = self.kept
+        if isinstance(kept, Memory):
+            return {
+                "headgate_cache_entries": lambda: len(kept),
+                "headgate_cache_bytes": lambda: kept.bytes,
+                "headgate_cache_evictions": lambda: kept.evictions,
+            }
+        return {
+            "headgate_cache_away": lambda: float(kept.why is not None),
+            "headgate_cache_failures": lambda: kept.failures,
+        }
+
+    def close(self) -> None:
+        if isinstance(self.kept, SharedAnswers):
+            self.kept.close()
