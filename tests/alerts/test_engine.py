@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from headgate.alerts import keeping
 from headgate.alerts.built_in import BUILT_IN
-from headgate.alerts.engine import Engine, Sample
+from headgate.alerts.engine import Engine
+from headgate.alerts.hearing import Sample
 from headgate.alerts.rule import Rule
 from headgate.alerts.seen import Seen, Tried, read
 

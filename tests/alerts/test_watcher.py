@@ -4,11 +4,11 @@ import pytest
 
 from headgate.alerts.book import GONE, TERM
 from headgate.alerts.channels.channel import Channel
-from headgate.alerts.engine import Sample
+from headgate.alerts.hearing import Begin, Sample
 from headgate.alerts.rule import Channel as OfChannel
 from headgate.alerts.rule import Rule, Told
 from headgate.alerts.saying import load
-from headgate.alerts.watcher import Begin, Watcher
+from headgate.alerts.watcher import Watcher
 from headgate.core.record import Record
 from made_records import written
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -39,3 +41,15 @@ def test_the_listener_for_operators_has_settings_of_its_own():
     told = cannot_listen(failed(errno.EADDRINUSE), "server.admin", "host", 4000).strerror
     assert "server.admin.port takes another" in told
     assert "--port" not in told
+
+
+NEEDED_BY_SOME = {
+    "asyncpg", "cryptography", "headgate.alerts.engine", "headgate.alerts.watcher", "headgate.records.tracing",
+    "hiredis", "opentelemetry", "smtplib", "statistics",
+}  # fmt: skip
+
+
+def test_what_only_some_configurations_need_is_not_loaded_at_the_start():
+    code = "import sys, headgate.server.main; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert NEEDED_BY_SOME.intersection(done.stdout.split()) == set()

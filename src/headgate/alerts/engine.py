@@ -11,6 +11,7 @@ from math import inf
 from typing import NamedTuple
 
 from headgate.alerts.alert import NOTHING, Alert, Became, Verdict, new, over, resolve, step
+from headgate.alerts.hearing import SHARED, Sample
 from headgate.alerts.measures import MEASURES, Measure, Sums, noise
 from headgate.alerts.rule import Labels, Rule, fits
 from headgate.alerts.seen import Seen
@@ -21,20 +22,9 @@ LEAST = 5
 """Windows that are needed to say what is usual."""
 LATE = 60.0
 """Seconds after which a sample of a metric says nothing of now."""
-SHARED = "limit_used"
-"""The one metric that all instances have alike."""
 RATE = "processor"
 """A counter of seconds, of which the share of each second counts."""
 Place = tuple[str, tuple[tuple[str, str], ...]]
-
-
-class Sample(NamedTuple):
-    """A series of a metric: what it was when. Of a counter, how much it has grown is what counts."""
-
-    name: str
-    labels: Labels
-    value: float
-    counter: bool = False
 
 
 class Event(NamedTuple):

@@ -26,8 +26,9 @@ from headgate.alerts.alert import resolve
 from headgate.alerts.book import Book
 from headgate.alerts.channels.channel import Channel
 from headgate.alerts.desk import Desk
-from headgate.alerts.engine import Engine, Event, Sample, place_of
+from headgate.alerts.engine import Engine, Event, place_of
 from headgate.alerts.feed import Feed, feed
+from headgate.alerts.hearing import Begin, Now, Samples
 from headgate.alerts.post import Way, Ways
 from headgate.alerts.rule import Channel as OfChannel
 from headgate.alerts.rule import Told
@@ -43,30 +44,6 @@ KEEP = 60.0
 LAST = 3.0
 """Seconds that are left to send what is due, once the gateway is gone."""
 LONGEST = 64 << 20
-
-
-class Begin(msgspec.Struct, tag="begin"):
-    """Where it is: the data directory, the store, the database of records (None: there is none)."""
-
-    data_dir: str
-    store: str
-    records: str | None
-    me: str
-    instance: str
-    plugins: list[str] = []
-    """Folders in which channels of one's own are."""
-
-
-class Now(msgspec.Struct, tag="now"):
-    """What the configuration says from now on."""
-
-    told: Told
-
-
-class Samples(msgspec.Struct, tag="samples"):
-    """How the metrics of this instance are."""
-
-    items: list[Sample]
 
 
 _decode = msgspec.json.Decoder(Begin | Now | Samples).decode

@@ -12,8 +12,8 @@ from typing import Protocol
 import msgspec
 
 from headgate.alerts import saying
+from headgate.alerts.hearing import Begin, Now, Samples
 from headgate.alerts.rule import Told
-from headgate.alerts.watcher import Begin, Now, Samples
 from headgate.config import alerts, stored
 from headgate.config.load import Loaded, places_of
 from headgate.core.limits.ledger import Ledger

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from headgate.alerts.engine import SHARED, Sample
+from headgate.alerts.hearing import SHARED, Sample
 from headgate.config.load import Loaded
 from headgate.core.limits.ledger import Ledger
 from headgate.core.limits.meter import Meter

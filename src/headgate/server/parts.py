@@ -59,7 +59,6 @@ from headgate.server.renew import Renew
 from headgate.server.respond import identity
 from headgate.server.share import Share
 from headgate.server.sinks import Dispatch
-from headgate.server.tracing import Tracing
 from headgate.server.watched import watched
 from headgate.state.limits import SharedCounters
 from headgate.state.redis import Redis
@@ -462,11 +461,12 @@ def _report(task: asyncio.Task[None]) -> None:
 
 def _beside(config: Config, records: str | None, lifecycle: Lifecycle) -> list[Beside]:
     """The processes that take records from the journal."""
-    found = [
-        Drain(config.data_dir, records, lifecycle) if records else None,
-        Tracing(config, lifecycle) if config.traces.endpoint is not None else None,
-    ]
-    return [each for each in found if each is not None]
+    found: list[Beside] = [Drain(config.data_dir, records, lifecycle)] if records else []
+    if config.traces.endpoint is not None:
+        from headgate.server.tracing import Tracing
+
+        found.append(Tracing(config, lifecycle))
+    return found
 
 
 def _share(config: Config, board: Board) -> Share | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from headgate.server import alerting, drain, sinks, tracing
+from headgate.config.schema import Config
+from headgate.server import alerting, drain, sinks
 from headgate.server.app import App
 from headgate.server.conditions import Conditions
 from headgate.telemetry.metrics import Read
@@ -26,7 +27,7 @@ def watched(parts: Parts, app: App) -> Mapping[str, Read]:
         **(drain.watched(config.data_dir) if config.records.store else {}),
         **parts.payloads.watched(),
         **sinks.watched(config.data_dir, lambda: [each.known_as for each in parts.loaded.config.records.sinks]),
-        **(tracing.watched(config) if config.traces.endpoint is not None else {}),
+        **_of_traces(config),
         **(alerting.watched(config.data_dir) if parts.alerting is not None else {}),
         **parts.answers.watched(),
         "headgate_store_away": lambda: float(parts.follow.why is not None),
@@ -49,6 +50,15 @@ def watched(parts: Parts, app: App) -> Mapping[str, Read]:
         "headgate_judgments_dropped": board.judging.dropped.copy,
         "headgate_config_loaded_timestamp_seconds": lambda: parts.metrics.loaded,
     }
+
+
+def _of_traces(config: Config) -> dict[str, Read]:
+    """Where there are traces."""
+    if config.traces.endpoint is None:
+        return {}
+    from headgate.server import tracing
+
+    return tracing.watched(config)
 
 
 def _shared(parts: Parts) -> dict[str, Read]:
