@@ -33,6 +33,7 @@ FAULTS = frozenset({"origin", "error"})
 NAMED = {rule.name: rule for rule in BUILT_IN}
 OF_FILE = frozenset({"apprise"})
 """Channels whose addresses nobody checks."""
+BASELINE = ("`baseline` must be five times `window` at least", "say a longer `baseline`, or a shorter `window`")
 Match = dict[str, Names]
 Listed = Annotated[list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
 
@@ -239,30 +240,46 @@ def check(config: Configured, of_store: frozenset[tuple[str, str]], tell: Tell) 
             tell(("channels", name, "kind"), told_, "put it into the configuration file")
 
 
-def _rule(path: Sequence[str], rule: AlertRule, channels: Mapping[str, Any], tell: Tell) -> None:
-    if rule.measure is None:
-        if path[-1] not in NAMED:
-            tell((*path, "measure"), "`measure` is missing", "say what is looked at, or name a built-in rule")
+def _rule(path: Sequence[str], entry: AlertRule, channels: Mapping[str, Any], tell: Tell) -> None:
+    if entry.measure is None and path[-1] not in NAMED:
+        tell((*path, "measure"), "`measure` is missing", "say what is looked at, or name a built-in rule")
         return
+    rule = entry.rule(path[-1])  # with what a built-in one of this name has
+    for position, name in enumerate(rule.channels):
+        if name not in channels:
+            tell((*path, "channels", position), "there is no channel of this name", suggestion(name, list(channels)))
     measure = MEASURES.get(rule.measure)
     if measure is None and rule.measure not in OF_PROCESSES and _metric(rule.measure) is None:
         known = [*MEASURES, *OF_PROCESSES, *FAMILIES]
         tell((*path, "measure"), "nothing of this name is measured", suggestion(rule.measure, known, limit=30))
         return
-    if measure is None:
-        if rule.kind != "threshold":
-            tell((*path, "kind"), "of a metric there are only thresholds", "say `threshold`, and the value itself")
-        return
-    allowed = [name for name in DIMENSIONS if name not in FAULTS or measure.unit == "count"]
+    if measure is None and rule.kind != "threshold":
+        tell((*path, "kind"), "of a metric there are only thresholds", "say `threshold`, and the value itself")
+    elif rule.kind != "threshold" and rule.baseline < 5 * rule.window:
+        tell((*path, "baseline"), *BASELINE)
+    _labels(path, rule, tell)
+
+
+def _labels(path: Sequence[str], rule: told.Rule, tell: Tell) -> None:
+    """Tell of what a rule tells apart, or chooses by, and is not there: it would never be in force."""
+    measure = MEASURES.get(rule.measure)
+    if measure is not None:
+        allowed = [name for name in DIMENSIONS if name not in FAULTS or measure.unit == "count"]
+        what, chosen = "requests are not told apart by this", [*allowed, "tag"]
+    elif rule.measure in OF_PROCESSES:
+        if rule.measure == "limit_used":
+            return  # by whatever a limit is `per`
+        what, allowed = "this measure has no such label", ["worker", "instance"]
+        chosen = ["worker"]
+    else:
+        what, allowed = "this metric has no such label", [*FAMILIES[rule.measure].labels, "instance"]
+        chosen = list(FAMILIES[rule.measure].labels)
     for position, name in enumerate(rule.by or ()):
         if name not in allowed:
-            tell((*path, "by", position), "requests are not told apart by this", suggestion(name, allowed))
+            tell((*path, "by", position), what, suggestion(name, allowed))
     for name in rule.where:
-        if name not in (*allowed, "tag"):
-            tell((*path, "where", name), "requests are not told apart by this", suggestion(name, [*allowed, "tag"]))
-    for position, name in enumerate(rule.channels):
-        if name not in channels:
-            tell((*path, "channels", position), "there is no channel of this name", suggestion(name, list(channels)))
+        if name not in chosen:
+            tell((*path, "where", name), what, suggestion(name, chosen))
 
 
 def _metric(name: str) -> str | None:
