@@ -7,13 +7,18 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import msgspec
 import pytest
 
 from gateways import ADMIN_KEY, KEY, OTHER_KEY, Wire, http_request, running
+from headgate.core.cached import Entry
+from headgate.state.address import address
+from headgate.state.connection import connect
 from upstreams import LAST_CHUNK, ScriptedUpstream, as_chunk, chunked_head, json_reply, sse_event
 from valkeys import valkey
 
-THIRD, FOURTH, SILENT = (f"hg-test-key-{name}-0123456789" for name in ("third", "fourth", "silent"))
+THIRD, FOURTH, SILENT, LIMITED = (f"hg-test-key-{name}-0123456789" for name in ("third", "fourth", "silent", "limited"))
+NAMED = {"one": KEY, "two": OTHER_KEY, "three": THIRD, "four": FOURTH, "silent": SILENT, "limited": LIMITED}
 CONFIG = """
 server: {{host: 127.0.0.1, port: {{PORT}}}}
 data_dir: {{DATA}}
@@ -30,12 +35,16 @@ models:
   shared: {{targets: up/m, cache: {{per: team}}}}
   plain: up/m
 teams: {{red: {{}}, blue: {{}}}}
-limits: [{{name: few, requests: 3, every: day, match: {{model: [never]}}}}]
+limits:
+  - {{name: few, requests: 3, every: day, match: {{key: [limited]}}}}
+  - {{name: little, tokens: 1300, every: day, match: {{key: [limited]}}}}
+  - {{name: cheap, money: 0.03, every: day, match: {{key: [limited]}}}}
 keys:
   - {{name: one, key: {one}, team: red}}
   - {{name: two, key: {two}, team: red}}
   - {{name: three, key: {three}, team: blue}}
   - {{name: four, key: {four}, models: [plain]}}
+  - {{name: limited, key: {limited}}}
   - {{name: silent, key: {silent}, cache: false}}
 """
 USAGE = {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150}
@@ -112,10 +121,9 @@ def provider():
 
 @pytest.fixture(scope="module")
 def gateway(provider, tmp_path_factory):
-    with ScriptedUpstream(provider) as up:
-        named = {"one": KEY, "two": OTHER_KEY, "three": THIRD, "four": FOURTH, "silent": SILENT}
-        with running(tmp_path_factory.mktemp("cache"), CONFIG.format(up=up.url, **named)) as started:
-            yield started
+    folder = tmp_path_factory.mktemp("cache")
+    with ScriptedUpstream(provider) as up, running(folder, CONFIG.format(up=up.url, **NAMED)) as started:
+        yield started
 
 
 @pytest.fixture
@@ -414,11 +422,20 @@ def test_nothing_is_shared_where_that_is_not_wanted(gateway, provider, closed):
         assert {result.result()[1] for result in results} == {"miss"}
 
 
+async def poison(server):
+    """Something else stands in the place of each answer."""
+    there = await connect(address(server.url), None)
+    for name in await there.ask("KEYS", "*:answer:*"):
+        entry = msgspec.msgpack.decode(await there.ask("GET", name), type=Entry)
+        bad = msgspec.structs.replace(entry, body=b'{"choices": 7}', stream=False)
+        await there.ask("SET", name, msgspec.msgpack.encode(bad))
+    there.close()
+
+
 def test_all_share_what_is_kept_in_the_state_and_miss_nothing_without_it(provider, tmp_path):
     with ScriptedUpstream(provider) as up, valkey() as server:
-        named = {"one": KEY, "two": OTHER_KEY, "three": THIRD, "four": FOURTH, "silent": SILENT}
         config = (
-            f"{CONFIG.format(up=up.url, **named)}state: {{url: '{server.url}'}}\ncache: {{store: state, patience: 1}}\n"
+            f"{CONFIG.format(up=up.url, **NAMED)}state: {{url: '{server.url}'}}\ncache: {{store: state, patience: 1}}\n"
         )
         with running(tmp_path / "one", config) as one, running(tmp_path / "other", config) as other:
             for each in (one, other):  # until it has connected
@@ -429,6 +446,9 @@ def test_all_share_what_is_kept_in_the_state_and_miss_nothing_without_it(provide
             status, how, body, _ = ask(other, chat("far"))
             assert (status, how, said(body)) == (200, "hit", said(ask(one, chat("far", stream=True))[2]))
             assert ask(other, chat("far"), key=OTHER_KEY)[1] == "miss"
+            asyncio.run(poison(server))
+            assert ask(one, chat("far"))[:2] == (200, "miss")
+            assert ask(one, chat("far"))[:2] == (200, "hit")
             server.kill()
             assert ask(one, chat("far"))[:2] == (200, "miss")
             assert one.metric("headgate_cache_away") == 1
@@ -471,3 +491,11 @@ def test_it_is_explained(gateway):
     told = gateway.told_by("explain", record["id"])
     assert f"answered by the cache, as {record['cached']['of']} was" in told
     assert "Had a provider been asked, it would have cost $0.002 more." in told
+
+
+def test_for_limits_it_is_a_request_and_nothing_else(gateway):
+    """Two that had to be paid for would be more tokens, and more money, than there are."""
+    outcomes = [ask(gateway, chat("limited"), key=LIMITED)[:2] for _ in range(4)]
+    assert outcomes == [(200, "miss"), (200, "hit"), (200, "hit"), (429, None)]
+    last = gateway.records(key="limited", ending="refused")[-1]
+    assert "few" in last["message"]

@@ -6,6 +6,7 @@ provider just now, so it is written in any client's dialect, whole or streamed.
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -26,6 +27,8 @@ from headgate.stages.cache.control import Wish, wish
 from headgate.stages.cache.flight import Flight
 from headgate.stages.cache.identity import key as key_of
 from headgate.stages.stage import Proceed
+
+log = logging.getLogger("headgate.stages")
 
 HEADER = b"x-headgate-cache"
 REMEMBERED = 10_000
@@ -75,7 +78,10 @@ class Cache:
         if entry is not None and entry.dialect in self.dialects:
             age = max(int(self.clock() - entry.time), 0)
             if age <= wanted.oldest:
-                return await self._again(exchange, entry, key, age)
+                try:
+                    return await self._again(exchange, entry, key, age)
+                except GatewayError as error:  # what was put there is no answer of that dialect
+                    log.warning("an answer that was kept cannot be read, and is asked for anew: %s", error.code)
         return await self._ask(exchange, proceed, key, terms, wanted)
 
     def _key(self, exchange: Exchange, terms: Terms) -> bytes | None:
@@ -99,14 +105,14 @@ class Cache:
 
     async def _again(self, exchange: Exchange, entry: Entry, key: bytes, age: int) -> Reply:
         """An answer that is kept."""
-        exchange.record.cached = Cached(how="hit", key=key.hex(), age=age, of=entry.of)
-        exchange.target, exchange.lost = _named(exchange, entry.target), list(entry.lost)
-        exchange.decision.said.append(f"answered by the cache, as {entry.of} was")
         response = Replay(entry.body) if entry.stream else None
         body = b"" if entry.stream else entry.body
         reply = Reply(self.dialects[entry.dialect], entry.stream, body, response)
         reply.id, reply.model, reply.time = exchange.id, entry.target.partition("/")[2], int(entry.time)
         await reply.begin(exchange.dialect, exchange.fields, exchange.stream)
+        exchange.record.cached = Cached(how="hit", key=key.hex(), age=age, of=entry.of)
+        exchange.target, exchange.lost = _named(exchange, entry.target), list(entry.lost)
+        exchange.decision.said.append(f"answered by the cache, as {entry.of} was")
         reply.headers = [(HEADER, b"hit"), (b"age", b"%d" % age)]
         return reply
 
