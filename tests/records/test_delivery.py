@@ -43,6 +43,10 @@ class Killed(BaseException):
     """The process ends here."""
 
 
+class OddError(Exception):
+    """Of a library that a sink uses."""
+
+
 def delivery(data, sink, told=None, name="kept"):
     return Delivery(data, name, sink, lambda *said: told.append(said) if told is not None else None)
 
@@ -113,6 +117,52 @@ def test_what_it_refuses_alone_keeps_nothing_else_out(tmp_path, records):
     assert set(sink.ids) == {record.id for record in wanted} - {wanted[4].id}
     assert (found.progress.delivered, found.progress.unfit) == (8, 2)
     assert any(wanted[4].id in message and "too odd" in message for _, message in told)
+
+
+def test_what_it_refuses_in_batches_of_its_own_keeps_nothing_else_out(tmp_path, records):
+    """As where little is asked, or a segment ends with it."""
+    wanted, told = records(8), []
+    odd = {wanted[0].id, wanted[1].id, wanted[3].id}
+
+    def picky(batch):
+        if any(item.id in odd for item in batch.items):
+            raise Unfit("too odd")
+
+    sink = Kept(picky)
+    written(tmp_path / "journal", wanted[:1], segments=1)
+    made = delivery(tmp_path, sink, told)
+    with pytest.raises(Away, match="refuses all of them"):
+        made.turn(NOW, last=True)
+    for part in (wanted[1:2], wanted[2:3], wanted[3:4], wanted[4:]):
+        written(tmp_path / "journal", part, segments=1)
+    while made.turn(NOW, last=True):
+        pass
+    assert sorted(sink.ids) == sorted({record.id for record in wanted} - odd)
+    assert (made.progress.delivered, made.progress.unfit) == (5, 3)
+    assert sorted(message.split()[8].rstrip(":") for _, message in told) == sorted(odd)
+
+
+def test_retries_count_nothing_twice(tmp_path, records):
+    def away(batch):
+        raise Away("not now")
+
+    wanted, told = records(9), []
+    wanted = [
+        msgspec.structs.replace(record, team="red" if number % 3 else "blue") for number, record in enumerate(wanted)
+    ]
+    sink = Kept(away, where={"team": "red"})
+    written(tmp_path / "journal", wanted, segments=1)
+    with next((tmp_path / "journal").iterdir()).open("ab") as file:
+        file.write(b'{"id": torn}\n')
+    made = delivery(tmp_path, sink, told)
+    for _ in range(3):
+        with pytest.raises(Away):
+            made.turn(NOW, last=True)
+    sink.before = lambda batch: None
+    while made.turn(NOW, last=True):
+        pass
+    assert (made.progress.delivered, made.progress.skipped, made.progress.unfit) == (6, 3, 1)
+    assert len(told) == 1
 
 
 def test_what_it_says_that_it_left_out_is_told_and_counted(tmp_path, records):
@@ -221,6 +271,25 @@ def test_what_is_deleted_before_it_was_sent_is_told(tmp_path, records):
     assert len(sink.ids) == 20
 
 
+def test_what_came_in_while_it_was_away_and_is_deleted_is_told_too(tmp_path, records):
+    def away(batch):
+        raise Away("not now")
+
+    told = []
+    made = delivery(tmp_path, Kept(away), told)
+    for _ in range(3):
+        written(tmp_path / "journal", records(4), segments=1)
+        with pytest.raises(Away):
+            made.turn(NOW, last=True)
+    there = [segment.path for segment in segments(tmp_path / "journal")]
+    sizes = sum(path.stat().st_size for path in there)
+    for path in there:
+        path.unlink()
+    assert not made.turn(NOW, last=True)
+    assert made.progress.lost_bytes == sizes
+    assert f"{sizes} bytes of the journal were deleted" in told[0][1]
+
+
 def test_a_segment_stays_until_every_sink_has_it(tmp_path, records):
     written(tmp_path / "journal", records(6))
     for segment in segments(tmp_path / "journal"):
@@ -244,7 +313,7 @@ def test_a_sink_that_hangs_or_breaks_holds_nobody_up(tmp_path, records):
         hung.wait(10)
 
     def fail(batch):
-        raise KeyError("a secret of the sink's own")
+        raise OddError("a secret of the sink's own")
 
     written(tmp_path / "journal", records(30))
     sinks = {"hanging": Kept(hang), "broken": Kept(fail), "sound": Kept()}
@@ -261,7 +330,7 @@ def test_a_sink_that_hangs_or_breaks_holds_nobody_up(tmp_path, records):
     hung.set()
     working.join(10)
     assert len(sinks["hanging"].ids) == 30
-    assert told == [("warning", "the sink broken takes no records, which wait in the journal: KeyError")]
+    assert told == [("warning", "the sink broken takes no records, which wait in the journal: OddError")]
 
 
 def test_sinks_that_are_no_more_are_forgotten(tmp_path):

@@ -6,9 +6,10 @@ sends the same batch once more, and no record is left out; and whatever the sink
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -22,8 +23,21 @@ from headgate.records.status import undrained
 
 Tell = Callable[[str, str], None]
 """A level of `logging` by its name, and a sentence."""
+Refusal = tuple[Item, str]
+"""A record, and why."""
 SAID = 300
 """Characters of what a sink says of its refusal."""
+SOME = 64 << 10
+"""Bytes of records by which it is found out whether a sink takes any, where it has refused all of a batch."""
+
+
+class Outcome(NamedTuple):
+    """Of sending a piece: records taken, those refused, those that the sink is not to get, damaged lines."""
+
+    taken: int
+    refused: list[Refusal]
+    skipped: int
+    damaged: int
 
 
 class Delivery:
@@ -57,9 +71,11 @@ class Delivery:
                 return False
             self._save()
         piece = self.progress.sending
-        self._send(piece)
-        self.progress.sending = None
-        self.progress.positions[piece.segment] = piece.end
+        outcome = self._send(piece)
+        if outcome.refused and not outcome.taken and not self._takes_others(piece):
+            raise Away(f"it refuses all of them: {outcome.refused[0][1]}")
+        self._sent(piece, outcome)
+        self.progress.sending = self.progress.trying = None
         self._save()
         return True
 
@@ -87,13 +103,16 @@ class Delivery:
 
     def _look(self) -> None:
         """See what has been deleted since, and whether it had been sent."""
-        there = {segment.path.name for segment in segments(self._folder)}
+        there = _sizes(self._folder)
         lost = 0
         for name in [name for name in {**self._sizes, **self.progress.positions} if name not in there]:
-            lost += max(self._sizes.pop(name, 0) - self.progress.positions.pop(name, 0), 0)
+            lost += max(self._sizes.get(name, 0) - self.progress.positions.pop(name, 0), 0)
             self._waiting.pop(name, None)
             if self.progress.sending is not None and self.progress.sending.segment == name:
                 self.progress.sending = None
+            if self.progress.trying is not None and self.progress.trying.segment == name:
+                self.progress.trying = None
+        self._sizes = there
         if lost:
             self._lost(lost)
 
@@ -104,7 +123,6 @@ class Delivery:
 
     def _next(self, now: float, last: bool) -> Range | None:
         for path, start, size in undrained(self._folder, self.progress.positions):
-            self._sizes[path.name] = size
             began = self._waiting.setdefault(path.name, now)
             enough = size - start >= self._settings.batch_bytes or now - began >= self._settings.batch_seconds
             if enough or last:
@@ -114,35 +132,70 @@ class Delivery:
                     return Range(path.name, start, start + len(data))
         return None
 
-    def _send(self, piece: Range) -> None:
+    def _send(self, piece: Range) -> Outcome:
+        """Raises Away."""
         data = lines(self._folder / piece.segment, piece.start, piece.end - piece.start)
         if missing := piece.end - piece.start - len(data):
             self._lost(missing)
-        items = [item for line in data.split(b"\n")[:-1] if (item := self._item(piece, line)) is not None]
+        items, skipped, damaged = self._items(data)
         if not items:
-            return
+            return Outcome(0, [], skipped, damaged)
         stem = piece.segment.partition(".jsonl")[0].replace(".", "")
         name = f"{self._source}-{stem}-{piece.start:012d}-{piece.end:012d}"
-        taken, refused = self._put(Batch(name, items))
-        if refused and not taken:
-            raise Away(f"it refuses all of them: {refused[0][1]}")
-        for item, why in refused:
+        return Outcome(*self._put(Batch(name, items)), skipped, damaged)
+
+    def _items(self, data: bytes) -> tuple[list[Item], int, int]:
+        """Those that the sink gets, how many it does not, and how many lines are damaged."""
+        items: list[Item] = []
+        skipped = damaged = 0
+        for line in data.split(b"\n")[:-1]:
+            try:
+                item = self._selection.item(line)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                damaged += 1
+                continue
+            if item is None:
+                skipped += 1
+            else:
+                items.append(item)
+        return items, skipped, damaged
+
+    def _sent(self, piece: Range, outcome: Outcome) -> None:
+        """Count it, once for all, however often it was tried."""
+        for item, why in outcome.refused:
             self._tell("error", f"the sink {self.name} does not take the record {item.id}: {why[:SAID]}")
-        self.progress.delivered += taken
-        self.progress.unfit += len(refused)
+        if outcome.damaged:
+            told = f"{piece.segment}: {outcome.damaged} damaged lines are not sent to the sink {self.name}"
+            self._tell("warning", told)
+        self.progress.delivered += outcome.taken
+        self.progress.skipped += outcome.skipped
+        self.progress.unfit += len(outcome.refused) + outcome.damaged
+        self.progress.positions[piece.segment] = max(self.progress.positions.get(piece.segment, 0), piece.end)
 
-    def _item(self, piece: Range, line: bytes) -> Item | None:
-        try:
-            item = self._selection.item(line)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            self.progress.unfit += 1
-            self._tell("warning", f"{piece.segment}: a damaged line is not sent to the sink {self.name}")
-            return None
-        if item is None:
-            self.progress.skipped += 1
-        return item
+    def _takes_others(self, piece: Range) -> bool:
+        """Whether it takes anything of what comes behind a batch of which it refuses all. Then the fault is with these
+        records, which keep out nothing else; if not, it may be with the sink. Raises Away, OSError."""
+        trying = self.progress.trying
+        for other in [trying] if trying is not None else self._others(piece):
+            self.progress.trying = other
+            self._save()
+            outcome = self._send(other)
+            self.progress.trying = None
+            if outcome.taken:
+                self._sent(other, outcome)
+                return True
+        self._save()
+        return False
 
-    def _put(self, batch: Batch) -> tuple[int, list[tuple[Item, str]]]:
+    def _others(self, piece: Range) -> Iterator[Range]:
+        """Some of what comes behind it, of each segment."""
+        positions = {**self.progress.positions, piece.segment: piece.end}
+        for path, start, _ in undrained(self._folder, positions):
+            data = lines(path, start, SOME)
+            if data:
+                yield Range(path.name, start, start + len(data))
+
+    def _put(self, batch: Batch) -> tuple[int, list[Refusal]]:
         """How many it has taken, and those that it refuses alone, which are found by halves. Raises Away."""
         try:
             left = self.sink.send(batch)
@@ -159,3 +212,12 @@ class Delivery:
         told = f"the sink {self.name} does not take {left.records} of {len(batch.items)} records: {left.why[:SAID]}"
         self._tell("error", told)
         return len(batch.items) - left.records, []
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """Of each segment."""
+    found: dict[str, int] = {}
+    for segment in segments(folder):
+        with suppress(FileNotFoundError):
+            found[segment.path.name] = segment.path.stat().st_size
+    return found

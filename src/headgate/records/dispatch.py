@@ -18,11 +18,11 @@ from typing import Any
 
 import msgspec
 
-from headgate.core.plugin import BROKEN, load
+from headgate.core.plugin import load
 from headgate.records import progress
 from headgate.records.delivery import Delivery, Tell
 from headgate.records.drain import EVERY, alone, say, watch
-from headgate.records.sinks.sink import Away, Sink
+from headgate.records.sinks.sink import Sink
 
 LOCK = Path("run") / "dispatch.lock"
 """In the data directory."""
@@ -60,7 +60,7 @@ def work(delivery: Delivery, ending: threading.Event) -> None:
         last = ending.is_set()
         try:
             more = delivery.turn(time.time(), last=last)
-        except (Away, *BROKEN) as error:
+        except Exception as error:  # noqa: BLE001 - whatever a sink or its library raises, its thread goes on
             delivery.failed(error, time.time())
             pause, more = min(2 * pause, LONGEST_PAUSE), False
         else:

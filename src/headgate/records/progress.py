@@ -29,6 +29,8 @@ class Progress(msgspec.Struct):
     """How far each segment has been sent."""
     sending: Range | None = None
     """What is being sent: after a crash the same is sent again, so that it can be known as the same."""
+    trying: Range | None = None
+    """What is sent meanwhile, where all of that was refused."""
     delivered: int = 0
     skipped: int = 0
     """Records that it is not to get."""
