@@ -6,7 +6,7 @@ import pytest
 
 from headgate.core.kept import Head
 from headgate.journal.segments import segments
-from headgate.records.payloads.waiting import PLACE, Reader, Waiting, folder_of, ready, size
+from headgate.records.payloads.waiting import Reader, Waiting, folder_of, ready, size
 
 
 def head(id):
@@ -36,9 +36,23 @@ def test_a_reader_that_is_killed_goes_on_with_the_piece_it_had(tmp_path):
     assert [next(pieces).head.id for _ in range(2)] == ["a", "b"]
     pieces.close()
     assert [piece.head.id for piece in Reader(tmp_path / "w").pieces()] == ["b", "c"]
-    [place] = (tmp_path / "w").glob(f"*{PLACE}")
-    place.write_bytes(b"")  # killed while it was written down
-    assert [piece.head.id for piece in Reader(tmp_path / "w").pieces()] == ["a", "b", "c"]
+
+
+def test_nothing_is_left_in_memory_of_what_was_taken_out(tmp_path):
+    waiting = Waiting(tmp_path / "w", 0, 1 << 20)
+    for canary in (b"first-canary", b"second-canary"):
+        waiting.put(head("a"), canary, b"", [canary])
+    [segment] = segments(tmp_path / "w")
+    pieces = Reader(tmp_path / "w").pieces()
+    next(pieces)
+    assert segment.path.read_bytes().count(b"first-canary") == 2
+    next(pieces)
+    assert b"first-canary" not in segment.path.read_bytes()
+    assert b"second-canary" in segment.path.read_bytes()
+    assert list(pieces) == []
+    assert segment.path.read_bytes().strip(b"\0") == b""
+    waiting.put(head("b"), b"more", b"", [])
+    assert [piece.head.id for piece in Reader(tmp_path / "w").pieces()] == ["b"]
 
 
 def test_a_torn_piece_of_a_dead_process_is_passed_over(tmp_path):

@@ -118,10 +118,12 @@ def size(folder: Path) -> int:
 
 class Reader:
     """The reading end. Where it was is written down after each piece, so that it may be killed at any moment: a piece
-    may then be given twice, and none is left out."""
+    may then be given twice, and none is left out. What was taken out is overwritten, so that it is nowhere any more."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._blank: dict[str, int] = {}
+        """Up to where each file is overwritten."""
 
     def pieces(self) -> Iterator[Piece]:
         """All there are, in the order of the files; one counts as taken when the next is asked for."""
@@ -129,7 +131,7 @@ class Reader:
             place = segment.path.with_suffix(PLACE)
             at = _place(place)
             try:
-                fd = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
+                fd = os.open(segment.path, os.O_RDWR | os.O_CLOEXEC)
             except FileNotFoundError:
                 continue
             try:
@@ -137,10 +139,16 @@ class Reader:
                 while (piece := _piece(fd, at, end)) is not None:
                     yield piece
                     at = piece.end
-                    place.write_bytes(at.to_bytes(8))
+                    _mark(place, at)
+                    self._overwrite(fd, segment.path.name, at)
             finally:
                 os.close(fd)
             self._tidy()
+
+    def _overwrite(self, fd: int, name: str, end: int) -> None:
+        start = self._blank.get(name, 0)
+        os.pwrite(fd, bytes(end - start), start)
+        self._blank[name] = end
 
     def _tidy(self) -> None:
         """Delete what was taken out, of processes that have gone on to another file or are gone."""
@@ -150,6 +158,7 @@ class Reader:
                 if fd is None:
                     continue
                 if _piece(fd, _place(place), os.fstat(fd).st_size) is None:
+                    self._blank.pop(segment.path.name, None)
                     segment.path.unlink(missing_ok=True)
                     place.unlink(missing_ok=True)
 
@@ -159,6 +168,15 @@ def _place(path: Path) -> int:
         return int.from_bytes(path.read_bytes())
     except FileNotFoundError:
         return 0
+
+
+def _mark(path: Path, at: int) -> None:
+    """In one step: what is before it is overwritten."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.pwrite(fd, at.to_bytes(8), 0)
+    finally:
+        os.close(fd)
 
 
 def _piece(fd: int, at: int, end: int) -> Piece | None:
