@@ -18,6 +18,10 @@ ONE = (
 )
 FEW = 2000
 """Payloads that hold words up to which these are looked up first; of what more hold, requests are looked through."""
+OPEN = "*"
+"""Behind the beginning of a word."""
+SHORTEST = 3
+"""Letters of the beginning of a word: a shorter one is that of too many words."""
 MATCH = {False: "payload_words MATCH ?", True: "payload_words.words @@ CAST(CAST(? AS TEXT) AS tsquery)"}
 """By whether it is a PostgreSQL."""
 
@@ -30,14 +34,17 @@ def keys(entries: Iterable[Entry]) -> Iterator[tuple[str, str]]:
 def query(text: str, *, postgres: bool) -> str:
     """The words of a text, all of which are to stand in a payload; one that ends in `*` is the beginning of a word.
 
-    Raises ValueError where there is no word in it.
+    Raises ValueError where there is no word in it, or too short a beginning.
     """
-    found = [(word, part.endswith("*")) for part in text.split() for word in words(part)]
+    found = [(word, part.endswith(OPEN)) for part in text.split() for word in words(part)]
     if not found:
         raise ValueError("there is no word to look for in this text")
+    for word, open in found:
+        if open and len(word) < SHORTEST:
+            raise ValueError(f"`{word}*` is the beginning of too many words: write {SHORTEST} letters of it or more")
     if postgres:
         return " & ".join(f"'{word}'{':*' if open else ''}" for word, open in found)
-    return " ".join(f'"{word}"{"*" if open else ""}' for word, open in found)
+    return " ".join(f'"{word}"{OPEN if open else ""}' for word, open in found)
 
 
 def newest(asked: str, *, postgres: bool) -> Condition:
@@ -47,9 +54,12 @@ def newest(asked: str, *, postgres: bool) -> Condition:
 
 
 def said(asked: str, *, few: bool, postgres: bool) -> Condition:
-    """Requests whose payload holds it: these looked up, or each request looked at."""
+    """Requests whose payload holds it: these looked up, or each request looked at, for which FTS5 would collect all
+    that has the beginning of a word anew."""
     joined = "payload_words JOIN payloads ON payloads.number = payload_words.rowid"
-    if few:
-        return f"requests.id IN (SELECT payloads.id FROM {joined} WHERE {MATCH[postgres]})", [asked]  # noqa: S608
+    if few or (not postgres and OPEN in asked):
+        found = f"SELECT payloads.id FROM {joined} WHERE {MATCH[postgres]}"  # noqa: S608 - our names
+        # PostgreSQL would look through requests by their time all the same, did it not have to look these up first
+        return f"requests.id = ANY(ARRAY({found}))" if postgres else f"requests.id IN ({found})", [asked]
     each = f"SELECT 1 FROM {joined} WHERE payloads.id = requests.id AND {MATCH[postgres]}"  # noqa: S608 - our names
     return f"EXISTS ({each})", [asked]
