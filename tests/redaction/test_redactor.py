@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.redaction.redactor import Redactor, mark
+from headgate.redaction.redactor import Redactor, Room, mark
 from together import together
 
 REDACTOR = Redactor()
@@ -77,6 +77,37 @@ def test_json_is_redacted_however_it_is_spelt():
         "arguments": '{"to":"[EMAIL]","k":1}', "deep": [[{"x": "[SSN]"}]],
     }  # fmt: skip
     assert counts == {"email": 3, "card": 1, "secret": 1, "ssn": 1}
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        ({"phone": "5551234567"}, {"phone": "[PHONE]"}),
+        ({"customerPhone": 5551234567}, {"customerPhone": "[PHONE]"}),
+        ({"phone_number": "0170 1234567"}, {"phone_number": "[PHONE]"}),
+        ({"ssn": 123456789}, {"ssn": "[SSN]"}),
+        ({"social_security_number": "123456789"}, {"social_security_number": "[SSN]"}),
+        ({"args": '{"phone":"5551234567"}'}, {"args": '{"phone":"[PHONE]"}'}),
+        ({"password": 123456}, {"password": "[SECRET]"}),
+        ({"order": "5551234567", "count": 123456}, {"order": "5551234567", "count": 123456}),
+    ],
+)
+def test_the_name_of_a_field_tells_what_its_number_is(value, wanted):
+    counts = Counter()
+    assert REDACTOR.value(value, counts) == wanted
+    assert counts.total() == str(wanted).count("[")
+
+
+def test_what_is_cut_off_leaves_no_part_of_a_secret_and_nothing_is_looked_for_in_the_rest():
+    told, counts = [], Counter()
+    room = Room(30, lambda: told.append("cut"))
+    value = {"a": "x" * 20, "b": "card 4111 1111 1111 1111 more", "c": "me@example.org"}
+    assert REDACTOR.value(value, counts, room=room) == {"a": "x" * 20, "b": "card [CARD]"}
+    assert (told, counts) == (["cut"], {"card": 1})
+    assert REDACTOR.value(value, Counter(), room=Room(1000, told.clear)) == {
+        "a": "x" * 20, "b": "card [CARD] more", "c": "[EMAIL]",
+    }  # fmt: skip
+    assert told == ["cut"]
 
 
 def test_only_the_kinds_that_are_wanted():

@@ -47,10 +47,12 @@ def luhn(number: bytes) -> bool:
 def card(data: bytes, start: int, end: int) -> int:
     """12 to 19 digits of a known network, the last of which proves the others (ISO/IEC 7812)."""
     head = data[start:end]
+    number = digits(head)
+    if number[:1] not in b"23456" and number[:4] != b"1800":
+        return 0
+    long = 13 if number[:1] not in b"56" else 12
     while len(number := digits(head)) >= 12:
-        known = number[:1] in b"23456" or number[:4] == b"1800"
-        long = 13 if number[:1] not in b"56" else 12
-        if known and long <= len(number) <= 19 and luhn(number) and len(set(number)) > 1:
+        if long <= len(number) <= 19 and luhn(number) and len(set(number)) > 1:
             return start + len(head)
         head, space, _ = head.rpartition(b" ")  # what follows may be another number
         if not space:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -23,6 +23,10 @@ MEMORY = 128 << 20
 """Bytes that the automaton may take; it is made as far as texts need it."""
 WINDOW, OVERLAP = 4096, 512
 """Bytes that are looked through at a time, and of them again: nothing that a check is for is longer."""
+NUMERIC = re.compile(r"[+(]?\d[\d ().-]{5,30}\Z")
+"""What may be a number of somebody's, which only the name of its field tells."""
+WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|[_-]")
+"""Between the words of such a name."""
 NUMBER = 9
 """Digits from which on a number may be somebody's."""
 
@@ -33,6 +37,24 @@ class Found(NamedTuple):
     start: int
     end: int
     kind: str
+
+
+class Room:
+    """How many characters more are kept; nothing is looked for in others, which are left out."""
+
+    def __init__(self, left: int, full: Callable[[], object]) -> None:
+        """`full` is called, once, when something is left out."""
+        self.left = left
+        self._full: Callable[[], object] | None = full
+
+    def take(self, count: int) -> int:
+        """How many of so many there is room for."""
+        taken = min(count, self.left)
+        self.left -= taken
+        if taken < count and self._full is not None:
+            self._full()
+            self._full = None
+        return taken
 
 
 class Redactor:
@@ -69,55 +91,80 @@ class Redactor:
                 kept.append(each)
         return kept
 
-    def text(self, text: str, counts: Counter[str]) -> str:
+    def text(self, text: str, counts: Counter[str], room: Room | None = None) -> str:
         """The text with `[KIND]` in place of what was found, which is counted."""
-        if len(text) < SHORTEST:
-            return text
-        data = text.encode("utf-8", "surrogatepass")
+        most = len(text) if room is None else room.take(len(text))
+        if most < SHORTEST:
+            return text[:most]
+        data = text[: most + OVERLAP].encode("utf-8", "surrogatepass")
+        end = len(data) if most == len(text) else len(text[:most].encode("utf-8", "surrogatepass"))
         parts: list[bytes] = []
         at = 0
-        for start, end, kind in self.find(data):
+        for start, stop, kind in self.find(data):
+            if start >= end:
+                break
             parts += (data[at:start], mark(kind).encode())
-            at = end
+            at = stop
             counts[kind] += 1
         if not parts:
-            return text
-        return b"".join((*parts, data[at:])).decode("utf-8", "surrogatepass")
+            return text[:most]
+        return b"".join((*parts, data[at:end])).decode("utf-8", "surrogatepass")
 
-    def value(self, value: Any, counts: Counter[str], depth: int = DEEPEST) -> Any:
+    def value(self, value: Any, counts: Counter[str], depth: int = DEEPEST, room: Room | None = None) -> Any:
         """Decoded JSON, the names of fields with it."""
         if isinstance(value, str):
-            return self._inner(value, counts, depth)
+            return self._inner(value, counts, depth, room)
         if isinstance(value, dict):
-            return {self.text(name, counts): self._named(name, inner, counts, depth) for name, inner in value.items()}
+            return {
+                self.text(name, counts, room): self._named(name, inner, counts, depth, room)
+                for name, inner in _fitting(value.items(), room)
+            }
         if isinstance(value, list):
-            return [self.value(inner, counts, depth) for inner in value]
+            return [self.value(inner, counts, depth, room) for inner in _fitting(value, room)]
         if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**NUMBER:
             said = str(value)
             told = self.text(said, counts)
             return value if told == said else told
         return value
 
-    def _named(self, name: str, value: Any, counts: Counter[str], depth: int) -> Any:
-        if isinstance(value, str) and len(value) >= SHORTEST and CALLED.match(name):
-            counts["secret"] += 1
-            return mark("secret")
-        return self.value(value, counts, depth)
+    def _named(self, name: str, value: Any, counts: Counter[str], depth: int, room: Room | None) -> Any:
+        """What stands in a field, of which the name may tell what it is."""
+        said = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        if isinstance(said, str):
+            if len(said) >= SHORTEST and CALLED.match(name):
+                counts["secret"] += 1
+                return mark("secret")
+            if NUMERIC.match(said):
+                before = f"{WORDS.sub(' ', name)}: "
+                told = self.text(before + said, found := Counter[str]())
+                if told.startswith(before) and found:
+                    counts.update(found)
+                    return told.removeprefix(before)
+        return self.value(value, counts, depth, room)
 
-    def _inner(self, text: str, counts: Counter[str], depth: int) -> str:
+    def _inner(self, text: str, counts: Counter[str], depth: int, room: Room | None) -> str:
         """A text, which may be JSON itself."""
         if depth and text[:1] in ("{", "[") and text[-1:] in ("}", "]"):
             try:
                 inner = msgspec.json.decode(text)
             except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
-                return self.text(text, counts)
-            told = self.value(inner, counts, depth - 1)
+                return self.text(text, counts, room)
+            told = self.value(inner, counts, depth - 1, room)
             return text if told == inner else msgspec.json.encode(told).decode()
-        return self.text(text, counts)
+        return self.text(text, counts, room)
 
 
 def mark(kind: str) -> str:
     return f"[{kind.upper()}]"
+
+
+def _fitting(values: Iterable[Any], room: Room | None) -> Iterator[Any]:
+    """Those that there is room for."""
+    for value in values:
+        if room is not None and not room.left:
+            room.take(1)
+            return
+        yield value
 
 
 def _matches(data: bytes, pattern: Pattern, expression: Any) -> Iterator[Found]:

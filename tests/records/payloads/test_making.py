@@ -117,6 +117,16 @@ def test_each_side_is_cut_to_size():
     assert content(b"[1]", cut=("request",)).truncated == ["request"]
 
 
+def test_of_what_is_cut_off_nothing_is_redacted():
+    """It takes seconds for a megabyte of some texts, and a client may send more."""
+    said = json.dumps([{"text": "me@example.org " * 100} for _ in range(50)]).encode()
+    made = content(said, b"me@example.org " * 5000, keep="redacted", most=2000)
+    assert made.truncated == ["request", "answer"]
+    assert made.redacted["email"] <= 300
+    assert json.loads(made.request)[0]["text"] == "[EMAIL] " * 100
+    assert "example" not in made.request + made.answer
+
+
 def test_a_payload_is_what_was_packed_and_encrypted_nobody_else_s():
     made = content(b'{"a":"secret words"}')
     size, body = packed(made, None, "req_1")

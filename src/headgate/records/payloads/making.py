@@ -20,7 +20,7 @@ from headgate.core.kept import SIDES, Head
 from headgate.dialects.dialect import dialects
 from headgate.records.payloads.payload import Cipher, Content, Level, Payload, packed, texts, words
 from headgate.records.payloads.waiting import Piece
-from headgate.redaction.redactor import Redactor
+from headgate.redaction.redactor import Redactor, Room
 
 DATA_URL = re.compile(r"data:([^;,]{0,100})(?:;[^,;]{0,100})*;base64,")
 ENCODED = re.compile(r"[A-Za-z0-9+/_-]+={0,2}\Z")
@@ -105,8 +105,7 @@ class Maker:
         said = text.encode("utf-8", "surrogatepass")
         if len(said) > self._max_bytes:
             text = said[: self._max_bytes].decode("utf-8", "ignore")
-            made.truncated.append(side)
-        elif side in head.cut:
+        if (len(said) > self._max_bytes or side in head.cut) and side not in made.truncated:
             made.truncated.append(side)
         return text
 
@@ -117,27 +116,29 @@ class Maker:
         try:
             value = _decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return self._other(data, head, side, redact=redact, whole=whole, frames=made.frames, counts=counts)
+            return self._other(side, data, head, made, counts)
         told = value if whole else described(value)
-        if redact:
-            told = self._redactor.value(told, counts)
+        if redact:  # of what is cut off in any case, nothing is looked for: it takes time
+            told = self._redactor.value(told, counts, room=self._room(side, made))
         return data.decode() if told == value else _encode(told).decode()
 
-    def _other(
-        self, data: bytes, head: Head, side: str, *, redact: bool, whole: bool, frames: bool, counts: Counter[str]
-    ) -> str | None:
+    def _other(self, side: str, data: bytes, head: Head, made: Content, counts: Counter[str]) -> str | None:
         """What is no JSON: text, or bytes, which are described."""
+        redact = head.keep != "full"
         try:
             text = data.decode()
         except UnicodeDecodeError:
             if side in head.cut:
                 return None if redact else data.decode("utf-8", "ignore")
-            return base64.b64encode(data).decode() if whole else _description(data, "")
+            return base64.b64encode(data).decode() if not redact and head.media else _description(data, "")
         if not redact:
             return text
-        if text.lstrip()[:1] in ("{", "[") or (side == "answer" and frames):
+        if text.lstrip()[:1] in ("{", "[") or (side == "answer" and made.frames):
             return None
-        return self._redactor.text(text, counts)
+        return self._redactor.text(text, counts, self._room(side, made))
+
+    def _room(self, side: str, made: Content) -> Room:
+        return Room(self._max_bytes, lambda: made.truncated.append(side))
 
 
 def _cut(event: Event) -> bool:
