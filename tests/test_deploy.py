@@ -164,6 +164,13 @@ def test_a_query_asks_for_what_there_is(query, legend):
     assert named <= found, f"{named - found} would stay empty"
 
 
+def test_whoever_is_turned_down_in_an_outage_counts_as_failed():
+    """Once circuits are open, requests are refused with 503, and none of them is `failed` any more."""
+    of_failed = [each.values[0] for each in QUERIES if 'ending=~"failed|cut"' in each.values[0]]
+    assert len(of_failed) == 4
+    assert [query for query in of_failed if 'ending="refused", status=~"5.."' not in query] == []
+
+
 @pytest.mark.parametrize(
     "query",
     [

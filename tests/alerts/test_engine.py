@@ -75,6 +75,17 @@ def test_what_a_client_does_wrong_is_no_fault_of_the_provider(status, error):
     assert turn(made, START + 10) == []
 
 
+@pytest.mark.parametrize(("error", "own"), [("no_target", False), ("gateway_overloaded", True)])
+def test_what_the_gateway_turns_down_as_its_targets_are_out_of_order_is_not_its_own_fault(error, own):
+    made = engine(
+        Rule(name="own", measure="gateway_error_rate", above=0.1, window=60),
+        Rule(name="all", measure="error_rate", above=0.1, window=60),
+    )
+    for second in range(20):
+        made.add(seen(START + second, status=503, ending="refused", error=error, origin="gateway"))
+    assert {labels["rule"] for _, labels in turn(made, START + 20)} == {"all", *(["own"] if own else [])}
+
+
 def test_few_requests_are_no_reason_to_begin_but_one_is_to_end():
     made = engine(FAILING)
     for second in range(4):

@@ -67,7 +67,7 @@ class Sums:
             self.hits += seen.cached.how != "miss"
         if seen.failed:
             self.errors += 1
-            self.own += seen.origin == "gateway"
+            self.own += seen.by_own_fault
         if seen.ending == "complete":
             _note(self.durations, seen.duration)
             if seen.first_token is not None:

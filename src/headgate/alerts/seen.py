@@ -12,6 +12,8 @@ REFUSED_KEY = frozenset({401, 402})
 """A key that is none, or whose credit is used up; 403 may be about the model alone."""
 HEDGED = "hedged"
 OF_LIMITS = frozenset({"limit_exceeded", "budget_exceeded"})
+OF_TARGETS = frozenset({"no_target"})
+"""Said by the gateway, by the fault of those whom it could ask: they are left alone."""
 OF_KEYS = frozenset({"invalid_api_key", "key_expired", "key_disabled"})
 
 
@@ -106,6 +108,11 @@ class Seen(msgspec.Struct):
     def refused(self) -> bool:
         """Turned down for what the caller did, so that it says nothing of how well the gateway serves."""
         return self.ending == "refused" and self.status < 500
+
+    @property
+    def by_own_fault(self) -> bool:
+        """Whose failure, of one that failed, is the gateway's."""
+        return self.origin == "gateway" and self.error not in OF_TARGETS
 
     @property
     def failed(self) -> bool:
