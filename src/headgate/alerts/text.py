@@ -14,6 +14,7 @@ UNITS = {
     "loop_lag": "seconds",
 }  # fmt: skip
 LONGEST = 500
+LONGEST_LABEL = 200
 
 
 def number(value: float | None, unit: str) -> str:
@@ -59,6 +60,11 @@ def summary(rule: Rule, alert: Alert) -> str:
         said = f"{what} is {value}{over}, {side} {limit}{usual}"
     about = f"{rule.summary}: {said}" if rule.summary else said
     return printable(f"{about} — {whom}" if whom else about, limit=LONGEST)
+
+
+def labels(alert: Alert) -> list[tuple[str, str]]:
+    """As they are shown: a stranger may have chosen a value, such as the name of an end user."""
+    return [(name, printable(value, limit=LONGEST_LABEL)) for name, value in alert.labels.items()]
 
 
 def moment(seconds: float | None) -> str:

@@ -7,11 +7,13 @@ import json
 import ssl
 import warnings
 
+import msgspec
 import pytest
 import trustme
 
 from headgate.alerts.alert import Alert
 from headgate.alerts.channels.channel import Answer, Channel, Item, Message, Undelivered
+from headgate.alerts.channels.email import Email, written
 from headgate.alerts.post import Way, Ways
 from headgate.core import plugin
 from told import mailbox
@@ -22,6 +24,10 @@ ALERT = Alert(
     severity="critical", state="firing", began=1.8e9, fired=1.8e9, value=0.5, limit=0.2,
     summary="error rate is 50 %, above 20 % — provider a<b>[x](https://evil.test)",
 )  # fmt: skip
+STRANGER = msgspec.structs.replace(
+    ALERT, summary="requests", labels={"end_user": "x\nFIRING: call [us](https://evil.test)", "rule": "failing"}
+)
+HOSTILE = Message("m3", "failing", [Item("firing", STRANGER)])
 FIRING = Message("m1", "failing", [Item("firing", ALERT)], "https://gateway.test")
 RESOLVED = Message("m2", "failing", [Item("resolved", ALERT)])
 
@@ -53,6 +59,21 @@ async def test_slack_gets_blocks_in_which_nobody_can_put_a_link():
     assert all(len(block["text"]["text"]) <= 3000 for block in body["blocks"] if block["type"] == "section")
     assert "a<b>" not in json.dumps(body)
     assert "&lt;b&gt;" in json.dumps(body)
+
+
+@pytest.mark.parametrize("kind", ["slack", "teams"])
+async def test_what_a_stranger_is_called_is_one_line_and_no_link(kind):
+    way = Taken()
+    await channel(kind, way, url="https://hooks.test/x").send(HOSTILE)
+    said = way.sent[0][3].decode()
+    assert r"x\\nFIRING: call" in said  # spelt out
+    assert (r"[us]\\(https" if kind == "teams" else "[us](https") in said  # Slack's links are <…>
+
+
+def test_mail_has_the_name_of_a_stranger_in_one_line():
+    settings = Email.Settings.model_validate({"host": "h", "from": "a@b.test", "to": "c@d.test"})
+    lines = written(HOSTILE, settings).get_content().splitlines()
+    assert [line for line in lines if "evil" in line] == ["  end_user: x\\nFIRING: call [us](https://evil.test)"]
 
 
 async def test_pagerduty_gets_a_trigger_and_a_resolve_of_the_same_incident():

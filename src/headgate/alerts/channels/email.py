@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
 from headgate.alerts.channels.channel import Channel, ChannelSettings, Message, Undelivered
+from headgate.alerts.text import labels
 
 WAIT = 10.0
 """Seconds for each step."""
@@ -119,8 +120,8 @@ def written(message: Message, settings: Settings) -> EmailMessage:
     mail["Message-ID"] = f"<{message.id}@headgate>"  # the same where it is sent again
     first = message.items[0].alert
     mail["References"] = f"<{first.id}@headgate>"  # readers show all mail about an alert together
-    labels = [f"  {name}: {value}" for name, value in first.labels.items()]
-    parts = [*message.lines(), "", "Labels of the first:", *labels, *(["", message.url] if message.url else [])]
+    lines = [f"  {name}: {value}" for name, value in labels(first)]
+    parts = [*message.lines(), "", "Labels of the first:", *lines, *(["", message.url] if message.url else [])]
     mail.set_content("\n".join(parts))
     mail["Auto-Submitted"] = "auto-generated"
     return mail

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field, SecretStr
 
 from headgate.alerts.channels.channel import Channel, ChannelSettings, Message
+from headgate.alerts.text import labels
 
 SIGNS = {"critical": ":red_circle:", "warning": ":large_orange_circle:", "info": ":large_blue_circle:"}
 MOST = 10
@@ -32,8 +33,8 @@ def body(message: Message) -> dict[str, Any]:
     lines = (escaped(line)[:3000] for line in message.lines()[:MOST])
     blocks += ({"type": "section", "text": {"type": "mrkdwn", "text": line}} for line in lines)
     more = len(message.items) - MOST
-    labels = ", ".join(f"{name}={value}" for name, value in message.items[0].alert.labels.items())
-    about = [f"and {more} more" if more > 0 else "", escaped(labels), f"<{message.url}>" if message.url else ""]
+    told = ", ".join(f"{name}={value}" for name, value in labels(message.items[0].alert))
+    about = [f"and {more} more" if more > 0 else "", escaped(told), f"<{message.url}>" if message.url else ""]
     blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": " · ".join(filter(None, about))[:3000]}]})
     return {"text": escaped(message.title)[:3000], "blocks": blocks}
 

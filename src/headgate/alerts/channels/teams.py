@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import Field, SecretStr
 
 from headgate.alerts.channels.channel import Channel, ChannelSettings, Message
+from headgate.alerts.text import labels
 
 COLOURS = {"critical": "attention", "warning": "warning", "info": "accent"}
 MOST = 20
@@ -31,11 +32,11 @@ class Teams(Channel):
 
 def body(message: Message) -> dict[str, Any]:
     colour = "good" if message.resolved else COLOURS[message.items[0].alert.severity]
-    labels = [{"title": name, "value": value[:200]} for name, value in message.items[0].alert.labels.items()]
+    facts = [{"title": name, "value": plain(value)} for name, value in labels(message.items[0].alert)]
     parts: list[dict[str, Any]] = [
         {"type": "TextBlock", "text": plain(message.title), "weight": "bolder", "color": colour, "wrap": True},
         *({"type": "TextBlock", "text": plain(line), "wrap": True} for line in message.lines()[:MOST]),
-        {"type": "FactSet", "facts": labels[:20]},
+        {"type": "FactSet", "facts": facts[:20]},
     ]
     if len(message.items) > MOST:
         parts.append({"type": "TextBlock", "text": f"and {len(message.items) - MOST} more", "isSubtle": True})
