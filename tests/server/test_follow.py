@@ -32,3 +32,26 @@ async def test_what_could_not_be_put_in_force_is_told_once_and_tried_again(tmp_p
     for now in (2 * REFUSED, 3 * REFUSED):
         await follow.look(now)
     assert (known, tried) == (1, 3)
+
+
+async def test_a_store_that_is_just_being_made_is_not_away(tmp_path, caplog):
+    (tmp_path / "headgate.db").touch()
+
+    async def reload():
+        raise AssertionError
+
+    follow = Follow(tmp_path, None, lambda: 0, reload)
+    await follow.look(0.0)
+    assert (follow.why, caplog.text) == (None, "")
+    database = connect(f"sqlite:///{tmp_path / 'headgate.db'}")
+    await migrate(database)
+    await database.close()
+    await follow.look(1.0)
+    (tmp_path / "headgate.db").write_bytes(b"no database" * 100)
+    for name in ("headgate.db-wal", "headgate.db-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    follow = Follow(tmp_path, None, lambda: 0, reload)
+    for now in (2.0, 3.0, 4.0):
+        await follow.look(now)
+    assert follow.why is not None
+    assert caplog.text.count("the store is away") == 1

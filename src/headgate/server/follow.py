@@ -36,6 +36,8 @@ class Follow:
         self._database: Database | None = None
         self._refused: tuple[int, str] | None = None
         """The revision that could not be put in force, and why: told once."""
+        self._doubted = False
+        """It could not be asked once: a file has no tables at the moment when another process makes it."""
         self._again = 0.0
         """When it is tried again: what keeps a secret may have been away, and no other revision need come."""
 
@@ -57,11 +59,15 @@ class Follow:
                 self._database = connect(stored.url(self._data_dir, self._url))
             revision = await Objects(self._database).revision()
         except (StoreAway, ValueError) as error:
+            await self._close()
+            if self._url is None and not self._doubted:
+                self._doubted = True
+                return
             if self.why is None:
                 log.warning("the store is away, what was in it stays in force: %s", error)
             self.why = str(error)
-            await self._close()
             return
+        self._doubted = False
         if self.why is not None:
             log.info("the store is back")
         self.why = None
