@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -124,10 +125,15 @@ class Book:
         )
         return [msgspec.json.decode(body, type=Alert) for (body,) in rows], [body.encode() for (body,) in left]
 
-    def alive(self, now: float) -> None:
-        """A sign of life of the alerts that this instance looks after."""
+    def alive(self, firing: Iterable[Alert], now: float) -> None:
+        """A sign of life of the alerts that this instance looks after; not while the store is away, as many of them
+        would leave no room for what happens meanwhile."""
+        if self.why is not None:
+            return
         owners = (self.me, "") if self.leading else (self.me, self.me)
         self._put("UPDATE alerts SET checked = ? WHERE state <> 'resolved' AND (owner = ? OR owner = ?)", now, *owners)
+        for alert in firing:
+            self.alert(alert, now)
 
     async def lead(self, now: float) -> bool:
         """Whether this instance looks after all that is shared: it, and no other. `now`: seconds that only advance.

@@ -153,10 +153,7 @@ class Watcher:
         """Write down what is not in the store."""
         with suppress(OSError):  # of a full disk the journal tells
             keeping.save(self.data_dir, self.feed.reached, self.engine.views)
-        self.book.alive(self.clock())
-        for alert in self.engine.alerts.values():
-            if alert.state == "firing":
-                self.book.alert(alert, self.clock())
+        self.book.alive((each for each in self.engine.alerts.values() if each.state == "firing"), self.clock())
 
     async def tidy(self, now: float) -> None:
         """Of whoever leads: what is old goes, and what instances that are gone have left is looked after."""
