@@ -146,6 +146,10 @@ def _migrate(connection: sqlite3.Connection) -> None:
     taken = {number for (number,) in connection.execute(sql.TALLY.taken)}
     if max(taken, default=0) > max(every):
         raise sqlite3.OperationalError(NEWER)
+    (there,) = connection.execute(sql.TALLY.there(sqlite=True)).fetchone()
+    taken, mending = sql.TALLY.mended(taken, bool(there))
+    for each in mending:
+        connection.execute(each)
     for number, parts in every.items():
         if number not in taken:
             for part in parts:

@@ -75,17 +75,19 @@ REACHED = (
 POSITIONS = "SELECT segment, position FROM drained WHERE source = ?"
 FORGET = "DELETE FROM drained WHERE source = ? AND segment = ?"
 STEPS = Path(__file__).parent / "steps"
-TALLY = Tally("record_steps")
+TALLY = Tally("record_steps", "requests")
 DOOR = "record_purging"
 APPEND_ONLY = ("lines", "record_chain", "record_checkpoints")
 """Tables whose rows stay as they are."""
 SQLITE_WORDS = {
     "NUMBER": "INTEGER", "CLUSTERED": "WITHOUT ROWID", "ASCII": "TEXT", "BYTES": "BLOB",
+    "TAGS": "char(31) || group_concat(tag, char(31)) || char(31)",
     "PAYLOAD_WORDS": "CREATE VIRTUAL TABLE payload_words USING fts5(words, detail=none, tokenize=ascii)",
     **{f"{table.upper()}_KEPT": append_only.sqlite(table, DOOR) for table in APPEND_ONLY},
 }  # fmt: skip
 POSTGRES_WORDS = {
     "NUMBER": "BIGINT", "CLUSTERED": "", "ASCII": 'TEXT COLLATE "C"', "BYTES": "BYTEA",
+    "TAGS": "chr(31) || string_agg(tag, chr(31) ORDER BY tag COLLATE \"C\") || chr(31)",
     "PAYLOAD_WORDS": "CREATE TABLE payload_words (rowid BIGINT PRIMARY KEY, words TSVECTOR NOT NULL);\n"
     "CREATE INDEX payload_words_by_word ON payload_words USING GIN (words)",
     **{f"{table.upper()}_KEPT": append_only.postgres(table, DOOR) for table in APPEND_ONLY},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from headgate.store.database import Database, StoreAway
+from headgate.store.database import Database, SQLite, StoreAway
 from headgate.store.stepping import NEWER, STORED, Tally, Words, steps
 
 STORE = Path(__file__).parent / "steps"
@@ -17,6 +17,10 @@ async def migrate(database: Database, folder: Path = STORE, words: Words | None 
         taken = {number for (number,) in await statements.rows(tally.taken)}
         if max(taken, default=0) > max(known):
             raise StoreAway(NEWER)
+        ((there,),) = await statements.rows(tally.there(sqlite=isinstance(database, SQLite)))
+        taken, mending = tally.mended(taken, bool(there))
+        for each in mending:
+            await statements.run(each)
         for number, parts in known.items():
             if number not in taken:
                 for part in parts:

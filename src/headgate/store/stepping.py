@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from string import Template
 from typing import NamedTuple
@@ -18,6 +18,8 @@ class Tally(NamedTuple):
     """The table of steps that were taken: of each kind of database its own, as one may hold several kinds."""
 
     table: str
+    made: str
+    """The table that the first step makes."""
 
     @property
     def first(self) -> str:
@@ -31,8 +33,22 @@ class Tally(NamedTuple):
     def take(self) -> str:
         return f"INSERT INTO {self.table} (number) VALUES (?)"  # noqa: S608 - our names
 
+    def there(self, *, sqlite: bool) -> str:
+        """Asks how many tables there are that the first step makes."""
+        if sqlite:
+            return f"SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = '{self.made}'"  # noqa: S608 - ours
+        return f"SELECT COUNT(to_regclass('{self.made}'))"
 
-STORED = Tally("steps")
+    def mended(self, taken: Collection[int], there: bool) -> tuple[set[int], list[str]]:
+        """The steps that were taken, and what writes that down: once, both kinds were in the table `steps`."""
+        if there and not taken:
+            return {1}, [f"INSERT INTO {self.table} (number) VALUES (1)"]  # noqa: S608 - our names
+        if taken and not there:
+            return set(), [f"DELETE FROM {self.table}"]  # noqa: S608 - our names
+        return set(taken), []
+
+
+STORED = Tally("steps", "objects")
 Words = Mapping[str, str]
 """What an engine calls what stands as `$NAME` in the files."""
 
