@@ -114,6 +114,7 @@ QUESTIONS = [
     *({"by": ("day", "hour"), "zone": zone("America/New_York")} for _ in range(1)),
     *({"by": ("model",), "where": {name: value}} for name, value in [
         ("team", "red"), ("team", ""), ("provider", "openai"), ("provider", ""), ("tag", "a"), ("tag", ""),
+        ("tag", "A"), ("provider", "OPENAI"),
         ("status", "200"), ("end_user", "e"), ("model", "x" * 200),
     ]),
     *({"by": ("team",), "scope": scope} for scope in (
@@ -272,8 +273,11 @@ def test_times_that_are_none_are_told():
         {"month": "2026-13"},
         {"month": "2026-11", "since": now},
         {"since": now, "until": now.replace(hour=1)},
+        {"since": datetime(1, 1, 1, tzinfo=UTC)},
+        {"until": datetime(9999, 12, 31, tzinfo=UTC)},
+        {"month": "0001-01"},
     ):
-        with pytest.raises(ValueError, match=r"no month|either|begins"):
+        with pytest.raises(ValueError, match=r"no month|either|begins|between 1970"):
             span(now, UTC, **wrong)
     with pytest.raises(ValueError, match="no time zone"):
         zone("Europe/Nowhere")

@@ -8,6 +8,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from headgate.records.sums import HOUR
 from headgate.records.usage import DIMENSIONS, MOST, TAG, Span
 
+EARLIEST, LATEST = 0, 7_258_118_400
+"""Unix seconds: from 1970 up to 2200, which leaves room for the period before, in any time zone."""
+
 
 def span(
     now: datetime,
@@ -25,12 +28,18 @@ def span(
         if since is not None or until is not None:
             raise ValueError("give either a month, or since and until")
         first = beginning(month, zone)
-        return int(first.timestamp()), int(following(first).timestamp())
+        return _known(int(first.timestamp()), int(following(first).timestamp()))
     start = now.astimezone(zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     begin = int(start.timestamp()) if since is None else int(since.timestamp() // HOUR) * HOUR
     end = int(-(-(until or now).timestamp() // HOUR)) * HOUR
     if begin >= end:
         raise ValueError("the time begins only when it ends: since comes before until")
+    return _known(begin, end)
+
+
+def _known(begin: int, end: int) -> Span:
+    if begin < EARLIEST or end > LATEST:
+        raise ValueError("give times between 1970 and 2200")
     return begin, end
 
 

@@ -219,9 +219,9 @@ def _conditions(table: Table, question: Question) -> Iterator[Condition]:
     for name, value in question.where.items():
         column = table.columns[_column(table, name)]
         if name == "tag" and value:
-            yield f"{column} LIKE ? ESCAPE '\\'", [f"%{sql.escaped(BETWEEN + value[:TEXTS] + BETWEEN)}%"]
+            yield f"REPLACE({column}, ?, '') <> {column}", [BETWEEN + value[:TEXTS] + BETWEEN]  # LIKE may fold case
         elif name == "provider" and value and "provider" not in table.columns:
-            yield f"{column} LIKE ? ESCAPE '\\'", [f"{sql.escaped(value[:TEXTS])}/%"]
+            yield f"SUBSTR({column} || '/', 1, ?) = ?", [len(value[:TEXTS]) + 1, f"{value[:TEXTS]}/"]
         else:
             yield f"{column} = ?", [value[:TEXTS]]
     if question.scope is not None:
