@@ -44,6 +44,21 @@ async def test_what_was_not_taken_is_sent_again(tmp_path, records, caplog):
     assert [json.loads(request.body) for request in hook.requests] == [kept] * 3
 
 
+async def test_what_did_not_fit_into_the_file_is_written_later(tmp_path, records, caplog):
+    path, kept = tmp_path / "headgate.yaml", tmp_path / "away" / "kept"
+    path.write_text(f"data_dir: data\nproviders: {{simulator: }}\naudit: {{checkpoint_file: {kept}}}\n")
+    loaded = load(path, {})
+    keeper = Keeper(lambda: loaded, types.SimpleNamespace())
+    await keeper.turn(1_800_000_000.0)
+    assert "No such file" in caplog.text
+    kept.parent.mkdir()
+    for _ in range(2):
+        await keeper.turn(1_800_000_001.0)
+    await keeper._databases.close()
+    [written] = [json.loads(line) for line in kept.read_text().splitlines()]
+    assert (written["chain"], written["time"]) == ("records", 1_800_000_000_000_000)
+
+
 async def test_it_purges_what_is_old(tmp_path, records, caplog):
     path = tmp_path / "headgate.yaml"
     path.write_text("data_dir: data\nproviders: {simulator: }\nretention: {records_days: 1}\n")

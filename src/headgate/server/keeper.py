@@ -25,6 +25,8 @@ log = logging.getLogger("headgate.audit")
 
 WAIT = 10.0
 """Seconds that whoever is told of checkpoints may take."""
+MOST = 1000
+"""Checkpoints that wait for a file or an address."""
 SHORTEST = 0.2
 FIRST_PURGE, PURGE = 10.0, 3600.0
 """Seconds from the start to the first purge, and from one to the next."""
@@ -41,6 +43,8 @@ class Keeper:
         self._told = ""
         self._unsent: list[Checkpoint] = []
         """Those that the address has not been told yet."""
+        self._unwritten: list[Checkpoint] = []
+        """Those that are not in the file yet."""
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -70,9 +74,10 @@ class Keeper:
     async def turn(self, now: float) -> None:
         """Sign what is new. What goes wrong is told once, and tried again at the next turn."""
         try:
-            for made in await self.checkpoints(now):
-                self._write(made)
-                self._unsent.append(made)
+            made = await self.checkpoints(now)
+            self._unsent += made
+            self._unwritten += made
+            self._write()
             await self._send()
         except (StoreAway, Unsealable, OSError, IdentityUnavailable) as error:
             if str(error) != self._told:
@@ -91,14 +96,16 @@ class Keeper:
         made = [await take(database, chain, signing, round(now * 1e6)) for database, chain in chains]
         return [each for each in made if each is not None]
 
-    def _write(self, made: Checkpoint) -> None:
-        """Raises OSError."""
+    def _write(self) -> None:
+        """Raises OSError: what is not in the file is written the next time."""
         path: Path | None = self._loaded().config.audit.checkpoint_file
-        if path is not None:
+        while path is not None and self._unwritten:
             with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(made._asdict()) + "\n")
+                file.write(json.dumps(self._unwritten[0]._asdict()) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
+            del self._unwritten[0]
+        self._unwritten = self._unwritten[-MOST:] if path is not None else []
 
     async def _send(self) -> None:
         """Raises IdentityUnavailable."""
@@ -109,4 +116,4 @@ class Keeper:
             if not 200 <= status < 300:
                 raise OSError(f"whoever is told of checkpoints answers {status}")
             del self._unsent[0]
-        self._unsent = self._unsent[-1000:] if url is not None else []
+        self._unsent = self._unsent[-MOST:] if url is not None else []
