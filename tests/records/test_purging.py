@@ -8,7 +8,8 @@ import pytest
 
 from headgate.config.schema import Config
 from headgate.core.record import Record
-from headgate.governance.conditions import DAY
+from headgate.governance import removing
+from headgate.governance.conditions import DAY, Condition
 from headgate.governance.databases import Databases
 from headgate.governance.evidence import Asked, evidence, written
 from headgate.governance.evidence_check import Reader
@@ -18,7 +19,9 @@ from headgate.governance.verifying import verified
 from headgate.journal.read import Filter
 from headgate.records.drain import Drain, opened
 from headgate.records.status import save
+from headgate.records.verify import verify_records
 from headgate.store.objects import Actor, Objects
+from made_records import written as written_to
 
 NOW = 1_800_000_000.0
 SECRET = {"HEADGATE_SECRET_KEY": "a-passphrase-of-more-than-32-characters"}
@@ -250,6 +253,90 @@ def test_of_what_is_held_nothing_is_deleted(place):
     with pytest.raises(Held, match=r"held by case-1$"):
         place.run(lambda databases, config: erase(databases, config, Person("user", "ann"), Actor("dpo")), holds=holds)
     assert place.ids() == [1, 2, 3, 4, 5, 6]
+
+
+def test_of_what_is_held_nothing_is_deleted_from_a_journal_alone(tmp_path):
+    written_to(tmp_path / "journal", RECORDS)
+    config = Config.model_validate({
+        "data_dir": tmp_path, "records": {"store": False},
+        "holds": {"case-1": {"reason": "court", "team": "red"}, "case-2": {"reason": "court", "user": "bob"}},
+    })  # fmt: skip
+
+    async def delete(name):
+        databases = Databases(config, SECRET)
+        try:
+            return await erase(databases, config, Person("end_user", name), Actor("dpo"))
+        finally:
+            await databases.close()
+
+    with pytest.raises(Held, match=r"held by case-1$"):
+        asyncio.run(delete("eve"))
+    lines = b"".join(path.read_bytes() for path in (tmp_path / "journal").iterdir())
+    assert lines.count(b'"end_user":"eve"') == 2
+    assert asyncio.run(delete("nobody")).journal == 0
+
+
+def test_of_two_machines_that_purge_one_says_that_it_did(place):
+    async def twice(databases, _):
+        database = await databases.records()
+        there = await removing.tables(database)
+        found = await removing.found(database, Condition("requests.number <= ?", [3]))
+        return [await removing.remove(database, found, {"why": "old"}, there) for _ in range(2)]
+
+    assert place.run(twice) == [3, 0]
+    assert (place.ids(), place.problems()) == ([4, 5, 6], [])
+
+
+def test_purges_are_read_anew_only_where_something_else_is_gone(place):
+    place.purged(now=NOW + 1000 * DAY, retention={"records_days": 1})
+
+    async def checked(databases, _):
+        database = await databases.records()
+        counting = Counting(database)
+        return (await verify_records(counting, {})).purged, counting.purges
+
+    assert place.run(checked) == (6, 1)
+
+
+class Counting:
+    """A database that counts how often it is asked for purges."""
+
+    def __init__(self, database):
+        self.database, self.purges = database, 0
+
+    async def rows(self, text, *values):
+        self.purges += "kind = 'purge'" in text
+        return await self.database.rows(text, *values)
+
+
+def test_what_is_from_before_there_was_a_chain_is_called_so(place):
+    async def export(databases, _):
+        database = await databases.records()
+        await database.run("INSERT INTO record_purging (number) VALUES (1)")
+        await database.run("DELETE FROM record_chain")
+        return [line async for line in evidence(databases, Asked(Filter(user="bob"), {"user": "bob"}), NOW)]
+
+    found = Reader({}).read(map(written, place.run(export)))
+    assert {(each.what, each.message) for each in found.problems} == {
+        ("unsigned", "it is from before there was a chain: nothing proves it")
+    }
+
+
+def test_what_is_no_evidence_is_told(place):
+    async def export(databases, _):
+        return [line async for line in evidence(databases, Asked(Filter(user="ann"), {"user": "ann"}), NOW)]
+
+    first, *rest = map(written, place.run(export))
+    [link] = [line for line in rest if line.startswith('{"link":{"number":1,')]
+    for wrong in (
+        "[1]", "1", "{", "[" * 100_000, '{"record": "x", "number": {}, "link": 1}', '{"end": "x"}',
+        link.replace('"first":1', '"first":"x"'), '{"checkpoint": {}}',
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match="line 2 is none of a file of evidence"):
+            Reader({}).read([first, wrong, *rest])
+    for wrong in ("[1]", "{", '{"evidence": "headgate evidence 2"}'):
+        with pytest.raises(ValueError, match="does not begin with"):
+            Reader({}).read([wrong])
 
 
 def test_evidence_is_checked_without_the_database(place):

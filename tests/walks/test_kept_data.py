@@ -1,6 +1,7 @@
 """Data from outside: what is old goes by itself, a hold keeps it, one person's is given out and deleted."""
 
 import json
+import stat
 import time
 
 import pytest
@@ -77,6 +78,7 @@ def test_a_hold_keeps_what_is_old_until_it_is_released(gateway):
 def test_one_person_s_data_are_given_out_with_their_proof_and_deleted(gateway, tmp_path):
     out = tmp_path / "ann.jsonl"
     assert command(gateway, "data", "export", "--user", "ann", "--out", str(out)).exit_code == 0
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
     records = [line["record"] for line in map(json.loads, out.read_text().splitlines()) if "record" in line]
     assert {json.loads(line)["user"] for line in records} == {"ann"}
     key = command(gateway, "audit", "key").stdout.strip()

@@ -89,8 +89,9 @@ async def _places(database: Database, ids: Sequence[str]) -> dict[str, tuple[int
         return {}
     marks = ", ".join("?" * len(ids))
     rows = await database.rows(
-        f"SELECT id, number, (SELECT MIN(record_chain.number) FROM record_chain WHERE kind = 'rows' AND "  # noqa: S608
-        f"last >= requests.number AND first <= requests.number) FROM requests WHERE id IN ({marks})",
+        "SELECT id, number, (SELECT CASE WHEN first <= requests.number THEN record_chain.number END FROM record_chain "  # noqa: S608
+        "WHERE kind = 'rows' AND last >= requests.number ORDER BY last, record_chain.number LIMIT 1) "
+        f"FROM requests WHERE id IN ({marks})",
         *ids,
     )
     return {id: (int(number), int(link or 0)) for id, number, link in rows}

@@ -47,29 +47,31 @@ class Reader:
         for number, text in enumerate(filter(str.strip, lines)):
             try:
                 self._line(number, json.loads(text))
-            except (KeyError, TypeError) as error:
+            except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+                if number == 0:
+                    raise ValueError(f"it does not begin with {FORM!r}") from error
                 raise ValueError(f"line {number + 1} is none of a file of evidence") from error
         self._check()
         return self.checked
 
-    def _line(self, number: int, line: Mapping[str, Any]) -> None:
-        if number == 0 and line.get("evidence") != FORM:
-            raise ValueError(f"it does not begin with {FORM!r}")
+    def _line(self, number: int, line: Any) -> None:
+        if not isinstance(line, dict) or (number == 0 and line.get("evidence") != FORM):
+            raise ValueError
         if "evidence" in line:
-            self.checked.asked, self.checked.made = line["asked"], line["made"]
+            self.checked.asked, self.checked.made = dict(line["asked"]), str(line["made"])
             if self.checked.own_keys:
-                self.checked.keys |= line["keys"]
+                self.checked.keys |= {str(id): str(key) for id, key in line["keys"].items()}
         elif "record" in line:
-            self._rows.append((line["number"], line["link"], line["record"]))
+            self._rows.append((int(line["number"]), int(line["link"]), str(line["record"])))
         elif "link" in line:
-            link = Link(**line["link"])
+            link = _link(line["link"])
             self._links[link.number] = link, bytes.fromhex(line.get("digests", ""))
             if "before" in line:
                 self._before[link.number] = line["before"]
         elif "checkpoint" in line:
             self._checkpoints.append(Checkpoint.read(line["checkpoint"]))
         elif "end" in line:
-            self._end = line["end"]
+            self._end = int(line["end"])
 
     def _check(self) -> None:
         found, tell = self.checked, self.checked.problems.append
@@ -78,8 +80,10 @@ class Reader:
             tell(Problem("cut", "file", f"it holds {len(self._rows)} records of {self._end or 'more'}"))
         sound = self._sound(self._genuine())
         for number, link, line in self._rows:
-            why = self._why_not(number, link, line)
-            if why is not None:
+            why = self._why_not(number, link, line) if link else None
+            if not link:
+                tell(Problem("unsigned", _id(line), "it is from before there was a chain: nothing proves it"))
+            elif why is not None:
                 tell(Problem("changed", _id(line), why))
             elif link in sound:
                 found.signed += 1
@@ -121,6 +125,13 @@ class Reader:
         if rows[number - found.first] != hashlib.sha256(line.encode()).digest():
             return "it is not what it was when it was written"
         return None
+
+
+def _link(said: Mapping[str, Any]) -> Link:
+    """Raises KeyError, TypeError, ValueError."""
+    return Link._make(
+        (int if name in ("number", "time", "first", "last") else str)(said[name]) for name in Link._fields
+    )
 
 
 def _id(line: str) -> str:

@@ -10,8 +10,9 @@ from typing import Any, Literal, NamedTuple
 
 from headgate.config.retention import Hold
 from headgate.config.schema import Config
+from headgate.core.record import Record
 from headgate.governance import removing
-from headgate.governance.conditions import Condition, equal, held, joined
+from headgate.governance.conditions import Condition, equal, held, holds, joined
 from headgate.governance.databases import Databases
 from headgate.governance.purging import all_of
 from headgate.journal.blank import blank
@@ -79,8 +80,11 @@ async def erase(databases: Databases, config: Config, person: Person, actor: Act
     records = payloads = sums = 0
     if database is not None:
         names = await _holding(database, config.holds, person, which)
-        if names:
-            raise Held(names)
+    else:
+        names = await asyncio.to_thread(_holding_lines, config, person)
+    if names:
+        raise Held(names)
+    if database is not None:
         there = await removing.tables(database)
         await removing.prepare(database)
         payloads = await removing.count(database, which, payloads=True, mark=person.mark) if there.payloads else 0
@@ -98,13 +102,26 @@ async def erase(databases: Databases, config: Config, person: Person, actor: Act
     return done
 
 
-async def _holding(database: Database, holds: Mapping[str, Hold], person: Person, which: Condition) -> list[str]:
+async def _holding(database: Database, said: Mapping[str, Hold], person: Person, which: Condition) -> list[str]:
     """Holds that some of it fits."""
     return [
         name
-        for name, hold in holds.items()
+        for name, hold in said.items()
         if await removing.count(database, joined([which, held(hold)]), mark=person.mark)
     ]
+
+
+def _holding_lines(config: Config, person: Person) -> list[str]:
+    """The same of the journal, where there is no database. Raises OSError."""
+    found = set[str]()
+
+    def look(record: Record) -> bool:
+        if getattr(record, person.what) == person.name:
+            found.update(name for name, hold in config.holds.items() if holds(hold, record))
+        return False
+
+    blank(config.data_dir / "journal", None, look)
+    return sorted(found)
 
 
 async def _drained(config: Config) -> int:

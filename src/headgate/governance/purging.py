@@ -150,10 +150,9 @@ async def all_of(
         left = joined([which, Condition(f"{order} >= ?", [last])]) if last is not None else which
         found = await removing.found(database, left, payloads=payloads, mark=mark)
         if payloads:
-            await removing.remove_payloads(database, found, there)
+            gone += await removing.remove_payloads(database, found, there)
         elif found:
-            await removing.remove(database, found, why, there)
-        gone += len(found)
+            gone += await removing.remove(database, found, why, there)
         if len(found) < STEP:
             return gone
         last = found[-1].number if mark is not None else found[-1].time

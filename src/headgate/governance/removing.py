@@ -85,12 +85,21 @@ async def found(
     return [Found(int(number), id, time) for number, id, time in rows]
 
 
-async def remove(database: Database, which: Sequence[Found], why: Mapping[str, Any], there: Tables) -> None:
-    """Records, with all that there is of them."""
-    numbers, times = [each.number for each in which], [each.time for each in which]
-    marks = ", ".join("?" * len(which))
+async def remove(database: Database, which: Sequence[Found], why: Mapping[str, Any], there: Tables) -> int:
+    """Records, with all that there is of them; how many there were still: another machine may purge, too."""
     async with database.transaction() as statements:
         await _lock(database, statements)
+        marks = ", ".join("?" * len(which))
+        rows = await statements.rows(
+            f"SELECT number FROM requests WHERE number IN ({marks})",  # noqa: S608 - marks
+            *[each.number for each in which],
+        )
+        still = {int(number) for (number,) in rows}
+        which = [each for each in which if each.number in still]
+        if not which:
+            return 0
+        numbers, times = [each.number for each in which], [each.time for each in which]
+        marks = ", ".join("?" * len(which))
         await statements.run("INSERT INTO record_purging (number) VALUES (1)")
         lines = await statements.rows(f"SELECT line FROM lines WHERE number IN ({marks})", *numbers)  # noqa: S608
         entries = [entry for (line,) in lines if (entry := read(line.encode())) is not None]
@@ -102,14 +111,16 @@ async def remove(database: Database, which: Sequence[Found], why: Mapping[str, A
             await _remove_payloads(statements, [each.id for each in which], there)
         await _tell(statements, numbers, why)
         await statements.run("DELETE FROM record_purging")
+    return len(which)
 
 
-async def remove_payloads(database: Database, which: Sequence[Found], there: Tables) -> None:
-    """Those of records that stay."""
-    if which:
-        async with database.transaction() as statements:
-            await _lock(database, statements)
-            await _remove_payloads(statements, [each.id for each in which], there)
+async def remove_payloads(database: Database, which: Sequence[Found], there: Tables) -> int:
+    """Those of records that stay; how many there were still."""
+    if not which:
+        return 0
+    async with database.transaction() as statements:
+        await _lock(database, statements)
+        return await _remove_payloads(statements, [each.id for each in which], there)
 
 
 async def count(database: Database, which: Condition, *, payloads: bool = False, mark: str | None = None) -> int:
@@ -208,14 +219,14 @@ async def _remove_marks(statements: Statements, entries: Sequence[Entry], span: 
         )  # fmt: skip
 
 
-async def _remove_payloads(statements: Statements, ids: Sequence[str], there: Tables) -> None:
+async def _remove_payloads(statements: Statements, ids: Sequence[str], there: Tables) -> int:
     marks = ", ".join("?" * len(ids))
     if there.words:
         await statements.run(
             f"DELETE FROM payload_words WHERE rowid IN (SELECT number FROM payloads WHERE id IN ({marks}))",  # noqa: S608
             *ids,
         )
-    await statements.run(f"DELETE FROM payloads WHERE id IN ({marks})", *ids)  # noqa: S608 - marks
+    return await statements.run(f"DELETE FROM payloads WHERE id IN ({marks})", *ids)  # noqa: S608 - marks
 
 
 async def _tell(statements: Statements, numbers: Sequence[int], why: Mapping[str, Any]) -> None:

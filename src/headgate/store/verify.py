@@ -188,7 +188,8 @@ async def verify_audit(database: Database, keys: Mapping[str, str], since: Check
     async for page in chain.pages():
         links = [link for link in page if link.kind == "rows"]
         entries = await _entries(database, links)
-        purged = await chain.purged() if any((link.first, link.last) not in entries for link in links) else purged
+        if any((link.first, link.last) not in entries and link.number not in purged for link in links):
+            purged = await chain.purged()  # also of what went meanwhile
         for link in links:
             _check_entry(link, entries.get((link.first, link.last)), link.number in purged, told, odd)
     told.tell_odd(odd)
