@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from headgate.core.record import Record
-from headgate.records.sinks.sink import ALWAYS, Item, Settings
+from headgate.records.sinks.sink import Item, Settings
 
 
 class _Head(msgspec.Struct):
@@ -25,8 +25,8 @@ class Selection:
     """As one sink's settings say; where they say nothing, lines pass as they are."""
 
     def __init__(self, settings: Settings) -> None:
-        self._only = None if settings.fields is None else frozenset((*ALWAYS, *settings.fields))
-        self._without = frozenset(settings.without) - frozenset(ALWAYS)
+        self._gets = settings.gets
+        self._all = settings.fields is None and not settings.without
         self._where = [_test(name, values) for name, values in settings.where.items()]
         self._where_not = [_test(name, values) for name, values in settings.where_not.items()]
 
@@ -41,12 +41,9 @@ class Selection:
         return Item(head.id, head.time, self._picked(line))
 
     def _picked(self, line: bytes) -> bytes:
-        only, without = self._only, self._without
-        if only is None and not without:
+        if self._all:
             return line
-        parts = _parts(line)
-        kept = {name: part for name, part in parts.items() if (only is None or name in only) and name not in without}
-        return msgspec.json.encode(kept)
+        return msgspec.json.encode({name: part for name, part in _parts(line).items() if self._gets(name)})
 
 
 def _test(name: str, values: Iterable[str]) -> Callable[[Record], bool]:

@@ -75,6 +75,18 @@ def test_what_a_killed_process_has_put_aside_is_compressed_later(tmp_path, sink,
     assert ids(gzip.decompress(path.read_bytes())) == ["old"]
 
 
+def test_files_of_another_sink_stay(tmp_path, sink, batch):
+    """Whose name begins in the same way, or has signs of a pattern in it."""
+    others = [tmp_path / f"r-errors-2026010{day}T000000000Z.jsonl.gz" for day in (1, 2, 3)]
+    for other in others:
+        other.write_bytes(b"")
+    sink(kind="file", path=str(tmp_path / "r.jsonl"), keep=1).send(batch(1))
+    assert all(other.exists() for other in others)
+    (tmp_path / "[r]-20260101T000000000Z.jsonl").write_bytes(b'{"id":"old"}\n')
+    sink(kind="file", path=str(tmp_path / "[r].jsonl")).send(batch(1))
+    assert (tmp_path / "[r]-20260101T000000000Z.jsonl.gz").exists()
+
+
 def test_a_file_that_somebody_deleted_is_made_anew(tmp_path, sink, batch):
     made = sink(kind="file", path=str(tmp_path / "r.jsonl"))
     made.send(batch(1))

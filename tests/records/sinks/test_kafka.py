@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from gateways import free_port
-from headgate.records.sinks.sink import Away
+from headgate.records.sinks.sink import Away, Unfit
 
 BROKER = """
 import sys
@@ -65,6 +65,15 @@ def test_the_key_may_be_another_field(sink, batch, broker, read):
     made.send(batch(3, team="red"))
     made.send(batch(2, team=None))
     assert sorted(str(message.key()) for message in read("by-team", 5)) == ["None"] * 2 + ["b'red'"] * 3
+
+
+def test_a_record_that_is_too_large_for_a_message_is_refused_alone(sink, batch, broker, read):
+    large, some = batch(1, id="l", message="m" * 5000), batch(3)
+    made = sink(kind="kafka", brokers=[broker], topic="large", options={"message.max.bytes": "4000"})
+    with pytest.raises(Unfit, match="too large"):
+        made.send(large)
+    made.send(some)
+    assert len(read("large", 3)) == 3
 
 
 def test_a_broker_that_is_not_there_is_told_and_another_batch_may_come(sink, batch):

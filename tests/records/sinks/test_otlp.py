@@ -129,6 +129,14 @@ def test_nothing_that_a_terminal_acts_upon_is_said(sink, nasty, collector):
             nasty.assert_harmless(str(value))
 
 
+def test_nothing_is_said_of_fields_that_it_is_not_to_get(sink, collector):
+    told = {"fields": ["model", "status"], "without": ["status"]}
+    line = b'{"id":"req_1","time":1790000000.25,"model":"chat"}'
+    sink(kind="otlp", url=collector.url, **told).send(Batch("b", [Item("req_1", 1_790_000_000.25, line)]))
+    [log] = logs(read(collector.caught[0]))
+    assert named(log.attributes) == {"log.record.uid": "req_1", "gen_ai.request.model": "chat"}
+
+
 @pytest.mark.parametrize("encoding", ["json", "protobuf"])
 def test_what_a_collector_does_not_take_of_a_batch_is_told(sink, batch, collector, encoding):
     partial = {"rejectedLogRecords": "2", "errorMessage": "too old"}

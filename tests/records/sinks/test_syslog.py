@@ -7,6 +7,7 @@ import time
 
 import pytest
 import trustme
+from pydantic import ValidationError
 
 from catchers import SyslogCatcher
 from headgate.records.sinks.sink import Away, Batch
@@ -73,6 +74,12 @@ def test_a_message_that_would_be_too_long_is_without_its_largest_fields(sink, ba
     assert record.pop("cut") == ["message"]
     assert record.items() <= json.loads(some.items[0].line).items()
     assert record["team"] == "red"
+
+
+def test_a_message_that_no_datagram_takes_is_told_at_the_start(sink):
+    with pytest.raises(ValidationError, match="over UDP `max_bytes` is 65000 at most"):
+        sink(kind="syslog", address="udp://127.0.0.1", max_bytes=100_000)
+    sink(kind="syslog", address="tcp://127.0.0.1", max_bytes=100_000)
 
 
 def test_nothing_is_taken_for_another_message(sink, nasty):

@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from contextlib import AbstractContextManager
+from glob import escape
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -18,6 +19,8 @@ from headgate.records.sinks import sink
 from headgate.records.sinks.sink import Batch, Sink
 
 SUFFIX = {"none": "", "gzip": ".gz", "zstd": ".zst"}
+STAMP = "????????T?????????Z"
+"""Of one that was put aside, as a pattern: another sink's file may begin with the same name."""
 BLOCK = 1 << 20
 
 
@@ -81,7 +84,7 @@ class File(Sink):
 
     def _older(self) -> list[Path]:
         """In order of their time, compressed or not."""
-        pattern = f"{self._path.stem}-*Z{self._path.suffix}"
+        pattern = f"{escape(self._path.stem)}-{STAMP}{escape(self._path.suffix)}"
         found = [path for end in SUFFIX.values() for path in self._path.parent.glob(pattern + end)]
         return sorted(found)
 

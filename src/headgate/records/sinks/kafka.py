@@ -74,6 +74,8 @@ class Kafka(Sink):
         self._producer = None
 
     def _produce(self, producer: Any, line: bytes, told: dict[str, Any]) -> None:
+        from confluent_kafka import KafkaException
+
         until = time.monotonic() + self.settings.timeout
         while True:
             try:
@@ -82,6 +84,11 @@ class Kafka(Sink):
                 if time.monotonic() > until:
                     self._give_up("it takes too long")
                 producer.poll(0.1)
+            except KafkaException as error:
+                if error.args[0].code() != TOO_LARGE:
+                    self._give_up(error.args[0].str())
+                producer.purge()  # what was before it in the batch comes again
+                raise Unfit(error.args[0].str()) from None
             else:
                 return
 

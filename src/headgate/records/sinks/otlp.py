@@ -29,6 +29,21 @@ OURS = (
     "cost", "unpriced", "estimated", "downgraded", "data_class",
 )  # fmt: skip
 """Fields that no convention knows, as `headgate.…`."""
+FIELDS = {
+    "log.record.uid": "id",
+    "gen_ai.operation.name": "dialect",
+    "gen_ai.provider.name": "target",
+    "gen_ai.request.model": "model",
+    "gen_ai.request.stream": "stream",
+    "gen_ai.response.model": "target",
+    "gen_ai.response.id": "upstream_id",
+    "gen_ai.response.finish_reasons": "finish",
+    "gen_ai.response.time_to_first_chunk": "first_token",
+    "gen_ai.client.operation.duration": "duration",
+    "http.response.status_code": "status",
+    "error.type": "error",
+    "client.address": "client",
+}
 _record = msgspec.json.Decoder(Record).decode
 
 
@@ -60,12 +75,24 @@ class OTLP(Sink):
         protobuf = self.settings.encoding == "protobuf"
         headers = {name: value.get_secret_value() for name, value in self.settings.headers.items()}
         headers["content-type"] = "application/x-protobuf" if protobuf else "application/json"
-        body = (_protobuf if protobuf else _json)(self._resource, map(_log, batch.items))
+        body = (_protobuf if protobuf else _json)(self._resource, map(self._log, batch.items))
         answer = self._post.send(self._url, headers, body, packed=self.settings.compress == "gzip")
         return (_refused_protobuf if protobuf else _refused)(answer)
 
     def close(self) -> None:
         self._post.close()
+
+    def _log(self, item: Item) -> _Log:
+        record = _record(item.line)
+        severity = INFO
+        if record.ending != "complete" or record.status >= 400:
+            severity = ERROR if record.status >= 500 or record.ending in ("failed", "cut") else WARN
+        told = {name: value for name, value in _told(record).items() if value is not None and value != []}
+        told = {name: value for name, value in told.items() if self.settings.gets(_field(name))}
+        trace = record.trace
+        ids = (trace.id, trace.span) if trace is not None else ("", "")
+        ended = round((record.time + record.duration) * 1e6) * 1000
+        return _Log(ended, severity, json_safe(item.line.decode()), told, *ids)
 
 
 class _Partial(msgspec.Struct, rename="camel"):
@@ -109,18 +136,6 @@ class _Log(NamedTuple):
     span: str
 
 
-def _log(item: Item) -> _Log:
-    record = _record(item.line)
-    severity = INFO
-    if record.ending != "complete" or record.status >= 400:
-        severity = ERROR if record.status >= 500 or record.ending in ("failed", "cut") else WARN
-    told = {name: value for name, value in _told(record).items() if value is not None and value != []}
-    trace = record.trace
-    ids = (trace.id, trace.span) if trace is not None else ("", "")
-    ended = round((record.time + record.duration) * 1e6) * 1000
-    return _Log(ended, severity, json_safe(item.line.decode()), told, *ids)
-
-
 def _told(record: Record) -> dict[str, Any]:
     provider, _, model = (record.target or "").partition("/")
     found: dict[str, Any] = {
@@ -140,6 +155,11 @@ def _told(record: Record) -> dict[str, Any]:
     }
     found |= {f"headgate.{name}": getattr(record, name, None) for name in OURS}
     return found | (_tokens(record.usage) if record.usage is not None else {})
+
+
+def _field(attribute: str) -> str:
+    """Of a record, from which an attribute is made."""
+    return FIELDS.get(attribute) or ("usage" if ".usage." in attribute else attribute.removeprefix("headgate."))
 
 
 def _tokens(usage: Usage) -> dict[str, Any]:

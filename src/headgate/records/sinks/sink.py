@@ -110,6 +110,10 @@ class Settings(pydantic.BaseModel):
         """Its name."""
         return self.name or self._kind.rpartition(".")[2].rpartition(":")[2]
 
+    def gets(self, field: str) -> bool:
+        """Whether it gets a field of records."""
+        return field in ALWAYS or ((self.fields is None or field in self.fields) and field not in self.without)
+
 
 class Item(NamedTuple):
     """A record: its id, when it came in (Unix seconds), and its JSON, without what the sink is not to get."""

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from headgate.core.printable import json_safe
@@ -28,6 +28,8 @@ FACILITIES = {
     "user": 1, "daemon": 3, "auth": 4, "authpriv": 10, **{f"local{number}": 16 + number for number in range(8)},
 }  # fmt: skip
 INFO, WARNING, ERROR = 6, 4, 3
+DATAGRAM = 65_000
+"""Bytes that fit into a datagram of UDP, of which there may be 65,507."""
 SIOCOUTQ = 0x5411
 """Of Linux (tcp(7)): bytes that the other side has not acknowledged."""
 LOOK = 0.005
@@ -62,6 +64,13 @@ class SyslogSettings(post.Connecting):
         description="Most bytes of a message; the largest fields are left out of one that would be longer, and named "
         "in `cut`. RFC 5426 wants no more than 2048 over UDP.",
     )
+
+    @model_validator(mode="after")
+    def _fits(self) -> SyslogSettings:
+        if self.address.startswith("udp:") and self.max_bytes > DATAGRAM:
+            told = {"most": DATAGRAM}
+            raise PydanticCustomError("datagram", "over UDP `max_bytes` is {most} at most: take tcp:// or less", told)
+        return self
 
     @field_validator("address")
     @classmethod
