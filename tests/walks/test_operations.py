@@ -503,6 +503,7 @@ class TestClock:
             "core/ids.py",  # names of requests; they rise all the same
             "core/limits/ledger.py",  # windows of the calendar
             "core/question.py",  # a record's time
+            "governance",  # until when data is kept, and when it was deleted
             "journal/segments.py",  # names of files
             "providers/bedrock.py",  # the date in a signature
             "providers/provider.py",  # the date until which a limit is used up, in Anthropic's headers
@@ -513,6 +514,7 @@ class TestClock:
             "server/drain.py",  # how old the records are that the database lacks
             "server/keeper.py",  # for how long a process beside the gateway has been dead
             "server/parts.py",  # a record's time, and when the server started
+            "server/payloads.py",  # how old what was said is that the database lacks
             "server/sinks.py",  # how old the records are that a sink lacks
             "stages/shadow.py",  # a record's time
             "store/signing.py",  # when a checkpoint was signed
