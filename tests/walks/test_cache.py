@@ -499,3 +499,19 @@ def test_for_limits_it_is_a_request_and_nothing_else(gateway):
     assert outcomes == [(200, "miss"), (200, "hit"), (200, "hit"), (429, None)]
     last = gateway.records(key="limited", ending="refused")[-1]
     assert "few" in last["message"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_connections_to_the_provider_are_used_again(gateway, stream):
+    ask(gateway, chat(f"again {stream}", stream=stream))
+    opened = gateway.metric("headgate_upstream_connections_opened_total")
+    for number in range(5):
+        assert ask(gateway, chat(f"again {stream} {number}", stream=stream))[1] == "miss"
+    assert gateway.metric("headgate_upstream_connections_opened_total") == opened
+
+
+def test_nothing_of_it_failed_inside_the_gateway(gateway):
+    """After all of the above."""
+    gateway.wait_for_metric(0, "headgate_in_flight")
+    assert "Traceback" not in gateway.output()
+    assert "never retrieved" not in gateway.output()
