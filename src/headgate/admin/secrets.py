@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from headgate.admin.problems import Problem, at
-from headgate.config.reading import NO_KEY
+from headgate.config.following import NO_KEY
 from headgate.config.redaction import masked
 from headgate.config.secrets import SECRET_NAME, is_reference
 from headgate.config.stored import SEALED

@@ -13,9 +13,9 @@ from pydantic import SecretStr
 
 from headgate.config import discover
 from headgate.config.document import parse, resolved
+from headgate.config.following import NO_KEY
 from headgate.config.interpolate import MARK
 from headgate.config.load import Loaded
-from headgate.config.reading import NO_KEY
 from headgate.config.schema import Config
 from headgate.config.secrets import SECRET_NAME, hash_key, is_elsewhere, is_reference
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,32 +15,27 @@ from headgate.alerts.channels.channel import Channel
 from headgate.config import checks, compliance, state, stored
 from headgate.config.alerts import AlertRule, ChannelEntry, ChannelTerms, Silence
 from headgate.config.document import Node, made
-from headgate.config.explain import explain, found
+from headgate.config.explain import found
+from headgate.config.following import Following
 from headgate.config.identities import Application, Key, Organisation, Team, User
 from headgate.config.interpolate import fill
 from headgate.config.limits import Limit
-from headgate.config.problems import ConfigError, Problem, dotted
-from headgate.config.redaction import Redaction, masked, shown
+from headgate.config.redaction import shown
 from headgate.config.retention import Hold
 from headgate.config.rules import Rule
 from headgate.config.schema import Config, Stage
-from headgate.config.secrets import SECRET_NAME, SecretError, follow, is_elsewhere, is_reference
+from headgate.config.secrets import SECRET_NAME
 from headgate.config.section import Section
 from headgate.config.targets import Model, ProviderEntry, Target, in_full
-from headgate.core.plugin import BARE, PACKAGE, PluginNotFound, names, suggestion
+from headgate.core.plugin import BARE, PluginNotFound, names, suggestion
 from headgate.core.plugin import load as load_plugin
 from headgate.core.target import Terms, merged
 from headgate.providers.provider import Provider
-from headgate.secrets.references import Places, References
-from headgate.secrets.settings import Sources
-from headgate.secrets.source import Missed, read
+from headgate.secrets.references import References
 from headgate.stages.policies.policy import Policy, settings_of
 
 T = TypeVar("T", bound=pydantic.BaseModel)
 
-SCRUBBED = 8
-"""Characters a secret needs to be searched for in logs: shorter ones would hit ordinary words."""
-NO_KEY = "none"
 SECTIONS: Mapping[str, type[Section]] = {
     "organisations": Organisation,
     "teams": Team,
@@ -51,22 +46,11 @@ SECTIONS: Mapping[str, type[Section]] = {
 NAMED: Mapping[str, type[pydantic.BaseModel]] = {"alert_rules": AlertRule, "silences": Silence}
 LISTED: Mapping[str, type[pydantic.BaseModel]] = {"keys": Key, "stages": Stage, "rules": Rule, "limits": Limit}
 """Sections whose entries are read as their type says."""
-COMMAND_LINE = "command line"
 CERTIFICATES = ("ca_file", "cert", "key")
 """Settings that name a file which must be there."""
 
 
-def without(value: Any, unknown: Sequence[tuple[str | int, ...]]) -> Any:
-    """`value`, a tree that is ours to change, less what stands at these places."""
-    for *parents, last in unknown:
-        place = value
-        for part in parents:
-            place = place[part]
-        del place[last]
-    return value
-
-
-class Reading:
+class Reading(Following):
     """One reading of one document; collects what is wrong on the way."""
 
     def __init__(
@@ -79,61 +63,11 @@ class Reading:
         held: stored.Held | None = None,
         references: References | None = None,
     ) -> None:
+        super().__init__(file, folder, environ, overrides, references)
         self.held = held
-        self.references = references
-        """None: what is elsewhere is not asked for, and its reference stands in the secret's place."""
-        self.referred: set[str] = set()
-        """Those to secrets elsewhere that were met."""
-        self._sources: Sources | None = None
-        self.merged = stored.Merged()
-        self.file = file
         self.here = here
-        self.overrides = dict(overrides)
-        self.folder = folder
-        self.environ = environ
-        self.root = made({})
-        self.problems: list[Problem] = []
-        self.followed_from = 0
-        """Problems not told, as each only follows from one that is."""
-        self.unfilled: set[int] = set()
-        """The nodes (their ids) whose variables could not be put in."""
         self.kept: dict[str, list[int]] = {}
         """Where in the file's lists the entries stand that could be read."""
-        self.files: set[Path] = set()
-        self.secrets: set[str] = set()
-        public = (*names("providers"), *names("stages.policies"), *Config.model_fields, PACKAGE)
-        self.redaction = Redaction(public)
-
-    def problem(self, path: Sequence[str | int], message: str, hint: str = "") -> None:
-        path = self.root.located(path)
-        if self.unfilled and any(id(self.root.at(path[:length])) in self.unfilled for length in range(len(path) + 1)):
-            self.followed_from += 1
-            return
-        self.tell(path, message, hint)
-
-    def tell(self, path: Sequence[str | int], message: str, hint: str) -> None:
-        line, column = self.root.place(path)
-        file = COMMAND_LINE if dotted(path) in self.overrides else self.file
-        if not line and self.merged.stored:
-            file, path = "store", self.by_name(path)
-        place = dotted([masked(part) if isinstance(part, str) else part for part in path])
-        self.problems.append(Problem(file, line, column, place, message, hint))
-
-    def by_name(self, path: Sequence[str | int]) -> Sequence[str | int]:
-        """A path into a list of the store's entries, which nobody has counted."""
-        if len(path) > 1 and isinstance(path[1], int):
-            name = self.root.at((*path[:2], "name"))
-            if name is not None and isinstance(name.value, str):
-                return (path[0], name.value, *path[2:])
-        return path
-
-    def wrong(self) -> int:
-        """How much is wrong up to now."""
-        return len(self.problems) + self.followed_from
-
-    def stop_if_wrong(self) -> None:
-        if self.problems:
-            raise ConfigError(self.redaction.problems(self.problems))
 
     def fill(self) -> None:
         """Put the environment's variables into every text of the document (once where an alias repeats it)."""
@@ -152,11 +86,6 @@ class Reading:
                 if SECRET_NAME.search(name):
                     self.secret(self.environ[name])
 
-    def secret(self, value: str) -> None:
-        self.redaction.know(value)
-        if len(value) >= SCRUBBED:
-            self.secrets.add(value)
-
     def override(self) -> None:
         for path, value in self.overrides.items():
             node = self.root
@@ -168,34 +97,6 @@ class Reading:
                     self.set(node, part, below)
                 node = below
             self.set(node, last, made(value))
-
-    def sources(self) -> Sources:
-        """Where secrets are that are elsewhere; read before all else."""
-        if self._sources is None:
-            node, found = self.root.value.get("secrets"), None
-            if node is not None and node.value is not None:
-                found = self.read(Sources, node, ("secrets",))
-            self._sources = found or Sources()
-            self.readable(self._sources.vault, "ca_file", ("secrets", "vault"))
-        return self._sources
-
-    def ask_elsewhere(self) -> None:
-        """For all that the document refers to, together: one that is not found here is asked for when it is met."""
-        if self.references is None:
-            return
-        if self._sources is None:
-            node = self.root.at(("upstream", "ca_file"))
-            said = node.value if node is not None and isinstance(node.value, str) else None
-            file = self.absolute(Path(said), ("upstream", "ca_file")) if said else None
-            self.references.begin(Places(self.sources(), file))
-        wanted = {
-            node.value
-            for path, node in self.root.scalars()
-            if isinstance(node.value, str)
-            and is_elsewhere(node.value)
-            and any(part == "url" or SECRET_NAME.search(str(part)) for part in path)
-        }
-        self.references.ask(wanted)
 
     def set(self, node: Node, key: str, value: Node) -> None:
         assert node.keys is not None
@@ -295,90 +196,6 @@ class Reading:
         read_in = [(index, self.read(kind, value, (name, index))) for index, value in enumerate(node.value)]
         self.kept[name] = [index for index, value in read_in if value is not None]
         return [value for _, value in read_in if value is not None]
-
-    def read(self, kind: type[T], node: Node, path: tuple[str | int, ...]) -> T | None:
-        """A part of the document as its type says, its secrets followed; None when it is wrong."""
-        return self.validate(kind, node.plain(), path)
-
-    def validate(self, kind: type[T], value: Any, path: tuple[str | int, ...]) -> T | None:
-        before = self.wrong()
-        try:
-            part = kind.model_validate(value)
-        except pydantic.ValidationError as errors:
-            told = errors.errors(include_url=False, include_input=False)
-            for error in told:
-                place = (*path, *error["loc"])
-                self.problem(place, *explain(error, kind, self.root.at(self.root.located(place))))
-            unknown = [error["loc"] for error in told if error["type"] == "extra_forbidden"]
-            if len(unknown) < len(told):
-                return None
-            # without its unknown keys the part can be read, and what else is wrong with it told in the same run
-            return self.validate(kind, without(value, unknown), path)
-        self.follow(part, path)
-        return part if self.wrong() == before else None
-
-    def follow(self, part: pydantic.BaseModel, path: tuple[str | int, ...]) -> None:
-        """Resolve every secret inside a part that was read."""
-        for name, field in type(part).model_fields.items():
-            value, place = getattr(part, name), (*path, field.alias or name)
-            if isinstance(value, SecretStr):
-                setattr(part, name, SecretStr(self.followed(value.get_secret_value(), place)))
-            elif isinstance(value, pydantic.BaseModel):
-                self.follow(value, place)
-            elif isinstance(value, list):
-                for index, inner in enumerate(value):
-                    if isinstance(inner, pydantic.BaseModel):
-                        self.follow(inner, (*place, index))
-            elif name == "headers" and isinstance(value, dict):
-                for header, text in value.items():
-                    if isinstance(text, SecretStr):
-                        value[header] = self.header(text, (*place, header))
-                    elif SECRET_NAME.search(header):
-                        self.secret(text)
-
-    def header(self, value: SecretStr, path: tuple[str | int, ...]) -> SecretStr:
-        """One that may be a secret."""
-        text = value.get_secret_value()
-        secret = is_reference(text) or SECRET_NAME.search(str(path[-1]))
-        return SecretStr(self.followed(text, path)) if secret else value
-
-    def followed(self, text: str, path: tuple[str | int, ...]) -> str:
-        elsewhere = self.references if path[0] != "secrets" else None
-        if is_elsewhere(text) and path[0] != "secrets":
-            self.referred.add(text)
-            if elsewhere is None:
-                return self.unfollowed(text, path)
-        if is_reference(text):
-            try:
-                text, file = follow(text, self.environ, self.folder, elsewhere)
-            except SecretError as error:
-                self.problem(path, error.message, error.hint)
-                return ""
-            if file is not None:
-                self.files.add(file.absolute())
-            self.redaction.know(text)
-        node = self.root.at(path)
-        source = f" (from {node.text})" if node and ("${" in node.text or is_reference(node.text)) else ""
-        if not text:
-            none = f", or write `{NO_KEY}` where the host wants none" if path[-1] == "api_key" else ""
-            self.problem(path, f"`{path[-1]}` is empty{source}", f"give the secret{none}")
-        elif path[-1] != "password" and (
-            not (text.isascii() and text.isprintable()) or (" " in text and path[-2] != "headers")
-        ):
-            hint = "a line break, a space or a letter outside ASCII came with it"
-            what = "is not a URL" if path[-1] == "url" else "cannot be sent in a header"
-            self.problem(path, f"`{path[-1]}` {what}{source}", hint)
-        elif text != NO_KEY:
-            self.secret(text)
-        return text
-
-    def unfollowed(self, reference: str, path: tuple[str | int, ...]) -> str:
-        """A reference in its secret's place, if it is one."""
-        try:
-            read(reference)
-        except Missed as missed:
-            self.problem(path, missed.message, missed.hint)
-        return reference
 
     def provider(self, name: str, node: Node) -> ProviderEntry | None:
         path = ("providers", name)
@@ -494,29 +311,3 @@ class Reading:
                     self.readable(entry, name, path)
                 elif isinstance(value, Path):
                     setattr(entry, name, self.absolute(value, (*path, name)))
-
-    def readable(self, part: pydantic.BaseModel, name: str, path: tuple[str | int, ...]) -> None:
-        """Make a file's path absolute, and see that the file can be read."""
-        given = getattr(part, name)
-        if given is None:
-            return
-        place = (*path, name)
-        file = self.absolute(given, place)
-        setattr(part, name, file)
-        written = self.root.written(place, str(given))
-        where = file if written == str(given) else written
-        try:
-            with file.open("rb"):
-                self.files.add(file.absolute())
-        except OSError as error:
-            self.problem(place, f"{where} cannot be read: {error.strerror}", "check the path")
-        except ValueError:
-            self.problem(place, "not a path: there is a null character in it", "remove it")
-
-    def absolute(self, given: Path, path: Sequence[str | int]) -> Path:
-        """A path of the file, which is relative to its folder; `~` is the home directory."""
-        try:
-            return self.folder / given.expanduser()
-        except RuntimeError:
-            self.problem(path, "`~` stands for a user without a home directory", "write the path in full")
-            return self.folder / given
