@@ -59,6 +59,20 @@ async def test_what_did_not_fit_into_the_file_is_written_later(tmp_path, records
     assert (written["chain"], written["time"]) == ("records", 1_800_000_000_000_000)
 
 
+async def test_where_nothing_was_written_there_is_nothing_to_sign_with(tmp_path):
+    """A store would be made for the key, and 10 MB of memory taken for what signs."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "records.db").touch()
+    path = tmp_path / "headgate.yaml"
+    path.write_text("data_dir: data\nproviders: {simulator: }\n")
+    loaded = load(path, {})
+    keeper = Keeper(lambda: loaded, types.SimpleNamespace())
+    await keeper.turn(1_800_000_000.0)
+    await keeper._databases.close()
+    assert (tmp_path / "data" / "records.db").stat().st_size > 0
+    assert not (tmp_path / "data" / "headgate.db").exists()
+
+
 async def test_it_purges_what_is_old(tmp_path, records, caplog):
     path = tmp_path / "headgate.yaml"
     path.write_text("data_dir: data\nproviders: {simulator: }\nretention: {records_days: 1}\n")

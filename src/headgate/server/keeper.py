@@ -16,7 +16,7 @@ from headgate.core.ports import Upstream
 from headgate.governance.databases import Databases
 from headgate.governance.purging import Purge
 from headgate.identity.asking import ask, endpoint
-from headgate.store.checkpoints import AUDIT, RECORDS, Checkpoint, take
+from headgate.store.checkpoints import AUDIT, RECORDS, Checkpoint, take, unsigned
 from headgate.store.database import StoreAway
 from headgate.store.sealing import Unsealable
 from headgate.store.signing import able, signer
@@ -90,9 +90,15 @@ class Keeper:
         """Of the audit and of the records, as far as there is something new. Raises StoreAway, Unsealable."""
         if not able() or not (self._databases.has_store or self._databases.has_records):
             return []
-        store, records = await self._databases.store(), await self._databases.records()
-        signing = await signer(store, await asyncio.to_thread(self._databases.seal))
-        chains = [(store, AUDIT), *([(records, RECORDS)] if records is not None else [])]
+        chains = []
+        if self._databases.has_store and await unsigned(store := await self._databases.store(), AUDIT) is not None:
+            chains.append((store, AUDIT))
+        records = await self._databases.records()
+        if records is not None and await unsigned(records, RECORDS) is not None:
+            chains.append((records, RECORDS))
+        if not chains:
+            return []  # what signs takes 10 MB, and a store of its key is made where there is none
+        signing = await signer(await self._databases.store(), await asyncio.to_thread(self._databases.seal))
         made = [await take(database, chain, signing, round(now * 1e6)) for database, chain in chains]
         return [each for each in made if each is not None]
 

@@ -66,14 +66,29 @@ async def known(database: Database, of: Chained, limit: int | None = None) -> li
     return [Checkpoint(of.name, *row) for row in reversed(rows)]
 
 
-async def take(database: Database, of: Chained, signer: Signer, micros: int) -> Checkpoint | None:
-    """One of what is the last link now; None where the last one was of it already."""
+class Unsigned(NamedTuple):
+    """The last link of a chain, and the number of the checkpoint that is to be of it."""
+
+    sequence: int
+    number: int
+    hash: str
+
+
+async def unsigned(database: Database, of: Chained) -> Unsigned | None:
+    """None where nothing was linked since the last checkpoint."""
     rows = await database.rows(f"SELECT number, hash FROM {of.table} ORDER BY number DESC LIMIT 1")  # noqa: S608 - ours
     last = await known(database, of, 1)
     if not rows or (last and last[0].number == rows[0][0]):
         return None
-    sequence = last[0].sequence + 1 if last else 1
-    made = Checkpoint(of.name, sequence, int(rows[0][0]), micros, rows[0][1], signer.id, "")
+    return Unsigned(last[0].sequence + 1 if last else 1, int(rows[0][0]), rows[0][1])
+
+
+async def take(database: Database, of: Chained, signer: Signer, micros: int) -> Checkpoint | None:
+    """One of what is the last link now; None where the last one was of it already."""
+    new = await unsigned(database, of)
+    if new is None:
+        return None
+    made = Checkpoint(of.name, new.sequence, new.number, micros, new.hash, signer.id, "")
     made = made._replace(signature=signer.sign(made.message))
     try:
         await database.run(
