@@ -167,7 +167,11 @@ def read(line: bytes) -> Entry | None:
 
 def words(text: str) -> list[str]:
     """Each once; without accents and capitals."""
-    plain = "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign))
+    plain = text
+    if not text.isascii():
+        plain = unicodedata.normalize("NFKD", text)
+        accents = {ord(sign): None for sign in set(plain) if unicodedata.combining(sign)}
+        plain = plain.translate(accents)
     found = dict.fromkeys(match[:LONGEST_WORD] for match in WORD.findall(plain.casefold()))
     return list(found)[:MOST_WORDS]
 
