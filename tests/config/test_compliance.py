@@ -36,6 +36,19 @@ def test_what_nobody_has_said_is_set(tmp_path):
             "teams.red.retention.records_days: it must be at least 2192",
         ),
         ("compliance: [ccpa]\nretention: {audit_days: 365}", "retention.audit_days: it must be at least 731"),
+        ("compliance: [gdpr]\nteams: {red: {payloads: full}}", "teams.red.payloads: it must be at most `redacted`"),
+        (
+            "compliance: [hipaa]\nkeys: [{name: k, key: sk-0123456789abcdef, payloads: full}]",
+            "keys[0].payloads: it must be at most `redacted`",
+        ),
+        (
+            "compliance: [ccpa]\nmodels: {m: {targets: [simulator/x], payloads: full}}",
+            "models.m.payloads: it must be at most `redacted`",
+        ),
+        (
+            "compliance: [gdpr]\npayloads: {classes: {a: off, health: full}}",
+            "payloads.classes.health: it must be at most `redacted`",
+        ),
         ("compliance: [hippa]", "compliance[0]: there is no preset `hippa`; did you mean `hipaa`?"),
     ],
 )

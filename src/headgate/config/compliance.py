@@ -131,9 +131,12 @@ def apply(config: Any, tell: Tell) -> None:
             tell(where, _told(law, demand, wrong), "")
 
 
-def others(config: Any) -> Iterator[tuple[Law, Demand, tuple[str, ...], Any]]:
-    """What teams and classes of data say in place of a setting."""
+def others(config: Any) -> Iterator[tuple[Law, Demand, tuple[str | int, ...], Any]]:
+    """What teams, keys, models, classes of data and others say in place of a setting."""
     for place, setting in together(config.compliance).items():
+        if place == KEEP:
+            for path, level in config.kept():
+                yield from ((law, demand, path, level) for law, demand in setting.demands if path != KEEP)
         if place[0] != "retention":
             continue
         said = [(("teams", name, "retention"), team.retention) for name, team in config.teams.items()]

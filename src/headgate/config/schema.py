@@ -44,6 +44,7 @@ from headgate.config.state import State
 from headgate.config.stored import Store
 from headgate.config.targets import Model, ProviderEntry, Target
 from headgate.config.traces import Traces
+from headgate.core.kept import RANK, Keep
 from headgate.providers.settings import Seconds
 from headgate.secrets.settings import Sources
 
@@ -356,13 +357,26 @@ class Config(Section):
         """Whose keys may be."""
         return People(self.organisations, self.teams, self.applications, self.users)
 
+    def kept(self) -> Iterator[tuple[tuple[str | int, ...], Keep]]:
+        """How much is kept of what is said, in the words of each who has a say, and where they stand."""
+        yield ("payloads", "keep"), self.payloads.keep
+        for name, level in self.payloads.classes.items():
+            yield ("payloads", "classes", name), level
+        said = [((*path, "payloads"), grants.payloads) for path, _, grants in self.authentication.doors()]
+        said += [(("keys", index, "payloads"), key.payloads) for index, key in enumerate(self.keys)]
+        for section, names in (("models", self.models), *self.people._asdict().items()):
+            said += [((section, name, "payloads"), each.payloads) for name, each in names.items()]
+        yield from ((path, level) for path, level in said if level is not None)
+
+    @property
+    def most_kept(self) -> Keep:
+        """The most that anybody has said."""
+        return max((level for _, level in self.kept()), key=RANK.__getitem__)
+
     @property
     def keeps(self) -> bool:
         """Whether anything may be kept of what is said."""
-        doors = (grants for _, _, grants in self.authentication.doors())
-        people = (each for section in self.people for each in section.values())
-        said = {each.payloads for each in (*self.keys, *self.models.values(), *people, *doors)}
-        return bool({self.payloads.keep, *self.payloads.classes.values(), *said} - {None, "off"})
+        return self.most_kept != "off"
 
     @property
     def caches(self) -> bool:

@@ -84,6 +84,18 @@ def test_what_is_not_so_is_not_shown_as_if_it_were(place):
     )  # fmt: skip
 
 
+def test_what_a_team_or_a_class_keeps_is_told_too(place):
+    text = SAFE.replace("compliance: [gdpr]", "payloads: {encrypt: false, classes: {a: redacted}}")
+    (place / "headgate.yaml").write_text(text.replace("{requires: [eu]}", "{requires: [eu], payloads: full}"))
+    shown = states(place)
+    assert shown["Art. 5(1)(c)"] == ("not met", "at most `full` (`teams.red.payloads`): all that is said is kept")
+    assert "payloads for ever" in shown["Art. 5(1)(e)"][1]
+    assert "what is said is kept in the clear" in run(place, "report", "compliance", "gdpr").stdout
+    asked = run(place, "compliance", "show", "gdpr", "--json")
+    refused = {row["setting"] for row in json.loads(asked.stdout) if row["state"].startswith("refused")}
+    assert (asked.return_value, refused) == (1, {"payloads.encrypt", "teams.red.payloads"})
+
+
 def test_names_that_mean_harm_stay_names(place):
     evil = "<script>alert(1)</script>|"
     (place / "headgate.yaml").write_text(

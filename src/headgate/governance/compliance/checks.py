@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from headgate.config.compliance import LEVELS
 from headgate.config.identities import Key
+from headgate.config.problems import dotted
 from headgate.config.schema import Config, is_loopback
 from headgate.core.caller import Belongs
 from headgate.governance.compliance.facts import Facts
@@ -26,9 +27,11 @@ def judged(met: bool, evidence: str) -> Shown:
 
 def minimal(facts: Facts) -> Shown:
     """No more of what was said is kept than needed."""
-    keep = facts.config.payloads.keep
+    keep = facts.config.most_kept
+    places = [f"`{dotted(path)}`" for path, level in facts.config.kept() if level == keep]
+    where = ", ".join(places[:NAMES_SHOWN]) + (" …" if len(places) > NAMES_SHOWN else "")
     evidence = (
-        f"`payloads.keep` is `{keep}`: "
+        f"at most `{keep}` ({where}): "
         + {
             "off": "nothing of what is said is kept",
             "redacted": "what is said is kept without secrets and personal data, as far as these are found",
@@ -42,7 +45,7 @@ def limited(facts: Facts) -> Shown:
     """How long data are kept is said, and what is older goes."""
     said = facts.config.retention
     kept = {"records": said.records_days, "sums": said.sums_days, "audit": said.audit_days}
-    if facts.config.payloads.keep != "off":
+    if facts.config.keeps:
         kept["payloads"] = said.payloads_days
     told = ", ".join(f"{name} {f'{days} days' if days is not None else 'for ever'}" for name, days in kept.items())
     return judged(None not in kept.values(), f"`retention`: {told}; {_done(facts, 'purge', 'purges')}")
@@ -120,7 +123,7 @@ def logins_seen(facts: Facts) -> Shown:
 
 def encrypted_at_rest(facts: Facts) -> Shown:
     """What was said, and secrets, are encrypted where they are kept."""
-    keep = facts.config.payloads.keep
+    keep = facts.config.most_kept
     said = "nothing of what is said is kept" if keep == "off" else "what is said is encrypted (AES-256-GCM)"
     if keep != "off" and not facts.encrypted:
         return Shown("not met", "`payloads.encrypt` is off: what is said is kept in the clear")

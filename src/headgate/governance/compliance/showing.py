@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from headgate.config.compliance import Law, others, part, together
+from headgate.config.problems import dotted
 from headgate.config.schema import Config
 from headgate.core.columns import Column, room, table
 
@@ -43,7 +44,7 @@ def _rows(config: Config, laws: Sequence[Law]) -> Iterator[dict[str, Any]]:
         wrong_there = demand.wrong(value)
         if wrong_there is not None:
             said_by = f"{law} {demand.article}"
-            yield {"setting": ".".join(where), "now": value, "preset": None, "state": f"refused: {wrong_there}",
+            yield {"setting": dotted(where), "now": value, "preset": None, "state": f"refused: {wrong_there}",
                    "by": said_by}  # fmt: skip
 
 
