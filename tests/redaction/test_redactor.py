@@ -47,6 +47,8 @@ def redacted(text):
         ("postgres://app:hunter22@db/x", "postgres://[PASSWORD]@db/x"),
         ("my password is Tr0ub4dor&3", "my password is [SECRET]"),
         ('{"client_secret": "q1w2e3r4"}', '{"client_secret": "[SECRET]"}'),
+        (r"log: {\"password\":\"hunter22\"}", r"log: {\"password\":\"[SECRET]\"}"),
+        (r"{\\\"token\\\": \\\"abcdefghij0123456789\\\"}", r"{\\\"token\\\": \\\"[SECRET]\\\"}"),
     ],
 )
 def test_what_is_found(text, wanted):
