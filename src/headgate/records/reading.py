@@ -19,7 +19,7 @@ from headgate.core.record import Record
 from headgate.journal.read import Files, Filter, Source, Stored, follow, forwards
 from headgate.records import statements as sql
 from headgate.records.clickhouse import ClickHouseSettings, Engine
-from headgate.records.payloads.statements import FEW, newest, query, said
+from headgate.records.payloads.statements import FEW, held, query, said
 from headgate.records.search import (
     AT_ONCE,
     Block,
@@ -104,7 +104,7 @@ class Records:
 
     async def _said(self, text: str) -> Condition:
         asked = query(text, postgres=self._shared)
-        statement, values = newest(asked, postgres=self._shared)
+        statement, values = held(asked, postgres=self._shared)
         found = await self.rows(statement, *values)
         return said(asked, few=len(found) <= FEW, postgres=self._shared)
 

@@ -47,10 +47,12 @@ def query(text: str, *, postgres: bool) -> str:
     return " ".join(f'"{word}"{OPEN if open else ""}' for word, open in found)
 
 
-def newest(asked: str, *, postgres: bool) -> Condition:
-    """Gives the numbers of the newest payloads that hold what is asked for, of some more than a few at most."""
-    order = "ORDER BY payload_words.rowid DESC LIMIT ?"
-    return f"SELECT rowid FROM payload_words WHERE {MATCH[postgres]} {order}", [asked, FEW + 1]  # noqa: S608 - ours
+def held(asked: str, *, postgres: bool) -> Condition:
+    """Gives numbers of payloads that hold what is asked for, of one more than a few at most."""
+    found = f"SELECT rowid FROM payload_words WHERE {MATCH[postgres]}"  # noqa: S608 - ours
+    if postgres:  # it takes any word for one that many hold, and would look through all payloads for so few
+        return f"WITH found AS MATERIALIZED ({found}) SELECT rowid FROM found LIMIT ?", [asked, FEW + 1]  # noqa: S608 - ours
+    return f"{found} LIMIT ?", [asked, FEW + 1]
 
 
 def said(asked: str, *, few: bool, postgres: bool) -> Condition:
