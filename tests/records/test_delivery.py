@@ -142,6 +142,43 @@ def test_what_it_refuses_in_batches_of_its_own_keeps_nothing_else_out(tmp_path, 
     assert sorted(message.split()[8].rstrip(":") for _, message in told) == sorted(odd)
 
 
+@given(seed=st.integers(0, 10**9), count=st.integers(2, 40))
+@settings(max_examples=15, deadline=None)
+def test_whatever_is_refused_fails_or_is_killed_only_what_is_refused_is_left_out(tmp_path_factory, seed, count):
+    data, chance, told = tmp_path_factory.mktemp("law"), random.Random(seed), []
+    wanted = [made(number, chance) for number in range(count)]
+    odd = {record.id for record in wanted[:-1] if chance.random() < 0.3}
+
+    def maybe(batch):
+        if chance.random() < 0.25:
+            raise chance.choice((Away, Killed))("now")
+
+    def picky(batch):
+        if any(item.id in odd for item in batch.items):
+            raise Unfit("too odd")
+
+    def turns(most):
+        nonlocal sending
+        for _ in range(most):
+            try:
+                sending.turn(NOW, last=True)
+            except Away as error:
+                sending.failed(error, NOW)
+            except Killed:
+                sending = delivery(data, sink, told)
+
+    sink, pieces = Kept(lambda batch: (maybe(batch), picky(batch)), maybe), chance.randrange(1, 5)
+    sending = delivery(data, sink, told)
+    for part in range(pieces):
+        written(data / "journal", wanted[part:-1:pieces], segments=chance.randrange(1, 4))
+        turns(chance.randrange(12))
+    written(data / "journal", wanted[-1:], segments=1)
+    sink.before, sink.after = picky, lambda batch: None
+    turns(2 * count)
+    assert set(sink.ids) == {record.id for record in wanted} - odd
+    assert {message.split()[8].rstrip(":") for _, message in told if "the record" in message} <= odd
+
+
 def test_retries_count_nothing_twice(tmp_path, records):
     def away(batch):
         raise Away("not now")
