@@ -70,6 +70,9 @@ def check(payloads: Payloads, tell: Tell) -> None:
     missing = [f"{name}, which {task}" for name, task in PACKAGES.items() if find_spec(name) is None]
     if missing:
         tell(("payloads",), f"a package is not there: {missing[0]}", "install headgate[payloads]")
+    if payloads.max_bytes > payloads.memory_bytes // 4:
+        hint = f"raise `payloads.memory_bytes` to {4 * payloads.max_bytes}, or keep less of each side"
+        tell(("payloads", "max_bytes"), "so much of a side finds no room in memory, where a quarter is for one", hint)
     why = not_in_memory(payloads.memory)
     if why is not None:
         hint = "name a folder of a tmpfs; Docker has one of 64 MB at /dev/shm (`--shm-size`)"
