@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlsplit
 
 import pydantic
 from pydantic import SecretStr
@@ -122,12 +123,20 @@ class Following(Findings):
                 for index, inner in enumerate(value):
                     if isinstance(inner, pydantic.BaseModel):
                         self.follow(inner, (*place, index))
+            elif name == "url" and isinstance(value, str):
+                self.query(value)
             elif name == "headers" and isinstance(value, dict):
                 for header, text in value.items():
                     if isinstance(text, SecretStr):
                         value[header] = self.header(text, (*place, header))
                     elif SECRET_NAME.search(header):
                         self.secret(text)
+
+    def query(self, url: str) -> None:
+        """An address may hold one behind its question mark."""
+        for name, text in parse_qsl(urlsplit(url).query):
+            if SECRET_NAME.search(name):
+                self.secret(text)
 
     def header(self, value: SecretStr, path: tuple[str | int, ...]) -> SecretStr:
         """One that may be a secret."""

@@ -6,20 +6,24 @@ sends the same batch once more, and no record is left out; and whatever the sink
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
+from pydantic import SecretStr
 
+from headgate.core.secrecy import LONG
 from headgate.journal.segments import segments
 from headgate.records import progress as stored
 from headgate.records.drain import lines, source
 from headgate.records.progress import Range
 from headgate.records.selection import Selection
-from headgate.records.sinks.sink import Away, Batch, Item, Sink, Unfit
+from headgate.records.sinks.sink import Away, Batch, Item, Settings, Sink, Unfit
 from headgate.records.status import undrained
+from headgate.telemetry.logs import Redactor
 
 Tell = Callable[[str, str], None]
 """A level of `logging` by its name, and a sentence."""
@@ -54,6 +58,7 @@ class Delivery:
         self._settings = sink.settings
         self._selection = Selection(sink.settings)
         self._tell = tell
+        self._redact = Redactor(secrets(sink.settings))
         self._sizes: dict[str, int] = {}
         """Of each segment, as last seen."""
         self._waiting: dict[str, float] = {}
@@ -82,6 +87,7 @@ class Delivery:
     def failed(self, error: Exception, now: float) -> None:
         """A turn has come to nothing."""
         why = str(error) if isinstance(error, Away) else getattr(error, "strerror", None) or type(error).__name__
+        why = self._redact(why)  # what refuses likes to repeat what it was sent
         if self.progress.away is None:
             self._tell("warning", f"the sink {self.name} takes no records, which wait in the journal: {why[:SAID]}")
             self.progress.since = now
@@ -163,7 +169,7 @@ class Delivery:
     def _sent(self, piece: Range, outcome: Outcome) -> None:
         """Count it, once for all, however often it was tried."""
         for item, why in outcome.refused:
-            self._tell("error", f"the sink {self.name} does not take the record {item.id}: {why[:SAID]}")
+            self._tell("error", f"the sink {self.name} does not take the record {item.id}: {self._redact(why)[:SAID]}")
         if outcome.damaged:
             told = f"{piece.segment}: {outcome.damaged} damaged lines are not sent to the sink {self.name}"
             self._tell("warning", told)
@@ -209,7 +215,7 @@ class Delivery:
         if left is None:
             return len(batch.items), []
         self.progress.unfit += left.records
-        told = f"the sink {self.name} does not take {left.records} of {len(batch.items)} records: {left.why[:SAID]}"
+        told = f"the sink {self.name} does not take {left.records} of {len(batch.items)} records: {self._redact(left.why)[:SAID]}"
         self._tell("error", told)
         return len(batch.items) - left.records, []
 
@@ -221,3 +227,14 @@ def _sizes(folder: Path) -> dict[str, int]:
         with suppress(FileNotFoundError):
             found[segment.path.name] = segment.path.stat().st_size
     return found
+
+
+def secrets(settings: Settings) -> Iterator[str]:
+    """What a sink is told and nobody else may read: also the token behind `Bearer`, and what an address asks with."""
+    for name, value in settings:
+        for each in value.values() if isinstance(value, Mapping) else [value]:
+            if isinstance(each, SecretStr):
+                secret = each.get_secret_value()
+                yield from {secret, secret.rpartition(" ")[2]}
+        if name == "url":
+            yield from (word for _, word in parse_qsl(urlsplit(value).query) if len(word) >= LONG)
