@@ -173,7 +173,13 @@ def gateway(
         + f"keys:\n  - {{name: bench, key: {KEY}}}\n"
         + extra.partition("\0")[2]
     )
-    log = (folder / "log").open("wb")
+    return serve(folder, port, before=before, source=source)
+
+
+def serve(folder: Path, port: int, *, before: Sequence[str] = (), source: Path = ROOT / "src") -> Running:
+    """Started, perhaps anew, by the configuration that stands in its folder."""
+    log = (folder / "log").open("ab")
+    config = folder / "headgate.yaml"
     command = [*pin(GATEWAY_CORE), *before, sys.executable, "-m", "headgate", "serve", "--config", str(config)]
     environ = {**os.environ, "PYTHONPATH": str(source), "PYTHONHASHSEED": "0"}
     process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environ)

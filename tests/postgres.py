@@ -8,6 +8,8 @@ import uuid
 import warnings
 from pathlib import Path
 
+import psutil
+
 from headgate.store.database import connect
 
 
@@ -33,6 +35,14 @@ class Server:
 
     def stop(self):
         self._server.stop()
+
+    def signal(self, number):
+        """To all its processes: SIGSTOP makes it hang, SIGCONT go on, SIGKILL ends it without a word."""
+        main = psutil.Process(self._server.get_pid())
+        main.suspend()  # so that no other child comes meanwhile
+        for each in (*main.children(), main):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.send_signal(number)
 
     def __exit__(self, *_):
         self.stop()

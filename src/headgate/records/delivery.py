@@ -215,7 +215,8 @@ class Delivery:
         if left is None:
             return len(batch.items), []
         self.progress.unfit += left.records
-        told = f"the sink {self.name} does not take {left.records} of {len(batch.items)} records: {self._redact(left.why)[:SAID]}"
+        why = self._redact(left.why)[:SAID]
+        told = f"the sink {self.name} does not take {left.records} of {len(batch.items)} records: {why}"
         self._tell("error", told)
         return len(batch.items) - left.records, []
 
