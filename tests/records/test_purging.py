@@ -20,6 +20,7 @@ from headgate.journal.read import Filter
 from headgate.records.drain import Drain, opened
 from headgate.records.status import save
 from headgate.records.verify import verify_records
+from headgate.store.database import StoreAway
 from headgate.store.objects import Actor, Objects
 from made_records import written as written_to
 
@@ -274,6 +275,16 @@ def test_of_what_is_held_nothing_is_deleted_from_a_journal_alone(tmp_path):
     lines = b"".join(path.read_bytes() for path in (tmp_path / "journal").iterdir())
     assert lines.count(b'"end_user":"eve"') == 2
     assert asyncio.run(delete("nobody")).journal == 0
+
+
+def test_what_was_purged_is_told_although_the_room_cannot_be_given_back(tmp_path, own_database):
+    place = Place(tmp_path, own_database)
+    place.rows("ALTER TABLE spreads RENAME TO elsewhere")
+    with pytest.raises(StoreAway):
+        place.purged(retention={"records_days": 30})
+    with pytest.raises(StoreAway):
+        place.run(lambda databases, config: erase(databases, config, Person("user", "ann"), Actor("dpo")))
+    assert [each[:2] for each in place.audit()] == [("erase", "data"), ("purge", "journal"), ("purge", "records")]
 
 
 def test_of_two_machines_that_purge_one_says_that_it_did(place):

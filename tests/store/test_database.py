@@ -197,6 +197,24 @@ async def test_a_server_that_hangs_is_not_waited_for_long(stoppable):
     await change()
 
 
+async def test_what_goes_through_whole_tables_may_take_longer(server):
+    database = connect(server, Patience(2.0, 0.1))
+    async with database.script("SELECT 1") as statements:
+        await statements.rows("SELECT pg_sleep(0.3)")
+        await statements.run("SELECT pg_sleep(0.3)")
+    with pytest.raises(StoreAway):
+        await database.rows("SELECT pg_sleep(0.3)")
+    await database.run("CREATE TABLE longer (number BIGINT)")
+    async with database.transaction() as statements:
+        await statements.run("LOCK TABLE longer IN SHARE UPDATE EXCLUSIVE MODE")
+        waiting = asyncio.create_task(database.vacuum("longer"))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+    await waiting
+    await database.run("DROP TABLE longer")
+    await database.close()
+
+
 async def test_a_connection_that_breaks_is_told_and_another_is_made(stoppable, server):
     database, _ = stoppable
     other = connect(server)

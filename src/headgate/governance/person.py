@@ -91,7 +91,6 @@ async def erase(databases: Databases, config: Config, person: Person, actor: Act
         why = {"why": "erased", "of": person.digest}
         records = await all_of(database, which, why, there, mark=person.mark)
         sums = await _unnamed(database, person) if person.what in GROUPS else 0
-        await removing.tidy(database, there)
     positions = load(config.data_dir).positions if database is not None else None
     journal = await asyncio.to_thread(
         blank, config.data_dir / "journal", positions, lambda record: getattr(record, person.what) == person.name
@@ -99,6 +98,8 @@ async def erase(databases: Databases, config: Config, person: Person, actor: Act
     done = Erased(records, payloads, sums, journal, waiting, person.digest)
     told = {name: value for name, value in done._asdict().items() if name != "digest"}
     await Objects(await databases.store()).note("erase", "data", person.digest, actor, told)
+    if database is not None:
+        await removing.tidy(database, await removing.tables(database))
     return done
 
 

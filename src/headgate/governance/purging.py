@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from headgate.config.retention import Hold
@@ -52,6 +52,7 @@ class Purge:
             for kind in dict.fromkeys(each.kind for each in done if each.kind != "audit"):
                 counts = {each.why: each.rows for each in done if each.kind == kind}
                 await objects.note("purge", kind, "", actor, {"counts": counts, "at": self._now})
+            await self._tidy(done)
         return done
 
     async def _all(self) -> list[Purged]:
@@ -74,9 +75,13 @@ class Purge:
             done += [Purged(kind, rule.why, await self._by_rule(database, kind, rule, there)) for rule in of_kind]
         if self._config.retention.sums_days is not None and not self._dry:
             done.append(Purged("sums", "general", await self._of_sums(database, self._config.retention.sums_days)))
-        if any(each.rows for each in done) and not self._dry:
-            await removing.tidy(database, there)
         return done
+
+    async def _tidy(self, done: Sequence[Purged]) -> None:
+        """Last of all, as it may take long or fail."""
+        records = await self._databases.records()
+        if records is not None and any(each.kind in ("records", "payloads", "sums") for each in done):
+            await removing.tidy(records, await removing.tables(records))
 
     async def _by_rule(self, database: Database, kind: Kind, rule: Rule, there: Tables) -> int:
         which = joined([rule.condition, free(self._config.holds)])

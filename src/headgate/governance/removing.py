@@ -19,7 +19,7 @@ from headgate.records.chain import APPEND, LAST
 from headgate.records.marks import marks as marked
 from headgate.records.row import Entry, read
 from headgate.records.statements import LOCK, quoted
-from headgate.store.database import Database, SQLite, Statements, StoreAway
+from headgate.store.database import Database, Postgres, SQLite, Statements, StoreAway
 
 STEP = 200
 """Records in a transaction: a few hundredths of a second, in which the drain waits."""
@@ -146,11 +146,12 @@ def _value(mark: str | None) -> Sequence[str]:
 
 async def tidy(database: Database, there: Tables) -> None:
     """Give the room back, and leave nothing of what went where the database keeps what it was about to write."""
-    if not isinstance(database, SQLite):
+    if isinstance(database, Postgres):
         payloads = ("payloads", "payload_words") if there.payloads else ()
         for table in ("lines", "requests", "tags", "marks", "sums", "spreads", *payloads):
-            await database.run(f"VACUUM {table}")
+            await database.vacuum(table)
         return
+    assert isinstance(database, SQLite)
     if there.words:
         await _merge_words(database)
     left = await _free(database)

@@ -35,6 +35,10 @@ class Patience(NamedTuple):
     statement: float = 5.0
 
 
+LONGEST = 86_400.0
+"""Seconds for what goes through whole tables: a step of a migration, VACUUM."""
+
+
 class StoreAway(Exception):
     """The store cannot be asked; the message says why, without a password."""
 
@@ -209,7 +213,12 @@ class Postgres:
         async with self._connection() as connection, connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock(7203)")
             await connection.execute(sql)
-            yield _Connected(connection)
+            yield _Connected(connection, LONGEST)
+
+    async def vacuum(self, table: str) -> None:
+        """Give its room back; nobody waits for it. Raises StoreAway."""
+        async with self._connection() as connection:
+            await _Connected(connection, LONGEST).run(f"VACUUM {table}")
 
     async def close(self) -> None:
         pool, self._pool = self._pool, None
@@ -247,14 +256,17 @@ class Postgres:
 class _Connected:
     """One connection of PostgreSQL."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, patience: float | None = None) -> None:
+        """`patience`: seconds for a statement, where they are not the connection's."""
         self._connection = connection
+        self._patience = patience
 
     async def rows(self, sql: str, *values: Any) -> list[Row]:
-        return [tuple(row) for row in await self._answer(self._connection.fetch(numbered(sql), *values))]
+        fetched = self._connection.fetch(numbered(sql), *values, timeout=self._patience)
+        return [tuple(row) for row in await self._answer(fetched)]
 
     async def run(self, sql: str, *values: Any) -> int:
-        return _count(await self._answer(self._connection.execute(numbered(sql), *values)))
+        return _count(await self._answer(self._connection.execute(numbered(sql), *values, timeout=self._patience)))
 
     async def _answer(self, asked: Awaitable[Any]) -> Any:
         import asyncpg
