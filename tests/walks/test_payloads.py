@@ -229,7 +229,9 @@ def test_it_is_found_by_its_words_and_read_by_whom_it_concerns(gateway):
     assert seen(OTHER, "?text=zebra")[2]["items"] == []
     assert [seen(OTHER, f"/{id}/payload")[0], seen(BILLING, f"/{id}/payload")[0]] == [404, 403]
     assert [seen(BILLING, "?text=zebra")[0], seen(ADMIN_KEY, "?text=-")[0]] == [403, 400]
-    assert id in typed(gateway, "--text", "zeb*", "--json").stdout
+    searched = typed(gateway, "--text", "zeb*", "--json")
+    assert id in searched.stdout
+    assert "encrypted" not in searched.stderr
     assert "the zebra paid" in typed(gateway, "--id", id, "--payload").stdout
     audit = gateway.get("/admin/api/audit?kind=payloads&limit=20", ADMIN)[2]["items"]
     readers = [each["actor"] for each in audit if each["name"] == id]
@@ -284,6 +286,7 @@ def test_kill_of_gateway_and_keeper_loses_nothing_and_what_is_encrypted_needs_th
     assert on_disk(gateway.data, text) == []
     asked = ("--id", answered[0], "--payload")
     assert text in typed(gateway, *asked).stdout
+    assert "encrypted, which is not searched" in typed(gateway, "--text", "nothing-of-it").output
     shown = typed(gateway, *asked, environ={VARIABLE: "another-passphrase-of-thirty-two-characters"})
     assert (shown.exit_code, text in shown.output, "the key" in shown.output) == (1, False, True)
 

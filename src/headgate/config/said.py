@@ -83,6 +83,8 @@ class Said:
             query(text, postgres=False)
         except ValueError as error:
             raise click.BadParameter(f"--text: {error}") from error
+        if self._run(self._records.rows(reading.ENCRYPTED)):
+            self._tell("some of what was said is encrypted, which is not searched")
         self._run(self._note("search", "*", {"text": text}))
 
     async def _note(self, action: str, name: str, told: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from headgate.records.reading import Records
 from headgate.store.sealing import Seal
 
 KEYS = "SELECT id, sealed FROM payload_keys"
+ENCRYPTED = "SELECT id FROM payload_keys LIMIT 1"
 RESEAL = "UPDATE payload_keys SET sealed = ? WHERE id = ?"
 
 
