@@ -237,6 +237,20 @@ def test_of_a_counter_its_growth_counts_and_of_the_processor_its_share():
     assert [alert.value for alert in made.alerts.values()] == [6.0, 1.0]
 
 
+def test_what_is_counted_for_the_first_time_has_grown_unless_nobody_had_looked():
+    rule = Rule(name="openings", measure="headgate_circuit_openings", above=0.0, window=60.0)
+    openings = [Sample("headgate_circuit_openings", {"target": "a/m"}, 1.0, True)]
+    late = engine(rule)
+    late.sample(openings, START)
+    assert turn(late, START) == []
+    made = engine(rule)
+    made.sample([], START)
+    made.sample(openings, START + 10)
+    assert [became for became, _ in turn(made, START + 10)] == ["firing"]
+    made.sample(openings, START + 80)
+    assert [became for became, _ in turn(made, START + 80)] == ["resolved"]
+
+
 def test_an_alert_whose_rule_goes_is_over():
     made = engine(FAILING)
     for second in range(9):

@@ -51,6 +51,8 @@ class Engine:
         self.views: dict[Key, View] = {}
         self.alerts: dict[Place, Alert] = {}
         self._series: dict[Place, tuple[Labels, deque[tuple[float, float]], bool]] = {}
+        self._asked: dict[str, float] = {}
+        """The measures that were asked for the last time, and when that was."""
 
     def configure(self, rules: Sequence[Rule]) -> None:
         """From now on by these rules; what was counted for those that stay is kept."""
@@ -68,11 +70,15 @@ class Engine:
         """Metrics as they are now."""
         for name, labels, value, counter in samples:
             place = (name, tuple(sorted(labels.items())))
-            known = self._series.setdefault(place, (labels, deque(), counter))[1]
+            if place not in self._series:
+                begun = [(self._asked[name], 0.0)] if counter and name in self._asked and name != RATE else []
+                self._series[place] = (labels, deque(begun), counter)  # of what was never counted there is no series
+            known = self._series[place][1]
             known.append((now, value))
             while (len(known) > 2 and known[1][0] < now - 86_400) or (not counter and len(known) > 1):
                 known.popleft()
         self._series = {place: each for place, each in self._series.items() if each[1][-1][0] > now - 3600}
+        self._asked = dict.fromkeys((rule.measure for rule in self.rules.values()), now)
 
     def turn(self, now: float, *, leading: bool, fresh: bool) -> Iterator[Event]:
         """What has come of each alert. `leading`: also of those that one instance looks after for all; `fresh`:
