@@ -251,6 +251,19 @@ def test_what_is_counted_for_the_first_time_has_grown_unless_nobody_had_looked()
     assert [became for became, _ in turn(made, START + 80)] == ["resolved"]
 
 
+def test_series_of_a_counter_that_are_not_told_apart_add_up_and_of_gauges_the_largest_counts():
+    made = engine(
+        Rule(name="retries", measure="headgate_attempts", above=5.0, window=60.0, by=("instance",)),
+        Rule(name="waiting", measure="headgate_target_waiting", above=5.0, by=("instance",)),
+    )
+    for second in (0, 10):
+        for target in ("a", "b"):
+            made.sample([Sample("headgate_attempts", {"target": target}, 4.0 * second / 10, True)], START + second)
+            made.sample([Sample("headgate_target_waiting", {"target": target}, 4.0)], START + second)
+    [event] = made.turn(START + 10, leading=True, fresh=True)
+    assert (event.alert.rule, event.alert.value) == ("retries", 8.0)
+
+
 def test_an_alert_whose_rule_goes_is_over():
     made = engine(FAILING)
     for second in range(9):

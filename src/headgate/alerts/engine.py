@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
-from math import inf
 from typing import NamedTuple
 
 from headgate.alerts.alert import NOTHING, Alert, Became, Verdict, new, over, resolve, step
@@ -125,14 +124,17 @@ class Engine:
                     known = self.alerts.get(place)
                     found[place] = (of, judge(rule, view, group, now, known))
             return found
-        for of, value in self._metrics(rule, now):
+        values: dict[Place, tuple[Labels, float]] = {}
+        for of, value, adds in self._metrics(rule, now):
             place = (rule.name, tuple(sorted(of.items())))
-            other = found.get(place)
-            if other is None or value > (other[1].value or -inf):
-                found[place] = (of, _bounded(rule, value))
-        return found
+            if place in values:
+                other = values[place][1]
+                value = value + other if adds else max(value, other)
+            values[place] = of, value
+        return {place: (of, _bounded(rule, value)) for place, (of, value) in values.items()}
 
-    def _metrics(self, rule: Rule, now: float) -> Iterator[tuple[Labels, float]]:
+    def _metrics(self, rule: Rule, now: float) -> Iterator[tuple[Labels, float, bool]]:
+        """Each series, and whether series add up, as those of counters do."""
         for (name, _), (labels, values, counter) in self._series.items():
             if name != rule.measure or not fits(rule.where, labels) or values[-1][0] < now - LATE:
                 continue
@@ -142,7 +144,8 @@ class Engine:
                 if name == RATE:
                     value /= max(seconds, 1e-9)
             whole = {**labels, "instance": self.instance} if name != SHARED else labels
-            yield {key: each for key, each in whole.items() if rule.by is None or key in rule.by}, value
+            of = {key: each for key, each in whole.items() if rule.by is None or key in rule.by}
+            yield of, value, counter and name != RATE
 
 
 def _group(rule: Rule, of: Mapping[str, str]) -> Group:
