@@ -125,6 +125,8 @@ class Flight:
         """What waits for the end of the call."""
         task, raw, reply = self._task, self.reply, exchange.reply
         assert task is not None
+        if not self.answered:  # first: who came while the call is being given up would be given up with it
+            self._close()
         if not task.done():
             task.cancel()
             await asyncio.wait((task,))
@@ -135,8 +137,6 @@ class Flight:
             self.over = True
             self._reading.cancel()
             self._wake()
-        if not self.answered:
-            self._close()
         await self.fork.ending.aclose()
 
     def _close(self) -> None:
