@@ -258,6 +258,12 @@ def test_a_key_that_wants_none_of_it(gateway):
     assert [ask(gateway, chat("silent"), key=SILENT)[1] for _ in range(2)] == ["bypass", "bypass"]
 
 
+def test_what_the_provider_looks_up_is_not_kept(gateway):
+    search = {"web_search_options": {}}
+    assert [ask(gateway, chat("news", **search))[1] for _ in range(2)] == ["bypass", "bypass"]
+    assert [ask(gateway, chat("news", model="tools", **search))[1] for _ in range(2)] == ["miss", "hit"]
+
+
 @pytest.mark.parametrize("words", ["refused", "declined", "tool"])
 def test_what_is_no_answer_to_keep(gateway, words):
     assert [ask(gateway, chat(words))[1] for _ in range(2)] == ["miss", "miss"]
@@ -452,6 +458,8 @@ def test_all_share_what_is_kept_in_the_state_and_miss_nothing_without_it(provide
             server.kill()
             assert ask(one, chat("far"))[:2] == (200, "miss")
             assert one.metric("headgate_cache_away") == 1
+            status, _, body = one.post({}, path="/admin/api/cache/clear", key=ADMIN_KEY)
+            assert (status, json.loads(body)["code"]) == (503, "cache_away")
 
 
 def test_what_is_taken_out_is_asked_again_and_who_did_it_is_known(gateway):

@@ -4,6 +4,7 @@ import copy
 import json
 import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -178,7 +179,7 @@ def test_the_configuration_counts_and_headers_for_providers_do():
 
 
 def test_what_a_stage_has_changed_counts_and_not_what_the_client_said():
-    image = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
     asked = [exchange({"model": "m", "messages": [{"role": "user", "content": [image]}]}) for _ in range(3)]
     for place, each in enumerate(asked):
         each.edited = True
@@ -186,3 +187,50 @@ def test_what_a_stage_has_changed_counts_and_not_what_the_client_said():
         each.request.max_tokens = 1 if place else None
     keys = [key(each, b"", "key", frozenset()) for each in asked]
     assert keys[0] != keys[1] == keys[2]
+
+
+URL = "https://example.com/today.png"
+ELSEWHERE = [
+    (openai_chat, {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": URL}}]}]}),
+    (openai_chat, {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "file-1"}}]}]}),
+    (
+        openai_responses,
+        {"input": [{"role": "user", "content": [{"type": "input_image", "image_url": URL, "detail": "low"}]}]},
+    ),
+    (
+        anthropic_messages,
+        {
+            "max_tokens": 5,
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [
+                        {
+                            "type": "tool_result",
+                            "tool_use_id": "t",
+                            "content": [{"type": "image", "source": {"type": "url", "url": URL}}],
+                        }
+                    ],
+                }
+            ],
+        },
+    ),
+    (
+        gemini_generate,
+        {"contents": [{"role": "user", "parts": [{"fileData": {"fileUri": URL, "mimeType": "image/png"}}]}]},
+    ),
+]
+
+
+@pytest.mark.parametrize(("dialect", "fields"), ELSEWHERE)
+def test_what_names_something_elsewhere_has_no_key(dialect, fields):
+    assert key_of(fields, dialect) is None
+
+
+def test_a_picture_in_the_request_counts_as_it_is():
+    def shown(data):
+        part = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
+        return key_of({"messages": [{"role": "user", "content": [part]}]})
+
+    assert shown("AAAA") == shown("AAAA") is not None
+    assert shown("AAAA") != shown("AAAB")

@@ -25,14 +25,13 @@ from headgate.core.reply import Reply
 from headgate.core.target import Target
 from headgate.stages.cache.control import Wish, wish
 from headgate.stages.cache.flight import Flight
+from headgate.stages.cache.identity import LIVE
 from headgate.stages.cache.identity import key as key_of
 from headgate.stages.stage import Proceed
 
 log = logging.getLogger("headgate.stages")
 
 HEADER = b"x-headgate-cache"
-REMEMBERED = 10_000
-"""Names whose meaning is known; clients may ask for any."""
 Meaning = Callable[[str | None, str | None], bytes]
 """A hash of all that the configuration says of an alias and a rule (None: of neither), so that what was answered before
 a change of it is not given after it."""
@@ -93,7 +92,7 @@ class Cache:
             request: ChatRequest = exchange.request
         except GatewayError:  # it is for its provider alone to understand
             return None
-        if request.bound or (not terms.tool_calls and any(tool.builtin is not None for tool in request.tools)):
+        if request.bound or (not terms.tool_calls and _searches(exchange, request)):
             return None
         if terms.deterministic_only and request.temperature != 0 and request.seed is None:
             return None
@@ -207,6 +206,11 @@ def _not_there() -> NotCached:
 def _named(exchange: Exchange, name: str) -> Target | None:
     """Who gave the answer, where that one is known here still."""
     return next((each for each in (*exchange.targets, *exchange.decision.among) if each.name == name), None)
+
+
+def _searches(exchange: Exchange, request: ChatRequest) -> bool:
+    """Whether the provider may look things up, or do them, before it answers."""
+    return any(tool.builtin is not None for tool in request.tools) or not LIVE.isdisjoint(exchange.fields)
 
 
 def _fit(reply: Reply, body: bytes, terms: Terms) -> bool:

@@ -14,7 +14,7 @@ import msgspec
 
 from headgate.core.cached import Per
 from headgate.core.caller import Caller
-from headgate.core.chat import ChatRequest, Role, Text
+from headgate.core.chat import ChatRequest, Link, Part, Role, Stored, Text, ToolResult
 from headgate.core.exchange import Exchange
 from headgate.core.labels import PLACES, USERS
 
@@ -24,6 +24,13 @@ NEUTRAL = frozenset(
     }
 )  # fmt: skip
 """Fields that no answer depends on; the name that is asked for is told apart by what it stands for."""
+LIVE = frozenset(
+    {
+        "web_search_options", "search_parameters", "enable_search", "plugins", "connectors", "data_sources",
+        "mcp_servers", "container",
+    }
+)  # fmt: skip
+"""Fields by which providers look things up, or run them, that are no tools."""
 NEUTRAL_HEADERS = frozenset(
     {
         b"idempotency-key", b"x-amzn-trace-id", b"x-client-name", b"x-goog-api-client", b"x-server-timeout",
@@ -65,11 +72,15 @@ def tenant(caller: Caller | None, per: Per, end_user: str) -> bytes:
     return blake2b(_encode(whose), digest_size=32).digest()
 
 
-def key(exchange: Exchange, meaning: bytes, per: Per, headers: frozenset[bytes]) -> bytes:
+def key(exchange: Exchange, meaning: bytes, per: Per, headers: frozenset[bytes]) -> bytes | None:
     """`meaning`: of the name, by the configuration; `headers`: those that go on to providers.
+    None: it names what stands elsewhere, and may be something else by the next time.
 
     Raises GatewayError where the request is one that only its provider understands.
     """
+    meant = _meant(exchange)
+    if meant is None:
+        return None
     decision = exchange.decision
     alias = decision.alias
     told = (
@@ -79,16 +90,18 @@ def key(exchange: Exchange, meaning: bytes, per: Per, headers: frozenset[bytes])
         exchange.effort,
         sorted(exchange.requires),
         [header for header in exchange.headers if header[0] in headers and header != USUAL],
-        _meant(exchange),
+        meant,
     )
     return blake2b(_encode(told), key=tenant(exchange.caller, per, exchange.end_user), digest_size=24).digest()
 
 
-def _meant(exchange: Exchange) -> tuple[Any, ...]:
+def _meant(exchange: Exchange) -> tuple[Any, ...] | None:
     request: ChatRequest = exchange.request
     words = _words(request)
     if words is not None:
         return "words", _said(request), words
+    if any(_elsewhere(part) for message in request.messages for part in message.parts):
+        return None
     if exchange.edited:
         return "edited", repr(msgspec.structs.replace(request, stream=False, stream_usage=None, user=None, metadata={}))
     fields = exchange.fields
@@ -110,6 +123,13 @@ def _words(request: ChatRequest) -> list[tuple[Role, list[str]]] | None:
             texts.append(part.text)
         found.append((message.role, texts))
     return found
+
+
+def _elsewhere(part: Part) -> bool:
+    """Whether it is a URL, or the name of a file, whose content is not in the request."""
+    if isinstance(part, ToolResult):
+        return any(_elsewhere(each) for each in part.parts)
+    return isinstance(getattr(part, "source", None), Link | Stored)
 
 
 def _own(request: ChatRequest) -> bool:
