@@ -107,3 +107,23 @@ def test_where_it_is_away_or_hangs_there_is_nothing_and_soon():
 
     with valkey() as server:
         asyncio.run(walk(server))
+
+
+def test_taking_out_waits_longer_than_a_request_and_says_where_it_cannot():
+    async def walk(server):
+        one = await connected(server, "f")
+        one.put(b"a", entry())
+        assert await one.get(b"a") is not None
+        one.patience = one._connection.patience = 0.01
+        server.hang()
+        clearing = asyncio.create_task(one.clear(Which()))
+        await asyncio.sleep(0.1)
+        server.go_on()
+        assert await clearing == 1
+        server.kill()
+        with pytest.raises(OSError, match=r"."):
+            await one.clear(Which())
+        one.close()
+
+    with valkey() as server:
+        asyncio.run(walk(server))

@@ -7,6 +7,7 @@ import time
 from pydantic import Field
 
 from headgate.admin.call import Answer, Call, read
+from headgate.admin.problems import Problem
 from headgate.config.section import Section
 from headgate.core.cached import Which
 from headgate.store.objects import Objects
@@ -28,4 +29,8 @@ async def clear_cache(call: Call) -> Answer:
     which = Which(said.alias, said.key, said.team, said.organisation, time.time() - said.older_than)
     told = said.model_dump(exclude_defaults=True)
     await Objects(await call.control.database()).note("clear", "cache", said.alias or "*", call.actor, told)
-    return 200, {"cleared": await call.control.running.answers.clear(which)}
+    try:
+        return 200, {"cleared": await call.control.running.answers.clear(which)}
+    except OSError as error:
+        detail = f"not all answers could be taken out, do it again: {error}"
+        raise Problem(503, "cache_away", detail, retry_after="2") from error

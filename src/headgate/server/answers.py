@@ -7,6 +7,7 @@ its own.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from pathlib import Path
 
@@ -74,7 +75,8 @@ class Answers:
                 which = _decode(line)
             except msgspec.DecodeError:
                 continue
-            await self.kept.clear(which)
+            with contextlib.suppress(OSError):  # of the state: whoever was told has been told this, too
+                await self.kept.clear(which)
 
     def _size(self) -> int:
         try:

@@ -21,7 +21,9 @@ REST = 1.0
 """Seconds before it is tried again after it was lost."""
 CONNECTING = 5.0
 """Seconds that it may take to connect."""
-BATCH = 200
+BATCH = 50
+CLEARING = 30.0
+"""Seconds that it may take to answer while answers are looked at to be taken out."""
 WAITING = 10_000
 """Commands without a reply above which answers are not put there any more."""
 _encode = msgspec.msgpack.Encoder().encode
@@ -68,20 +70,30 @@ class SharedAnswers:
         connection.send("SET", self.prefix + key, _encode(entry), "PX", left).add_done_callback(self._put)
 
     async def clear(self, which: Which) -> int:
-        """All are looked at, some at a time."""
+        """All are looked at, some at a time, on a connection for which no request waits. Raises OSError."""
         if which.before is not None:
             self._cleared.append(which)
+        connection = None
+        try:
+            async with asyncio.timeout(CONNECTING):
+                connection = await connect(self._address, self._context)
+            connection.patience = CLEARING
+            return await self._clear(connection, which)
+        except (Refused, UnicodeError) as error:
+            raise ConnectionError(told(error)) from error
+        finally:
+            if connection is not None:
+                connection.close()
+
+    async def _clear(self, connection: Connection, which: Which) -> int:
         count, place = 0, b"0"
+        pattern = self.prefix.replace(b"*", b"\\*").replace(b"[", b"\\[").replace(b"?", b"\\?") + b"*"
         while True:
-            pattern = self.prefix.replace(b"*", b"\\*").replace(b"[", b"\\[").replace(b"?", b"\\?") + b"*"
-            found = await self._ask("SCAN", place, "MATCH", pattern, "COUNT", BATCH)
-            if found is None:
-                return count
-            place, names = found
-            entries = await self._ask("MGET", *names) if names else []
-            gone = [name for name, entry in zip(names, entries or [], strict=False) if _has(which, entry)]
+            place, names = await connection.ask("SCAN", place, "MATCH", pattern, "COUNT", BATCH)
+            entries = await connection.ask("MGET", *names) if names else []
+            gone = [name for name, entry in zip(names, entries, strict=True) if _has(which, entry)]
             if gone:
-                count += await self._ask("DEL", *gone) or 0
+                count += await connection.ask("DEL", *gone)
             if place == b"0":
                 return count
 
