@@ -16,7 +16,7 @@ CONFIG = f"""
 server: {{host: 127.0.0.1, port: {{PORT}}}}
 data_dir: {{DATA}}
 providers: {{simulator: }}
-models: {{chat: simulator/x}}
+models: {{chat: {{targets: [simulator/x], cache: {{ttl: 60}}}}}}
 users: {{ann: , bob: }}
 keys:
   - {{name: test, key: {KEY}, user: ann}}
@@ -86,6 +86,7 @@ def test_one_person_s_data_are_given_out_with_their_proof_and_deleted(gateway, t
     assert (checked.exit_code, checked.stdout.partition(";")[2].split(";")[0]) == (0, " 3 records, 3 of them signed")
     done = command(gateway, "data", "delete", "--user", "ann", "--yes")
     assert "3 records and 0 payloads are deleted" in done.stderr
+    assert "answers in the cache" in done.stderr
     assert call(gateway, "GET", "/requests?user=ann")[1]["items"] == []
     assert b"ann" not in b"".join(path.read_bytes() for path in (gateway.data / "journal").iterdir())
     _, audit = call(gateway, "GET", "/audit?kind=data")

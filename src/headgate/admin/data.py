@@ -62,9 +62,9 @@ async def export_data(call: Call) -> Answer:
 
 async def delete_data(call: Call) -> Answer:
     """Raises Problem where some of it is held: then nothing is deleted."""
-    person = read(Whose, call.body).person
+    person, config = read(Whose, call.body).person, call.control.running.loaded.config
     try:
-        done = await erase(call.control.databases(), call.control.running.loaded.config, person, call.actor)
+        done = await erase(call.control.databases(), config, person, call.actor)
     except Held as held:
         raise Problem(409, "held", f"nothing was deleted, as some of it is {held}") from None
     return 200, {
@@ -72,6 +72,7 @@ async def delete_data(call: Call) -> Answer:
         "out_of_reach": [
             "what providers keep", "backups and replicas of the databases", "what sinks were given",
             "journals of other machines, until their segments go (ten minutes after they were written last)",
+            *(["answers in the cache, until their `ttl` is over or it is cleared"] if config.caches else []),
         ],
     }  # fmt: skip
 
