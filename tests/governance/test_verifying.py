@@ -31,6 +31,13 @@ def test_keys_and_checkpoints_that_are_none(run, tmp_path):
     assert "neither `latest` nor the number" in run("audit", "verify", "--since", "yesterday").stderr
 
 
+def test_a_file_brings_its_own_checkpoints(run, tmp_path):
+    (tmp_path / "file").write_text("")
+    for more in (("--since", "latest"), ("--checkpoints", str(tmp_path / "file"))):
+        done = run("audit", "verify", str(tmp_path / "file"), *more)
+        assert "a FILE brings its own checkpoints" in done.output
+
+
 def test_the_key_is_made_once_and_sealed(run, tmp_path):
     (tmp_path / "data").mkdir()
     first = run("audit", "key").stdout

@@ -267,6 +267,19 @@ def test_what_is_no_dimension_is_told(text):
         dimensions(text)
 
 
+def test_days_of_a_zone_with_a_summer_of_half_an_hour_are_its_own(tmp_path):
+    times = [datetime(2026, 6, 30, 13, minute, tzinfo=UTC).timestamp() for minute in (20, 40)]  # midnight is 13:30
+    records = [Record(id=f"req_{number:026d}", time=time) for number, time in enumerate(times)]
+    data, url = tmp_path, f"sqlite:///{tmp_path}/records.db"
+    written(data / "journal", records)
+    drain = Drain(data, opened(url), lambda *_: None, now=0.0)
+    drain.turn(0.0)
+    drain.database.close()
+    year = (int(datetime(2026, 1, 1, tzinfo=UTC).timestamp()), int(datetime(2027, 1, 1, tzinfo=UTC).timestamp()))
+    told = found((data, url), ("day",), year, zone=zone("Australia/Lord_Howe"))
+    assert [names[0] for names, _ in told.items] == ["2026-06-30", "2026-07-01"]
+
+
 def test_times_that_are_none_are_told():
     now = datetime(2026, 11, 27, 8, 30, tzinfo=UTC)
     for wrong in (

@@ -53,6 +53,9 @@ def verify(
     if file is not None:
         from headgate.governance.verifying import verify_file
 
+        if since is not None or checkpoints is not None:
+            raise click.UsageError("a FILE brings its own checkpoints: leave --since and --checkpoints out")
+
         return verify_file(file, keys, as_json=as_json)
     from headgate.governance.verifying import verify as verified
 

@@ -143,7 +143,8 @@ async def _counts(records: Records, question: Question) -> dict[tuple[str, ...],
 def _by_the_hour(question: Question) -> bool:
     """Whether the sums tell what is asked for."""
     known = {*GROUPS, "provider", *PERIODS}
-    offsets = {datetime.fromtimestamp(moment, question.zone).utcoffset() for moment in question.span}
+    moments = (*range(*question.span, 30 * DAY), question.span[1])  # a zone may have a summer of half an hour
+    offsets = {datetime.fromtimestamp(moment, question.zone).utcoffset() for moment in moments}
     whole = all(offset is not None and not offset.total_seconds() % HOUR for offset in offsets)
     return {*question.by, *question.where} <= known and whole and not any(moment % HOUR for moment in question.span)
 
