@@ -48,8 +48,19 @@ FIELDS = st.fixed_dictionaries(
 )
 
 
+class Provider:
+    def __init__(self, speaks=None):
+        self.speaks = speaks
+
+    def dialect_for(self, client, model):
+        return self.speaks or openai_chat
+
+
 class Target:
-    name = "up/m"
+    name, model = "up/m", "m"
+
+    def __init__(self, speaks=None):
+        self.provider = Provider(speaks)
 
 
 def exchange(fields, dialect=openai_chat, caller=None, headers=()):
@@ -234,3 +245,19 @@ def test_a_picture_in_the_request_counts_as_it_is():
 
     assert shown("AAAA") == shown("AAAA") is not None
     assert shown("AAAA") != shown("AAAB")
+
+
+@pytest.mark.parametrize("dialect", [openai_responses, openai_chat])
+def test_what_is_said_again_in_the_answer_is_nobody_elses_to_read(dialect):
+    """OpenAI's Responses have `metadata`, `user` and so on in the answer, as the request said them."""
+    words = {"input": "hi"} if dialect is openai_responses else {"messages": [{"role": "user", "content": "hi"}]}
+
+    def of(speaks, **said):
+        asked = exchange({"model": "smart", **words, **said}, dialect)
+        asked.targets = (Target(openai_chat), Target(speaks))
+        return key(asked, b"", "team", frozenset())
+
+    for said in ({"metadata": {"case": "7"}}, {"user": "ann"}, {"safety_identifier": "ann"}, {"prompt_cache_key": "x"}):
+        assert of(openai_responses, **said) == of(openai_responses, **said) != of(openai_responses)
+    assert of(openai_responses, user="ann") != of(openai_responses, user="bob")
+    assert of(openai_chat, user="ann") == of(openai_chat, user="bob")

@@ -7,6 +7,7 @@ client's own fields, less those that no answer depends on, so that nothing is mi
 from __future__ import annotations
 
 from hashlib import blake2b
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -15,8 +16,10 @@ import msgspec
 from headgate.core.cached import Per
 from headgate.core.caller import Caller
 from headgate.core.chat import ChatRequest, Link, Part, Role, Stored, Text, ToolResult
+from headgate.core.errors import GatewayError
 from headgate.core.exchange import Exchange
 from headgate.core.labels import PLACES, USERS
+from headgate.core.target import Target
 
 NEUTRAL = frozenset(
     {
@@ -24,6 +27,9 @@ NEUTRAL = frozenset(
     }
 )  # fmt: skip
 """Fields that no answer depends on; the name that is asked for is told apart by what it stands for."""
+ECHOED = tuple(sorted(NEUTRAL - {"model", "stream", "stream_options"}))
+ECHOING = frozenset({"openai_responses"})
+"""Dialects in which the answer says such fields again: who did not say the same is not to read them."""
 LIVE = frozenset(
     {
         "web_search_options", "search_parameters", "enable_search", "plugins", "connectors", "data_sources",
@@ -91,6 +97,7 @@ def key(exchange: Exchange, meaning: bytes, per: Per, headers: frozenset[bytes])
         sorted(exchange.requires),
         [header for header in exchange.headers if header[0] in headers and header != USUAL],
         meant,
+        _echoed(exchange),
     )
     return blake2b(_encode(told), key=tenant(exchange.caller, per, exchange.end_user), digest_size=24).digest()
 
@@ -106,6 +113,22 @@ def _meant(exchange: Exchange) -> tuple[Any, ...] | None:
         return "edited", repr(msgspec.structs.replace(request, stream=False, stream_usage=None, user=None, metadata={}))
     fields = exchange.fields
     return exchange.dialect.name, [(name, fields[name]) for name in sorted(fields.keys() - NEUTRAL)]
+
+
+def _echoed(exchange: Exchange) -> list[tuple[str, Any]]:
+    """What somebody who may be asked would say again in the answer."""
+    fields = exchange.fields
+    said = [(name, fields[name]) for name in ECHOED if fields.get(name)]
+    if said and any(_echoes(exchange, target) for target in chain(exchange.targets, *exchange.manner.instead.values())):
+        return said
+    return []
+
+
+def _echoes(exchange: Exchange, target: Target) -> bool:
+    try:
+        return target.provider.dialect_for(exchange.dialect, target.model).name in ECHOING
+    except GatewayError:  # it serves no chats
+        return False
 
 
 def _words(request: ChatRequest) -> list[tuple[Role, list[str]]] | None:
