@@ -42,6 +42,7 @@ from headgate.server.beside import Beside
 from headgate.server.budgets import Budgets
 from headgate.server.checks import Checks
 from headgate.server.drain import Drain
+from headgate.server.fixed import waiting
 from headgate.server.follow import Follow
 from headgate.server.health import Live, Ready
 from headgate.server.health import Metrics as MetricsPage
@@ -72,20 +73,6 @@ from headgate.upstream.proxy import Proxies
 from headgate.upstream.public import Public
 
 log = logging.getLogger("headgate.server")
-
-SECTIONS = (
-    "server", "journal", "records", "payloads", "upstream", "fetch", "state", "store", "cache", "log", "traces",
-)  # fmt: skip
-"""What is made once from these settings stays as it is made, but for the ones of LIVE; all other settings are live."""
-LIVE = frozenset(
-    {
-        "server.compression", "server.max_reply_bytes", "server.trusted_proxies", "log.level",
-        "traces.ratio", "traces.follow", "traces.failed", "traces.slower_than",
-        "records.fingerprints", "records.sinks", "payloads.keep", "payloads.classes", "payloads.media",
-        "cache.max_bytes", "cache.others",
-    }
-)  # fmt: skip
-
 
 ADMIN_API = b"/admin/api/"
 
@@ -352,7 +339,7 @@ class Parts:
         except (ConfigError, ValueError, OSError) as error:
             self.metrics.reloaded(applied=False)
             raise ValueError(str(error)) from error
-        for name in _waiting(self.started_with.config, loaded.config):
+        for name in waiting(self.started_with.config, loaded.config):
             log.warning("%s has changed; it takes effect at the next start", name)
         logging.getLogger().setLevel(loaded.config.log.level.upper())
         self.logs.redact.know(loaded.secrets)
@@ -440,16 +427,6 @@ def _decision(places: Places, id: str) -> bytes | None:
     """Raises OSError."""
     with source(*places, partial(log.warning, "%s")) as found:
         return decision(found, id)
-
-
-def _waiting(started: Config, now: Config) -> list[str]:
-    """Settings that are not what the process was started with, and that a reload does not change."""
-    found = ["data_dir"] if now.data_dir != started.data_dir else []
-    for section in SECTIONS:
-        before, after = getattr(started, section), getattr(now, section)
-        names = (name for name in type(after).model_fields if getattr(before, name) != getattr(after, name))
-        found += [dotted for name in names if (dotted := f"{section}.{name}") not in LIVE]
-    return found
 
 
 def _report(task: asyncio.Task[None]) -> None:
