@@ -281,6 +281,11 @@ def test_calls_of_tools_are_kept_where_that_is_wanted(gateway):
     assert [ask(gateway, chat("tool", model="tools"))[1] for _ in range(2)] == ["miss", "hit"]
 
 
+def test_what_the_provider_is_to_store_is_asked_each_time(gateway):
+    assert [ask(gateway, chat("stored", store=True))[1] for _ in range(2)] == ["bypass", "bypass"]
+    assert [ask(gateway, chat("stored", store=False))[1] for _ in range(2)] == ["miss", "hit"]
+
+
 def test_only_what_is_sure_is_kept(gateway):
     assert [ask(gateway, chat("sure", model="sure"))[1] for _ in range(2)] == ["bypass", "bypass"]
     assert [ask(gateway, chat("sure", model="sure", temperature=0))[1] for _ in range(2)] == ["miss", "hit"]

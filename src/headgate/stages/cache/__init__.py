@@ -92,7 +92,7 @@ class Cache:
             request: ChatRequest = exchange.request
         except GatewayError:  # it is for its provider alone to understand
             return None
-        if request.bound or (not terms.tool_calls and _searches(exchange, request)):
+        if request.bound or exchange.fields.get("store") or (not terms.tool_calls and _searches(exchange, request)):
             return None
         if terms.deterministic_only and request.temperature != 0 and request.seed is None:
             return None
