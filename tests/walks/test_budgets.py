@@ -124,7 +124,7 @@ def several_losses_of_the_state(gateway, state, pool):
     counts = [pool.submit(many, number) for number in range(CLIENTS)]
     losses = 0
     while not all(count.done() for count in counts):
-        time.sleep(0.15)
+        time.sleep(0.05)
         losses += 1
         asyncio.run(asked(state, "FLUSHALL"))
     spent = sum(count.result() for count in counts)
