@@ -5,7 +5,7 @@ of the reliability tests.
 
 The mix: half streams, 8 KiB prompts, 5 % errors of the provider, 5 % clients that go away in mid-reply. Fails when a
 request gets a wrong outcome, when memory grows by more than 1 MiB per 100,000 requests after the first 100,000, or when
-file descriptors or threads grow. Writes what it saw to bench/SOAK.md.
+file descriptors or threads grow. Writes what it saw to the head of bench/SOAK.md.
 """
 
 from __future__ import annotations
@@ -185,7 +185,10 @@ def main() -> None:
             sys.exit(code)
         lines.append("- the long forms of the tests (HEADGATE_SOAK=1) passed")
     today = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}"
-    (ROOT / "bench" / "SOAK.md").write_text(f"# Soak\n\nWritten by `make soak`, {today}.\n\n" + "\n".join(lines) + "\n")
+    page = ROOT / "bench" / "SOAK.md"
+    _, _, others = page.read_text().partition("\n\nOutages ")  # of runs of their own, with their tables
+    said = f"# Soak\n\nWritten by `make soak`, {today}.\n\n" + "\n".join(lines)
+    page.write_text(said + (f"\n\nOutages {others}" if others else "\n"))
 
 
 if __name__ == "__main__":
