@@ -115,6 +115,9 @@ from headgate.records.sinks.sink import Sink
 
 class Needy(Sink):
     needs = {"no_such_module_of_mine": "kafka"}
+
+    def send(self, batch):
+        return None
 """)
     (tmp_path / "headgate.yaml").write_text("records: {sinks: [{kind: 'needy:Needy'}]}")
     with pytest.raises(ConfigError) as raised:

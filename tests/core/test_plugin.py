@@ -6,6 +6,7 @@ import textwrap
 import pytest
 
 from headgate.core.plugin import PluginNotFound, every, fits, load, module, names, suggestion
+from headgate.records.sinks.sink import Sink
 from headgate.stages.policies.ordered import Ordered
 from headgate.stages.policies.policy import Policy
 from headgate.stages.stage import Stage
@@ -83,6 +84,12 @@ def test_a_class_of_another_shape_is_refused(written):
         load("stages.policies", "mine_shape:Mine", Policy)
     with pytest.raises(PluginNotFound, match="is not a Policy"):
         load("stages.policies", "mine_shape:value", Policy)
+
+
+def test_a_class_that_leaves_out_what_it_must_say_is_refused(written):
+    written("mine_lacking", "from headgate.records.sinks.sink import Sink\nclass Mine(Sink):\n    pass\n")
+    with pytest.raises(PluginNotFound, match="does not say how it does send; write it as"):
+        load("records.sinks", "mine_lacking:Mine", Sink)
 
 
 def test_a_module_that_is_not_there(written):

@@ -367,7 +367,9 @@ def test_a_sink_that_hangs_or_breaks_holds_nobody_up(tmp_path, records):
     hung.set()
     working.join(10)
     assert len(sinks["hanging"].ids) == 30
-    assert told == [("warning", "the sink broken takes no records, which wait in the journal: OddError")]
+    assert told == [
+        ("warning", "the sink broken takes no records, which wait in the journal: OddError at test_delivery.py:353")
+    ]
 
 
 def test_sinks_that_are_no_more_are_forgotten(tmp_path):

@@ -19,6 +19,7 @@ from headgate.alerts.engine import Event
 from headgate.alerts.rule import Channel as Told
 from headgate.alerts.rule import Rule, Silence, fits
 from headgate.core.printable import printable
+from headgate.core.unforeseen import unforeseen
 
 log = logging.getLogger("headgate.alerts")
 
@@ -200,7 +201,7 @@ class Desk:
         except Undelivered as error:
             self._again(told.name, batch, error, now)
         except Exception as error:  # noqa: BLE001 - a channel may be somebody else's; it keeps nobody from being told
-            self._again(told.name, batch, Undelivered(f"{type(error).__name__} in the channel"), now)
+            self._again(told.name, batch, Undelivered(f"the channel failed: {unforeseen(error)}"), now)
         else:
             self.sent[told.name] += 1
             for notice in batch:

@@ -85,7 +85,7 @@ class Watcher:
         )  # fmt: skip
 
     def _channel(self, told: OfChannel) -> Channel:
-        kind = load("alerts.channels", told.kind, Channel)
+        kind = load("alerts.channels", told.kind, Channel)  # type: ignore[type-abstract]  # python/mypy#4717
         return kind(kind.Settings.model_validate(told.settings), Way(self.ways, anywhere=told.anywhere))
 
     async def look(self) -> None:

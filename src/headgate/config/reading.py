@@ -240,7 +240,7 @@ class Reading(Following):
         if terms is None:
             return None
         try:
-            kind = load_plugin("alerts.channels", terms.kind, Channel)
+            kind = load_plugin("alerts.channels", terms.kind, Channel)  # type: ignore[type-abstract]  # python/mypy#4717
         except PluginNotFound as error:
             written = shown(self.root.written((*path, "kind"), terms.kind))
             self.problem((*path, "kind"), *checks.unloadable(error, terms.kind, written))

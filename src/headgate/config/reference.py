@@ -178,7 +178,7 @@ def _sinks() -> str:
     """Each kind of sink, with the settings that are its own."""
     shared = [row[0] for row in _rows(SinkSettings, SINKS)]
     parts = [SINKS_HEAD]
-    for name, loaded in every("records.sinks", Sink).items():
+    for name, loaded in every("records.sinks", Sink).items():  # type: ignore[type-abstract]  # python/mypy#4717
         own = [row for row in _rows(loaded.Settings, SINKS) if row[0] not in shared]
         extra = "".join(f" It needs `pip install 'headgate[{each}]'`." for each in dict.fromkeys(loaded.needs.values()))
         parts += f"\n#### `{name}`\n\n{_module_doc(loaded)}{extra}\n\n", _table(own)
@@ -191,7 +191,7 @@ def _channels() -> str:
         for place, kind, default, about in _rows(ChannelTerms, "channels.<name>")
     ]
     parts = [CHANNEL_HEAD, _table(terms)]
-    for name, loaded in every("alerts.channels", Channel).items():
+    for name, loaded in every("alerts.channels", Channel).items():  # type: ignore[type-abstract]  # python/mypy#4717
         parts += f"\n### {name}\n\n{_module_doc(loaded)}\n\n", _table(list(_rows(loaded.Settings, "channels.<name>")))
     return "".join(parts)
 
@@ -324,7 +324,7 @@ def _channel(definitions: dict[str, Any]) -> dict[str, Any]:
     terms = ChannelTerms.model_json_schema(by_alias=True)
     definitions.update(terms.get("$defs", {}))
     cases = []
-    for name, loaded in every("alerts.channels", Channel).items():
+    for name, loaded in every("alerts.channels", Channel).items():  # type: ignore[type-abstract]  # python/mypy#4717
         settings = loaded.Settings.model_json_schema(by_alias=True)
         definitions.update(settings.pop("$defs", {}))
         settings["properties"] |= terms["properties"]
@@ -346,7 +346,7 @@ def _policies(definitions: dict[str, Any]) -> None:
 def _sink_schema(definitions: dict[str, Any]) -> dict[str, Any]:
     """One of `records.sinks`, by its kind."""
     cases = []
-    for name, loaded in every("records.sinks", Sink).items():
+    for name, loaded in every("records.sinks", Sink).items():  # type: ignore[type-abstract]  # python/mypy#4717
         settings = loaded.Settings.model_json_schema(by_alias=True)
         definitions.update(settings.pop("$defs", {}))
         settings["properties"]["kind"] = {"const": name}

@@ -30,7 +30,7 @@ def read(value: Any) -> sink.Settings:
     if not isinstance(kind, str):
         raise PydanticCustomError("sink", "a sink is a mapping that says what it is: `{{kind: file, path: …}}`")
     try:
-        loaded = load(FOLDER, kind, sink.Sink)
+        loaded = load(FOLDER, kind, sink.Sink)  # type: ignore[type-abstract]  # python/mypy#4717
     except PluginNotFound as error:
         told = error.message if BARE.match(kind) else "its `kind` cannot be loaded"
         raise PydanticCustomError("sink", "{told}; {hint}", {"told": told, "hint": error.hint}) from None
@@ -75,7 +75,8 @@ def check_search(entries: Sequence[sink.Settings], name: str | None, tell: Tell)
 
 def lacking(entry: sink.Settings) -> tuple[str, str] | None:
     """A library that a sink needs and this installation has not, and the extra that brings it."""
-    missing = [each for each in load(FOLDER, entry.kind, sink.Sink).needs.items() if not _there(each[0])]
+    kind = load(FOLDER, entry.kind, sink.Sink)  # type: ignore[type-abstract]  # python/mypy#4717
+    missing = [each for each in kind.needs.items() if not _there(each[0])]
     return missing[0] if missing else None
 
 

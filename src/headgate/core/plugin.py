@@ -94,6 +94,11 @@ def load(folder: str, name: str, base: type[T]) -> type[T]:
         raise PluginNotFound(f"module `{path}` has no `{attribute}`", suggestion(attribute, there))
     if not (inspect.isclass(found) and fits(found, base)):
         raise PluginNotFound(f"`{name}` is not a {base.__name__}", f"it must {_shape(base)}")
+    if inspect.isabstract(found):
+        lacks = ", ".join(
+            sorted(name for name in dir(found) if getattr(getattr(found, name), "__isabstractmethod__", False))
+        )
+        raise PluginNotFound(f"`{name}` does not say how it does {lacks}", f"write it as {_home(base)} describes")
     return found
 
 
@@ -207,8 +212,12 @@ def _methods(base: type) -> set[str]:
 
 def _shape(base: type) -> str:
     if not getattr(base, "_is_protocol", False):
-        return f"inherit from {base.__module__}.{base.__name__}"
-    return f"have {', '.join(sorted(_methods(base)))} as in {base.__module__}.{base.__name__}"
+        return f"inherit from {_home(base)}"
+    return f"have {', '.join(sorted(_methods(base)))} as in {_home(base)}"
+
+
+def _home(base: type) -> str:
+    return f"{base.__module__}.{base.__name__}"
 
 
 def _singular(plural: str) -> str:

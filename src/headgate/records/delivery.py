@@ -16,6 +16,7 @@ import msgspec
 from pydantic import SecretStr
 
 from headgate.core.secrecy import LONG
+from headgate.core.unforeseen import unforeseen
 from headgate.journal.segments import segments
 from headgate.records import progress as stored
 from headgate.records.drain import lines, source
@@ -86,7 +87,7 @@ class Delivery:
 
     def failed(self, error: Exception, now: float) -> None:
         """A turn has come to nothing."""
-        why = str(error) if isinstance(error, Away) else getattr(error, "strerror", None) or type(error).__name__
+        why = str(error) if isinstance(error, Away) else getattr(error, "strerror", None) or unforeseen(error)
         why = self._redact(why)  # what refuses likes to repeat what it was sent
         if self.progress.away is None:
             self._tell("warning", f"the sink {self.name} takes no records, which wait in the journal: {why[:SAID]}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -95,7 +96,7 @@ class Way(Protocol):
         """What to connect to for a host; None: whatever its name stands for. Raises Undelivered."""
 
 
-class Channel:
+class Channel(ABC):
     """A subclass has settings, and sends. One object is made for each message."""
 
     Settings: ClassVar[type[ChannelSettings]] = ChannelSettings
@@ -104,9 +105,9 @@ class Channel:
         self.settings = settings
         self.way = way
 
+    @abstractmethod
     async def send(self, message: Message) -> None:
         """Raises Undelivered."""
-        raise NotImplementedError
 
     async def post(self, url: str, data: Any, headers: Mapping[str, str] | None = None) -> Answer:
         """JSON to a service. Raises Undelivered for whatever is not 2xx."""

@@ -21,6 +21,7 @@ from urllib.parse import unquote
 import msgspec
 
 from headgate.core.errors import Overloaded
+from headgate.core.unforeseen import unforeseen
 from headgate.journal.journal import Journal
 from headgate.journal.segments import Positions, repair
 from headgate.records import status
@@ -116,9 +117,7 @@ class Scribe:
             made = self._maker.payload(piece)
         except Exception as error:  # noqa: BLE001 - the one place where what nobody foresaw costs one payload, not all
             self._lost += 1
-            self._tell(
-                "error", f"what was said of {piece.head.id} is not kept: {type(error).__name__} while it was read"
-            )
+            self._tell("error", f"what was said of {piece.head.id} is not kept: {unforeseen(error)} while it was read")
             return
         room = os.statvfs(self._folder)
         if room.f_bavail * room.f_frsize < SPARE or self._journal.full:

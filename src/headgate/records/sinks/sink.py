@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, NamedTuple
 
@@ -18,7 +19,7 @@ __all__ = ["FIELDS", "Away", "Batch", "Item", "Refused", "Settings", "Sink", "Un
 
 FIELDS = Record.__struct_fields__
 PLAIN = frozenset(FIELDS) - {
-    "attempts", "usage", "cost_parts", "saved", "lost", "decision", "counted", "judgment", "trace",
+    "attempts", "usage", "cost_parts", "saved", "cached", "lost", "decision", "counted", "judgment", "trace",
 }  # fmt: skip
 """Fields that are a text, a number, or a list of texts."""
 ALWAYS = ("id", "time")
@@ -137,7 +138,7 @@ class Refused(NamedTuple):
     why: str
 
 
-class Sink:
+class Sink(ABC):
     """Where records are sent; a subclass says how. One thread uses it, and it connects when it is first needed."""
 
     Settings: ClassVar[type[Settings]] = Settings
@@ -147,13 +148,13 @@ class Sink:
     def __init__(self, settings: Any) -> None:
         self.settings = settings
 
+    @abstractmethod
     def send(self, batch: Batch) -> Refused | None:
         """Returns when all are there for good, but for those that it says.
 
         Raises Away where they cannot be taken now, and the same batch is sent again; Unfit where this batch never
         will be, and its parts are tried.
         """
-        raise NotImplementedError
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most have nothing to close
         """There is nothing more to send."""
