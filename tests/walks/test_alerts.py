@@ -106,21 +106,30 @@ def of(rule, event):
 HOOK = "/hook/s3cr3tpathsegment"
 
 
-def test_a_provider_that_fails_is_named_and_resolved_when_it_recovers(world):
+@pytest.fixture(scope="module")
+def outage(world):
+    """What PagerDuty and a webhook were told of a provider that failed and recovered."""
     gateway, a, _, catcher, _ = world
     with asking(gateway):
         a.failing = True
-        [alert] = catcher.wait(HOOK, of("failing", "firing"))["alerts"]
-        assert alert["labels"]["provider"] == "a"
-        assert "provider a" in alert["summary"]
+        fired = catcher.wait(HOOK, of("failing", "firing"))
         trigger = catcher.wait("/pd", lambda body: body["event_action"] == "trigger")
-        assert trigger["routing_key"] == "R0UTINGKEY0123456789"
-        assert trigger["payload"]["component"] == "a"
-        assert trigger["payload"]["severity"] == "critical"
         a.failing = False
         resolve = catcher.wait("/pd", lambda body: body["event_action"] == "resolve")
-        assert resolve["dedup_key"] == trigger["dedup_key"]
         catcher.wait(HOOK, of("failing", "resolved"))
+    return fired, trigger, resolve
+
+
+def test_a_provider_that_fails_is_named_and_resolved_when_it_recovers(world, outage):
+    _, _, _, catcher, _ = world
+    fired, trigger, resolve = outage
+    [alert] = fired["alerts"]
+    assert alert["labels"]["provider"] == "a"
+    assert "provider a" in alert["summary"]
+    assert trigger["routing_key"] == "R0UTINGKEY0123456789"
+    assert trigger["payload"]["component"] == "a"
+    assert trigger["payload"]["severity"] == "critical"
+    assert resolve["dedup_key"] == trigger["dedup_key"]
     assert catcher.wait("/slack", lambda body: "provider a" in body["text"])["blocks"]
 
 
@@ -192,13 +201,19 @@ def ask(gateway, method, path, body=None):
     return status, json.loads(answer) if isinstance(answer, bytes) and answer else answer
 
 
+@pytest.mark.usefixtures("outage")
 def test_the_history_says_when_who_was_told_and_that_it_is_over(world):
     gateway, *_ = world
     resolved = [each for each in alerts(gateway, "?state=resolved") if each["rule"] == "failing"]
     [alert] = resolved
     assert set(alert["told"]) == {"pd", "hook", "slack"}
-    _, found = ask(gateway, "GET", f"/alerts/{alert['id']}")
-    whats = [each["what"] for each in found["events"]]
+    until = time.monotonic() + 10
+    while True:  # who is told by the slowest channel may have the message before the history says so
+        _, found = ask(gateway, "GET", f"/alerts/{alert['id']}")
+        whats = [each["what"] for each in found["events"]]
+        if whats.count("told") == 6 or time.monotonic() > until:
+            break
+        time.sleep(0.02)
     assert (whats[0], whats.count("firing"), whats.count("resolved"), whats.count("told")) == ("firing", 1, 1, 6)
     assert found["limit"] == 0.5
     every = [each["id"] for each in alerts(gateway, "?state=all")]
@@ -258,6 +273,7 @@ def test_a_channel_is_tested_and_one_of_the_store_leads_to_public_addresses_only
         assert ask(gateway, "DELETE", f"/channels/{name}")[0] == 204
 
 
+@pytest.mark.usefixtures("outage")
 def test_no_secret_is_said_anywhere(world):
     gateway, *_ = world
     said = (
@@ -266,7 +282,7 @@ def test_no_secret_is_said_anywhere(world):
     said += json.dumps(ask(gateway, "GET", "/audit")[1]) + str(gateway.metrics())
     for secret in ("R0UTINGKEY", "s3cr3tpathsegment", "c2VjcmV0", "R0SECRET"):
         assert secret not in said
-    assert gateway.metric("headgate_alert_messages_total", channel="hook") > 5
+    assert gateway.metric("headgate_alert_messages_total", channel="hook") >= 2
 
 
 OWN = """

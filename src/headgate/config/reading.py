@@ -12,7 +12,7 @@ import pydantic
 from pydantic import SecretStr
 
 from headgate.alerts.channels.channel import Channel
-from headgate.config import checks, compliance, state, stored
+from headgate.config import compliance, provider_checks, state, stored
 from headgate.config.alerts import AlertRule, ChannelEntry, ChannelTerms, Silence
 from headgate.config.document import Node, made
 from headgate.config.explain import found
@@ -243,7 +243,7 @@ class Reading(Following):
             kind = load_plugin("alerts.channels", terms.kind, Channel)  # type: ignore[type-abstract]  # python/mypy#4717
         except PluginNotFound as error:
             written = shown(self.root.written((*path, "kind"), terms.kind))
-            self.problem((*path, "kind"), *checks.unloadable(error, terms.kind, written))
+            self.problem((*path, "kind"), *provider_checks.unloadable(error, terms.kind, written))
             return None
         settings = self.validate(kind.Settings, value, path)
         return None if settings is None else ChannelEntry(terms=terms, type=kind, settings=settings)
@@ -300,7 +300,7 @@ class Reading(Following):
         elif BARE.match(kind):
             self.problem(place, f"there is no kind of provider `{written}`", hint)
         else:
-            self.problem(place, *checks.unloadable(error, kind, written))
+            self.problem(place, *provider_checks.unloadable(error, kind, written))
 
     def sinks(self, config: Config) -> None:
         """Files of theirs are those beside the configuration; certificates are read."""

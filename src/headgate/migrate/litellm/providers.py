@@ -14,8 +14,8 @@ import pydantic
 import yaml
 
 from headgate.catalog.catalogue import assemble
-from headgate.config.checks import ENDPOINTS, PROVIDER_NAME, taken
 from headgate.config.discover import kinds as built_in
+from headgate.config.provider_checks import ENDPOINTS, PROVIDER_NAME, taken
 from headgate.config.secrets import SECRET_NAME, well_known
 from headgate.migrate.litellm.report import Report
 from headgate.migrate.litellm.source import Part, Variables
