@@ -47,12 +47,12 @@ class Sums:
         if seen.usage is not None:
             self.prompt += seen.usage.prompt
             self.cached += seen.usage.cache_read
-            self.answer += seen.usage.answer
+            self.answer += seen.usage.completion
         self.cost += in_nano(seen.cost) or 0
         for tried in seen.attempts:
             if tried.usage is not None:
                 self.prompt += tried.usage.prompt
-                self.answer += tried.usage.answer
+                self.answer += tried.usage.completion
             self.cost += in_nano(tried.cost) or 0
         if seen.own or seen.ending == "explained":
             return

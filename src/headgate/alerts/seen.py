@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from headgate.core.usage import Tokens
+
 FAILING = frozenset({401, 402, 403, 408, 429})
 """Statuses below 500 of a provider that are not the fault of who asks."""
 REFUSED_KEY = frozenset({401, 402})
@@ -17,38 +19,13 @@ OF_TARGETS = frozenset({"no_target"})
 OF_KEYS = frozenset({"invalid_api_key", "key_expired", "key_disabled"})
 
 
-class _Usage(msgspec.Struct):
-    input: int = 0
-    cache_read: int = 0
-    cache_write: int = 0
-    cache_write_1h: int = 0
-    input_audio: int = 0
-    input_image: int = 0
-    input_video: int = 0
-    output: int = 0
-    reasoning: int = 0
-    output_audio: int = 0
-    output_image: int = 0
-
-    @property
-    def prompt(self) -> int:
-        return (
-            self.input + self.cache_read + self.cache_write + self.cache_write_1h
-            + self.input_audio + self.input_image + self.input_video
-        )  # fmt: skip
-
-    @property
-    def answer(self) -> int:
-        return self.output + self.reasoning + self.output_audio + self.output_image
-
-
 class Tried(msgspec.Struct):
     """One call of a target."""
 
     target: str = ""
     status: int | None = None
     error: str | None = None
-    usage: _Usage | None = None
+    usage: Tokens | None = None
     cost: str | None = None
 
     @property
@@ -88,7 +65,7 @@ class Seen(msgspec.Struct):
     ending: str = "complete"
     error: str | None = None
     origin: str | None = None
-    usage: _Usage | None = None
+    usage: Tokens | None = None
     cost: str | None = None
     cached: _Cached | None = None
     shadow_of: str | None = None

@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 
 
-class Usage(msgspec.Struct, kw_only=True, omit_defaults=True):
+class Tokens(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Tokens in disjoint classes: every token is counted in exactly one field, so a price is a sum of products.
 
     The vendors differ: OpenAI's `prompt_tokens` includes cached tokens and `completion_tokens` includes reasoning;
     Anthropic's `input_tokens` excludes cached ones, its `output_tokens` includes thinking. Each dialect's reader
-    normalises its vendor's convention; the vendor's own object is kept unread in `reported`.
+    normalises its vendor's convention.
     """
 
     input: int = 0
@@ -29,6 +29,25 @@ class Usage(msgspec.Struct, kw_only=True, omit_defaults=True):
     reasoning: int = 0
     output_audio: int = 0
     output_image: int = 0
+
+    @property
+    def prompt(self) -> int:
+        """All tokens of the prompt, of whatever class."""
+        written = self.cache_write + self.cache_write_1h
+        return self.input + self.cache_read + written + self.input_audio + self.input_image + self.input_video
+
+    @property
+    def completion(self) -> int:
+        """All tokens of the answer, of whatever class."""
+        return self.output + self.reasoning + self.output_audio + self.output_image
+
+
+TOKEN_CLASSES = Tokens.__struct_fields__
+
+
+class Usage(Tokens, kw_only=True, omit_defaults=True):
+    """What a reply cost, in tokens and otherwise; the vendor's own object is kept unread in `reported`."""
+
     server_tools: dict[str, int] = {}
     """Calls of tools the provider ran itself, by the provider's name for the count (`web_search_requests`)."""
     units: dict[str, float] = {}
@@ -46,18 +65,3 @@ class Usage(msgspec.Struct, kw_only=True, omit_defaults=True):
         }
         units = {name: self.units.get(name, 0) + other.units.get(name, 0) for name in {**self.units, **other.units}}
         return Usage(**numbers, server_tools=tools, units=units, tier=other.tier, reported=other.reported)
-
-    @property
-    def prompt(self) -> int:
-        """All tokens of the prompt, of whatever class."""
-        written = self.cache_write + self.cache_write_1h
-        return self.input + self.cache_read + written + self.input_audio + self.input_image + self.input_video
-
-    @property
-    def completion(self) -> int:
-        """All tokens of the answer, of whatever class."""
-        return self.output + self.reasoning + self.output_audio + self.output_image
-
-
-TOKEN_CLASSES = tuple(field.name for field in msgspec.structs.fields(Usage) if field.type is int)
-"""The first fields, in their order."""
