@@ -12,13 +12,11 @@ from urllib.parse import urlencode
 
 from pydantic import Field, SecretStr, field_validator
 
-from headgate.journal.read import EQUAL
 from headgate.records import post, progress
 from headgate.records.post import Post, address, check
 from headgate.records.row import TEXTS, kinds
-from headgate.records.search import Condition, Search
+from headgate.records.search import Condition, Search, conditions
 from headgate.records.sinks.sink import Away, Unfit
-from headgate.records.statements import quoted
 from headgate.store.database import StoreAway
 
 TYPES = {str: "String", int: "Int64", float: "Float64"}
@@ -139,25 +137,14 @@ def _escaped(text: str) -> str:
 
 def _conditions(search: Search) -> Iterator[Condition]:
     want = search.want
-    for name in (*EQUAL, "trace"):
-        value = getattr(want, name)
-        if value is not None:
-            yield f"requests.{quoted([name])} = ?", [value[:TEXTS]]
+    yield from conditions(search)
     if want.tag is not None:
         yield "has(requests.tags, ?)", [want.tag[:TEXTS]]
     if want.target is not None:
         yield "(requests.target = ? OR startsWith(requests.target, ?))", [want.target[:TEXTS], f"{want.target}/"]
-    if want.statuses is not None:
-        yield "requests.status BETWEEN ? AND ?", list(want.statuses)
-    if want.min_cost is not None:
-        yield "ifNull(requests.cost, 0) >= ?", [want.min_cost]
-    if want.min_seconds is not None:
-        yield "requests.duration >= ?", [round(want.min_seconds * 1e6)]
     for sign, moment in ((">=", want.since), ("<", want.until)):
         if moment is not None:
             yield f"requests.time {sign} ?", [float(moment)]
     if search.behind is not None:
         sign = "<" if search.newest_first else ">"
         yield f"(requests.time, requests.id) {sign} (?, ?)", list(search.behind)
-    if search.scope is not None:
-        yield search.scope.condition

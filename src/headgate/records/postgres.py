@@ -18,6 +18,9 @@ from headgate.store.database import Patience, StoreAway, connect, numbered, told
 from headgate.store.migrations import migrate
 
 T = TypeVar("T")
+E = TypeVar("E")
+Add = Callable[[Any, str, Sequence[E], Mapping[str, int]], Awaitable[int]]
+"""Given a connection, a source, entries, and how far its segments have been read by them."""
 PATIENCE = Patience(5.0, 60.0)
 
 
@@ -86,22 +89,26 @@ class Connected:
             await database.close()
         return await asyncpg.connect(self._url, timeout=PATIENCE.connect, command_timeout=PATIENCE.statement)
 
+    def alone(self, lock: str, add: Add[E], source: str, entries: Sequence[E], reached: Mapping[str, int]) -> int:
+        """What `add` returns, which has the table to itself. Raises Away, Unfit."""
+
+        async def added(connection: Any) -> int:
+            async with connection.transaction(isolation="read_committed"):  # to see what was written before the lock
+                await connection.execute(lock)
+                return await add(connection, source, entries, reached)
+
+        return self._run(added)
+
 
 class Postgres(Connected):
     """Where records go."""
 
     def add(self, source: str, entries: Sequence[Entry], reached: Mapping[str, int]) -> int:
         """Records with how far the segments have been read by them; how many of them are new. Raises Away, Unfit."""
-
-        async def added(connection: Any) -> int:
-            async with connection.transaction(isolation="read_committed"):  # to see what was written before LOCK
-                return await _add(connection, source, entries, reached)
-
-        return self._run(added)
+        return self.alone(LOCK, _add, source, entries, reached)
 
 
 async def _add(connection: Any, source: str, entries: Sequence[Entry], reached: Mapping[str, int]) -> int:
-    await connection.execute(LOCK)
     ids = [entry.row.id for entry in entries]
     known = {id for (id,) in await connection.fetch("SELECT id FROM requests WHERE id = ANY($1)", ids)}
     new = sql.once(entries, known)

@@ -152,19 +152,13 @@ def named(id: str, since: float, until: float) -> Iterator[Condition]:
     yield "requests.id LIKE ? ESCAPE '\\'", [f"%{escaped(id)}%"]
 
 
-def _conditions(search: Search) -> Iterator[Condition]:
+def conditions(search: Search) -> Iterator[Condition]:
+    """Those that all engines are told in the same words."""
     want = search.want
     for name in (*EQUAL, "trace"):
         value = getattr(want, name)
         if value is not None:
             yield f"requests.{quoted([name])} = ?", [value[:TEXTS]]
-    if want.tag is not None:
-        tagged = "tags.tag = ? AND tags.time = requests.time AND tags.number = requests.number"
-        yield f"EXISTS (SELECT 1 FROM tags WHERE {tagged})", [want.tag[:TEXTS]]  # noqa: S608 - our names
-    if want.target is not None:
-        yield "requests.provider = ?", [want.target.partition("/")[0][:TEXTS]]
-        if "/" in want.target:
-            yield "(requests.target = ? OR requests.target LIKE ? ESCAPE '\\')", _below(want.target)
     if want.statuses is not None:
         yield "requests.status BETWEEN ? AND ?", list(want.statuses)
     if want.min_cost is not None:
@@ -173,6 +167,18 @@ def _conditions(search: Search) -> Iterator[Condition]:
         yield "requests.duration >= ?", [round(want.min_seconds * 1e6)]
     if search.scope is not None:
         yield search.scope.condition
+
+
+def _conditions(search: Search) -> Iterator[Condition]:
+    want = search.want
+    yield from conditions(search)
+    if want.tag is not None:
+        tagged = "tags.tag = ? AND tags.time = requests.time AND tags.number = requests.number"
+        yield f"EXISTS (SELECT 1 FROM tags WHERE {tagged})", [want.tag[:TEXTS]]  # noqa: S608 - our names
+    if want.target is not None:
+        yield "requests.provider = ?", [want.target.partition("/")[0][:TEXTS]]
+        if "/" in want.target:
+            yield "(requests.target = ? OR requests.target LIKE ? ESCAPE '\\')", _below(want.target)
 
 
 def _below(target: str) -> list[str]:

@@ -13,7 +13,7 @@ from headgate.records.statements import REQUEST, quoted
 from headgate.store import checkpoints as signed
 from headgate.store.checkpoints import Checkpoint
 from headgate.store.database import Database, Row
-from headgate.store.verify import MOST, PAGE, Chain, Odd, Purged, Verified, trusted
+from headgate.store.verify import MOST, PAGE, Odd, Purged, Verified, opened
 
 ASKED = 400
 """Tags that are asked for at once."""
@@ -32,10 +32,8 @@ class Batch(NamedTuple):
 async def verify_records(database: Database, keys: Mapping[str, str], since: Checkpoint | None = None,
                          elsewhere: Sequence[Checkpoint] = ()) -> Verified:  # fmt: skip
     """Every record that is in the database. Raises StoreAway."""
-    first = Verified(signed.RECORDS.name)
-    chain = Chain(database, signed.RECORDS, await trusted(database, signed.RECORDS, keys, elsewhere, first), since)
-    told, purged = chain.verified, await chain.purged()
-    told.checkpoints, told.problems = first.checkpoints, first.problems
+    chain, purged = await opened(database, signed.RECORDS, keys, since, elsewhere)
+    told = chain.verified
     odd: list[Odd] = []
     async for page in chain.pages():
         for link in page:

@@ -177,13 +177,21 @@ async def trusted(
     return found
 
 
+async def opened(
+    database: Database, of: Chained, keys: Mapping[str, str], since: Checkpoint | None, elsewhere: Iterable[Checkpoint]
+) -> tuple[Chain, Purged]:
+    """A chain with what its checkpoints say of it, and what a purge has taken out of it."""
+    first = Verified(of.name)
+    chain = Chain(database, of, await trusted(database, of, keys, elsewhere, first), since)
+    chain.verified.checkpoints, chain.verified.problems = first.checkpoints, first.problems
+    return chain, await chain.purged()
+
+
 async def verify_audit(database: Database, keys: Mapping[str, str], since: Checkpoint | None = None,
                        elsewhere: Sequence[Checkpoint] = ()) -> Verified:  # fmt: skip
     """The audit of changes, and who looked at what. Raises StoreAway."""
-    first = Verified(signed.AUDIT.name)
-    chain = Chain(database, signed.AUDIT, await trusted(database, signed.AUDIT, keys, elsewhere, first), since)
-    told, purged = chain.verified, await chain.purged()
-    told.checkpoints, told.problems = first.checkpoints, first.problems
+    chain, purged = await opened(database, signed.AUDIT, keys, since, elsewhere)
+    told = chain.verified
     odd: list[Odd] = []
     async for page in chain.pages():
         links = [link for link in page if link.kind == "rows"]

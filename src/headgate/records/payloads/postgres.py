@@ -18,16 +18,10 @@ LOCK = "SELECT pg_advisory_xact_lock(7205)"
 class Postgres(postgres.Connected):
     def add(self, source: str, entries: Sequence[Entry], reached: Mapping[str, int]) -> int:
         """Payloads with how far the segments have been read by them; how many of them are new. Raises Away, Unfit."""
-
-        async def added(connection: Any) -> int:
-            async with connection.transaction(isolation="read_committed"):  # to see what was written before LOCK
-                return await _add(connection, source, entries, reached)
-
-        return self._run(added)
+        return self.alone(LOCK, _add, source, entries, reached)
 
 
 async def _add(connection: Any, source: str, entries: Sequence[Entry], reached: Mapping[str, int]) -> int:
-    await connection.execute(LOCK)
     ids = [entry.row.id for entry in entries]
     known = {id for (id,) in await connection.fetch("SELECT id FROM payloads WHERE id = ANY($1)", ids)}
     new = sql.once(entries, known)
