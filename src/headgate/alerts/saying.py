@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from headgate.records.drain import Said
+from headgate.records.beside import Said
 
 FILE = Path("run") / "alerts.json"
 """In the data directory."""

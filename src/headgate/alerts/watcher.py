@@ -11,7 +11,6 @@ import asyncio
 import fcntl
 import logging
 import os
-import signal
 import sys
 import time
 from collections import Counter
@@ -33,6 +32,7 @@ from headgate.alerts.post import Way, Ways
 from headgate.alerts.rule import Channel as OfChannel
 from headgate.alerts.rule import Told
 from headgate.core.plugin import load
+from headgate.records.beside import aside
 from headgate.store.database import StoreAway, connect
 
 log = logging.getLogger("headgate.alerts")
@@ -234,9 +234,7 @@ class _alone:
 
 
 def main() -> None:
-    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # meant for the gateway, whose end is this one's
-        signal.signal(sign, signal.SIG_IGN)
-    os.nice(10)
+    aside()
     root = logging.getLogger()
     root.addHandler(saying.Out())
     root.setLevel("WARNING")

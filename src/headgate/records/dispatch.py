@@ -7,9 +7,6 @@ output. It may be killed at any moment.
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -20,8 +17,9 @@ import msgspec
 
 from headgate.core.plugin import load
 from headgate.records import progress
+from headgate.records.beside import alone, begun, say
 from headgate.records.delivery import Delivery, Tell
-from headgate.records.drain import EVERY, alone, say, watch
+from headgate.records.drain import EVERY
 from headgate.records.sinks.sink import Sink
 
 LOCK = Path("run") / "dispatch.lock"
@@ -92,12 +90,7 @@ def run(started: Sequence[Delivery], ending: threading.Event) -> None:
 
 
 def main() -> None:
-    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # meant for the gateway, whose end is this one's
-        signal.signal(sign, signal.SIG_IGN)
-    os.nice(10)
-    settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=Settings)
-    ending = threading.Event()
-    threading.Thread(target=watch, args=(ending,), daemon=True).start()
+    settings, ending = begun(Settings)
     if alone(Path(settings.data_dir) / LOCK, ending):
         run(deliveries(settings, say), ending)
 

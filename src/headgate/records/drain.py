@@ -1,18 +1,14 @@
 """The drain: brings records from the journal's segments into a database, in a process of its own beside the gateway.
 
-`python -m headgate.records.drain` reads its settings as one line of JSON from its standard input, whose end means that
-the gateway is gone: it then brings over what is there, for some seconds at most, and ends. What befalls it, it tells in
-lines of JSON on its standard output. It may be killed at any moment: what is in the database and how far the journal
-has been read change in one transaction, and a segment is deleted only when all of it is there.
+Run as `python -m headgate.records.drain` (see beside.py): once the gateway is gone it brings over what is there, for
+some seconds at most, and ends. It may be killed at any moment: what is in the database and how far the journal has been
+read change in one transaction, and a segment is deleted only when all of it is there.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
-import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +21,7 @@ import msgspec
 
 from headgate.journal.segments import claimed, segments, sound_end
 from headgate.records import progress, status
+from headgate.records.beside import alone, begun, say
 from headgate.records.row import read
 from headgate.records.statements import SOURCE, Away, Unfit
 from headgate.records.status import Status
@@ -35,8 +32,6 @@ EVERY = 0.5
 """Seconds between two looks at a journal in which there was nothing new."""
 LONGEST_PAUSE = 8.0
 """The most seconds after which a database that took nothing is tried again."""
-LAST = 5.0
-"""Seconds that are left to bring over what is there, once the gateway is gone."""
 KEPT = 600.0
 """Seconds since a segment was written last, and since the drain began, in which it is not deleted although all of it is
 in the database: the gateway reckons from it what was used of limits since it wrote that down."""
@@ -51,13 +46,6 @@ class Settings(msgspec.Struct):
 
     data_dir: str
     url: str
-
-
-class Said(msgspec.Struct):
-    """A line of standard output."""
-
-    level: str
-    message: str
 
 
 class Batch(NamedTuple):
@@ -284,46 +272,13 @@ def work(drain: Drain, ending: threading.Event) -> None:
 
 
 def main() -> None:
-    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # meant for the gateway, whose end is this one's
-        signal.signal(sign, signal.SIG_IGN)
-    os.nice(10)
-    settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=Settings)
-    data_dir, ending = Path(settings.data_dir), threading.Event()
-    threading.Thread(target=watch, args=(ending,), daemon=True).start()
+    settings, ending = begun(Settings)
+    data_dir = Path(settings.data_dir)
     if not alone(data_dir / status.FILE.with_suffix(".lock"), ending):
         return
     drain = Drain(data_dir, opened(settings.url), say, now=time.time())
     work(drain, ending)
     drain.database.close()
-
-
-def watch(ending: threading.Event) -> None:
-    """Notices the gateway's end, however it came, and sees to it that this process does not outlive it for long."""
-    while os.read(0, 4096):
-        pass
-    ending.set()
-    time.sleep(LAST)
-    os._exit(1)
-
-
-def alone(path: Path, ending: threading.Event) -> bool:
-    """Waits until no other process holds this lock of the data directory; False where the gateway is gone before."""
-    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o640)  # held until this process ends
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if ending.wait(EVERY / 5):
-                return False
-        else:
-            return True
-
-
-def say(level: str, message: str) -> None:
-    with suppress(OSError):  # nobody listens any more
-        sys.stdout.buffer.write(msgspec.json.encode(Said(level, message)) + b"\n")
-        sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -22,7 +20,8 @@ import msgspec
 import headgate
 from headgate.core.record import Record
 from headgate.journal.segments import segments, sound_end
-from headgate.records.drain import EVERY, Tell, alone, lines, say, watch
+from headgate.records.beside import alone, begun, say
+from headgate.records.drain import EVERY, Tell, lines
 from headgate.records.status import undrained
 
 FILE = Path("run") / "traces.json"
@@ -202,13 +201,9 @@ def work(tracing: Tracing, ending: threading.Event) -> None:
 
 
 def main() -> None:
-    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # meant for the gateway, whose end is this one's
-        signal.signal(sign, signal.SIG_IGN)
-    os.nice(10)
     logging.disable()  # of what goes wrong `say` tells, without addresses
-    settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=Settings)
-    data_dir, ending = Path(settings.data_dir), threading.Event()
-    threading.Thread(target=watch, args=(ending,), daemon=True).start()
+    settings, ending = begun(Settings)
+    data_dir = Path(settings.data_dir)
     if alone(data_dir / FILE.with_suffix(".lock"), ending):
         work(Tracing(data_dir, sender(settings), say), ending)
 

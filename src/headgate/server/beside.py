@@ -12,7 +12,7 @@ from contextlib import suppress
 
 import msgspec
 
-from headgate.records.drain import LAST, Said
+from headgate.records.beside import LAST, Said
 from headgate.server.lifecycle import Lifecycle
 
 log = logging.getLogger("headgate.records")

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import base64
 import os
-import signal
-import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -25,7 +23,8 @@ from headgate.core.unforeseen import unforeseen
 from headgate.journal.journal import Journal
 from headgate.journal.segments import Positions, repair
 from headgate.records import status
-from headgate.records.drain import EVERY, Database, Drain, Tell, alone, say, watch, work
+from headgate.records.beside import alone, begun, say
+from headgate.records.drain import EVERY, Database, Drain, Tell, work
 from headgate.records.payloads import payload
 from headgate.records.payloads.making import Maker
 from headgate.records.payloads.payload import Cipher
@@ -166,12 +165,8 @@ def take(scribe: Scribe, ending: threading.Event, tell: Tell) -> None:
 
 
 def main() -> None:
-    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(sign, signal.SIG_IGN)
-    os.nice(10)
-    settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=Settings)
-    data_dir, ending, taken = Path(settings.data_dir), threading.Event(), threading.Event()
-    threading.Thread(target=watch, args=(ending,), daemon=True).start()
+    settings, ending = begun(Settings)
+    data_dir, taken = Path(settings.data_dir), threading.Event()
     if not alone(data_dir / STATUS.with_suffix(".lock"), ending):
         return
     bringing = None if settings.url is None else PayloadDrain(data_dir, opened(settings.url), say, now=time.time())
