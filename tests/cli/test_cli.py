@@ -13,7 +13,7 @@ from click.testing import CliRunner
 import forks
 from headgate import __version__
 from headgate.cli import cli
-from headgate.cli.requests import moment
+from headgate.cli.times import moment
 from headgate.config.load import load
 from headgate.config.secrets import hash_key
 

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from headgate.cli.objects import asking, client
-from headgate.cli.requests import SINCE, UNITS, moment
 from headgate.cli.settings import ListByDefault
+from headgate.cli.times import read_moment, read_span
 
 STATES = ("pending", "firing", "resolved")
 SEVERITIES = ("info", "warning", "critical")
@@ -21,22 +21,9 @@ def alerts() -> None:
     """Alerts of a running gateway. Without a command: list those there are."""
 
 
-def span_of(context: click.Context, parameter: click.Parameter, value: str) -> timedelta:
-    """What `30m` says."""
-    match = SINCE.match(value)
-    if match is None:
-        raise click.BadParameter(f"{value!r} is no span of time: 30m, 4h, 2d")
-    return timedelta(**{UNITS[match[2]]: int(match[1])})
-
-
 def _since(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    if value is None:
-        return None
-    try:
-        return moment(value, datetime.now(UTC)).astimezone(UTC).isoformat()
-    except (ValueError, OverflowError) as error:
-        message = f"{value!r} is neither an age (45s, 10m, 2h, 3d, 1w) nor a time (2026-01-01T12:00)"
-        raise click.BadParameter(message) from error
+    found = read_moment(context, parameter, value)
+    return None if found is None else found.astimezone(UTC).isoformat()
 
 
 def _match(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, list[str]]:
@@ -82,7 +69,7 @@ def show(config: Path | None, url: str | None, as_json: bool, id_: str) -> None:
 @alerts.command()
 @click.argument("id_", metavar="[ALERT]", required=False)
 @click.option("--match", "-m", multiple=True, callback=_match, metavar="LABEL=VALUE", help="Which; * is any text.")
-@click.option("--for", "span", default="4h", show_default=True, callback=span_of, metavar="SPAN", help="30m, 4h, 2d.")
+@click.option("--for", "span", default="4h", show_default=True, callback=read_span, metavar="SPAN", help="30m, 4h, 2d.")
 @click.option("--reason", default="", help="Why.")
 @asking
 def silence(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from headgate.cli.alerts import span_of
 from headgate.cli.objects import asking, client
+from headgate.cli.times import read_span
 
 
 @click.group()
@@ -21,7 +21,7 @@ def cache() -> None:
 @click.option("--key", metavar="NAME", help="Only to requests of this key, by its name.")
 @click.option("--team", metavar="NAME", help="Only to requests of this team.")
 @click.option("--organisation", metavar="NAME", help="Only to requests of this organisation.")
-@click.option("--older-than", callback=span_of, default="0s", metavar="SPAN", help="Only older ones: 30m, 4h, 2d.")
+@click.option("--older-than", callback=read_span, default="0s", metavar="SPAN", help="Only older ones: 30m, 4h, 2d.")
 @asking
 def clear(config: Path | None, url: str | None, as_json: bool, older_than: timedelta, **named: str | None) -> None:
     """Take answers out of the cache, so that they are asked for anew; all, where nothing is said."""

@@ -4,43 +4,23 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 
 from headgate.cli.settings import FILE, Refused, config_option, data_dir_option, loaded_from, places_of
+from headgate.cli.times import read_moment
 from headgate.core.errors import Origin
 from headgate.core.record import Ending
 
-SINCE = re.compile(r"(\d{1,6})([smhdw])\Z")
 STATUS = re.compile(r"[1-5](\d\d|[xX]{2})\Z", re.ASCII)
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-
-
-def moment(text: str, now: datetime) -> datetime:
-    """`10m` ago (s, m, h, d, w), or a time as ISO 8601 writes it. Raises ValueError."""
-    match = SINCE.match(text)
-    if match:
-        return now - timedelta(**{UNITS[match[2]]: int(match[1])})
-    return datetime.fromisoformat(text)
 
 
 def _status(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     if value is not None and not STATUS.match(value):
         raise click.BadParameter(f"{value!r} is neither a status (100 to 599) nor a class of them (1xx to 5xx)")
     return value
-
-
-def _moment(context: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
-    if value is None:
-        return None
-    try:
-        return moment(value, datetime.now(UTC))
-    except (ValueError, OverflowError) as error:
-        message = f"{value!r} is neither an age (45s, 10m, 2h, 3d, 1w) nor a time (2026-01-01T12:00)"
-        raise click.BadParameter(message) from error
 
 
 def _amount(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
@@ -93,11 +73,11 @@ def _warn(message: str) -> None:
 @click.option(
     "--since",
     metavar="TIME",
-    callback=_moment,
+    callback=read_moment,
     help="Only requests that came in at this time or later: 10m ago (s, m, h, d, w), or 2026-01-01T12:00, which is "
     "local time; 2026-01-01T12:00Z is UTC.",
 )
-@click.option("--until", metavar="TIME", callback=_moment, help="Only requests that came in before; as in --since.")
+@click.option("--until", metavar="TIME", callback=read_moment, help="Only requests that came in before; as in --since.")
 @click.option(
     "--text",
     metavar="WORDS",

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headgate.cli.requests import UNITS, moment
 from headgate.cli.settings import FILE, Refused, config_option, data_dir_option, loaded_from, places_of
+from headgate.cli.times import read_moment
 
 if TYPE_CHECKING:
     from headgate.catalog.catalogue import Catalogue
     from headgate.config.reports import Reports
+    from headgate.records.usage import Span
 
 
 def _dimensions(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
@@ -43,17 +44,6 @@ def _where(context: click.Context, parameter: click.Parameter, values: tuple[str
     return found
 
 
-def _moment(context: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
-    if value is None:
-        return None
-    try:
-        return moment(value, datetime.now(UTC))
-    except (ValueError, OverflowError) as error:
-        known = ", ".join(UNITS)
-        message = f"{value!r} is neither an age (12h, 7d, 4w; of {known}) nor a time (2026-01-01T12:00)"
-        raise click.BadParameter(message) from error
-
-
 def _read(reads: Callable[[str], Any], text: str) -> Any:
     try:
         return reads(text)
@@ -71,6 +61,17 @@ def _settings(config: Path | None, data_dir: Path | None) -> Reports:
         return placed(config, os.environ).reports if config is not None or data_dir is None else Reports()
     except ConfigError as error:
         raise Refused(error) from error
+
+
+def _period(said: Reports, zone: tzinfo | None, times: dict[str, Any]) -> tuple[tzinfo, Span]:
+    """Whose days count, and what is asked of them."""
+    from headgate.records import asking
+
+    zone = zone or asking.zone(said.time_zone)
+    try:
+        return zone, asking.span(datetime.now(UTC), zone, **times)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
 
 
 month_option = click.option("--month", metavar="YYYY-MM", help="Of this month. Default: the current one, until now.")
@@ -91,8 +92,8 @@ zone_option = click.option(
     "'' for one sum.",
 )
 @month_option
-@click.option("--since", metavar="TIME", callback=_moment, help="From this hour on; as of `headgate records`.")
-@click.option("--until", metavar="TIME", callback=_moment, help="Up to the end of this hour.")
+@click.option("--since", metavar="TIME", callback=read_moment, help="From this hour on; as of `headgate records`.")
+@click.option("--until", metavar="TIME", callback=read_moment, help="Up to the end of this hour.")
 @click.option(
     "--where", multiple=True, metavar="WHAT=VALUE", callback=_where, help="Only of these: team=research. Repeatable."
 )
@@ -114,16 +115,11 @@ def usage(
     order: str, top: int | None, how: str | None, **times: Any,
 ) -> None:  # fmt: skip
     """Print what was used and spent, by whom and of what."""
-    from headgate.records import asking
     from headgate.records.bill import bill
     from headgate.records.usage import Question
 
     said = _settings(config, data_dir)
-    zone = zone or asking.zone(said.time_zone)
-    try:
-        span = asking.span(datetime.now(UTC), zone, **times)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+    zone, span = _period(said, zone, times)
     question = Question(by, span, where, None, zone, order)
     places = places_of(config, data_dir, follow=True)
     bill(places.data_dir, places.records, question, top, how, said.money)
@@ -136,8 +132,8 @@ def report() -> None:
 
 @report.command(name="usage")
 @month_option
-@click.option("--since", metavar="TIME", callback=_moment, help="From this hour on; as of `headgate records`.")
-@click.option("--until", metavar="TIME", callback=_moment, help="Up to the end of this hour.")
+@click.option("--since", metavar="TIME", callback=read_moment, help="From this hour on; as of `headgate records`.")
+@click.option("--until", metavar="TIME", callback=read_moment, help="Up to the end of this hour.")
 @zone_option
 @click.option("--html", type=FILE, metavar="FILE", help="Write a page with charts, which needs nothing else.")
 @click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON.")
@@ -147,17 +143,12 @@ def report_usage(
     config: Path | None, data_dir: Path | None, zone: tzinfo | None, html: Path | None, as_json: bool, **times: Any
 ) -> None:
     """Write what a period came to: figures, trends, who used most, a forecast, and what need not have been spent."""
-    from headgate.records import asking
     from headgate.records.stating import state
 
     if html is None and not as_json:
         raise click.UsageError("give --html FILE, or --json")
     said = _settings(config, data_dir)
-    zone = zone or asking.zone(said.time_zone)
-    try:
-        span = asking.span(datetime.now(UTC), zone, **times)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+    zone, span = _period(said, zone, times)
     places = places_of(config, data_dir, follow=True)
     state(places.data_dir, places.records, span, zone, said.money, html, _catalogue(config, data_dir))
 

@@ -6,10 +6,10 @@ import asyncio
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -21,6 +21,7 @@ from headgate.records.sums import SUMS, percentile
 from headgate.records.usage import Counts, Moved, Question, Sums, Usage, usage
 from headgate.store.database import StoreAway
 
+T = TypeVar("T")
 MONEY = ("cost", "saved", "saved_routing", "wasted")
 MEANS = {"duration": ("answered", "seconds"), "first_token": ("first_tokens", "seconds_to_first_token")}
 """Of sums of time: what they are divided by, and what the mean is called."""
@@ -52,15 +53,21 @@ def bill(
 def asked(data_dir: Path, url: str | None, question: Question) -> Usage:
     """What was used. Raises click.ClickException."""
 
-    async def ask() -> Usage:
+    return answer(data_dir, url, lambda records: usage(records, question))
+
+
+def answer(data_dir: Path, url: str | None, ask: Callable[[Records], Awaitable[T]]) -> T:
+    """What is asked of the records. Raises click.ClickException."""
+
+    async def asking() -> T:
         records = Records(data_dir, url)
         try:
-            return await usage(records, question)
+            return await ask(records)
         finally:
             await records.close()
 
     try:
-        return asyncio.run(ask())
+        return asyncio.run(asking())
     except StoreAway as away:
         raise click.ClickException(f"the database of records is away: {away}") from away
     except Moved as moved:
