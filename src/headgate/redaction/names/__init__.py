@@ -1,0 +1,1 @@
+"""Finds personal data that no checksum proves: names, addresses, ages, dates, offline and without a model's weight."""
