@@ -79,8 +79,13 @@ class File(Sink):
         )
 
     def _rotate(self, now: float) -> None:
-        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now)) + f"{int(now * 1000) % 1000:03d}Z"
-        self._path.rename(self._path.with_name(f"{self._path.stem}-{stamp}{self._path.suffix}"))
+        """Under its time; a millisecond later where there is one of that name, as a clock may be set back."""
+        end = len(self._path.stem) + 1 + len(STAMP)
+        taken = {path.name[:end] for path in self._older()}
+        milliseconds = int(now * 1000)
+        while (name := f"{self._path.stem}-{_stamp(milliseconds)}") in taken:
+            milliseconds += 1
+        self._path.rename(self._path.with_name(name + self._path.suffix))
 
     def _older(self) -> list[Path]:
         """In order of their time, compressed or not."""
@@ -100,6 +105,10 @@ class File(Sink):
                 path.unlink()
         for path in self._older()[: -self.settings.keep] if self.settings.keep else ():
             path.unlink()
+
+
+def _stamp(milliseconds: int) -> str:
+    return time.strftime("%Y%m%dT%H%M%S", time.gmtime(milliseconds // 1000)) + f"{milliseconds % 1000:03d}Z"
 
 
 def _packed(file: IO[bytes], how: str) -> AbstractContextManager[Any]:
