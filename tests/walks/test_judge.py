@@ -16,6 +16,7 @@ providers:
   judge: {{kind: openai, api_key: none, base_url: '{judge}/v1'}}
 models:
   watched: {{targets: [a/m, a/n], judge: {{target: judge/j, share: 1, least: 0.5, enough: 3}}}}
+  streamed: {{targets: [a/m, a/n], judge: {{target: judge/j, share: 1, least: 0.5, enough: 3}}}}
   strict: {{targets: [a/m, a/n], judge: {{target: judge/j, ask_again: true}}}}
 keys:
   - {{name: test, key: {KEY}}}
@@ -77,9 +78,9 @@ def test_a_target_that_answers_badly_is_asked_last(gateway):
 
 
 def test_a_stream_is_judged_too(gateway):
-    before = gateway.metric("headgate_judgments_total", model="watched")
-    ask(gateway, "watched", stream=True)
-    gateway.wait_for_metric(before + 1, "headgate_judgments_total", model="watched")
+    before = gateway.metric("headgate_judgments_total", model="streamed")
+    ask(gateway, "streamed", stream=True)
+    gateway.wait_for_metric(before + 1, "headgate_judgments_total", model="streamed")
 
 
 def test_another_is_asked_at_once_where_the_answer_is_bad(gateway):

@@ -41,6 +41,7 @@ keys:
   - {{name: race, key: {key("race")}, limits: [{{money: 0.01, every: month}}]}}
   - {{name: burst, key: {key("burst")}, limits: [{{requests: 10, every: hour, burst: 4}}]}}
   - {{name: queue, key: {key("queue")}, limits: [{{requests: 2, every: second, burst: 2, then: queue, queue: 3}}]}}
+  - {{name: left, key: {key("left")}, limits: [{{requests: 2, every: second, burst: 2, then: queue, queue: 3}}]}}
   - {{name: down, key: {key("down")}, models: [large, cheap],
       limits: [{{requests: 2, every: month, then: downgrade, use: cheap}}]}}
   - {{name: two, key: {key("two")}, limits: [{{concurrency: 2}}]}}
@@ -177,15 +178,15 @@ def test_who_waits_is_served_in_the_next_window_and_the_line_is_bounded(gateway)
 
 
 def test_a_client_that_leaves_frees_its_place(gateway):
-    ask(gateway, "queue"), ask(gateway, "queue")
+    ask(gateway, "left"), ask(gateway, "left")
     body = {"model": "small", "messages": [{"role": "user", "content": "x"}]}
     for _ in range(3):
         connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=5)
-        headers = {"authorization": f"Bearer {key('queue')}", "content-type": "application/json"}
+        headers = {"authorization": f"Bearer {key('left')}", "content-type": "application/json"}
         connection.request("POST", "/v1/chat/completions", json.dumps(body), headers)
         time.sleep(0.02)
         connection.close()
-    assert ask(gateway, "queue")[0] == 200
+    assert ask(gateway, "left")[0] == 200
 
 
 def test_another_model_is_asked_when_the_limit_is_used_up(gateway):

@@ -156,31 +156,31 @@ def test_nobody_logs_in_before_somebody_with_the_admin_key_says_how(gateway):
 
 
 def test_a_person_logs_in_and_out(gateway):
-    person(gateway, "ann", "admin", teams=["eng"])
+    person(gateway, "alma", "admin", teams=["eng"])
     browser = Browser(gateway)
     status, headers, answer = browser.call(
-        "POST", "/login", {"name": "ann", "password": PASSWORD}, idempotency_key="1", user_agent="Mozilla/5.0"
+        "POST", "/login", {"name": "alma", "password": PASSWORD}, idempotency_key="1", user_agent="Mozilla/5.0"
     )
-    assert (status, answer["role"], answer["user"], answer["teams"]) == (200, "admin", "ann", ["eng"])
+    assert (status, answer["role"], answer["user"], answer["teams"]) == (200, "admin", "alma", ["eng"])
     cookie = headers["set-cookie"]
     assert cookie.startswith("headgate=")
     assert cookie.endswith("; Max-Age=43200; Path=/; HttpOnly; SameSite=Strict")
     assert browser.cookies["headgate"] not in json.dumps(answer)
     status, _, me = browser.call("GET", "/me")
-    assert (status, me["csrf"], me["name"]) == (200, answer["csrf"], "ann (password)")
+    assert (status, me["csrf"], me["name"]) == (200, answer["csrf"], "alma (password)")
     browser.csrf = me["csrf"]
-    [session] = [each for each in browser.call("GET", "/sessions?user=ann")[2]["items"] if each["own"]]
+    [session] = [each for each in browser.call("GET", "/sessions?user=alma")[2]["items"] if each["own"]]
     assert (session["way"], session["agent"], session["address"]) == ("password", "Mozilla/5.0", browser.address)
-    assert browser.call("POST", "/teams", {"name": "made-by-ann"})[0] == 201
+    assert browser.call("POST", "/teams", {"name": "made-by-alma"})[0] == 201
     stolen = dict(browser.cookies)
     assert browser.call("POST", "/logout")[0] == 204
     assert browser.cookies["headgate"] == ""
     browser.cookies = stolen
     status, _, answer = browser.call("GET", "/me")
     assert (status, answer["code"]) == (401, "session_ended")
-    audited = [(each["action"], each["actor"]) for each in admin(gateway, "GET", "/audit?name=ann")[1]["items"]]
+    audited = [(each["action"], each["actor"]) for each in admin(gateway, "GET", "/audit?name=alma")[1]["items"]]
     assert audited == [
-        ("logout", "ann (password)"), ("login", "ann (password)"), ("password", "admin"), ("create", "admin"),
+        ("logout", "alma (password)"), ("login", "alma (password)"), ("password", "admin"), ("create", "admin"),
     ]  # fmt: skip
 
 
@@ -376,6 +376,7 @@ def secret_of(url):
 
 def test_a_second_factor(gateway):
     person(gateway, "two", "admin")
+    person(gateway, "second")
     browser = logged_in(gateway, "two")
     assert browser.call("POST", "/users/two/totp", {"current": "a wrong password"})[0] == 403
     status, _, begun = browser.call("POST", "/users/two/totp", {"current": PASSWORD}, idempotency_key="k")
@@ -387,7 +388,7 @@ def test_a_second_factor(gateway):
     confirm = {"token": begun["token"], "code": code_of(secret, now - 1)}
     for wrong in ({"code": "000000"}, {"code": None}, {"token": "x"}, {"token": begun["token"][:-8] + "AAAAAAA="}):
         assert browser.call("POST", "/users/two/totp", {**confirm, **wrong})[0] == 422
-    assert logged_in(gateway, "canary").call("POST", "/users/canary/totp", confirm)[0] == 422
+    assert logged_in(gateway, "second").call("POST", "/users/second/totp", confirm)[0] == 422
     assert browser.call("POST", "/users/two/totp", confirm)[0] == 204
     assert not browser.known()
     assert browser.login("two")[1]["code"] == "code_needed"

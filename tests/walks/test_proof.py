@@ -66,7 +66,7 @@ def test_what_was_written_is_whole_and_signed(proven):
     )
     audit, records = json.loads(out)
     assert (code, audit["whole"], records["whole"], records["records"]) == (0, True, True, 3)
-    assert audit["signed"]["number"] == audit["head"]["number"] == 1
+    assert 1 == audit["signed"]["number"] <= audit["head"]["number"], "what is exported is audited after the gateway"
     assert records["signed"]["chain"] == "records"
     assert kept(gateway) == heard
     public = command(gateway, "audit", "key")[1].strip()

@@ -274,6 +274,9 @@ def test_metrics_lead_to_traces_and_are_those_of_all_workers(gateway, upstream):
     before = gateway.metric("headgate_team_requests_total", team="physics", model="quiet")
     ids = {ask(gateway, "quiet", stream=True)[0] for _ in range(8)}
     gateway.wait_for_metric(before + 8, "headgate_team_requests_total", team="physics", model="quiet")
+    until = time.monotonic() + 5
+    while not gateway.metric("headgate_loop_lag_seconds_count"):  # it is looked at now and then
+        assert time.monotonic() < until
     status, headers, text = gateway.get("/metrics", {"accept": "application/openmetrics-text; version=1.0.0"})
     assert status == 200
     assert headers["content-type"].startswith("application/openmetrics-text")

@@ -34,6 +34,7 @@ models:
   shares: {{policy: weighted, targets: [good/a, good/b]}}
   trial: {{targets: [good/a], canary: {{target: bad/new, steps: [100], least: 1}}}}
   falls: {{targets: [bad/m], fallbacks: [good/a]}}
+  told: {{targets: [bad/told], fallbacks: [good/a]}}
   broken: {{targets: [bad/dead]}}
   poor: {{targets: [poor/m]}}
   other: {{targets: [full/other]}}
@@ -210,14 +211,14 @@ def test_an_open_circuit_is_told(gateway):
 
 
 def test_the_decision_of_a_request(gateway):
-    status, headers, _ = gateway.post({"model": "falls", **QUESTION})
+    status, headers, _ = gateway.post({"model": "told", **QUESTION})
     assert (status, headers["x-headgate-model"]) == (200, "good/a")
     id = headers["x-request-id"]
     status, told = operator(gateway, f"/admin/api/decisions/{id}")
     assert (status, told["id"], told["key"], told["target"], told["ending"]) == (200, id, "test", "good/a", "complete")
-    assert [attempt["target"] for attempt in told["attempts"]] == ["bad/m", "good/a"]
-    assert [each["target"] for each in told["decision"]["candidates"]] == ["bad/m", "good/a"]
-    assert "Asked for falls by the key test." in told["text"]
+    assert [attempt["target"] for attempt in told["attempts"]] == ["bad/told", "good/a"]
+    assert [each["target"] for each in told["decision"]["candidates"]] == ["bad/told", "good/a"]
+    assert "Asked for told by the key test." in told["text"]
     assert any("answered 500" in line for line in told["text"])
     assert told["text"][-2:] == [
         "It used 1 token of prompt and 2 of answer.",
@@ -254,7 +255,8 @@ def test_how_the_targets_are(gateway):
     assert "2 failures in a row" in dead["circuit"]["why"]
     assert 0 < dead["circuit"]["asked_again_in"] <= 100
     assert dear["limits"]["concurrency"] == 5
-    assert dear["limits"]["requests"] == {"of_this_minute": 1, "most": 1000}
+    assert dear["limits"]["requests"]["most"] == 1000
+    assert dear["limits"]["requests"]["of_this_minute"] >= 1
     assert dear["seconds"]["answer"] > 0
     assert 0 < dear["seconds"]["answer_p50"] <= dear["seconds"]["answer_p95"]
     assert [(key["name"], key["state"]) for key in dear["keys"]] == [("main", "active"), ("key-2", "disabled")]
