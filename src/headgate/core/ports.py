@@ -118,6 +118,21 @@ class Cache(Protocol):
         """Take these out; gives how many there were."""
 
 
+class Embedder(Protocol):
+    """Makes vectors of texts: the nearer to each other, the more alike what they say."""
+
+    name: str
+    """Vectors of embedders of different names are never compared."""
+    threshold: float
+    """The cosine from which on two texts are taken for alike, where nobody has said another."""
+
+    async def embed(self, texts: Sequence[str]) -> list[bytes]:
+        """For each text a vector of the length 1: its numbers as 32-bit floats, little-endian, as many for every text.
+
+        Raises GatewayError.
+        """
+
+
 class Meter(Protocol):
     """What counts finished requests, for metrics."""
 
