@@ -3,7 +3,8 @@
 import pytest
 
 from headgate.config.load import load
-from headgate.core.caller import Caller
+from headgate.config.secrets import hash_key
+from headgate.core.caller import Born, Caller
 from headgate.core.keys import digest
 from headgate.core.plugin import PluginNotFound
 from headgate.core.standing import Board
@@ -72,7 +73,7 @@ def test_aliases_name_targets_at_the_configured_providers(made):
 
 def test_callers_are_known_by_their_digests(made):
     authenticate = made().authenticate
-    assert authenticate.known([(b"x-api-key", KEY.encode())]) == Caller("all")
+    assert authenticate.known([(b"x-api-key", KEY.encode())]) == Caller("all", born=Born(key=hash_key(KEY)))
     assert authenticate.known([(b"x-api-key", b"hg-admin-key-0123456789")]).role == "owner"
     some = authenticate.known([(b"x-api-key", b"hg-another-key-0123456789")])
     assert (some.models, some.families) == (frozenset({"chat", "openai/gpt-4o"}), ("claude/",))

@@ -62,7 +62,7 @@ class Sums:
             self.keys += seen.error in OF_KEYS
             return
         self.count += 1
-        if seen.cached is not None and seen.cached.how != "bypass":
+        if seen.cached is not None and seen.cached.how not in ("bypass", "refresh"):
             self.looked += 1
             self.hits += seen.cached.how != "miss"
         if seen.failed:

@@ -38,6 +38,18 @@ class Answers(Section):
     coalesce: bool = Field(
         True, description="Who asks the same at the same time shares one call of a provider, streams included."
     )
+    stale_while_revalidate: float = Field(
+        0.0,
+        ge=0,
+        le=31_536_000,
+        description="Seconds after its `ttl` in which an answer is still given, and asked for anew beside.",
+    )
+    stale_if_error: float = Field(
+        0.0,
+        ge=0,
+        le=31_536_000,
+        description="Seconds after its `ttl` in which an answer is given where no provider can give one.",
+    )
     max_answer_bytes: int = Field(1 << 20, ge=1024, description="Most bytes of an answer that is kept.")
 
     @model_validator(mode="before")
@@ -58,6 +70,8 @@ class Answers(Section):
             self.tool_calls,
             self.coalesce,
             self.max_answer_bytes,
+            self.stale_while_revalidate,
+            self.stale_if_error,
         )
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, PrivateAttr, SecretStr
 from pydantic_core import PydanticCustomError
 
 from headgate.config.document import Path
@@ -16,12 +16,13 @@ from headgate.config.payloads import SAID, DataClass
 from headgate.config.retention import Kept
 from headgate.config.secrets import hash_key
 from headgate.config.section import Section
-from headgate.core.caller import ADMIN_OPERATION, NOBODYS, Belongs, Caller, Models, Networks, Role
+from headgate.core.caller import ADMIN_OPERATION, NOBODYS, Belongs, Born, Caller, Models, Networks, Role
 from headgate.core.kept import Keep, strictest
 from headgate.core.limits.rule import Dimension
 from headgate.core.plugin import suggestion
 from headgate.core.request import Operation
 from headgate.providers.settings import Traits
+from headgate.store.objects import Stored
 
 Tell = Callable[..., None]
 """Called with a path, a message and a hint."""
@@ -116,6 +117,16 @@ class Grants(Section):
         True, description="`false`: its requests are given no answers that are kept, and theirs are not kept."
     )
     enabled: bool = Field(True, description="`false`: nobody of it is let in.")
+    _made: str = PrivateAttr("")
+
+    @property
+    def made(self) -> str:
+        """When, of what is in the store: what has this name afterwards is another."""
+        return self._made
+
+    @made.setter
+    def made(self, when: str) -> None:
+        self._made = when
 
 
 class Organisation(Grants):
@@ -254,6 +265,7 @@ class People(NamedTuple):
             barred=_barred(above, grants),
             tags=tuple(dict.fromkeys(tag for each in every for tag in each.tags)),
             role=user.role if user is not None else None,
+            born=_born(belongs, above, grants),
             cache=all(each.cache for each in every),
             keep=strictest(*(each.payloads for each in every)),
             data_class=next((each.data_class for each in reversed(every) if each.data_class is not None), None),
@@ -273,6 +285,12 @@ def _operations(every: Sequence[Grants], own: Grants) -> frozenset[str] | None:
     return allowed
 
 
+def _born(belongs: Belongs, above: Sequence[tuple[str, str, Grants]], grants: Grants) -> Born:
+    when = {what: each.made for what, _, each in above}
+    own = grants.made or (grants.digest if isinstance(grants, Key) else "")
+    return Born(**{what: when.get(what, "") for what in NAMES}, key=own)
+
+
 def _barred(above: Sequence[tuple[str, str, Grants]], grants: Grants) -> str | None:
     for what, name, each in above:
         if not each.enabled:
@@ -287,6 +305,16 @@ def own_limits(people: People, keys: Sequence[tuple[Path, Key]]) -> Iterator[Own
             yield from own((section, name), what, name, grants.limits)
     for path, key in keys:
         yield from own(path, "key", key.name, key.limits)
+
+
+def born(people: People, keys: Sequence[Key], objects: Sequence[Stored], stored: Container[tuple[str, str]]) -> None:
+    """Note of those that come out of the store when they were made."""
+    sections: dict[str, Mapping[str, Grants]] = dict(zip(NAMES.values(), people, strict=True))
+    sections["keys"] = {key.name: key for key in keys}
+    for each in objects:
+        found = sections.get(each.kind, {}).get(each.name)
+        if found is not None and (each.kind, each.name) in stored:
+            found.made = repr(each.created)
 
 
 def callers(keys: list[Key], people: People) -> Iterator[tuple[bytes, Caller]]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from headgate.config import checks, discover, records, stored, surroundings
+from headgate.config import checks, discover, identities, records, stored, surroundings
 from headgate.config.admin_key import VARIABLE as ADMIN_VARIABLE
 from headgate.config.document import MAX_BYTES, Node, made, parse
 from headgate.config.explain import found
@@ -204,6 +204,7 @@ def _finish(reading: Reading, path: Path | None, reasons: Sequence[str] = (), sa
             if value.partition(":")[0] not in KEEPERS:  # where a key is that nobody is given is told
                 reading.secret(value)
     config = reading.config()
+    identities.born(config.people, config.keys, reading.held.objects, reading.merged.stored)
     checks.check(config, reading.root, reading.problem, reading.kept, reading.merged.stored)
     if reading.here:
         surroundings.check(config, reading.environ, reading.problem)

@@ -27,6 +27,10 @@ class Terms:
     coalesce: bool
     largest: int
     """Bytes of an answer; a larger one is not kept."""
+    stale: float = 0.0
+    """Seconds after its time in which an answer is still given, while it is asked for anew beside."""
+    stale_if_error: float = 0.0
+    """The same, where nobody can be asked."""
 
 
 class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -48,6 +52,15 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
     team: str
     organisation: str
     lost: tuple[Loss, ...] = ()
+    user: str = ""
+    tags: tuple[str, ...] = ()
+    """Words of whoever asked, by which it is taken out."""
+    last: float = 0.0
+    """Until when it is there, to be given although it is stale, where that is later than `until`."""
+
+    @property
+    def end(self) -> float:
+        return max(self.until, self.last)
 
 
 class Which(NamedTuple):
@@ -59,15 +72,21 @@ class Which(NamedTuple):
     organisation: str | None = None
     before: float | None = None
     """Unix seconds."""
+    user: str | None = None
+    tag: str | None = None
+    id: str | None = None
+    """The one that is kept under this, in hex."""
 
-    def has(self, entry: Entry) -> bool:
+    def has(self, key: bytes, entry: Entry) -> bool:
         named: Sequence[tuple[str | None, str]] = (
             (self.name, entry.name),
             (self.key, entry.key),
             (self.team, entry.team),
             (self.organisation, entry.organisation),
+            (self.user, entry.user),
         )
         fits = all(wanted is None or wanted == found for wanted, found in named)
+        fits = fits and (self.tag is None or self.tag in entry.tags) and (self.id is None or self.id == key.hex())
         return fits and (self.before is None or entry.time < self.before)
 
 

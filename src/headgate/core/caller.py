@@ -33,6 +33,20 @@ class Belongs(NamedTuple):
 NOBODYS = Belongs()
 
 
+class Born(NamedTuple):
+    """When those were made whose a caller is, and its key (or the key's own hash): who is made anew under an old name
+    is somebody else. "" where that is not known."""
+
+    organisation: str = ""
+    team: str = ""
+    application: str = ""
+    user: str = ""
+    key: str = ""
+
+
+UNBORN = Born()
+
+
 class Networks(NamedTuple):
     """Addresses from which requests may come: of those allowed (None: all), less those denied."""
 
@@ -113,6 +127,7 @@ class Caller:
     """Of what its requests say."""
     cache: bool = True
     """Its requests may be given answers that are kept, and theirs may be kept."""
+    born: Born = UNBORN
     role: Role | None = None
     """What it may do in the admin API, where `operations` has that; None: nothing."""
 

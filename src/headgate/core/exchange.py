@@ -130,6 +130,10 @@ class Exchange(msgspec.Struct, eq=False):
     reckoned: Usage | None = None  # translate: what is known of the cost without the provider
     attempts: list[Attempt] = []  # retry
     reply: Reply | None = None  # record
+    nobody: GatewayError | None = None  # route: why none of the targets can be asked, where an answer may be kept
+    private: bool = False
+    """What was made of it is for its caller alone: no answer to it is kept, or shared."""
+    refreshing: bool = False  # cache: nobody waits, as there is an answer, which is stale
     heard: Heard | None = None  # keep: what the client is given is to be told to it
     announced: list[tuple[bytes, bytes]] = []
     """Headers that the client is told whatever becomes of it."""  # limit

@@ -109,7 +109,10 @@ class Cache(Protocol):
     """Where answers are kept to be given again. None of it ever fails: what is away has nothing."""
 
     async def get(self, key: bytes) -> Entry | None:
-        """Within a bounded wait."""
+        """Within a bounded wait. It may be stale: its `until` may be over."""
+
+    async def claim(self, key: bytes, seconds: float) -> bool:
+        """Whether it is for this process to ask anew for what is kept there: one is, of those that share it."""
 
     def put(self, key: bytes, entry: Entry) -> None:
         """Keep it until its time is over. Never waits."""

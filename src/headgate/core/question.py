@@ -44,5 +44,32 @@ async def answer(exchange: Exchange, ask: Callable[[Exchange], Awaitable[Reply]]
         await exchange.ending.aclose()
 
 
+async def follow(exchange: Exchange, ask: Callable[[Exchange], Awaitable[Reply]]) -> None:
+    """To the end of an answer, whole or streamed, that nobody waits for. However it ends, it is recorded."""
+    record = exchange.record
+    try:
+        reply = await ask(exchange)
+        record.status = reply.status
+        if exchange.stream:
+            async for _ in reply.frames(exchange.dialect, exchange.fields):
+                if record.first_token is None and reply.account.started:
+                    record.first_token = round(time.perf_counter() - exchange.clock, 6)
+        else:
+            await reply.whole(exchange.dialect, exchange.fields)
+            record.first_token = round(time.perf_counter() - exchange.clock, 6)
+        if reply.account.failed is not None:
+            raise reply.account.failed
+        record.ending = "complete"
+    except GatewayError as error:
+        record.ending = "cut" if record.status else record.ending
+        record.status = record.status or error.status
+        record.error, record.message, record.origin = error.code, error.message[:1000], error.origin
+    except asyncio.CancelledError:
+        record.ending, record.status = "cancelled", record.status or 499
+        raise
+    finally:
+        await exchange.ending.aclose()
+
+
 async def _nothing() -> bytes:
     return b""

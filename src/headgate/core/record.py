@@ -75,13 +75,14 @@ class Judgment(msgspec.Struct, omit_defaults=True, kw_only=True):
 class Cached(msgspec.Struct, omit_defaults=True, kw_only=True):
     """What the cache of answers had to do with a request."""
 
-    how: Literal["hit", "miss", "bypass", "coalesced"]
+    how: Literal["hit", "miss", "bypass", "coalesced", "stale", "refresh"]
     """`hit`: it was given an answer that was kept; `coalesced`: that of another request that asked the same at the same
-    time; `miss`: a provider was asked; `bypass`: nothing was looked for, and its answer is not kept."""
+    time; `miss`: a provider was asked; `bypass`: nothing was looked for, and its answer is not kept; `stale`: one that
+    was kept and older than it was to be; `refresh`: nobody waited for it, as a stale one had been given."""
     key: str | None = None
     """What such an answer is kept under."""
     age: int | None = None
-    """Of a hit: seconds since that answer was asked for."""
+    """Of a hit or a stale one: seconds since that answer was asked for."""
     of: str | None = None
     """The id of the request that the answer was for."""
     usage: Usage | None = None
@@ -169,7 +170,7 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     @property
     def spared(self) -> bool:
         """It was given an answer for which nobody was asked on its account."""
-        return self.cached is not None and self.cached.how in ("hit", "coalesced")
+        return self.cached is not None and self.cached.how in ("hit", "coalesced", "stale")
 
     def spent(self) -> int | None:
         """Nanodollars, of the answer and of those that were not taken; None where none of it is known."""

@@ -148,6 +148,8 @@ class Reply(msgspec.Struct, eq=False):
     broken: str = ""
     """Why it broke off, where another target went on: the error's code."""
     parted: bool = False
+    private: bool = False
+    """It is for whoever asked alone (something was taken out for that one, say): it is not kept, or shared."""
     own: Usage | None = None
     """Where an answer has parts of several targets (`parted`): the usage of this one's part; `account` has all."""
     latest: Usage | None = None

@@ -250,7 +250,7 @@ class Board:
         self._credentials: dict[tuple[str, str, str], Credential] = {}
         self.trip = Trip()
         self.trials = Trials()
-        self.shadows, self.judging = Background(), Background()
+        self.shadows, self.judging, self.refreshing = Background(), Background(), Background()
         self.spaces = Spaces()
         self.ratios = Ratios()
         self._scores: dict[str, Scores] = {}

@@ -42,6 +42,7 @@ from headgate.runtime.verifiers import verifiers
 from headgate.stages.authenticate import Authenticate
 from headgate.stages.cache import Cache, Meaning
 from headgate.stages.cache.identity import NEUTRAL_HEADERS
+from headgate.stages.cache.stale import Refresh
 from headgate.stages.count import Count
 from headgate.stages.explain import Explain
 from headgate.stages.fetch import Fetch
@@ -91,23 +92,26 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         addresses.made if addresses.says else None,
         verifiers(config, ports.upstream, ports.issuers, limits),
     )
-    route = Route(aliases, providers, _filters(config, menu, attempts), ports.board, rules, known)
+    kept = ports.cache is not None and config.caches
+    route = Route(aliases, providers, _filters(config, menu, attempts), ports.board, rules, known, kept)
     faces, templates = _faces(config.dialects)
     sending: list[Stage] = [Count(menu), *([Fetch(ports.fetch)] if ports.fetch is not None else []), Translate()]
     once = Retry(Retries(attempts=1), allowance=attempts)
     sampling = config.traces.sampling
-    stages: list[Stage] = [
-        record,
+    refresh = Refresh(ports.board.refreshing, Ids())
+    first: list[Stage] = [
         *([cast(Stage, Trace(sampling))] if sampling is not None else []),
         authenticate,
         *_keep(config, ports, classes),
         Receive(config.data_dir),
         *(_stage(stage.use, stage.settings) for stage in config.stages),
         Explain(chain([route], _nobody), known),
+    ]
+    behind: list[Stage] = [
         *([Limit(ports.ledger, route.behind)] if any(not rule.by_target for rule in limits) else []),
         reckon,
         route,
-        *_cache(config, ports, list(faces.values())),
+        *_cache(config, ports, list(faces.values()), refresh),
         *_judge(config, route, ports, [record, reckon, once, *sending]),
         *_shadow(config, route, ports, record, [reckon, once, *sending]),
         *([Resume()] if any(model.resume for model in config.models.values()) else []),
@@ -115,13 +119,14 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         Retry(_retries(config), allowance=attempts),
         *sending,
     ]
+    refresh.ask = chain([record, *behind], Send(ports.upstream))
     named = _named(aliases, rules)
     _settle(ports.board, config, named, [*providers.values(), *(target.provider for target in named)])
     _limit(ports.board, named)
     ports.board.trials.keep([alias.canary.trial for alias in aliases.values() if alias.canary is not None])
     return Gateway(
         config=config,
-        chain=chain(stages, Send(ports.upstream)),
+        chain=chain([record, *first, *behind], Send(ports.upstream)),
         check=chain([record, Retry(Retries(attempts=1)), Translate()], Send(ports.upstream)),
         record=record,
         authenticate=authenticate,
@@ -169,7 +174,7 @@ def _shadow(config: Config, route: Route, ports: Ports, record: Record, sending:
     return [Shadow(shades, ports.board.shadows, record, route.filters, send, Ids())] if shades else []
 
 
-def _cache(config: Config, ports: Ports, faces: Sequence[Dialect]) -> list[Stage]:
+def _cache(config: Config, ports: Ports, faces: Sequence[Dialect], refresh: Refresh) -> list[Stage]:
     """The stage that gives answers again, where any are kept."""
     if ports.cache is None or not config.caches:
         return []
@@ -177,7 +182,7 @@ def _cache(config: Config, ports: Ports, faces: Sequence[Dialect]) -> list[Stage
     headers = frozenset(name for dialect in known.values() for name in dialect.request_headers) - NEUTRAL_HEADERS
     terms = {name: each.cache.terms for name, each in config.models.items() if each.cache is not None}
     others = config.cache.others.terms if config.cache.others is not None else None
-    return [Cache(ports.cache, terms, others, known, headers, _meaning(config))]
+    return [Cache(ports.cache, terms, others, known, headers, _meaning(config), refresh=refresh)]
 
 
 def _meaning(config: Config) -> Meaning:

@@ -90,7 +90,7 @@ class Answers:
             return {
                 "headgate_cache_entries": lambda: len(kept),
                 "headgate_cache_bytes": lambda: kept.bytes,
-                "headgate_cache_evictions": lambda: kept.evictions,
+                "headgate_cache_evictions": lambda: {(cause,): count for cause, count in kept.evictions.items()},
             }
         return {
             "headgate_cache_away": lambda: float(kept.why is not None),

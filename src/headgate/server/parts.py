@@ -399,6 +399,7 @@ class Parts:
             await self.control.close()
         await self.board.shadows.stop()
         await self.board.judging.stop()
+        await self.board.refreshing.stop()
         await self.board.spaces.stop()
         self.answers.close()
         await self.upstream.close()

@@ -13,7 +13,7 @@ from typing import Protocol
 from headgate.catalog.catalogue import Catalogue
 from headgate.core.caller import Caller
 from headgate.core.canary import Canary
-from headgate.core.errors import Forbidden, Incapable, InternalError, UnknownModel
+from headgate.core.errors import Forbidden, Incapable, InternalError, NoTarget, UnknownModel
 from headgate.core.exchange import Exchange
 from headgate.core.named import ANY, parts
 from headgate.core.printable import printable
@@ -96,7 +96,9 @@ class Route:
         board: Board | None = None,
         rules: Rules | None = None,
         catalogue: Catalogue | None = None,
+        kept: bool = False,
     ) -> None:
+        """`kept`: there may be an answer that is kept where nobody can be asked, which a stage behind sees to."""
         self.aliases = aliases
         self.rules = rules
         self.ruled: Collection[str] = rules.names if rules is not None else ()
@@ -105,6 +107,7 @@ class Route:
         self.filters = filters
         self.board = board or Board()
         self.catalogue = catalogue
+        self.kept = kept
         self._direct: dict[str, tuple[Target, ...]] = {}
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
@@ -172,8 +175,13 @@ class Route:
         return Forbidden(f"{message}; it may use {_listed(self.allowed(caller))}", param=place)
 
     def _left(self, exchange: Exchange, targets: Sequence[Target]) -> Sequence[Target]:
-        for leave in self.filters:
-            targets = leave(exchange, targets)
+        try:
+            for leave in self.filters:
+                targets = leave(exchange, targets)
+        except NoTarget as error:
+            if not self.kept or exchange.dry:
+                raise
+            exchange.nobody = error
         return targets
 
     def _ranked(self, exchange: Exchange, alias: Alias) -> Sequence[Target]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ from headgate.core.background import Background
 from headgate.core.decision import Decision
 from headgate.core.errors import GatewayError
 from headgate.core.exchange import Exchange
+from headgate.core.question import follow
 from headgate.core.record import Record
 from headgate.core.reply import Reply
 from headgate.core.target import PLAIN, Target
@@ -79,7 +79,7 @@ class Shadow:
         if full or self.shadows.running[whose] >= shade.at_once or not _permitted(exchange, target):
             self.shadows.dropped[whose] += 1
             return
-        self.shadows.begin(whose, self._follow(self._copy(exchange, target)))
+        self.shadows.begin(whose, follow(self._copy(exchange, target), self.ask))
 
     def _copy(self, exchange: Exchange, target: Target) -> Exchange:
         made, seen = exchange.fork((target,)), exchange.record
@@ -99,32 +99,6 @@ class Shadow:
         made.until, made.trace = inf, None
         made.manner, made.ceilings, made.target, made.host, made.reply = PLAIN, None, None, None, None
         return made
-
-    async def _follow(self, copy: Exchange) -> None:
-        """To the end of its answer."""
-        record = copy.record
-        try:
-            reply = await self.ask(copy)
-            record.status = reply.status
-            if copy.stream:
-                async for _ in reply.frames(copy.dialect, copy.fields):
-                    if record.first_token is None and reply.account.started:
-                        record.first_token = round(time.perf_counter() - copy.clock, 6)
-            else:
-                await reply.whole(copy.dialect, copy.fields)
-                record.first_token = round(time.perf_counter() - copy.clock, 6)
-            if reply.account.failed is not None:
-                raise reply.account.failed
-            record.ending = "complete"
-        except GatewayError as error:
-            record.ending = "cut" if record.status else record.ending
-            record.status = record.status or error.status
-            record.error, record.message, record.origin = error.code, error.message[:1000], error.origin
-        except asyncio.CancelledError:
-            record.ending, record.status = "cancelled", record.status or 499
-            raise
-        finally:
-            await copy.ending.aclose()
 
 
 def _permitted(exchange: Exchange, target: Target) -> bool:

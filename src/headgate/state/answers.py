@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict, deque
+from math import inf
 from typing import Final
 
 from headgate.core.cached import Clock, Entry, Which
@@ -19,15 +20,18 @@ OFTEN = 3
 """Up to which it is counted how often an answer was wanted."""
 CLEARED = 100
 """How many orders to take some out are remembered, for answers that were under way then."""
+CAUSES = ("room", "time", "cleared")
+"""Why an answer goes."""
 BESIDE: Final = 600
 """Bytes of an entry beside its body, about."""
 
 
 class _Held:
-    __slots__ = ("entry", "size", "wanted")
+    __slots__ = ("entry", "size", "until", "wanted")
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: Entry, until: float) -> None:
         self.entry = entry
+        self.until = until
         self.size = len(entry.body) + BESIDE
         self.wanted = 0
 
@@ -43,7 +47,7 @@ class Memory:
         self.room = room
         self.clock = clock
         self.bytes = self._new_bytes = 0
-        self.evictions = 0
+        self.evictions = dict.fromkeys(CAUSES, 0)
         self._cleared: deque[Which] = deque(maxlen=CLEARED)
         self._new: _Queue = OrderedDict()
         self._main: _Queue = OrderedDict()
@@ -57,16 +61,21 @@ class Memory:
         held = self._main.get(key) or self._new.get(key)
         if held is None:
             return None
-        if held.entry.until <= self.clock():
+        if held.until <= self.clock():
             self._drop(key)
+            self.evictions["time"] += 1
             return None
         if held.wanted < OFTEN:
             held.wanted += 1
         return held.entry
 
-    def put(self, key: bytes, entry: Entry) -> None:
-        held = _Held(entry)
-        if any(which.has(entry) for which in self._cleared):  # it was under way then
+    async def claim(self, key: bytes, seconds: float) -> bool:
+        return True
+
+    def put(self, key: bytes, entry: Entry, most: float = inf) -> None:
+        """`most`: seconds for which it is held, at most."""
+        held = _Held(entry, min(entry.end, self.clock() + most))
+        if any(which.has(key, entry) for which in self._cleared):  # it was under way then
             return
         if held.size > self.room * SHORT:
             return
@@ -85,9 +94,10 @@ class Memory:
         """How many there were."""
         if which.before is not None:
             self._cleared.append(which)
-        gone = [key for queue in (self._new, self._main) for key, held in queue.items() if which.has(held.entry)]
+        gone = [key for queue in (self._new, self._main) for key, held in queue.items() if which.has(key, held.entry)]
         for key in gone:
             self._drop(key)
+        self.evictions["cleared"] += len(gone)
         return len(gone)
 
     def _drop(self, key: bytes) -> None:
@@ -113,9 +123,9 @@ class Memory:
                 self._ghosts.popitem(last=False)
         else:
             key, held = self._main.popitem(last=False)
-            if held.wanted and held.entry.until > self.clock():
+            if held.wanted and held.until > self.clock():
                 held.wanted -= 1
                 self._main[key] = held
                 return
         self.bytes -= held.size
-        self.evictions += 1
+        self.evictions["room"] += 1

@@ -39,6 +39,7 @@ class SharedAnswers:
     ) -> None:
         """Nothing is connected to yet. Raises ValueError for a URL that is none, and a file without certificates."""
         self.prefix = f"{prefix}:answer:".encode()
+        self.claims = f"{prefix}:answering:".encode()
         self.patience = patience
         self.clock = clock
         self.why: str | None = None
@@ -58,14 +59,21 @@ class SharedAnswers:
             entry = _decode(reply)
         except msgspec.DecodeError:  # another version's, or somebody else's
             return None
-        return entry if entry.until > self.clock() else None
+        return entry if entry.end > self.clock() else None
+
+    async def claim(self, key: bytes, seconds: float) -> bool:
+        """Where it is away, everybody is to ask."""
+        if self._connection is None:
+            return True
+        name = self.claims + key
+        return await self._ask("SET", name, b"", "NX", "PX", int(seconds * 1000)) is not None or not self._connection
 
     def put(self, key: bytes, entry: Entry) -> None:
-        left = int((entry.until - self.clock()) * 1000)
+        left = int((entry.end - self.clock()) * 1000)
         connection = self._connection
         if connection is None or left <= 0 or connection.pending > WAITING:
             return
-        if any(which.has(entry) for which in self._cleared):  # it was under way then
+        if any(which.has(key, entry) for which in self._cleared):  # it was under way then
             return
         connection.send("SET", self.prefix + key, _encode(entry), "PX", left).add_done_callback(self._put)
 
@@ -86,12 +94,16 @@ class SharedAnswers:
                 connection.close()
 
     async def _clear(self, connection: Connection, which: Which) -> int:
-        count, place = 0, b"0"
+        count, place, start = 0, b"0", len(self.prefix)
+        if which.id is not None:
+            key = bytes.fromhex(which.id)
+            entry = await connection.ask("GET", self.prefix + key)
+            return int(await connection.ask("DEL", self.prefix + key)) if _has(which, key, entry) else 0
         pattern = self.prefix.replace(b"*", b"\\*").replace(b"[", b"\\[").replace(b"?", b"\\?") + b"*"
         while True:
             place, names = await connection.ask("SCAN", place, "MATCH", pattern, "COUNT", BATCH)
             entries = await connection.ask("MGET", *names) if names else []
-            gone = [name for name, entry in zip(names, entries, strict=True) if _has(which, entry)]
+            gone = [name for name, entry in zip(names, entries, strict=True) if _has(which, name[start:], entry)]
             if gone:
                 count += await connection.ask("DEL", *gone)
             if place == b"0":
@@ -160,8 +172,8 @@ class SharedAnswers:
         return f"{self._address.host}:{self._address.port}"
 
 
-def _has(which: Which, data: object) -> bool:
+def _has(which: Which, key: bytes, data: object) -> bool:
     try:
-        return data is not None and which.has(_decode(cast("bytes", data)))
+        return data is not None and which.has(key, _decode(cast("bytes", data)))
     except msgspec.DecodeError:
         return False

@@ -105,7 +105,7 @@ COUNTED = (
         "headgate_cache_requests",
         "counter",
         "Requests for names whose answers are kept: hit (given one that was kept), coalesced (one that another asked "
-        "for at the same time), miss, bypass.",
+        "for at the same time), stale (one older than it was to be), refresh (asked anew beside), miss, bypass.",
         ("model", "outcome"),
     ),
     Family(
@@ -250,7 +250,12 @@ WATCHED = (
         across="max",
     ),
     Family("headgate_cache_failures", "counter", "Times that it was lost, or not found, for answers."),
-    Family("headgate_cache_evictions", "counter", "Answers that had to go before their time, for want of room."),
+    Family(
+        "headgate_cache_evictions",
+        "counter",
+        "Answers that went: for want of room, at the end of their time, or taken out (cleared).",
+        ("cause",),
+    ),
     Family("headgate_config_loaded_timestamp_seconds", "gauge", "When the configuration was applied.", across="max"),
 )
 FAMILIES = {family.name: family for family in COUNTED + WATCHED}

@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Literal
 
 from headgate.core.cached import Clock, Entry, Terms
 from headgate.core.cause import REFUSED
@@ -23,15 +24,20 @@ from headgate.core.ports import Cache as Store
 from headgate.core.record import Cached
 from headgate.core.reply import Reply
 from headgate.core.target import Target
-from headgate.stages.cache.control import Wish, wish
-from headgate.stages.cache.flight import Flight
+from headgate.stages.cache.control import ANEW, Wish, tags, wish
+from headgate.stages.cache.flight import Alone, Flight
 from headgate.stages.cache.identity import LIVE
 from headgate.stages.cache.identity import key as key_of
+from headgate.stages.cache.stale import Refresh, instead, meanwhile
 from headgate.stages.stage import Proceed
 
 log = logging.getLogger("headgate.stages")
 
 HEADER = b"x-headgate-cache"
+ENTRY = b"x-headgate-cache-entry"
+"""What the answer is kept under, or would be."""
+STALE, UNREACHED = b'110 headgate "Response is Stale"', b'111 headgate "Revalidation Failed"'
+"""Of the header `warning` (RFC 7234, 5.5)."""
 Meaning = Callable[[str | None, str | None], bytes]
 """A hash of all that the configuration says of an alias and a rule (None: of neither), so that what was answered before
 a change of it is not given after it."""
@@ -49,6 +55,7 @@ class Cache:
         headers: frozenset[bytes],
         meaning: Meaning,
         clock: Clock = time.time,
+        refresh: Refresh | None = None,
     ) -> None:
         """`terms` by alias, None: its answers are not kept; `others`: of all names that have none there; `headers`:
         those of clients that go on to providers."""
@@ -59,29 +66,41 @@ class Cache:
         self.headers = headers
         self.meaning = meaning
         self.clock = clock
+        self.refresh = refresh
         self.flights: dict[bytes, Flight] = {}
         self._meant: dict[tuple[str | None, str | None], bytes] = {}
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
         terms = self.terms.get(exchange.decision.alias or "", self.others)
         if terms is None or exchange.dialect.operation != "chat":
-            return await proceed(exchange)
-        wanted = wish(exchange.headers)
-        key = self._key(exchange, terms) if wanted.store else None
+            return await _asked(exchange, proceed)
+        wanted = ANEW if exchange.refreshing else wish(exchange.headers)
+        key = self._key(exchange, terms) if wanted.store and not exchange.private else None
         if key is None:
             if wanted.only:
                 raise _not_there()
             exchange.record.cached = Cached(how="bypass")
-            return _told(await proceed(exchange), b"bypass")
+            return _told(await _asked(exchange, proceed), b"bypass")
         entry = await self.store.get(key) if wanted.read else None
-        if entry is not None and entry.dialect in self.dialects:
-            age = max(int(self.clock() - entry.time), 0)
-            if age <= wanted.oldest:
-                try:
-                    return await self._again(exchange, entry, key, age)
-                except GatewayError as error:  # what was put there is no answer of that dialect
-                    log.warning("an answer that was kept cannot be read, and is asked for anew: %s", error.code)
-        return await self._ask(exchange, proceed, key, terms, wanted)
+        if entry is None or entry.dialect not in self.dialects or self.clock() - entry.time >= wanted.oldest + 1:
+            return await self._ask(exchange, proceed, key, terms, wanted)
+        now = self.clock()
+        if now < entry.until or meanwhile(entry, terms, wanted, now):
+            try:
+                reply = await self._again(exchange, entry, key, stale=now >= entry.until)
+            except GatewayError as error:  # what was put there is no answer of that dialect
+                log.warning("an answer that was kept cannot be read, and is asked for anew: %s", error.code)
+                return await self._ask(exchange, proceed, key, terms, wanted)
+            if now >= entry.until and self.refresh is not None and not wanted.only and exchange.nobody is None:
+                self.refresh.begin(exchange, key, self.store.claim)
+            return reply
+        try:
+            return await self._ask(exchange, proceed, key, terms, wanted)
+        except GatewayError as error:
+            if not instead(entry, terms, wanted, now, error):
+                raise
+            exchange.decision.said.append(f"nobody could be asked ({error.code})")
+            return await self._again(exchange, entry, key, stale=True, warning=UNREACHED)
 
     def _key(self, exchange: Exchange, terms: Terms) -> bytes | None:
         """None: it is nothing to be kept."""
@@ -102,17 +121,23 @@ class Cache:
             meant = self._meant[of] = self.meaning(*of)
         return key_of(exchange, meant, terms.per, self.headers)
 
-    async def _again(self, exchange: Exchange, entry: Entry, key: bytes, age: int) -> Reply:
+    async def _again(
+        self, exchange: Exchange, entry: Entry, key: bytes, *, stale: bool, warning: bytes = STALE
+    ) -> Reply:
         """An answer that is kept."""
+        how: Literal["hit", "stale"] = "stale" if stale else "hit"
+        age = max(int(self.clock() - entry.time), 0)
         response = Replay(entry.body) if entry.stream else None
         body = b"" if entry.stream else entry.body
         reply = Reply(self.dialects[entry.dialect], entry.stream, body, response)
         reply.id, reply.model, reply.time = exchange.id, entry.target.partition("/")[2], int(entry.time)
         await reply.begin(exchange.dialect, exchange.fields, exchange.stream)
-        exchange.record.cached = Cached(how="hit", key=key.hex(), age=age, of=entry.of)
+        exchange.record.cached = Cached(how=how, key=key.hex(), age=age, of=entry.of)
         exchange.target, exchange.lost = _named(exchange, entry.target), list(entry.lost)
         exchange.decision.said.append(f"answered by the cache, as {entry.of} was")
-        reply.headers = [(HEADER, b"hit"), (b"age", b"%d" % age)]
+        reply.headers = [(HEADER, how.encode()), (b"age", b"%d" % age), (ENTRY, key.hex().encode())]
+        if stale:
+            reply.headers.append((b"warning", warning))
         return reply
 
     async def _ask(self, exchange: Exchange, proceed: Proceed, key: bytes, terms: Terms, wanted: Wish) -> Reply:
@@ -123,7 +148,9 @@ class Cache:
                 break
             exchange.record.cached = Cached(how="coalesced", key=key.hex(), of=flight.first.id)
             try:
-                return _told(await flight.board(exchange), b"coalesced")
+                return _told(await flight.board(exchange), b"coalesced", key)
+            except Alone:
+                break
             except GatewayError as error:
                 final = isinstance(error, ProviderRefused) and not error.retryable
                 if final or not again or flight.payer is exchange:
@@ -131,19 +158,23 @@ class Cache:
                 again = False
         if wanted.only:
             raise _not_there()
-        exchange.record.cached = Cached(how="miss", key=key.hex())
+        if exchange.nobody is not None:
+            raise exchange.nobody
+        exchange.record.cached = Cached(how="refresh" if exchange.refreshing else "miss", key=key.hex())
         flight = Flight(exchange, partial(self._landed, key=key, terms=terms), terms.largest)
         shared = terms.coalesce and key not in self.flights and not (exchange.manner.resume and exchange.stream)
         if shared:
             self.flights[key] = flight
         flight.begin(proceed)
-        return _told(await flight.board(exchange), b"miss")
+        return _told(await flight.board(exchange), b"miss", key)
 
     def _landed(self, flight: Flight, key: bytes, terms: Terms) -> None:
         if self.flights.get(key) is flight:
             del self.flights[key]
         reply, fork = flight.reply, flight.fork
         if not flight.answered or reply is None or fork.target is None or reply.parted or reply.broken:
+            return
+        if reply.private or fork.private or flight.first.private:
             return
         body = b"".join(flight.pieces)
         if len(body) > terms.largest or not _fit(reply, body, terms):
@@ -163,6 +194,9 @@ class Cache:
             (caller.belongs.team if caller is not None else None) or "",
             (caller.belongs.organisation if caller is not None else None) or "",
             tuple(fork.lost),
+            (caller.belongs.user if caller is not None else None) or "",
+            tags(flight.first.headers),
+            now + seconds + max(terms.stale, terms.stale_if_error),
         )
         self.store.put(key, entry)
 
@@ -194,9 +228,17 @@ class Replay:
         """Nothing is held."""
 
 
-def _told(reply: Reply, how: bytes) -> Reply:
+def _told(reply: Reply, how: bytes, key: bytes | None = None) -> Reply:
     reply.headers = [*reply.headers, (HEADER, how)]
+    if key is not None:
+        reply.headers.append((ENTRY, key.hex().encode()))
     return reply
+
+
+async def _asked(exchange: Exchange, proceed: Proceed) -> Reply:
+    if exchange.nobody is not None:
+        raise exchange.nobody
+    return await proceed(exchange)
 
 
 def _not_there() -> NotCached:

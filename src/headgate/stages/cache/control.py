@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import inf
 from typing import NamedTuple
 
@@ -18,9 +18,17 @@ class Wish(NamedTuple):
     """Seconds since such an answer was asked for."""
     only: bool = False
     """Nobody is to be asked."""
+    stale: float | None = None
+    """By how many seconds it may be older than it was to be; None: as is configured."""
+    on_error: float | None = None
+    """The same where nobody can be asked."""
 
 
 ANYTHING = Wish()
+ANEW = Wish(read=False)
+TAGS = b"x-headgate-cache-tags"
+MOST, LONGEST = 16, 128
+"""Tags, and characters of each, that are kept of a request."""
 
 
 def wish(headers: Sequence[tuple[bytes, bytes]]) -> Wish:
@@ -38,4 +46,23 @@ def wish(headers: Sequence[tuple[bytes, bytes]]) -> Wish:
         read=b"no-cache" not in told and oldest > 0,
         oldest=oldest,
         only=b"only-if-cached" in told,
+        stale=_seconds(told, b"max-stale", inf),
+        on_error=_seconds(told, b"stale-if-error", 0.0),
     )
+
+
+def _seconds(told: Mapping[bytes, bytes], word: bytes, plain: float) -> float | None:
+    """None: it is not said; `plain`: without a number, or with one that makes no sense, which allows nothing."""
+    if word not in told:
+        return None
+    number = told[word].strip().strip(b'"')
+    return float(number) if number.isdigit() and len(number) < 12 else 0.0 if number else plain
+
+
+def tags(headers: Sequence[tuple[bytes, bytes]]) -> tuple[str, ...]:
+    """Words by which the answer is to be taken out; what is too long or too much is passed over."""
+    said = b",".join([value for name, value in headers if name == TAGS])
+    if not said:
+        return ()
+    words = (word.strip() for word in said.decode("utf-8", "replace").split(","))
+    return tuple(dict.fromkeys(word for word in words if 0 < len(word) <= LONGEST))[:MOST]

@@ -19,6 +19,10 @@ from headgate.stages.stage import Proceed
 Landed = Callable[["Flight"], None]
 
 
+class Alone(Exception):
+    """The answer is for who asked first alone."""
+
+
 class Flight:
     """A call under way, and those who wait for it; each has to `board` before anything else is awaited."""
 
@@ -64,7 +68,7 @@ class Flight:
         return reply
 
     async def board(self, exchange: Exchange) -> Reply:
-        """The reply, begun. Raises GatewayError where there is none."""
+        """The reply, begun. Raises GatewayError where there is none, Alone where it is another's alone."""
         self.aboard.append(exchange)
         exchange.ending.callback(self._leave, exchange)
         task = self._task
@@ -75,6 +79,10 @@ class Flight:
         raw = task.result()
         if exchange is self.first:
             return raw
+        if raw.private or self.first.private or self.fork.private:
+            if exchange is not self.payer:
+                self.aboard.remove(exchange)
+            raise Alone
         exchange.target, exchange.lost = self.fork.target, list(self.fork.lost)
         response = Seat(self, raw.response, 0) if raw.stream and raw.response is not None else None
         body = b"" if raw.stream else raw.body
@@ -93,6 +101,8 @@ class Flight:
 
     def _leave(self, exchange: Exchange) -> Awaitable[None] | None:
         """At its end, however it ended."""
+        if exchange not in self.aboard:
+            return None
         self.aboard.remove(exchange)
         reply, record = exchange.reply, exchange.record
         given = reply is not None and record.ending == "complete" and reply.account.complete and not reply.broken

@@ -71,10 +71,12 @@ def tenant(caller: Caller | None, per: Per, end_user: str) -> bytes:
         return bytes(32)
     organisation, team, application, user = caller.belongs
     named = {"organisation": organisation, "team": team, "user": user}.get(per)
+    born = caller.born
     if named is not None:
-        whose: tuple[str | None, ...] = (per, organisation, named)
+        whose: tuple[str | None, ...] = (per, organisation, named, born.organisation, getattr(born, per))
     else:
-        whose = ("key", organisation, team, application, user, caller.key, end_user if per == "end_user" else None)
+        ended = end_user if per == "end_user" else None
+        whose = ("key", organisation, team, application, user, caller.key, ended, *born)
     return blake2b(_encode(whose), digest_size=32).digest()
 
 

@@ -1,0 +1,168 @@
+"""Answers that are kept outlast their provider, and are taken out by whatever they are known by, for nobody but whose
+they are."""
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from gateways import ADMIN_KEY, KEY, OTHER_KEY, running
+from upstreams import ScriptedUpstream, json_reply
+
+CONFIG = """
+server: {{host: 127.0.0.1, port: {{PORT}}}}
+data_dir: {{DATA}}
+retry: {{attempts: 1}}
+breaker: {{failures: 3, rest: 60}}
+providers:
+  up: {{kind: openai, api_key: sk-x, base_url: '{up}/v1'}}
+models:
+  kept: {{targets: up/m, cache: true}}
+  ours: {{targets: up/m, cache: {{per: team}}}}
+  lasting: {{targets: up/o, cache: {{ttl: 1, jitter: 0, stale_if_error: 3600}}}}
+  also: {{targets: up/o, cache: true}}
+  current: {{targets: up/n, cache: {{ttl: 1, jitter: 0, stale_while_revalidate: 3600}}}}
+keys:
+  - {{name: one, key: {one}}}
+  - {{name: two, key: {two}}}
+"""
+
+
+class Provider:
+    def __init__(self):
+        self.calls, self.down = 0, False
+
+    async def __call__(self, asked):
+        self.calls += 1
+        if self.down:
+            await asked.send(json_reply({"error": {"message": "no"}}, status=503))
+            return
+        words = json.loads(asked.request.body)["messages"][-1]["content"]
+        choice = {
+            "index": 0,
+            "message": {"role": "assistant", "content": f"{self.calls} {words}"},
+            "finish_reason": "stop",
+        }
+        await asked.send(
+            json_reply({"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]})
+        )
+
+
+@pytest.fixture(scope="module")
+def provider():
+    return Provider()
+
+
+@pytest.fixture(scope="module")
+def gateway(provider, tmp_path_factory):
+    with ScriptedUpstream(provider) as up:
+        config = CONFIG.format(up=up.url, one=KEY, two=OTHER_KEY)
+        with running(tmp_path_factory.mktemp("kept"), config) as started:
+            yield started
+
+
+@pytest.fixture
+def down(provider):
+    """From when it is called on the provider fails."""
+    yield lambda: setattr(provider, "down", True)
+    provider.down = False
+
+
+def ask(gateway, words, model="kept", key=KEY, **headers):
+    """Status, what the cache had to do with it, the answer, its headers."""
+    body = {"model": model, "messages": [{"role": "user", "content": words}]}
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    status, heads, answer = gateway.post(body, key=key, headers=named)
+    said = answer["choices"][0]["message"]["content"] if status == 200 else answer["error"]["code"]
+    return status, heads.get("x-headgate-cache"), said, heads
+
+
+def clear(gateway, **said):
+    status, _, done = gateway.post(said, path="/admin/api/cache/clear", key=ADMIN_KEY)
+    assert status == 200, done
+    return done["cleared"]
+
+
+def admin(gateway, method, path, body=None):
+    data = json.dumps(body).encode() if body is not None else None
+    heads = {"authorization": f"Bearer {ADMIN_KEY}", "content-type": "application/json"}
+    status, _, answer = gateway.request(method, f"/admin/api/{path}", data, heads)
+    assert status < 300, answer
+    return answer
+
+
+def test_one_is_taken_out_by_its_id_or_by_its_tag(gateway):
+    entry = ask(gateway, "by id")[3]["x-headgate-cache-entry"]
+    assert ask(gateway, "by id")[3]["x-headgate-cache-entry"] == entry
+    assert gateway.record_of(ask(gateway, "by id")[3]["x-request-id"])["cached"]["key"] == entry
+    ask(gateway, "by tag", x_headgate_cache_tags="prices, v2")
+    ask(gateway, "by tag", key=OTHER_KEY, x_headgate_cache_tags="prices")
+    assert clear(gateway, entry=entry) == 1
+    assert ask(gateway, "by id")[1] == "miss"
+    assert ask(gateway, "by tag")[1] == "hit"
+    assert clear(gateway, tag="price") == 0
+    assert clear(gateway, tag="prices", key="two") == 1
+    assert ask(gateway, "by tag")[1] == "hit"
+    assert gateway.told_by("cache", "clear", "--tag", "v2").split() == ["1", "taken", "out"]
+    assert ask(gateway, "by tag")[1] == "miss"
+
+
+def test_a_refresh_is_one_request_of_whose_answer_it_is(gateway, provider):
+    assert ask(gateway, "current", "current")[:3] == (200, "miss", f"{provider.calls} current")
+    first = provider.calls
+    time.sleep(1.05)
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: ask(gateway, "current", "current"), range(20)))
+    assert {each[:2] for each in answers} <= {(200, "stale"), (200, "hit")}
+    assert answers[0][1] == "stale"
+    gateway.wait_for_metric(1, "headgate_cache_requests_total", model="current", outcome="refresh")
+    assert provider.calls == first + 1
+    assert ask(gateway, "current", "current")[1:3] == ("hit", f"{first + 1} current")
+    [record] = [each for each in gateway.records() if each.get("cached", {}).get("how") == "refresh"]
+    assert (record["key"], record["status"], record.get("ending")) == ("one", 200, None)
+    assert len(record["attempts"]) == 1
+    stale = gateway.record_of(answers[0][3]["x-request-id"])
+    assert (stale["cached"]["how"], stale.get("attempts", [])) == ("stale", [])
+
+
+def test_an_outage_is_answered_by_what_is_kept_also_where_nobody_is_asked_any_more(gateway, provider, down):
+    lasting, fresh = (ask(gateway, "outage", name)[2] for name in ("lasting", "also"))
+    time.sleep(1.05)
+    down()
+    calls = provider.calls
+    for _ in range(5):
+        status, how, said, heads = ask(gateway, "outage", "lasting")
+        assert (status, how, said) == (200, "stale", lasting)
+        assert heads["warning"].startswith("111 ")
+    assert provider.calls == calls + 3  # then its circuit is open
+    assert ask(gateway, "outage", "also")[1:3] == ("hit", fresh)
+    assert ask(gateway, "outage", "lasting", cache_control="stale-if-error=0")[:3] == (503, None, "no_target")
+    assert ask(gateway, "never asked", "lasting")[:3] == (503, None, "no_target")
+    record = gateway.record_of(heads["x-request-id"])
+    assert (record["status"], record["cost"], record["cached"]["how"]) == (200, "0", "stale")
+    assert "nobody could be asked (no_target)" in gateway.told_by("explain", record["id"])
+    assert clear(gateway, alias="lasting") == 1
+    assert ask(gateway, "outage", "lasting")[0] == 503
+    assert gateway.metric("headgate_cache_requests_total", model="lasting", outcome="stale") == 5
+
+
+def test_a_key_made_anew_under_an_old_name_has_nothing_of_the_old_one(gateway):
+    def made():
+        admin(gateway, "POST", "teams", {"name": "green"})
+        key = admin(gateway, "POST", "keys", {"name": "again", "team": "green", "models": ["*"]})["key"]
+        until = time.monotonic() + 10
+        while ask(gateway, "let in", "ours", key=key)[0] != 200:
+            assert time.monotonic() < until, ask(gateway, "let in", "ours", key=key)
+            time.sleep(0.02)
+        return key
+
+    first = made()
+    mine, ours = ask(gateway, "mine", key=first)[2], ask(gateway, "ours", "ours", key=first)[2]
+    assert ask(gateway, "mine", key=first)[1] == ask(gateway, "ours", "ours", key=first)[1] == "hit"
+    admin(gateway, "DELETE", "keys/again")
+    admin(gateway, "DELETE", "teams/green")
+    second = made()
+    assert ask(gateway, "mine", key=second)[1] == ask(gateway, "ours", "ours", key=second)[1] == "miss"
+    assert ask(gateway, "mine", key=second)[2] != mine
+    assert ask(gateway, "ours", "ours", key=second)[2] != ours
