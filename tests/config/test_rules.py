@@ -127,7 +127,7 @@ def test_a_topic_that_there_is_not(told, when):
     [
         ("nera", "there is no model `nera` in `models`; did you mean `near`?"),
         ("nowhere/x", "there is no provider `nowhere` in `providers`"),
-        ("auto", "rules decide what `auto` stands for, and this model is asked for their sake; write a name"),
+        ("auto", "rules decide what `auto` stands for, and this model is asked without them; write a name"),
         ("claude/claude-sonnet-4-5", "`claude/claude-sonnet-4-5` gives no embeddings; `headgate models list"),
         ("chat", "`openai/gpt-4o` gives no embeddings"),
     ],

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from headgate.config.section import Section
+from headgate.config.semantic import Semantic
 from headgate.core.cached import Per, Terms
 
 
@@ -50,6 +51,11 @@ class Answers(Section):
         le=31_536_000,
         description="Seconds after its `ttl` in which an answer is given where no provider can give one.",
     )
+    semantic: Semantic | None = Field(
+        None,
+        description="It is given to who asks the like in other words, too: "
+        "[how](../how-to/cache-answers.md#similar-questions). Left out: only to who asks the very same.",
+    )
     max_answer_bytes: int = Field(1 << 20, ge=1024, description="Most bytes of an answer that is kept.")
 
     @model_validator(mode="before")
@@ -90,6 +96,9 @@ class Cache(Section):
         description="Seconds that a request waits for `state` to look for an answer, before a provider is asked.",
     )
     max_bytes: int = Field(256 << 20, ge=1 << 16, description="Most bytes of answers that each worker holds in memory.")
+    max_vector_bytes: int = Field(
+        256 << 20, ge=1 << 16, description="Most bytes by which each worker finds answers to similar questions."
+    )
     others: Answers | None = Field(
         None,
         description="How the answers of names without a `cache` of their own are kept, `provider/model` asked for "

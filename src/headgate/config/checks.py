@@ -21,6 +21,7 @@ from headgate.config import (
     payloads,
     records,
     retention,
+    semantic,
     state,
     traces,
 )
@@ -75,6 +76,7 @@ def check(
     checks.catalogue()
     checks.listeners()
     state.check(config.state, tell)
+    semantic.check(config, tell, checks.embeds, checks.allowed)
     if config.cache.store == "state" and config.state.url is None:
         tell(("cache", "store"), "there is no `state.url` to keep answers at", "name a Redis or Valkey there")
     records.check(config.records, tell)
@@ -171,6 +173,11 @@ class _Checks(ProviderChecks):
                     compiler.compile(rule.when)
                 except Wrong as wrong:
                     self.tell((*path, "when"), wrong.message, wrong.hint)
+
+    def embeds(self, path: Path, model: str) -> None:
+        """A model that is to give vectors."""
+        if matching.embeds(self.config, self.tell, self.shown, path, model):
+            self.allowed(path, model)
 
     def given(self, path: Path, rule: Rule) -> None:
         """What a rule gives."""

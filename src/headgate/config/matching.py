@@ -54,13 +54,18 @@ def check(config: Config, tell: Tell, shown: Callable[[Path, str], str]) -> bool
             hint = "set it to a name of `models`, or `provider/model`"
             tell(TOPICS, "topics need `matching.embedding_model`, which is missing", hint)
         return False
+    return embeds(config, tell, shown, MODEL, model)
+
+
+def embeds(config: Config, tell: Tell, shown: Callable[[Path, str], str], path: Path, model: str) -> bool:
+    """Tell what is wrong with a model that is to give vectors; False where its name need not be looked at, too."""
     if model not in config.models and any(model in rule.models for rule in config.rules):
-        said = f"rules decide what `{shown(MODEL, model)}` stands for, and this model is asked for their sake"
-        tell(MODEL, said, "write a name of `models`, or provider/model")
+        said = f"rules decide what `{shown(path, model)}` stands for, and this model is asked without them"
+        tell(path, said, "write a name of `models`, or provider/model")
         return False
     for target, entry in _behind(config, model):
         if not _embeds(config, target, entry):
-            tell(MODEL, f"`{shown(MODEL, target)}` gives no embeddings", INSTEAD)
+            tell(path, f"`{shown(path, target)}` gives no embeddings", INSTEAD)
     return True
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -31,6 +31,18 @@ class Terms:
     """Seconds after its time in which an answer is still given, while it is asked for anew beside."""
     stale_if_error: float = 0.0
     """The same, where nobody can be asked."""
+    similar: Any = None
+    """`stages.cache.similar.Similar`: it is given to who asks the like, too; None: only to who asks the same."""
+
+
+class Asked(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The question that an answer was for, where it may be given to who asks the like."""
+
+    context: bytes
+    """A hash of all else that was said, by whom, and whose vectors are compared: in others it is no answer."""
+    text: str
+    vector: bytes = b""
+    """Where others who share the answer are to find it by that."""
 
 
 class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -57,10 +69,17 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Words of whoever asked, by which it is taken out."""
     last: float = 0.0
     """Until when it is there, to be given although it is stale, where that is later than `until`."""
+    asked: Asked | None = None
 
     @property
     def end(self) -> float:
         return max(self.until, self.last)
+
+    @property
+    def size(self) -> int:
+        """Bytes of what may be long, about."""
+        asked = self.asked
+        return len(self.body) + (len(asked.text) + len(asked.vector) if asked is not None else 0)
 
 
 class Which(NamedTuple):

@@ -136,6 +136,30 @@ class Embedder(Protocol):
         """
 
 
+class Near(NamedTuple):
+    """An answer that is kept, and how like its question is: 1 is the same."""
+
+    key: bytes
+    similarity: float
+
+
+class Index(Protocol):
+    """Where answers are found by what their questions are like. None of it ever fails: what is away has nothing."""
+
+    async def nearest(self, context: bytes, vector: bytes) -> tuple[float, Sequence[Near]]:
+        """How like a question has to be at least in this context, since answers there were reported to be wrong (0: as
+        it is configured), and a few that are kept there, best first. Within a bounded wait."""
+
+    def add(self, context: bytes, key: bytes, vector: bytes, until: float) -> None:
+        """`vector` as an Embedder gives it; of no use any more after `until`, Unix seconds. Never waits."""
+
+    def drop(self, key: bytes) -> None:
+        """The answer is not there any more. Never waits."""
+
+    def demand(self, context: bytes, similarity: float) -> None:
+        """Take only what is more like than that in this context from here on; 0: as it is configured. Never waits."""
+
+
 class Meter(Protocol):
     """What counts finished requests, for metrics."""
 

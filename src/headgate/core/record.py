@@ -75,10 +75,11 @@ class Judgment(msgspec.Struct, omit_defaults=True, kw_only=True):
 class Cached(msgspec.Struct, omit_defaults=True, kw_only=True):
     """What the cache of answers had to do with a request."""
 
-    how: Literal["hit", "miss", "bypass", "coalesced", "stale", "refresh"]
-    """`hit`: it was given an answer that was kept; `coalesced`: that of another request that asked the same at the same
-    time; `miss`: a provider was asked; `bypass`: nothing was looked for, and its answer is not kept; `stale`: one that
-    was kept and older than it was to be; `refresh`: nobody waited for it, as a stale one had been given."""
+    how: Literal["hit", "semantic", "miss", "bypass", "coalesced", "stale", "refresh"]
+    """`hit`: it was given an answer that was kept; `semantic`: one to a question that is like it; `coalesced`: that of
+    another request that asked the same at the same time; `miss`: a provider was asked; `bypass`: nothing was looked
+    for, and its answer is not kept; `stale`: one that was kept and older than it was to be; `refresh`: nobody waited
+    for it, as a stale one had been given."""
     key: str | None = None
     """What such an answer is kept under."""
     age: int | None = None
@@ -87,6 +88,16 @@ class Cached(msgspec.Struct, omit_defaults=True, kw_only=True):
     """The id of the request that the answer was for."""
     usage: Usage | None = None
     """What that one had used, and this one spared."""
+    similarity: float | None = None
+    """Of the question that was most like it, where one was like enough: 1 is the same."""
+    entry: str | None = None
+    """Of a semantic hit: what its answer is kept under."""
+    context: str | None = None
+    """Of a semantic hit: among which questions it was looked for."""
+    refused: str | None = None
+    """Why that question's answer was not given: what the two do not agree about, or "verification"."""
+    verified: Literal["same", "different", "unknown"] | None = None
+    """What the model found that was asked whether one answer serves both."""
 
 
 class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -170,7 +181,7 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     @property
     def spared(self) -> bool:
         """It was given an answer for which nobody was asked on its account."""
-        return self.cached is not None and self.cached.how in ("hit", "coalesced", "stale")
+        return self.cached is not None and self.cached.how in ("hit", "semantic", "coalesced", "stale")
 
     def spent(self) -> int | None:
         """Nanodollars, of the answer and of those that were not taken; None where none of it is known."""

@@ -81,10 +81,8 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
     classes = Classes({name: each.data_class for name, each in config.models.items() if each.data_class is not None})
     fingerprints = Fingerprints(admin_digest) if config.records.fingerprints else None
     record, reckon = Record(ports.journal, ports.meter, fingerprints, classes), Reckon(ports.board.ratios)
-    rules = maker.rules(
-        aliases,
-        _topics(config, ports, record, Route(aliases, providers, [Requirement(), Health()], ports.board), attempts),
-    )
+    plain = Route(aliases, providers, [Requirement(), Health()], ports.board)
+    rules = maker.rules(aliases, _topics(config, ports, record, plain, attempts))
     menu = Menu(known, _offered(aliases, rules, providers))
     addresses = config.server.addresses
     authenticate = Authenticate(
@@ -111,7 +109,7 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         *([Limit(ports.ledger, route.behind)] if any(not rule.by_target for rule in limits) else []),
         reckon,
         route,
-        *_cache(config, ports, list(faces.values()), refresh),
+        *_cache(config, ports, list(faces.values()), refresh, record, plain, attempts),
         *_judge(config, route, ports, [record, reckon, once, *sending]),
         *_shadow(config, route, ports, record, [reckon, once, *sending]),
         *([Resume()] if any(model.resume for model in config.models.values()) else []),
@@ -174,14 +172,29 @@ def _shadow(config: Config, route: Route, ports: Ports, record: Record, sending:
     return [Shadow(shades, ports.board.shadows, record, route.filters, send, Ids())] if shades else []
 
 
-def _cache(config: Config, ports: Ports, faces: Sequence[Dialect], refresh: Refresh) -> list[Stage]:
-    """The stage that gives answers again, where any are kept."""
+def _cache(
+    config: Config,
+    ports: Ports,
+    faces: Sequence[Dialect],
+    refresh: Refresh,
+    record: Record,
+    route: Route,
+    attempts: Attempts | None,
+) -> list[Stage]:
+    """The stage that gives answers again, where any are kept; `route` as for topics."""
     if ports.cache is None or not config.caches:
         return []
     known = {dialect.name: dialect for dialect in (*dialects(config.dialects), *faces)}
     headers = frozenset(name for dialect in known.values() for name in dialect.request_headers) - NEUTRAL_HEADERS
-    terms = {name: each.cache.terms for name, each in config.models.items() if each.cache is not None}
+    said = {name: each.cache for name, each in config.models.items() if each.cache is not None}
+    terms = {name: each.terms for name, each in said.items()}
     others = config.cache.others.terms if config.cache.others is not None else None
+    if ports.index is not None:
+        from headgate.runtime.similar import alikes
+
+        sending: list[Stage] = [Retry(_retries(config), allowance=attempts), Translate()]
+        like = alikes(config, ports, [record, route], sending)
+        terms, others = {name: like.terms(each) for name, each in said.items()}, like.terms(config.cache.others)
     return [Cache(ports.cache, terms, others, known, headers, _meaning(config), refresh=refresh)]
 
 

@@ -17,7 +17,7 @@ from headgate.core.dialect import Dialect
 from headgate.core.errors import GatewayError
 from headgate.core.exchange import Exchange, Place
 from headgate.core.limits.ledger import Ledger
-from headgate.core.ports import Cache, Journal, Meter, Payloads, Upstream
+from headgate.core.ports import Cache, Embedder, Index, Journal, Meter, Payloads, Upstream
 from headgate.core.ports import Fetch as FetchPort
 from headgate.core.reply import Reply
 from headgate.core.standing import Board
@@ -51,6 +51,10 @@ class Ports:
     """None: nothing is kept of what is said."""
     cache: Cache | None = None
     """None: no answers are kept."""
+    index: Index | None = None
+    """None: they are given only to who asks the very same."""
+    embedders: dict[str, Embedder] = field(default_factory=dict)
+    """Those that run in this process, by the folder of their weights ("": without any)."""
     board: Board = field(default_factory=Board)
     ledger: Ledger = field(default_factory=Ledger)
     issuers: dict[str, Issuer | Introspection] = field(default_factory=dict)

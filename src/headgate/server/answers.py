@@ -13,9 +13,12 @@ from pathlib import Path
 
 import msgspec
 
+from headgate.config import semantic
 from headgate.config.schema import Config
 from headgate.core.cached import Which
+from headgate.core.ports import Index
 from headgate.state.answers import Memory
+from headgate.state.questions import Questions
 from headgate.state.shared_answers import SharedAnswers
 from headgate.telemetry.metrics import Read
 
@@ -35,13 +38,17 @@ class Answers:
         else:
             url = state.url.get_secret_value()
             self.kept = SharedAnswers(url, state.prefix, state.ca_file, patience=said.patience)
+        self.index: Index | None = None
+        """Where answers to similar questions are found, once any are to be."""
         self._path = config.data_dir / FILE
         self._read = self._size()
 
     def configured(self, config: Config) -> None:
-        """How much room there is from here on."""
+        """How much room there is from here on, and whether similar questions are found."""
         if isinstance(self.kept, Memory):
             self.kept.room = config.cache.max_bytes
+        if self.index is None and next(semantic.configured(config), None) is not None:
+            self.index = Questions(config.cache.max_vector_bytes)
 
     async def clear(self, which: Which) -> int:
         """Take these out here, and have the others do so; gives how many were here. Raises OSError."""

@@ -24,6 +24,7 @@ from headgate.core.errors import GatewayError, RequestError
 from headgate.core.ids import Ids
 from headgate.core.limits.ledger import Ledger, clock
 from headgate.core.plugin import PluginNotFound
+from headgate.core.ports import Embedder
 from headgate.core.record import Record
 from headgate.core.standing import Board
 from headgate.identity.introspection import Introspection
@@ -158,6 +159,7 @@ class Parts:
         self.counting: asyncio.Task[None] | None = None
         self.ledger = Ledger(self.counters)
         self.issuers: dict[str, Issuer | Introspection] = {}
+        self.embedders: dict[str, Embedder] = {}
         self.share = _share(config, self.board)
         by_key = config.server.metrics_by_key
         self.metrics = Metrics(worker=lifecycle.worker, pid=os.getpid(), models=config.models, by_key=by_key)
@@ -242,6 +244,8 @@ class Parts:
                 self.fetcher,
                 self.payloads.waiting,
                 self.answers.kept,
+                self.answers.index,
+                self.embedders if board is self.board else dict(self.embedders),
                 board,
                 ledger,
                 issuers,

@@ -32,7 +32,7 @@ class _Held:
     def __init__(self, entry: Entry, until: float) -> None:
         self.entry = entry
         self.until = until
-        self.size = len(entry.body) + BESIDE
+        self.size = entry.size + BESIDE
         self.wanted = 0
 
 

@@ -28,6 +28,7 @@ from headgate.stages.cache.control import ANEW, Wish, tags, wish
 from headgate.stages.cache.flight import Alone, Flight
 from headgate.stages.cache.identity import LIVE
 from headgate.stages.cache.identity import key as key_of
+from headgate.stages.cache.similar import NOTHING, Similar, Sought
 from headgate.stages.cache.stale import Refresh, instead, meanwhile
 from headgate.stages.stage import Proceed
 
@@ -93,6 +94,8 @@ class Cache:
                 return await self._ask(exchange, proceed, key, terms, wanted)
             if now >= entry.until and self.refresh is not None and not wanted.only and exchange.nobody is None:
                 self.refresh.begin(exchange, key, self.store.claim)
+            elif terms.similar is not None:
+                terms.similar.keep(key, entry)
             return reply
         try:
             return await self._ask(exchange, proceed, key, terms, wanted)
@@ -101,6 +104,31 @@ class Cache:
                 raise
             exchange.decision.said.append(f"nobody could be asked ({error.code})")
             return await self._again(exchange, entry, key, stale=True, warning=UNREACHED)
+
+    async def _alike(
+        self, exchange: Exchange, key: bytes, similar: Similar, wanted: Wish, sought: Sought
+    ) -> Reply | None:
+        """The answer to a question that is like this one."""
+        found = sought.found
+        if found is None or found.entry.dialect not in self.dialects:
+            return None
+        age = self.clock() - found.entry.time
+        if age >= wanted.oldest + 1:
+            return None
+        try:
+            reply = await self._again(exchange, found.entry, key, stale=False)
+        except GatewayError as error:
+            log.warning("an answer that was kept cannot be read, and is asked for anew: %s", error.code)
+            return None
+        reply.headers = similar.told(exchange, found, max(int(age), 0))
+        return reply
+
+    def _meaning_of(self, exchange: Exchange) -> bytes:
+        of = exchange.decision.alias, exchange.decision.rule
+        meant = self._meant.get(of)
+        if meant is None:
+            meant = self._meant[of] = self.meaning(*of)
+        return meant
 
     def _key(self, exchange: Exchange, terms: Terms) -> bytes | None:
         """None: it is nothing to be kept."""
@@ -115,11 +143,7 @@ class Cache:
             return None
         if terms.deterministic_only and request.temperature != 0 and request.seed is None:
             return None
-        of = exchange.decision.alias, exchange.decision.rule
-        meant = self._meant.get(of)
-        if meant is None:
-            meant = self._meant[of] = self.meaning(*of)
-        return key_of(exchange, meant, terms.per, self.headers)
+        return key_of(exchange, self._meaning_of(exchange), terms.per, self.headers)
 
     async def _again(
         self, exchange: Exchange, entry: Entry, key: bytes, *, stale: bool, warning: bytes = STALE
@@ -141,6 +165,18 @@ class Cache:
         return reply
 
     async def _ask(self, exchange: Exchange, proceed: Proceed, key: bytes, terms: Terms, wanted: Wish) -> Reply:
+        """Somebody, if no answer to the like is kept."""
+        sought = NOTHING
+        if terms.similar is not None and key not in self.flights:
+            sought = await terms.similar.look(exchange, key, self._meaning_of(exchange), self.headers, read=wanted.read)
+            alike = await self._alike(exchange, key, terms.similar, wanted, sought)
+            if alike is not None:
+                return alike
+        return await self._share(exchange, proceed, key, terms, wanted, sought)
+
+    async def _share(
+        self, exchange: Exchange, proceed: Proceed, key: bytes, terms: Terms, wanted: Wish, sought: Sought
+    ) -> Reply:
         again = True
         while True:
             flight = self.flights.get(key) if terms.coalesce and wanted.read else None
@@ -161,14 +197,15 @@ class Cache:
         if exchange.nobody is not None:
             raise exchange.nobody
         exchange.record.cached = Cached(how="refresh" if exchange.refreshing else "miss", key=key.hex())
-        flight = Flight(exchange, partial(self._landed, key=key, terms=terms), terms.largest)
+        sought.note(exchange.record.cached)
+        flight = Flight(exchange, partial(self._landed, key=key, terms=terms, sought=sought), terms.largest)
         shared = terms.coalesce and key not in self.flights and not (exchange.manner.resume and exchange.stream)
         if shared:
             self.flights[key] = flight
         flight.begin(proceed)
         return _told(await flight.board(exchange), b"miss", key)
 
-    def _landed(self, flight: Flight, key: bytes, terms: Terms) -> None:
+    def _landed(self, flight: Flight, key: bytes, terms: Terms, sought: Sought) -> None:
         if self.flights.get(key) is flight:
             del self.flights[key]
         reply, fork = flight.reply, flight.fork
@@ -197,8 +234,11 @@ class Cache:
             (caller.belongs.user if caller is not None else None) or "",
             tags(flight.first.headers),
             now + seconds + max(terms.stale, terms.stale_if_error),
+            sought.asked,
         )
         self.store.put(key, entry)
+        if sought.asked is not None:
+            terms.similar.keep(key, entry, sought.vector)
 
 
 class Replay:

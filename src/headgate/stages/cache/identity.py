@@ -87,8 +87,23 @@ def key(exchange: Exchange, meaning: bytes, per: Per, headers: frozenset[bytes])
     Raises GatewayError where the request is one that only its provider understands.
     """
     meant = _meant(exchange)
-    if meant is None:
+    return _hashed(exchange, meant, meaning, per, headers) if meant is not None else None
+
+
+def part_key(
+    exchange: Exchange, part: ChatRequest, meaning: bytes, per: Per, headers: frozenset[bytes]
+) -> bytes | None:
+    """The same of only a part of what is asked; no whole request has that key."""
+    words = _words(part)
+    if words is not None:
+        return _hashed(exchange, ("part", "words", _said(part), words), meaning, per, headers)
+    if any(_elsewhere(each) for message in part.messages for each in message.parts):
         return None
+    said = repr(msgspec.structs.replace(part, stream=False, stream_usage=None, user=None, metadata={}))
+    return _hashed(exchange, ("part", exchange.dialect.name, said), meaning, per, headers)
+
+
+def _hashed(exchange: Exchange, meant: tuple[Any, ...], meaning: bytes, per: Per, headers: frozenset[bytes]) -> bytes:
     decision = exchange.decision
     alias = decision.alias
     told = (

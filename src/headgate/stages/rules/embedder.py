@@ -52,12 +52,15 @@ class Within:
 class Embedder:
     """Each question is recorded as one of the gateway's own, with what it cost."""
 
-    def __init__(self, model: str, ask: Proceed, ask_one: Proceed, next_id: Callable[[], str]) -> None:
+    def __init__(
+        self, model: str, ask: Proceed, ask_one: Proceed, next_id: Callable[[], str], path: str = PATH
+    ) -> None:
         """`ask` finds out who is behind the model, and bounds the time; `ask_one` asks the target that it is given."""
         self.model = model
         self._ask = ask
         self._ask_one = ask_one
         self._next_id = next_id
+        self._path = path
 
     async def one(self, text: str, worker: int, requires: frozenset[str]) -> tuple[Vector, Target]:
         """Of a text, and who gave it, of whom all is so that is required. Raises GatewayError."""
@@ -75,7 +78,7 @@ class Embedder:
 
     def _question(self, texts: Sequence[str], worker: int) -> Exchange:
         fields = {"model": self.model, "input": list(texts)}
-        asked = question(self._next_id(), openai_embeddings, fields, PATH, worker)
+        asked = question(self._next_id(), openai_embeddings, fields, self._path, worker)
         # for hosts that have a word for it; those that speak OpenAI's API, which has none, get the bytes as they are
         asked.request.purpose = "classification"
         return asked

@@ -1,0 +1,324 @@
+"""A question in other words is given the answer that is kept: of its own tenant and context, where nothing differs."""
+
+import json
+
+import pytest
+
+from gateways import ADMIN_KEY, KEY, OTHER_KEY, running
+from upstreams import LAST_CHUNK, ScriptedUpstream, as_chunk, chunked_head, json_reply, sse_event
+
+THIRD = "hg-test-key-third-0123456789"
+CONFIG = """
+server: {host: 127.0.0.1, port: {PORT}}
+data_dir: {DATA}
+retry: {attempts: 1}
+catalogue: {models: {up/m: {prices: {input: 10, output: 20}}}}
+providers:
+  up: {kind: openai, api_key: sk-x, base_url: 'URL/v1'}
+  far: {kind: openai, api_key: sk-x, base_url: 'URL/v1'}
+models:
+  like: {targets: up/m, cache: {semantic: {threshold: 0.6}}}
+  same: {targets: up/m, cache: true}
+  loose: {targets: up/m, cache: {semantic: {threshold: 0.6, guards: false, context: [earlier, tools]}}}
+  ours: {targets: up/m, cache: {per: team, semantic: {threshold: 0.6}}}
+  asked:
+    targets: [{model: up/m, traits: [eu]}]
+    cache: {semantic: {threshold: 0.9, timeout: 0.3, embedder: {model: far/vectors}}}
+  dead: {targets: up/m, cache: {semantic: {timeout: 0.2, embedder: {model: far/vectors}}}}
+  hang: {targets: up/m, cache: {semantic: {timeout: 0.1, embedder: {model: far/vectors}}}}
+  sure:
+    targets: up/m
+    cache: {semantic: {threshold: 0.5, verify: {model: up/judge, below: 0.999, timeout: 0.5}}}
+  short: {targets: up/m, cache: {semantic: {threshold: 0.6, max_characters: 40}}}
+teams: {red: {}, blue: {}}
+keys:
+  - {name: one, key: ONE, team: red}
+  - {name: two, key: TWO, team: red}
+  - {name: three, key: THREE, team: blue}
+"""
+NAMED = {"ONE": KEY, "TWO": OTHER_KEY, "THREE": THIRD}
+USAGE = {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150}
+WORDS = ["weather", "today", "oslo", "bill", "pay"]
+TODAY = "What is the weather in Oslo like today?"
+AGAIN = "what's the weather like today in Oslo"
+
+
+class Provider:
+    """Says how often it was asked; gives vectors that count words; judges as it is told."""
+
+    def __init__(self):
+        self.calls = self.embedded = 0
+        self.judged = []
+        self.mood, self.verdict = None, "SAME"
+
+    async def __call__(self, asked):
+        body = json.loads(asked.request.body)
+        if "input" in body:
+            self.embedded += 1
+            await self.vectors(asked, body["input"])
+        elif body["model"] == "judge":
+            self.judged.append(body["messages"][1]["content"])
+            if self.verdict == "hang":
+                await asked.stall()
+            await asked.send(self.answer(self.verdict))
+        else:
+            self.calls += 1
+            await self.chat(asked, body)
+
+    async def vectors(self, asked, texts):
+        if self.mood == "hang":
+            await asked.stall()
+        if self.mood == "dead":
+            asked.reset()
+            return
+        data = [
+            {"object": "embedding", "index": at, "embedding": [text.lower().count(word) + 0.001 for word in WORDS]}
+            for at, text in enumerate(texts)
+        ]
+        await asked.send(
+            json_reply({"object": "list", "data": data, "model": "m", "usage": {"prompt_tokens": 7, "total_tokens": 7}})
+        )
+
+    async def chat(self, asked, body):
+        if not body.get("stream"):
+            await asked.send(self.answer(f"answer {self.calls}"))
+            return
+        head = {"id": "chatcmpl-2", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+        await asked.send(chunked_head())
+        for word in ("answer ", str(self.calls)):
+            delta = {"index": 0, "delta": {"content": word}, "finish_reason": None}
+            await asked.send(as_chunk(sse_event({**head, "choices": [delta]})))
+        last = {"index": 0, "delta": {}, "finish_reason": "stop"}
+        for each in ({**head, "choices": [last]}, {**head, "choices": [], "usage": USAGE}, "[DONE]"):
+            await asked.send(as_chunk(sse_event(each)))
+        await asked.send(LAST_CHUNK)
+
+    def answer(self, text):
+        choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+        head = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "m"}
+        return json_reply({**head, "choices": [choice], "usage": USAGE})
+
+
+def filled(url):
+    config = CONFIG.replace("URL", url)
+    for name, key in NAMED.items():
+        config = config.replace(name, key)
+    return config
+
+
+@pytest.fixture(scope="module")
+def provider():
+    return Provider()
+
+
+@pytest.fixture(scope="module")
+def gateway(provider, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("similar")
+    with ScriptedUpstream(provider) as up, running(folder, filled(up.url)) as started:
+        yield started
+        assert "Traceback" not in started.output()
+
+
+def chat(words, model="like", *, system=None, earlier=(), **more):
+    messages = [{"role": "system", "content": system}] if system else []
+    return {"model": model, "messages": [*messages, *earlier, {"role": "user", "content": words}], **more}
+
+
+def ask(gateway, body, key=KEY, path="/v1/chat/completions", **headers):
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    status, heads, answer = gateway.post(body, path=path, key=key, headers=named)
+    assert status == 200, answer
+    return heads.get("x-headgate-cache"), answer, heads
+
+
+def hows(gateway, *bodies, **more):
+    return [ask(gateway, body, **more)[0] for body in bodies]
+
+
+def test_the_same_in_other_words_is_answered_for_nothing(gateway, provider):
+    system = "first"
+    how, answer, heads = ask(gateway, chat(TODAY, system=system))
+    assert how == "miss"
+    first, calls = heads["x-request-id"], provider.calls
+    how, again, heads = ask(gateway, chat(AGAIN, system=system))
+    assert (how, provider.calls, again) == ("semantic", calls, answer)
+    assert (heads["x-headgate-cost"], heads["x-headgate-model"]) == ("0", "up/m")
+    assert 0.6 <= float(heads["x-headgate-cache-similarity"]) < 1
+    assert int(heads["age"]) >= 0
+    record = gateway.record_of(heads["x-request-id"])
+    assert (record["cost"], record["saved"], record.get("attempts", [])) == ("0", {"cache": "0.002"}, [])
+    cached = record["cached"]
+    assert (cached["how"], cached["of"], cached["entry"]) == ("semantic", first, heads["x-headgate-cache-entry"])
+    assert cached["similarity"] == float(heads["x-headgate-cache-similarity"])
+    assert cached["entry"] == gateway.record_of(first)["cached"]["key"] != cached["key"]
+    assert (
+        f"answered by the cache, as {first} was, whose question is like it: similarity 0." in record["decision"]["why"]
+    )
+    assert hows(gateway, chat(AGAIN, system=system)) == ["semantic"]  # it has no entry of its own
+    assert hows(gateway, chat(TODAY, system=system)) == ["hit"]
+
+
+def test_in_any_dialect_whole_or_streamed(gateway, provider):
+    ask(gateway, chat(TODAY, system="any", max_completion_tokens=9))
+    claude = {"model": "like", "system": "any", "max_tokens": 9, "messages": [{"role": "user", "content": AGAIN}]}
+    how, answer, _ = ask(gateway, claude, path="/v1/messages")
+    assert (how, answer["content"][0]["text"]) == ("semantic", f"answer {provider.calls}")
+    how, answer, _ = ask(gateway, chat(AGAIN, system="any", max_completion_tokens=9, stream=True))
+    assert how == "semantic"
+    assert f"answer {provider.calls}".encode() in answer
+    assert answer.rstrip().endswith(b"[DONE]")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "What is the weather in Oslo not like today?",
+        "What is the weather in Oslo like in 3 days?",
+        "How do I pay my bill?",
+    ],
+)
+def test_what_differs_is_asked(gateway, words):
+    ask(gateway, chat(TODAY, system="differs"))
+    how, _, heads = ask(gateway, chat(words, system="differs"))
+    assert how == "miss"
+    assert "x-headgate-cache-similarity" not in heads
+
+
+def test_a_refusal_by_the_guards_is_told_without_anybody_s_words(gateway):
+    ask(gateway, chat("The weather in Oslo for 3 days, please", system="guards"))
+    how, _, heads = ask(gateway, chat("The weather in Oslo for 4 days, please", system="guards"))
+    record = gateway.record_of(heads["x-request-id"])
+    assert (how, record["cached"]["refused"]) == ("miss", "number")
+    assert 0.6 <= record["cached"]["similarity"] < 1
+    assert "3" not in json.dumps(record["cached"]["refused"])
+
+
+EARLIER = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"system": "You are another"},
+        {"system": "context", "earlier": EARLIER},
+        {"system": "context", "temperature": 0.5},
+        {"system": "context", "max_completion_tokens": 7},
+        {"system": "context", "tools": [{"type": "function", "function": {"name": "f"}}]},
+        {"system": "context", "response_format": {"type": "json_object"}},
+        {"system": "context", "reasoning_effort": "low"},
+        {"system": "context", "model": "same"},
+        {"system": "context", "model": "ours"},
+    ],
+)
+def test_another_context_is_another_question(gateway, other):
+    ask(gateway, chat(TODAY, system="context"))
+    assert hows(gateway, chat(AGAIN, **other)) == ["miss"]
+
+
+def test_earlier_turns_that_are_the_same_are_no_hindrance(gateway):
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    for more in ({"earlier": EARLIER}, {"tools": tools}, {"logit_bias": {"1": 2}}):
+        assert hows(gateway, chat(TODAY, **more), chat(AGAIN, **more)) == ["miss", "semantic"]
+
+
+def test_which_parts_count_is_configured(gateway):
+    ask(gateway, chat(TODAY, model="loose", system="one", temperature=0.1))
+    assert hows(gateway, chat(AGAIN, model="loose", system="two", temperature=0.2)) == ["semantic"]
+    assert hows(gateway, chat("weather 7 in Oslo today", model="loose", system="one")) == ["semantic"]  # no guards
+    assert hows(gateway, chat(AGAIN, model="loose", earlier=EARLIER)) == ["miss"]
+    assert hows(gateway, chat(AGAIN, model="loose", response_format={"type": "json_object"})) == ["miss"]
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]},
+        {"role": "user", "name": "Ann", "content": AGAIN},
+        {"role": "assistant", "content": AGAIN},
+        {"role": "system", "content": AGAIN},
+        {"role": "user", "content": "  "},
+    ],
+)
+def test_only_the_words_of_the_user_are_compared(gateway, last):
+    ask(gateway, chat(TODAY, system="last"))
+    body = {"model": "like", "messages": [{"role": "system", "content": "last"}, last]}
+    assert hows(gateway, body) == ["miss"]
+
+
+def test_what_is_too_long_is_not_compared(gateway):
+    assert hows(gateway, chat(TODAY, model="short"), chat(f"{AGAIN}?", model="short")) == ["miss", "semantic"]
+    assert hows(gateway, chat(f"{AGAIN}? Please!", model="short")) == ["miss"]
+
+
+def test_nobody_is_given_what_another_asked(gateway):
+    ask(gateway, chat(TODAY, system="mine"))
+    for key in (OTHER_KEY, THIRD, ADMIN_KEY):
+        assert hows(gateway, chat(AGAIN, system="mine"), key=key) == ["miss"]
+    ask(gateway, chat(TODAY, model="ours"))
+    assert hows(gateway, chat(AGAIN, model="ours"), key=OTHER_KEY) == ["semantic"]
+    assert hows(gateway, chat(AGAIN, model="ours"), key=THIRD) == ["miss"]
+
+
+def test_what_a_request_says_of_the_cache_is_kept_to(gateway):
+    ask(gateway, chat(TODAY, system="said"))
+    other = chat(AGAIN, system="said")
+    assert ask(gateway, other, cache_control="no-store")[0] == "bypass"
+    assert ask(gateway, other, cache_control="only-if-cached")[0] == "semantic"
+    assert ask(gateway, other, cache_control="max-age=60")[0] == "semantic"
+    assert ask(gateway, other, cache_control="no-cache")[0] == "miss"
+    assert ask(gateway, other)[0] == "hit"  # that one's answer is its own by now
+    assert ask(gateway, chat("the weather today, what is it like in Oslo?", system="said"))[0] == "semantic"
+
+
+def test_what_was_taken_out_is_not_given(gateway):
+    ask(gateway, chat(TODAY, system="taken out"))
+    headers = {"authorization": f"Bearer {ADMIN_KEY}"}
+    status, _, _ = gateway.request("POST", "/admin/api/cache/clear", b'{"alias": "like"}', headers)
+    assert status == 200
+    assert hows(gateway, chat(AGAIN, system="taken out")) == ["miss"]
+
+
+def test_a_model_behind_the_gateway_says_what_is_like(gateway, provider):
+    before = provider.embedded
+    assert hows(gateway, chat(TODAY, model="asked")) == ["miss"]
+    assert hows(gateway, chat("today's weather: Oslo?", model="asked")) == ["semantic"]
+    assert provider.embedded == before + 2
+    assert hows(gateway, chat("How do I pay?", model="asked")) == ["miss"]
+    record = gateway.records(1, path="cache", model="far/vectors")[-1]
+    assert (record["usage"]["input"], record.get("key")) == (7, None)
+
+
+def test_who_may_not_see_the_question_is_not_asked(gateway, provider):
+    before = provider.embedded
+    for words in (TODAY, AGAIN):
+        assert ask(gateway, chat(words, model="asked", system="eu"), x_headgate_requires="eu")[0] == "miss"
+    assert provider.embedded == before
+
+
+@pytest.mark.parametrize("mood", ["dead", "hang"])
+def test_an_embedder_that_is_not_there_is_a_miss(gateway, provider, mood):
+    provider.mood = mood
+    try:
+        assert hows(gateway, *(chat(f"weather {number}", model=mood) for number in range(3))) == ["miss"] * 3
+        before = provider.embedded
+        assert hows(gateway, *(chat(f"weather {number}", model=mood) for number in range(3, 6))) == ["miss"] * 3
+        assert provider.embedded == before  # it is left alone after the third
+        assert hows(gateway, chat("weather 1", model=mood)) == ["hit"]
+    finally:
+        provider.mood = None
+
+
+def test_cases_of_doubt_are_verified(gateway, provider):
+    ask(gateway, chat(TODAY, model="sure"))
+    provider.verdict = "SAME"
+    how, _, heads = ask(gateway, chat(AGAIN, model="sure"))
+    assert (how, gateway.record_of(heads["x-request-id"])["cached"]["verified"]) == ("semantic", "same")
+    assert TODAY in provider.judged[-1]
+    assert AGAIN in provider.judged[-1]
+    assert gateway.records(1, path="cache", model="up/judge")[-1]["usage"]["input"] == 100
+    for verdict, found in (("DIFFERENT", "different"), ("not the SAME", "unknown"), ("hang", "unknown")):
+        provider.verdict = verdict
+        ask(gateway, chat(TODAY, model="sure", system=verdict))
+        how, _, heads = ask(gateway, chat(AGAIN, model="sure", system=verdict))
+        record = gateway.record_of(heads["x-request-id"])
+        assert (how, record["cached"]["refused"], record["cached"]["verified"]) == ("miss", "verification", found)
