@@ -289,8 +289,10 @@ def bill(exchange: Exchange) -> None:
     if target is not None and usage is not None:
         found = _of(exchange, target, usage)
         record.cost, record.cost_parts, record.unpriced = dollars(found.nano), found.parts, found.why
-        if found.cached:
-            record.saved = {"cache": dollars(found.cached) or ""}
+        kept = record.cached.usage if record.cached is not None else None
+        unasked = found.cached + (_worth(exchange, target, kept) or 0)
+        if unasked:
+            record.saved = {"cache": dollars(unasked) or ""}
         spared = _by_routing(exchange, target, usage, found.nano)
         if spared:
             record.saved["routing"] = dollars(spared) or ""
@@ -312,14 +314,20 @@ def bill(exchange: Exchange) -> None:
 def _bill_spared(exchange: Exchange) -> None:
     """Of an answer that was paid for by another request."""
     record, reply, target = exchange.record, exchange.reply, exchange.target
-    usage = _given(reply)
-    if record.cached is not None:
-        record.cached.usage = usage
+    usage, cached = _given(reply) or exchange.reckoned, record.cached
+    if cached is not None:
+        # of what was kept it is known, if only some of it was, before the rest was asked for
+        cached.usage = usage = cached.usage.plus(usage) if cached.usage is not None and usage is not None else usage
     record.cost, exchange.charged = "0", 0
-    prices = tariff(exchange, target, usage) if target is not None and usage is not None else None
-    spared = prices.cost(usage) if prices is not None and usage is not None else None
+    spared = _worth(exchange, target, usage)
     if spared:
         record.saved = {"cache": dollars(spared) or ""}
+
+
+def _worth(exchange: Exchange, target: Target | None, usage: Usage | None) -> int | None:
+    """What that would cost, nanodollars."""
+    prices = tariff(exchange, target, usage) if target is not None and usage is not None else None
+    return prices.cost(usage) if prices is not None and usage is not None else None
 
 
 def _by_routing(exchange: Exchange, target: Target, usage: Usage, nano: int | None) -> int | None:

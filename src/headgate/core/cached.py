@@ -70,6 +70,8 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
     last: float = 0.0
     """Until when it is there, to be given although it is stale, where that is later than `until`."""
     asked: Asked | None = None
+    kind: bytes = b""
+    """The content type of `body`, where only its provider knows it."""
 
     @property
     def end(self) -> float:

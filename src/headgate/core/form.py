@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from hashlib import blake2b
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -21,6 +22,12 @@ class Store(Protocol):
 
     def read(self, start: int, end: int) -> bytes:
         """The bytes from `start` up to `end`."""
+
+    def hold(self) -> None:
+        """Somebody else needs it, too: it is there until each has closed it."""
+
+    def close(self) -> None:
+        """It is not needed any more."""
 
 
 class Part(NamedTuple):
@@ -42,7 +49,7 @@ class Part(NamedTuple):
 class File:
     """A file of a form, or any run of stored bytes, as a body of its own."""
 
-    __slots__ = ("_end", "_start", "_store", "content_type", "media_type", "name", "path")
+    __slots__ = ("_digest", "_end", "_start", "_store", "content_type", "media_type", "name", "path")
     again = True
 
     def __init__(
@@ -51,6 +58,7 @@ class File:
         self._store = store
         self._start = start
         self._end = end
+        self._digest: str | None = None
         self.name = name
         """The file's name as the client gave it: never the name of a file here."""
         self.media_type = media_type
@@ -73,6 +81,15 @@ class File:
     def read(self) -> bytes:
         """All of it, for the few who must hold it."""
         return self._store.read(self._start, self._end)
+
+    def digest(self) -> str:
+        """A hash of all of it, for which it is read once."""
+        if self._digest is None:
+            found = blake2b(digest_size=32)
+            for start in range(self._start, self._end, PIECE):
+                found.update(self._store.read(start, min(start + PIECE, self._end)))
+            self._digest = found.hexdigest()
+        return self._digest
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         for start in range(self._start, self._end, PIECE):
@@ -101,6 +118,11 @@ class Form:
     @property
     def length(self) -> int:
         return sum(len(run) if isinstance(run, bytes) else run[1] - run[0] for run in self._runs)
+
+    @property
+    def store(self) -> Store:
+        """Where its bytes are."""
+        return self._store
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         for run in self._runs:

@@ -75,11 +75,11 @@ class Judgment(msgspec.Struct, omit_defaults=True, kw_only=True):
 class Cached(msgspec.Struct, omit_defaults=True, kw_only=True):
     """What the cache of answers had to do with a request."""
 
-    how: Literal["hit", "semantic", "miss", "bypass", "coalesced", "stale", "refresh"]
-    """`hit`: it was given an answer that was kept; `semantic`: one to a question that is like it; `coalesced`: that of
-    another request that asked the same at the same time; `miss`: a provider was asked; `bypass`: nothing was looked
-    for, and its answer is not kept; `stale`: one that was kept and older than it was to be; `refresh`: nobody waited
-    for it, as a stale one had been given."""
+    how: Literal["hit", "semantic", "partial", "miss", "bypass", "coalesced", "stale", "refresh"]
+    """`hit`: it was given an answer that was kept; `semantic`: one to a question that is like it; `partial`: a provider
+    was asked for some of its inputs only; `coalesced`: it was given that of another request that asked the same at the
+    same time; `miss`: a provider was asked; `bypass`: nothing was looked for, and its answer is not kept; `stale`: one
+    that was kept and older than it was to be; `refresh`: nobody waited for it, as a stale one had been given."""
     key: str | None = None
     """What such an answer is kept under."""
     age: int | None = None
@@ -98,6 +98,8 @@ class Cached(msgspec.Struct, omit_defaults=True, kw_only=True):
     """Why that question's answer was not given: what the two do not agree about, or "verification"."""
     verified: Literal["same", "different", "unknown"] | None = None
     """What the model found that was asked whether one answer serves both."""
+    inputs: int | None = None
+    """Of embeddings: for how many of the inputs there was a vector."""
 
 
 class Record(msgspec.Struct, omit_defaults=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import msgspec
 
@@ -191,6 +191,14 @@ class Reply(msgspec.Struct, eq=False):
                 self.response.close()  # another target may be asked, and be long about it
             self._clean(error)
             raise
+
+    @classmethod
+    def of(cls, dialect: Dialect, events: list[Event]) -> Self:
+        """A whole reply that says this, and has begun."""
+        reply = cls(dialect, False, b"")
+        reply._events, reply.account = events, Tally()
+        reply.account.hear(events)
+        return reply
 
     async def _begin_stream(self, response: Response) -> None:
         """Until something of the reply itself is there: hosts send comments and pings while they still may fail.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict, deque
+from collections.abc import Sequence
 from math import inf
 from typing import Final
 
@@ -68,6 +69,9 @@ class Memory:
         if held.wanted < OFTEN:
             held.wanted += 1
         return held.entry
+
+    async def get_many(self, keys: Sequence[bytes]) -> Sequence[Entry | None]:
+        return [await self.get(key) for key in keys]
 
     async def claim(self, key: bytes, seconds: float) -> bool:
         return True

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -52,7 +53,13 @@ class SharedAnswers:
         self._connecting: asyncio.Task[None] | None = None
 
     async def get(self, key: bytes) -> Entry | None:
-        reply = await self._ask("GET", self.prefix + key)
+        return self._read(await self._ask("GET", self.prefix + key))
+
+    async def get_many(self, keys: Sequence[bytes]) -> Sequence[Entry | None]:
+        found = await self._ask("MGET", *(self.prefix + key for key in keys))
+        return [self._read(each) for each in found] if found is not None else [None] * len(keys)
+
+    def _read(self, reply: Any) -> Entry | None:
         if reply is None:
             return None
         try:

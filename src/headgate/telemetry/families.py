@@ -104,8 +104,9 @@ COUNTED = (
     Family(
         "headgate_cache_requests",
         "counter",
-        "Requests for names whose answers are kept: hit (given one that was kept), coalesced (one that another asked "
-        "for at the same time), stale (one older than it was to be), refresh (asked anew beside), miss, bypass.",
+        "Requests for names whose answers are kept: hit (given one that was kept), partial (some vectors of a batch), "
+        "coalesced (one that another asked for at the same time), stale (one older than it was to be), refresh (asked "
+        "anew beside), miss, bypass.",
         ("model", "outcome"),
     ),
     Family(

@@ -222,7 +222,7 @@ class Metrics:
     def _count_cached(self, model: str, how: str, record: Record) -> None:
         """Models are as few as there are rows."""
         self._cached[model, how] = self._cached.get((model, how), 0) + 1
-        if record.spared and "cache" in record.saved:
+        if "cache" in record.saved and (record.spared or how == "partial"):
             self._spared[model,] = self._spared.get((model,), 0.0) + float(record.saved["cache"])
 
     def _count_used(self, model: str, record: Record) -> None:

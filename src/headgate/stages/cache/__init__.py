@@ -6,37 +6,36 @@ provider just now, so it is written in any client's dialect, whole or streamed.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import random
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from headgate.core.cached import Clock, Entry, Terms
-from headgate.core.cause import REFUSED
 from headgate.core.chat import ChatRequest
 from headgate.core.dialect import Dialect
-from headgate.core.errors import GatewayError, NotCached, ProviderRefused
-from headgate.core.events import Failed, Refusal, Stop, ToolCall
+from headgate.core.errors import GatewayError
 from headgate.core.exchange import Exchange
 from headgate.core.ports import Cache as Store
 from headgate.core.record import Cached
 from headgate.core.reply import Reply
-from headgate.core.target import Target
-from headgate.stages.cache.control import ANEW, Wish, tags, wish
-from headgate.stages.cache.flight import Alone, Flight
+from headgate.stages.cache import beyond, items
+from headgate.stages.cache.batches import Batches
+from headgate.stages.cache.control import ANEW, Wish, wish
+from headgate.stages.cache.flight import Flight
+from headgate.stages.cache.flights import Flights, again, not_there, told
 from headgate.stages.cache.identity import LIVE
 from headgate.stages.cache.identity import key as key_of
+from headgate.stages.cache.keeping import entry as entry_of
+from headgate.stages.cache.keeping import fit
 from headgate.stages.cache.similar import NOTHING, Similar, Sought
 from headgate.stages.cache.stale import Refresh, instead, meanwhile
 from headgate.stages.stage import Proceed
 
 log = logging.getLogger("headgate.stages")
 
-HEADER = b"x-headgate-cache"
-ENTRY = b"x-headgate-cache-entry"
-"""What the answer is kept under, or would be."""
 STALE, UNREACHED = b'110 headgate "Response is Stale"', b'111 headgate "Revalidation Failed"'
 """Of the header `warning` (RFC 7234, 5.5)."""
 Meaning = Callable[[str | None, str | None], bytes]
@@ -68,25 +67,35 @@ class Cache:
         self.meaning = meaning
         self.clock = clock
         self.refresh = refresh
-        self.flights: dict[bytes, Flight] = {}
+        self.flights = Flights()
+        self.batches = Batches(store, self.flights, clock)
         self._meant: dict[tuple[str | None, str | None], bytes] = {}
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
         terms = self.terms.get(exchange.decision.alias or "", self.others)
-        if terms is None or exchange.dialect.operation != "chat":
+        operation = exchange.dialect.operation
+        if terms is None or not (operation == "chat" or operation in beyond.OPERATIONS):
             return await _asked(exchange, proceed)
+        if exchange.form is not None and exchange.form.length > beyond.LARGE:
+            await asyncio.to_thread(beyond.read_files, exchange.fields)
         wanted = ANEW if exchange.refreshing else wish(exchange.headers)
         key = self._key(exchange, terms) if wanted.store and not exchange.private else None
         if key is None:
             if wanted.only:
-                raise _not_there()
+                raise not_there()
             exchange.record.cached = Cached(how="bypass")
-            return _told(await _asked(exchange, proceed), b"bypass")
+            return told(await _asked(exchange, proceed), b"bypass")
+        if operation == "embeddings" and items.meant(exchange.request) is not None:
+            return await self.batches(exchange, proceed, key, wanted, terms)
+        return await self._whole(exchange, proceed, key, terms, wanted)
+
+    async def _whole(self, exchange: Exchange, proceed: Proceed, key: bytes, terms: Terms, wanted: Wish) -> Reply:
+        """An answer that is kept as one, or the provider's."""
         entry = await self.store.get(key) if wanted.read else None
         if entry is None or entry.dialect not in self.dialects or self.clock() - entry.time >= wanted.oldest + 1:
             return await self._ask(exchange, proceed, key, terms, wanted)
         now = self.clock()
-        if now < entry.until or meanwhile(entry, terms, wanted, now):
+        if now < entry.until or (exchange.form is None and meanwhile(entry, terms, wanted, now)):
             try:
                 reply = await self._again(exchange, entry, key, stale=now >= entry.until)
             except GatewayError as error:  # what was put there is no answer of that dialect
@@ -136,12 +145,10 @@ class Cache:
         if caller is not None and not caller.cache:
             return None
         try:
-            request: ChatRequest = exchange.request
+            request = exchange.request
         except GatewayError:  # it is for its provider alone to understand
             return None
-        if request.bound or exchange.fields.get("store") or (not terms.tool_calls and _searches(exchange, request)):
-            return None
-        if terms.deterministic_only and request.temperature != 0 and request.seed is None:
+        if not _keepable(exchange, request, terms):
             return None
         return key_of(exchange, self._meaning_of(exchange), terms.per, self.headers)
 
@@ -155,11 +162,12 @@ class Cache:
         body = b"" if entry.stream else entry.body
         reply = Reply(self.dialects[entry.dialect], entry.stream, body, response)
         reply.id, reply.model, reply.time = exchange.id, entry.target.partition("/")[2], int(entry.time)
+        if entry.kind and reply.dialect is exchange.dialect and entry.stream is exchange.stream:
+            reply.content_type = entry.kind
         await reply.begin(exchange.dialect, exchange.fields, exchange.stream)
+        exchange.reckoned = exchange.request.reckoned()
         exchange.record.cached = Cached(how=how, key=key.hex(), age=age, of=entry.of)
-        exchange.target, exchange.lost = _named(exchange, entry.target), list(entry.lost)
-        exchange.decision.said.append(f"answered by the cache, as {entry.of} was")
-        reply.headers = [(HEADER, how.encode()), (b"age", b"%d" % age), (ENTRY, key.hex().encode())]
+        reply.headers = again(exchange, entry, key, how, age)
         if stale:
             reply.headers.append((b"warning", warning))
         return reply
@@ -172,70 +180,14 @@ class Cache:
             alike = await self._alike(exchange, key, terms.similar, wanted, sought)
             if alike is not None:
                 return alike
-        return await self._share(exchange, proceed, key, terms, wanted, sought)
+        keep = partial(self._keep, key=key, terms=terms, sought=sought)
+        return await self.flights.ask(exchange, proceed, key, wanted, keep, terms, note=sought.note)
 
-    async def _share(
-        self, exchange: Exchange, proceed: Proceed, key: bytes, terms: Terms, wanted: Wish, sought: Sought
-    ) -> Reply:
-        again = True
-        while True:
-            flight = self.flights.get(key) if terms.coalesce and wanted.read else None
-            if flight is None:
-                break
-            exchange.record.cached = Cached(how="coalesced", key=key.hex(), of=flight.first.id)
-            try:
-                return _told(await flight.board(exchange), b"coalesced", key)
-            except Alone:
-                break
-            except GatewayError as error:
-                final = isinstance(error, ProviderRefused) and not error.retryable
-                if final or not again or flight.payer is exchange:
-                    raise
-                again = False
-        if wanted.only:
-            raise _not_there()
-        if exchange.nobody is not None:
-            raise exchange.nobody
-        exchange.record.cached = Cached(how="refresh" if exchange.refreshing else "miss", key=key.hex())
-        sought.note(exchange.record.cached)
-        flight = Flight(exchange, partial(self._landed, key=key, terms=terms, sought=sought), terms.largest)
-        shared = terms.coalesce and key not in self.flights and not (exchange.manner.resume and exchange.stream)
-        if shared:
-            self.flights[key] = flight
-        flight.begin(proceed)
-        return _told(await flight.board(exchange), b"miss", key)
-
-    def _landed(self, flight: Flight, key: bytes, terms: Terms, sought: Sought) -> None:
-        if self.flights.get(key) is flight:
-            del self.flights[key]
-        reply, fork = flight.reply, flight.fork
-        if not flight.answered or reply is None or fork.target is None or reply.parted or reply.broken:
+    def _keep(self, flight: Flight, key: bytes, terms: Terms, sought: Sought) -> None:
+        body, reply = b"".join(flight.pieces), flight.reply
+        if reply is None or len(body) > terms.largest or not fit(reply, body, terms):
             return
-        if reply.private or fork.private or flight.first.private:
-            return
-        body = b"".join(flight.pieces)
-        if len(body) > terms.largest or not _fit(reply, body, terms):
-            return
-        caller, now = fork.caller, self.clock()
-        seconds = terms.seconds * (1.0 - terms.jitter * random.random())  # noqa: S311  # luck, not a secret
-        entry = Entry(
-            reply.dialect.name,
-            reply.stream,
-            body,
-            fork.target.name,
-            flight.first.record.time,
-            now + seconds,
-            flight.first.id,
-            fork.decision.alias or fork.model,
-            caller.key if caller is not None else "",
-            (caller.belongs.team if caller is not None else None) or "",
-            (caller.belongs.organisation if caller is not None else None) or "",
-            tuple(fork.lost),
-            (caller.belongs.user if caller is not None else None) or "",
-            tags(flight.first.headers),
-            now + seconds + max(terms.stale, terms.stale_if_error),
-            sought.asked,
-        )
+        entry = entry_of(flight, terms, self.clock(), reply.dialect.name, body, sought.asked)
         self.store.put(key, entry)
         if sought.asked is not None:
             terms.similar.keep(key, entry, sought.vector)
@@ -268,50 +220,21 @@ class Replay:
         """Nothing is held."""
 
 
-def _told(reply: Reply, how: bytes, key: bytes | None = None) -> Reply:
-    reply.headers = [*reply.headers, (HEADER, how)]
-    if key is not None:
-        reply.headers.append((ENTRY, key.hex().encode()))
-    return reply
-
-
 async def _asked(exchange: Exchange, proceed: Proceed) -> Reply:
     if exchange.nobody is not None:
         raise exchange.nobody
     return await proceed(exchange)
 
 
-def _not_there() -> NotCached:
-    return NotCached("no such answer is kept, and `cache-control: only-if-cached` has nobody asked; leave that out")
-
-
-def _named(exchange: Exchange, name: str) -> Target | None:
-    """Who gave the answer, where that one is known here still."""
-    return next((each for each in (*exchange.targets, *exchange.decision.among) if each.name == name), None)
+def _keepable(exchange: Exchange, request: Any, terms: Terms) -> bool:
+    """Whether the same request is to have the same answer."""
+    if exchange.dialect.operation != "chat":
+        return beyond.keepable(exchange, request, deterministic_only=terms.deterministic_only)
+    if request.bound or exchange.fields.get("store") or (not terms.tool_calls and _searches(exchange, request)):
+        return False
+    return not terms.deterministic_only or request.temperature == 0 or request.seed is not None
 
 
 def _searches(exchange: Exchange, request: ChatRequest) -> bool:
     """Whether the provider may look things up, or do them, before it answers."""
     return any(tool.builtin is not None for tool in request.tools) or not LIVE.isdisjoint(exchange.fields)
-
-
-def _fit(reply: Reply, body: bytes, terms: Terms) -> bool:
-    """Whether an answer is one to give again: whole, no refusal, and no call of a tool unless that is wanted."""
-    if reply.account.finish in REFUSED:
-        return False
-    reader = reply.dialect.reader(reply.stream)
-    whole = False
-    try:
-        events = [*reader.feed(body), *reader.end()]
-    except GatewayError:
-        return False
-    for event in events:
-        if isinstance(event, Failed | Refusal) or (isinstance(event, ToolCall) and not terms.tool_calls):
-            return False
-        if isinstance(event, Stop):
-            whole = event.reason in ("stop", "stop_sequence", "length") or (
-                event.reason == "tool_use" and terms.tool_calls
-            )
-            if not whole:
-                return False
-    return whole

@@ -26,11 +26,14 @@ class Alone(Exception):
 class Flight:
     """A call under way, and those who wait for it; each has to `board` before anything else is awaited."""
 
-    def __init__(self, exchange: Exchange, landed: Landed, largest: int) -> None:
+    def __init__(self, exchange: Exchange, landed: Landed, largest: int, fork: Exchange | None = None) -> None:
         """`landed` is called when nobody may board any more, once; `answered` says then whether there is an answer to
-        keep. Nobody boards a stream of more than `largest` bytes."""
+        keep. Nobody boards a stream of more than `largest` bytes. `fork`: what is asked, if not what this one asks."""
         self.first = self.payer = exchange
-        self.fork = exchange.fork(exchange.targets)
+        self.fork = fork or exchange.fork(exchange.targets)
+        if exchange.form is not None:  # it may be read when the one who sent it has left
+            exchange.form.store.hold()
+            self.fork.ending.callback(exchange.form.store.close)
         self.landed: Landed | None = landed
         self.largest = largest
         self.aboard: list[Exchange] = []
@@ -88,6 +91,9 @@ class Flight:
         body = b"" if raw.stream else raw.body
         reply = Reply(raw.dialect, raw.stream, body, response, secrecy=raw.secrecy, limit=raw.limit)
         reply.id, reply.model, reply.time = exchange.id, raw.model, int(exchange.record.time)
+        exchange.reckoned = self.fork.reckoned
+        if raw.dialect is exchange.dialect and raw.stream is exchange.stream:
+            reply.content_type = raw.content_type
         await reply.begin(exchange.dialect, exchange.fields, exchange.stream)
         return reply
 

@@ -20,6 +20,7 @@ from headgate.core.errors import GatewayError
 from headgate.core.exchange import Exchange
 from headgate.core.labels import PLACES, USERS
 from headgate.core.target import Target
+from headgate.stages.cache import beyond, items
 
 NEUTRAL = frozenset(
     {
@@ -120,6 +121,14 @@ def _hashed(exchange: Exchange, meant: tuple[Any, ...], meaning: bytes, per: Per
 
 
 def _meant(exchange: Exchange) -> tuple[Any, ...] | None:
+    if exchange.dialect.operation != "chat":
+        if exchange.edited:
+            return None
+        if exchange.dialect.operation == "embeddings":
+            alike = items.meant(exchange.request)
+            if alike is not None:
+                return alike
+        return exchange.dialect.name, beyond.said(exchange, NEUTRAL)
     request: ChatRequest = exchange.request
     words = _words(request)
     if words is not None:

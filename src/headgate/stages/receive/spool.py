@@ -20,6 +20,7 @@ class Spool:
         self._most = memory
         self._held: bytearray | None = bytearray()
         self._file: IO[bytes] | None = None
+        self._holders = 1
         self.size = 0
 
     def write(self, data: bytes) -> None:
@@ -51,8 +52,15 @@ class Spool:
             start += len(piece)
         return b"".join(pieces)
 
+    def hold(self) -> None:
+        """It is there until whoever calls this has closed it, too."""
+        self._holders += 1
+
     def close(self) -> None:
-        """Nothing can be read any more. Idempotent."""
+        """Where nobody else holds it, nothing can be read any more."""
+        self._holders -= 1
+        if self._holders > 0:
+            return
         if self._file is not None:
             self._file.close()
         self._held = bytearray()
