@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Iterator
 
-from headgate.config.reference import policy_settings
+from headgate.config.reference import guard_settings, policy_settings
 from headgate.core import errors, plugin
 from headgate.dialects.dialect import dialects
 from headgate.providers.provider import Provider
 from headgate.stages.filters.filter import Filter
+from headgate.stages.guards.guard import Guard
 from headgate.stages.policies.policy import Policy
 from headgate.stages.stage import Stage
 
@@ -56,14 +57,25 @@ def _quirks(cls: type[Provider]) -> str:
     return " ".join(said)
 
 
+GUARDS_HEAD = """## Guards
+
+What [policies](../how-to/guard.md) (`guards` in the configuration) look with, each by `use`.
+
+"""
+ASKED = {"request": "asked", "reply": "answered"}
+USUAL = {
+    "flag": "told", "redact": "redacted", "mask": "masked", "hash": "hashed", "replace": "replaced", "block": "blocked",
+}  # fmt: skip
+
+
 def stages_page() -> str:
     """Each stage and policy in one line, and the order of the chain."""
     lines = [
         "# Stages and policies\n\n",
         HEAD,
-        "The chain, outermost first: record, authenticate, keep, receive, your own stages, route, shadow, resume, "
-        "hedge, retry, count, fetch, translate, send. A stage or policy of your own is named by its dotted path: "
-        "[how](../how-to/write-a-plugin.md).\n\n",
+        "The chain, outermost first: record, authenticate, keep, receive, your own stages, guard, route, "
+        "shadow, resume, hedge, retry, count, fetch, translate, send. A stage or policy of your own is named by its "
+        "dotted path: [how](../how-to/write-a-plugin.md).\n\n",
         "## Stages\n\n",
         *(f"- `{name}`: {_sentence(plugin.module('stages', name))}\n" for name in plugin.names("stages")),
     ]
@@ -75,7 +87,16 @@ def stages_page() -> str:
         loaded = plugin.load("stages.policies", name, Policy)  # type: ignore[type-abstract]
         about = [_sentence(plugin.module("stages.policies", name)), inspect.getdoc(loaded), policy_settings(name)]
         lines.append(f"### `{name}`\n\n" + "\n\n".join(text.strip() for text in about if text) + "\n\n")
-    return "".join(lines) + f"The contracts: `{Stage.__module__}`, `{Filter.__module__}`, `{Policy.__module__}`.\n"
+    lines.append(GUARDS_HEAD)
+    for name, guard in plugin.every("stages.guards", Guard).items():
+        can = " and ".join(word for side, word in ASKED.items() if side in guard.sides)
+        extra = "".join(f" It needs `pip install 'headgate[{each}]'`." for each in dict.fromkeys(guard.needs.values()))
+        usual = USUAL.get(guard.usual, guard.usual)
+        facts = f"It looks at what is {can}; what it finds is {usual}, if nothing is said.{extra}"
+        about = [_sentence(plugin.module("stages.guards", name)), inspect.getdoc(guard), facts, guard_settings(guard)]
+        lines.append(f"### `{name}`\n\n" + "\n\n".join(text.strip() for text in about if text) + "\n\n")
+    contracts = ", ".join(f"`{each.__module__}`" for each in (Stage, Filter, Policy, Guard))
+    return "".join(lines) + f"The contracts: {contracts}.\n"
 
 
 def dialects_page() -> str:

@@ -73,6 +73,7 @@ FREE_STANDING = {
     "providers.jobs": {"job"},
     "stages": {"stage"},
     "stages.filters": {"filter"},
+    "stages.guards": {"guard"},
     "stages.policies": {"policy"},
     "stages.rules": {"embedder", "expression", "rule", "subject", "words"},
 }
@@ -82,6 +83,7 @@ PLUGINS = {
     "records.sinks": "configuration.md",
     "stages": "stages.md",
     "stages.filters": "stages.md",
+    "stages.guards": "stages.md",
     "stages.policies": "stages.md",
 }
 

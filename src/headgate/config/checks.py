@@ -14,6 +14,7 @@ from headgate.catalog.shelf import kinds as bundled_kinds
 from headgate.config import (
     alerts,
     authentication_checks,
+    guard_checks,
     identities,
     limit_checks,
     login,
@@ -69,6 +70,7 @@ def check(
     login.check(config.login, config.users, tell)
     places: list[Path] = [("limits", index) for index in kept.get("limits", ())]
     limit_checks.check(config, list(zip(places, config.limits, strict=True)), checks.keys, tell, checks.allowed)
+    guard_checks.check(config, tell, checks.allowed)
     for index, stage in zip(kept.get("stages", ()), config.stages, strict=True):
         checks.stage(index, stage.use, stage.settings)
     for index, path in zip(kept.get("dialects", ()), config.dialects, strict=True):

@@ -17,6 +17,7 @@ from headgate.config.alerts import AlertRule, ChannelEntry, ChannelTerms, Silenc
 from headgate.config.document import Node, made
 from headgate.config.explain import found
 from headgate.config.following import Following
+from headgate.config.guards import GuardPolicy
 from headgate.config.identities import Application, Key, Organisation, Team, User
 from headgate.config.interpolate import fill
 from headgate.config.limits import Limit
@@ -32,6 +33,7 @@ from headgate.core.plugin import load as load_plugin
 from headgate.core.target import Terms, merged
 from headgate.providers.provider import Provider
 from headgate.secrets.references import References
+from headgate.stages.guards.guard import Guard
 from headgate.stages.policies.policy import Policy, settings_of
 
 T = TypeVar("T", bound=pydantic.BaseModel)
@@ -43,7 +45,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "users": User,
     "holds": Hold,
 }
-NAMED: Mapping[str, type[pydantic.BaseModel]] = {"alert_rules": AlertRule, "silences": Silence}
+NAMED: Mapping[str, type[pydantic.BaseModel]] = {"alert_rules": AlertRule, "silences": Silence, "guards": GuardPolicy}
 LISTED: Mapping[str, type[pydantic.BaseModel]] = {"keys": Key, "stages": Stage, "rules": Rule, "limits": Limit}
 """Sections whose entries are read as their type says."""
 CERTIFICATES = ("ca_file", "cert", "key")
@@ -121,6 +123,7 @@ class Reading(Following):
         config = Config.model_construct(**parts)
         self.targets(config)
         self.policies(config)
+        self.guards(config)
         config.data_dir = self.absolute(config.data_dir, ("data_dir",))
         if config.audit.checkpoint_file is not None:
             config.audit.checkpoint_file = self.absolute(config.audit.checkpoint_file, ("audit", "checkpoint_file"))
@@ -286,6 +289,20 @@ class Reading(Following):
             wrong = settings.objection([Terms(target.weight, target.quality) for target in model.targets])
             if wrong:
                 self.problem(path, f"the policy {model.policy.use} makes no sense here: {wrong}")
+
+    def guards(self, config: Config) -> None:
+        """The settings of guards; a policy whose guard is not there, or cannot be told that, is left out."""
+        for name, policy in list(config.guards.items()):
+            path = ("guards", name)
+            try:
+                policy._type = load_plugin("stages.guards", policy.use, Guard)
+            except PluginNotFound as error:
+                written = shown(self.root.written((*path, "use"), policy.use))
+                self.problem((*path, "use"), *provider_checks.unloadable(error, policy.use, written))
+                policy._type = Guard
+            policy._read = self.validate(policy.type.Settings, policy.settings, (*path, "with"))
+            if policy._read is None or policy.type is Guard:
+                del config.guards[name]
 
     def unknown_kind(self, path: tuple[str, str], kind: str | None, error: PluginNotFound) -> None:
         name = kind or path[1]

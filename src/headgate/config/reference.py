@@ -20,6 +20,7 @@ from headgate.alerts.channels.channel import Channel
 from headgate.config.alerts import AlertRule, ChannelTerms, Silence
 from headgate.config.discover import kinds
 from headgate.config.explain import bare
+from headgate.config.guards import GuardPolicy
 from headgate.config.identities import Application, Key, Organisation, Team, User
 from headgate.config.limits import Limit
 from headgate.config.rules import Rule
@@ -30,6 +31,7 @@ from headgate.providers.provider import Provider
 from headgate.providers.settings import ProviderSettings
 from headgate.records.sinks.sink import Settings as SinkSettings
 from headgate.records.sinks.sink import Sink
+from headgate.stages.guards.guard import Guard
 from headgate.stages.policies.policy import Policy, settings_of
 from headgate.stages.rules.subject import variables
 
@@ -53,6 +55,7 @@ ENTRIES: dict[str, tuple[str, type[pydantic.BaseModel]]] = {
     "users": ("users.<name>", User),
     "keys": ("keys[]", Key),
     "limits": ("limits[]", Limit),
+    "guards": ("guards.<name>", GuardPolicy),
     "stages": ("stages[]", Stage),
     "alert_rules": ("alert_rules.<name>", AlertRule),
     "silences": ("silences.<name>", Silence),
@@ -159,6 +162,12 @@ def policy_settings(name: str) -> str:
     """The settings of a built-in policy as a table; "" where it has none."""
     kind = settings_of(load("stages.policies", name, Policy))  # type: ignore[type-abstract]
     rows = list(_rows(kind, "")) if kind is not None else []
+    return _table(rows) if rows else ""
+
+
+def guard_settings(kind: type[Guard]) -> str:
+    """The settings of a guard as a table; "" where it has none."""
+    rows = list(_rows(kind.Settings, "with"))
     return _table(rows) if rows else ""
 
 
@@ -313,6 +322,7 @@ def json_schema() -> str:
     schema["properties"]["channels"] |= {"additionalProperties": {"$ref": "#/$defs/Channel"}}
     definitions["Channel"] = _channel(definitions)
     _policies(definitions)
+    _guards(definitions)
     definitions["Records"]["properties"]["sinks"]["items"] = _sink_schema(definitions)
     _short_forms(definitions)
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Headgate"}
@@ -341,6 +351,25 @@ def _policies(definitions: dict[str, Any]) -> None:
         is_it = {"properties": {"use": {"const": name}}, "required": ["use"]}
         cases.append({"if": is_it, "then": {"properties": {"with": settings}}})
     definitions["Policy"]["allOf"] = cases
+
+
+def _guards(definitions: dict[str, Any]) -> None:
+    """The settings of each built-in guard."""
+    cases = []
+    for name, kind in every("stages.guards", Guard).items():
+        settings = kind.Settings.model_json_schema(by_alias=True)
+        definitions.update(settings.pop("$defs", {}))
+        is_it = {"properties": {"use": {"const": name}}, "required": ["use"]}
+        needed = ["with"] if settings.get("required") else []
+        cases.append({"if": is_it, "then": {"properties": {"with": settings}, "required": needed}})
+    policy = definitions["GuardPolicy"]
+    policy["allOf"] = cases
+    fields = policy["properties"]
+    for short, long in (("at", "at"), ("then", "then")):
+        kind = fields[long]
+        about = {key: kind.pop(key) for key in ("description", "default", "title") if key in kind}
+        inner = kind["items"] if kind["type"] == "array" else kind["additionalProperties"]
+        fields[short] = {**about, "anyOf": [inner, kind]}
 
 
 def _sink_schema(definitions: dict[str, Any]) -> dict[str, Any]:

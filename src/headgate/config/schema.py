@@ -21,6 +21,7 @@ from headgate.config.authentication import Authentication
 from headgate.config.caching import Cache
 from headgate.config.catalogue_settings import CatalogueSettings
 from headgate.config.compliance import Law
+from headgate.config.guards import GuardPolicy
 from headgate.config.identities import (
     Addresses,
     Application,
@@ -284,6 +285,10 @@ class Config(Section):
     )
     stages: list[Stage] = Field(
         default_factory=list, description="Your own steps on every request's way, in this order."
+    )
+    guards: dict[str, GuardPolicy] = Field(
+        default_factory=dict,
+        description="What must not go in, out, or abroad; see [how](../how-to/guard.md).",
     )
     dialects: list[str] = Field(
         default_factory=list, description="Dialects of your own: modules by their dotted path, served at their paths."

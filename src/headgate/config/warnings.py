@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from headgate.config import state
+from headgate.config.guard_checks import idle
 from headgate.config.identities import Key
 from headgate.config.schema import Config, is_loopback
 from headgate.config.secrets import SHORT_KEY, is_nearly_reference
@@ -31,7 +32,7 @@ def warnings(config: Config) -> list[str]:
     where = state.place(config.state)
     if where is not None and where.password and not where.encrypted and not is_loopback(where.host):
         said.append("the password in `state.url` travels unencrypted: begin it with rediss:// if the server can")
-    return said
+    return [*said, *idle(config)]
 
 
 def ending(config: Config, now: datetime) -> list[str]:

@@ -21,9 +21,11 @@
     │   ├── TooLarge                413  request_too_large
     │   ├── UnsupportedMedia        415  unsupported_media_type
     │   ├── HeadersTooLarge         431  headers_too_large
+    │   ├── Blocked                 400  blocked_by_guard    (or as the policy has it)
     │   └── NotCached               504  not_cached          (`cache-control: only-if-cached`)
     ├── Overloaded                  503  gateway_overloaded   (retry-after is set)
     │   ├── NoTarget                503  no_target            (all that could be asked are out of order)
+    │   ├── GuardUnavailable        503  guard_unavailable    (what has to look at it cannot)
     │   └── IdentityUnavailable     503  identity_unavailable (who could say who asks does not answer)
     ├── InternalError               500  internal_error
     └── ProviderError               origin "provider"
@@ -218,6 +220,12 @@ class NotCached(RequestError):
     code = "not_cached"
 
 
+class Blocked(RequestError):
+    """A policy does not let through what was asked or answered; the message names the policy and the category."""
+
+    code = "blocked_by_guard"
+
+
 class Overloaded(GatewayError):
     """The gateway is at its limit, or on its way down."""
 
@@ -236,6 +244,12 @@ class IdentityUnavailable(Overloaded):
     was presented, and nothing for it."""
 
     code = "identity_unavailable"
+
+
+class GuardUnavailable(Overloaded):
+    """A guard without whose word nothing is let through has failed, or took too long."""
+
+    code = "guard_unavailable"
 
 
 class InternalError(GatewayError):

@@ -18,6 +18,7 @@ from headgate.core.dialect import Dialect
 from headgate.core.errors import GatewayError, too_deep
 from headgate.core.estimate import prompt_tokens
 from headgate.core.form import Form
+from headgate.core.guard import Gatekeeper
 from headgate.core.kept import Heard
 from headgate.core.labels import Labels, Priority, read
 from headgate.core.ports import Incoming
@@ -135,6 +136,7 @@ class Exchange(msgspec.Struct, eq=False):
     """What was made of it is for its caller alone: no answer to it is kept, or shared."""
     refreshing: bool = False  # cache: nobody waits, as there is an answer, which is stale
     heard: Heard | None = None  # keep: what the client is given is to be told to it
+    gatekeeper: Gatekeeper | None = None  # guard: what the client is given is to go through it
     announced: list[tuple[bytes, bytes]] = []
     """Headers that the client is told whatever becomes of it."""  # limit
     charged: int | None = None

@@ -8,6 +8,7 @@ import msgspec
 
 from headgate.core.chat import Loss
 from headgate.core.decision import Decided
+from headgate.core.guard import Verdict
 from headgate.core.money import in_nano
 from headgate.core.trace import Trace
 from headgate.core.usage import Usage
@@ -172,6 +173,10 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     """The id of the request that this is a copy of, whose answer nobody was given."""
     judgment: Judgment | None = None
     """Of a question to a judge: whose answer it was about, and what he found."""
+    guards: list[Verdict] = []
+    """What guards found in it and in its answer."""
+    guarded: float | None = None
+    """Seconds that they took."""
     fingerprint: str | None = None
     """The same for requests whose bodies are the same, byte for byte, and that nobody else can compute."""
     prefix: str | None = None

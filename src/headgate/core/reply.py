@@ -169,6 +169,11 @@ class Reply(msgspec.Struct, eq=False):
     _size: int = 0
     """Of all that came then."""
 
+    def say(self, events: list[Event]) -> None:
+        """Have it say this, whole, where no provider is asked."""
+        self._events, self.account = events, Tally()
+        self.account.hear(events)
+
     async def begin(self, client: Dialect, request: Mapping[str, Any], stream: bool) -> None:
         """Wait for the first frame of a stream, or check a whole reply: the last moment another target may be tried.
 

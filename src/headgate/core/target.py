@@ -150,6 +150,10 @@ class Provider(Protocol):
     def traits(self) -> frozenset[str]:
         """What is so of all its targets, in lower case: `eu`, `no-training`."""
 
+    @property
+    def internal(self) -> bool:
+        """It is one's own: what is kept from others it may be told."""
+
     def known_as(self, model: str) -> Sequence[str]:
         """The names by which clients ask for what this host calls so."""
 

@@ -106,6 +106,7 @@ class Provider:
         self.inline_links = settings.inline_links
         self.propagates = settings.propagate_trace
         self.traits = frozenset(settings.traits)
+        self.internal = settings.internal
         self.arms: Sequence[Arm] = ()
         """This provider with each of its keys; `runtime` puts them in."""
         self.credential: Credential | None = None

@@ -74,6 +74,9 @@ class ProviderSettings(pydantic.BaseModel, extra="forbid"):
         description="What is so of it, for keys and requests that [require](../how-to/keep-data-where-it-may-be.md) "
         "it: `eu`, `no-training`, `hipaa`.",
     )
+    internal: bool = pydantic.Field(
+        False, description="It is one's own: what [policies](../how-to/guard.md) keep from others it is told."
+    )
     catalogue: str | None = pydantic.Field(
         None,
         description="Whose models it serves, by the name of a provider in the catalogue (`openai` for a proxy in front "

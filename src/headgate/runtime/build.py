@@ -15,6 +15,7 @@ from headgate.catalog.menu import Menu
 from headgate.catalog.refreshed import Refreshed
 from headgate.config import authentication
 from headgate.config.document import Path
+from headgate.config.guards import GuardPolicy
 from headgate.config.identities import Key, callers, own_limits
 from headgate.config.schema import Config
 from headgate.config.secrets import hash_key
@@ -50,6 +51,9 @@ from headgate.stages.filters.capability import Capability
 from headgate.stages.filters.filter import Filter
 from headgate.stages.filters.health import Health
 from headgate.stages.filters.requirement import Requirement
+from headgate.stages.guard import Aim, Guard
+from headgate.stages.guard.changing import Hashes
+from headgate.stages.guard.policy import Policy
 from headgate.stages.hedge import Hedge
 from headgate.stages.judge import Bench, Judge
 from headgate.stages.keep import Keep, Say
@@ -93,7 +97,8 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
     kept = ports.cache is not None and config.caches
     route = Route(aliases, providers, _filters(config, menu, attempts), ports.board, rules, known, kept)
     faces, templates = _faces(config.dialects)
-    sending: list[Stage] = [Count(menu), *([Fetch(ports.fetch)] if ports.fetch is not None else []), Translate()]
+    guard, aim = _guards(config, classes, admin_digest)
+    sending: list[Stage] = [*aim, Count(menu), *([Fetch(ports.fetch)] if ports.fetch is not None else []), Translate()]
     once = Retry(Retries(attempts=1), allowance=attempts)
     sampling = config.traces.sampling
     refresh = Refresh(ports.board.refreshing, Ids())
@@ -103,6 +108,7 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         *_keep(config, ports, classes),
         Receive(config.data_dir),
         *(_stage(stage.use, stage.settings) for stage in config.stages),
+        *guard,
         Explain(chain([route], _nobody), known),
     ]
     behind: list[Stage] = [
@@ -226,6 +232,17 @@ def _topics(config: Config, ports: Ports, record: Record, route: Route, attempts
     return Topics(matching.topics, matching.topic_threshold, seconds, embedder, space)
 
 
+def _guards(config: Config, classes: Classes, secret: str) -> tuple[list[Stage], list[Stage]]:
+    """The stage that has guards look at what is asked and answered, and the one for who is asked, where there are
+    policies for them."""
+    policies = [policy(name, each) for name, each in config.guards.items()]
+    if not policies:
+        return [], []
+    hashes = Hashes(secret)
+    aimed = [each for each in policies if each.by_target and "before" in each.at]
+    return [Guard(policies, classes, hashes)], [Aim(aimed, classes, hashes)] if aimed else []
+
+
 def _keep(config: Config, ports: Ports, classes: Classes) -> list[Stage]:
     """The stage that has what is said kept, where anything is."""
     if ports.payloads is None or not config.keeps:
@@ -329,3 +346,27 @@ def _pattern(template: str) -> re.Pattern[bytes]:
 def _stage(use: str, settings: Mapping[str, Any]) -> Stage:
     kind = plugin.load("stages", use, Stage)  # type: ignore[type-abstract]
     return Checked(use, instance(f"the stage {use}", kind, **settings))
+
+
+def policy(name: str, said: GuardPolicy) -> Policy:
+    """A policy of the configuration. Raises what its guard raises when it cannot be made."""
+    return Policy(
+        name=name,
+        guard=said.guard,
+        kind=said.use,
+        at=said.sides,
+        actions=said.then,
+        enforced=said.mode == "enforce",
+        closed=said.on_error == "closed",
+        timeout=said.timeout,
+        parallel=said.parallel,
+        external=said.external_only,
+        match={dimension: frozenset(names) for dimension, names in said.match.items()},
+        parts=said.parts,
+        roles=said.roles,
+        least=said.min_score,
+        largest=said.max_chars,
+        status=said.status,
+        refusal=said.refusal,
+        use=said.model,
+    )

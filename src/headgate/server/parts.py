@@ -316,6 +316,7 @@ class Parts:
         config = self.loaded.config
         return [
             *(stage.use for stage in config.stages),
+            *(policy.use for policy in config.guards.values()),
             *(model.policy.use for model in config.models.values()),
             *(rule.policy.use for rule in config.rules if rule.policy is not None),
             *(provider.kind for provider in config.providers.values()),

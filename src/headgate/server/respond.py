@@ -47,6 +47,8 @@ class Answer:
             await self._stream(reply, compression)
             return
         body = await reply.whole(exchange.dialect, exchange.fields)
+        if exchange.gatekeeper is not None:
+            body = await exchange.gatekeeper.whole(body, reply)
         if exchange.heard is not None:
             exchange.heard.given(body)
         headers = _headers(exchange, reply)
@@ -74,7 +76,7 @@ class Answer:
         headers = _headers(exchange, reply)
         if reply.content_type:
             headers.append((b"content-type", reply.content_type))
-        if reply.length is not None and reply.status != 204:
+        if reply.length is not None and reply.status != 204 and exchange.gatekeeper is None:
             headers.append((b"content-length", b"%d" % reply.length))
         if reply.status >= 400:
             headers += (
@@ -96,6 +98,8 @@ class Answer:
     def _frames(self, reply: Reply) -> AsyncIterator[bytes]:
         exchange = self.exchange
         frames = reply.frames(exchange.dialect, exchange.fields)
+        if exchange.gatekeeper is not None:
+            frames = exchange.gatekeeper.through(frames, reply)
         return frames if exchange.heard is None else exchange.heard.through(frames)
 
     async def _head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:

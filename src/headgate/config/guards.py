@@ -1,0 +1,113 @@
+"""What must not go in, out, or abroad: policies, each of a guard and of what follows what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PrivateAttr
+
+from headgate.config.limits import Names
+from headgate.config.section import Section
+from headgate.core.guard import EVERY, Action, Part
+from headgate.providers.settings import Seconds
+from headgate.stages.guard.policy import At, Dimension
+from headgate.stages.guards.guard import Guard
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _by_category(value: Any) -> Any:
+    return {EVERY: value} if isinstance(value, str) else value
+
+
+class GuardPolicy(Section):
+    """What is looked for, where, in whose requests, and what follows. Policies only add to each other: none of them
+    takes back what another one does, whoever it is for."""
+
+    use: str = Field(min_length=1, description="A built-in [guard](stages.md#guards), or the dotted path of a class.")
+    settings: dict[str, Any] = Field(
+        default_factory=dict, alias="with", description="Its settings; see [guards](stages.md#guards)."
+    )
+    at: Annotated[list[At], BeforeValidator(_listed)] = Field(
+        default_factory=list,
+        description="`before` the model is asked, `after` it has answered. Left out: both, as far as the guard can.",
+    )
+    then: Annotated[dict[str, Action], BeforeValidator(_by_category)] = Field(
+        default_factory=dict,
+        description="What follows a finding, by its category (`*`: any other), or one word for all: `block` it; "
+        "`redact` (`[EMAIL]`), `mask` (`****1111`) or `hash` it, or `replace` it by what the guard says; ask the model "
+        "`model` instead (`route`); tell it only (`flag`); `pass` it. Left out: what is usual for the guard.",
+    )
+    mode: Literal["enforce", "monitor"] = Field(
+        "enforce", description="`monitor`: what it finds stands in records, and nothing else follows."
+    )
+    match: dict[Dimension, Names] = Field(
+        default_factory=dict,
+        alias="for",
+        description="Whose requests it is about: `{team: research}`, `{model: [large, huge], tag: nightly}`, "
+        "`{trait: us}` (where they go); all of it has to fit. Left out: all requests.",
+    )
+    external_only: bool = Field(
+        False,
+        description="Only what goes to providers that are not `internal`: an internal one is given it as it was said.",
+    )
+    parts: list[Part] | None = Field(
+        None, min_length=1, description="In which texts it looks, by what they are. Left out: all."
+    )
+    roles: list[Literal["system", "user", "assistant", "tool"]] | None = Field(
+        None, min_length=1, description="In which texts it looks, by who says them. Left out: all."
+    )
+    min_score: float = Field(0.0, ge=0, le=1, description="Findings of which the guard is less sure do not count.")
+    on_error: Literal["closed", "open"] = Field(
+        "closed",
+        description="What becomes of what cannot be looked at, as the guard fails, takes too long or it is too large: "
+        "it is refused (503), or goes on and the record says so.",
+    )
+    timeout: Seconds = Field(5.0, description="Seconds that a guard may take that waits for others.")
+    max_chars: int = Field(4_000_000, ge=1, description="Characters of one request or reply that are looked at.")
+    parallel: bool = Field(
+        False,
+        description="Ask the model while it is looked at. Nothing of the answer is given before that is done; what is "
+        "to be changed, or asked of another model, is blocked then.",
+    )
+    status: Literal[400, 403, 422, 451] = Field(400, description="The HTTP status of what is blocked.")
+    refusal: str | None = Field(
+        None,
+        min_length=1,
+        description="What is answered to a chat that is blocked, as if the model said it, in place of an error.",
+    )
+    model: str | None = Field(
+        None, min_length=1, description="The name of `models` that is asked where `then` is `route`."
+    )
+
+    _type: type[Guard] = PrivateAttr(Guard)
+    _read: Any = PrivateAttr(None)
+    _guard: Guard | None = PrivateAttr(None)
+
+    @property
+    def type(self) -> type[Guard]:
+        """The guard's class, once the configuration has been read."""
+        return self._type
+
+    @property
+    def guard(self) -> Guard:
+        """Made on first use. Raises ValueError where its settings make no sense, or what its class raises."""
+        if self._guard is None:
+            self._guard = self._type(self._read)
+        return self._guard
+
+    @property
+    def sides(self) -> frozenset[At]:
+        """Where it looks."""
+        if self.at:
+            return frozenset(self.at)
+        return frozenset("before" if side == "request" else "after" for side in self.type.sides)
+
+
+def missing(kind: type[Guard]) -> Iterator[str]:
+    """The extras of headgate that bring what a guard needs and this installation has not."""
+    yield from dict.fromkeys(extra for module, extra in kind.needs.items() if find_spec(module) is None)

@@ -1,0 +1,112 @@
+"""What guards look at and what they answer: passages of text with their places, findings in them, what follows."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+
+import msgspec
+
+if TYPE_CHECKING:
+    from headgate.core.caller import Caller
+    from headgate.core.reply import Reply
+
+Side = Literal["request", "reply"]
+Part = Literal[
+    "text",  # what somebody says
+    "system",  # instructions of the application
+    "tool_argument",  # what a model hands to a tool
+    "tool_result",  # what a tool gave back
+    "document",
+    "thinking",
+    "definition",  # of tools and formats
+    "other",  # labels, names, whatever else stands in a body
+]
+Action = Literal["pass", "flag", "redact", "mask", "hash", "replace", "route", "block"]
+"""What follows a finding: nothing; it is told; `[CATEGORY]`, stars, a keyed hash or what the guard says stands in its
+place; another model is asked; nobody is given it."""
+ACTIONS: tuple[Action, ...] = get_args(Action)
+CHANGES: frozenset[Action] = frozenset({"redact", "mask", "hash", "replace"})
+EVERY = "*"
+"""In place of a category: any other."""
+
+
+class Passage(msgspec.Struct, gc=False):
+    """A text, and where it stands."""
+
+    text: str
+    side: Side = "request"
+    role: str = ""
+    """`system`, `user`, `assistant`, `tool`; "" where nothing says it."""
+    part: Part = "text"
+    tool: str = ""
+    """Of an argument or a result: the tool's name, where it is known."""
+    path: tuple[Any, ...] = ()
+    """Keys and places that lead to it in the body."""
+
+
+class Finding(msgspec.Struct, frozen=True, gc=False):
+    """Something in a passage."""
+
+    passage: int
+    """Which one, of those looked at."""
+    start: int
+    end: int
+    """Characters of its text."""
+    category: str
+    score: float = 1.0
+    """How sure, from 0 to 1."""
+    reason: str = ""
+    """In plain words, without what was found."""
+    action: Action | None = None
+    """What should follow, where the policy says nothing of the category."""
+    instead: str | None = None
+    """What stands in its place, where that is to be `replace`."""
+
+
+class Asked(msgspec.Struct):
+    """What is known of the request whose passages are looked at."""
+
+    id: str = ""
+    caller: Caller | None = None
+    model: str = ""
+    """The name that was asked for."""
+    operation: str = "chat"
+    target: str | None = None
+    """provider/model, once that is known."""
+    stream: bool = False
+    notes: dict[str, Any] = {}
+    """What guards keep from the request to its reply."""
+
+
+class Verdict(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """A finding as it stands in a record: never what was found."""
+
+    policy: str
+    guard: str
+    category: str
+    action: Action
+    mode: Literal["enforce", "monitor"] = "enforce"
+    """`monitor`: it would have followed."""
+    score: float = 1.0
+    side: Side = "request"
+    part: Part = "text"
+    path: str = ""
+    start: int = 0
+    end: int = 0
+    hash: str = ""
+    """Of what was found, keyed: the same for the same text, and nobody can compute it."""
+    reason: str = ""
+
+
+class Gatekeeper(Protocol):
+    """What a reply goes through on its last step to its client, in that client's dialect."""
+
+    async def whole(self, body: bytes, reply: Reply) -> bytes:
+        """A reply in one piece, as it may be given. Raises Blocked, GuardUnavailable."""
+
+    def through(self, frames: AsyncIterator[bytes], reply: Reply) -> AsyncIterator[bytes]:
+        """A streamed reply, as it may be given; what is given once `reply.account.complete` is true is the last.
+
+        Raises Blocked, GuardUnavailable, and what `frames` raises.
+        """

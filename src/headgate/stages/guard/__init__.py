@@ -1,0 +1,192 @@
+"""Let guards look at what is asked before anybody else is told, and at what is answered before the client is given it.
+
+What they find is drawn as the policies of the configuration say: told, changed, blocked, or asked of another model. A
+reply is looked at on its last step, in the client's dialect: what is kept of answers, and shared among those who ask
+the same, stays the provider's own, and each is given it as that one's policies allow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Sequence
+from typing import TypeVar
+
+from headgate.core.exchange import Exchange
+from headgate.core.guard import CHANGES, Passage
+from headgate.core.ids import name_task
+from headgate.core.kept import Classes
+from headgate.core.reply import Reply
+from headgate.stages.guard.changing import Hashes, edited
+from headgate.stages.guard.judging import Judge, Refused, elsewhere
+from headgate.stages.guard.policy import Policy
+from headgate.stages.guard.replies import HEADER, Gate, listed, saying, tell
+from headgate.stages.guard.subject import Looked, Whole, content_type, restate, restated, said
+from headgate.stages.stage import Proceed
+
+T = TypeVar("T")
+
+
+class Guard:
+    """Where all that others add has been added, before anybody is told what is asked."""
+
+    def __init__(self, policies: Sequence[Policy], classes: Classes, hashes: Hashes) -> None:
+        self.policies = policies
+        self.classes = classes
+        self.hashes = hashes
+
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
+        if exchange.trace is not None:
+            exchange.trace.marks.append(("guard", time.perf_counter()))
+        policies = [policy for policy in self.policies if policy.concerns(exchange, self.classes)]
+        if not policies:
+            return await proceed(exchange)
+        judge = Judge(exchange, self.hashes)
+        before = [policy for policy in policies if "before" in policy.at and not policy.by_target]
+        try:
+            reply = await self._asked(judge, before, proceed)
+        except Refused as error:
+            if error.answer is None or exchange.dialect.operation != "chat":
+                raise
+            return _answer(exchange, error.answer)
+        self._watch(judge, reply, [policy for policy in policies if "after" in policy.at])
+        return reply
+
+    async def _asked(self, judge: Judge, policies: Sequence[Policy], proceed: Proceed) -> Reply:
+        first = [policy for policy in policies if not policy.parallel]
+        if first:
+            await look(judge, first)
+        if judge.route is not None:
+            _reroute(judge.exchange, judge.route)
+        judge.barred = frozenset({"route"})
+        beside = [policy for policy in policies if policy.parallel]
+        return await (_beside(judge, beside, proceed) if beside else proceed(judge.exchange))
+
+    def _watch(self, judge: Judge, reply: Reply, policies: Sequence[Policy]) -> None:
+        """Have the reply looked at, and tell what was changed."""
+        exchange = judge.exchange
+        if exchange.record.ending == "explained":
+            return
+        target = exchange.target
+        after = [
+            policy for policy in policies if not policy.by_target or policy.concerns(exchange, self.classes, target)
+        ]
+        if after:
+            exchange.gatekeeper = Gate(judge, after)
+        tell(judge, reply)
+        changing = [each.name for each in after if each.enforced and _changes(each)] if exchange.stream else []
+        if changing:
+            reply.headers = [*reply.headers, (HEADER, b"watching=" + listed(changing))]
+
+
+class Aim:
+    """Between `retry` and `translate`: what is asked of one target as the policies have it that are about where it
+    goes. Another target is asked for what the client said."""
+
+    def __init__(self, policies: Sequence[Policy], classes: Classes, hashes: Hashes) -> None:
+        self.policies = policies
+        self.classes = classes
+        self.hashes = hashes
+
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
+        target = exchange.target
+        policies = [policy for policy in self.policies if policy.concerns(exchange, self.classes, target)]
+        if not policies:
+            return await proceed(exchange)
+        judge = Judge(exchange, self.hashes)
+        judge.barred = frozenset({"route"})
+        await read(exchange)
+        kept = exchange.body, exchange.fields, exchange.form, exchange.passing, exchange._request, exchange._tokens
+        try:
+            await look(judge, policies)
+            reply = await proceed(exchange)
+        except Refused as error:  # another target may be asked
+            raise elsewhere(error) from None
+        finally:
+            (
+                exchange.body, exchange.fields, exchange.form, exchange.passing, exchange._request, exchange._tokens
+            ) = kept  # fmt: skip
+        tell(judge, reply)
+        return reply
+
+
+async def look(judge: Judge, policies: Sequence[Policy]) -> None:
+    """Have what is asked looked at, and changed. Raises Blocked, GuardUnavailable."""
+    exchange = judge.exchange
+    found, whole = await _passages(exchange)
+    edits = await judge.look(policies, found)
+    if not edits:
+        return
+    texts = {place: edited(found[place].text, each) for place, each in edits.items()}
+    if whole is None:
+        restated(exchange, {found[place].path: text for place, text in texts.items()})
+    else:
+        exchange.body = whole.saying(texts)
+        exchange.passing = Looked(exchange.body)
+
+
+async def _passages(exchange: Exchange) -> tuple[list[Passage], Whole | None]:
+    """Those of what is asked; with what they stand in, where it is forwarded as it came."""
+    await read(exchange)
+    passing = exchange.passing
+    if isinstance(passing, Looked):
+        whole = Whole(passing.data, content_type(exchange.headers), "request")
+        return whole.passages, whole
+    restate(exchange)
+    return said(exchange), None
+
+
+async def read(exchange: Exchange) -> None:
+    """What would be passed on unread is read, decompressed."""
+    passing, incoming = exchange.passing, exchange.incoming
+    if passing is None or isinstance(passing, Looked) or passing.length == 0 or incoming is None:
+        return
+    data = b"".join([piece async for piece in incoming.pieces(decoded=True)])
+    exchange.record.bytes_in += len(data)
+    exchange.headers = [header for header in exchange.headers if header[0] != b"content-encoding"]
+    exchange.body, exchange.passing = data, Looked(data)
+
+
+async def _beside(judge: Judge, policies: Sequence[Policy], proceed: Proceed) -> Reply:
+    """Ask while it is looked at; nothing of the answer is given before that is done, and a word of it ends the call."""
+    exchange = judge.exchange
+    judge.barred = CHANGES | {"route"}
+    loop = asyncio.get_running_loop()
+    found, _ = await _passages(exchange)
+    call = loop.create_task(_named(exchange.id, proceed(exchange)))
+    check = loop.create_task(_named(exchange.id, judge.look(policies, found)))
+    try:
+        await asyncio.wait((call, check), return_when=asyncio.FIRST_COMPLETED)
+        await check
+        return await call
+    finally:
+        running = [task for task in (call, check) if not task.done()]
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running)
+        if not call.cancelled():
+            call.exception()  # it is not missed
+
+
+async def _named(id: str, work: Awaitable[T]) -> T:
+    name_task(id)
+    return await work
+
+
+def _reroute(exchange: Exchange, policy: Policy) -> None:
+    use = policy.use or exchange.model
+    if use != exchange.model:
+        exchange.decision.said.append(f"{use} instead of {exchange.model}, as the policy {policy.name!r} has it")
+        exchange.model = use
+
+
+def _changes(policy: Policy) -> bool:
+    """Whether it may change anything."""
+    return not CHANGES.isdisjoint((*policy.actions.values(), policy.guard.usual))
+
+
+def _answer(exchange: Exchange, text: str) -> Reply:
+    reply = Reply(exchange.dialect, stream=False, body=b"")
+    reply.say(saying(exchange, text))
+    return reply

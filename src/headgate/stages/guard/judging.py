@@ -1,0 +1,198 @@
+"""Ask the guards of some policies about some passages, and draw what follows."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from headgate.core.errors import Blocked, GatewayError, GuardUnavailable, Unsupported
+from headgate.core.exchange import Exchange
+from headgate.core.guard import CHANGES, Action, Asked, Finding, Passage, Verdict
+from headgate.stages.guard.changing import Edit, Hashes, replacement
+from headgate.stages.guard.passages import written
+from headgate.stages.guard.policy import Policy
+
+MOST = 100
+"""Verdicts that stand in one record."""
+FAILED = "guard_failed"
+"""The category of what could not be looked at."""
+
+
+Drawn = tuple[Policy, int, Finding]
+"""Whose finding, in which passage."""
+
+
+class Refused(Blocked):
+    """Blocked, by a policy that has something to say instead of an error."""
+
+    answer: str | None = None
+
+
+class Bound:
+    """Of a part of a text that goes on: what is drawn of it now."""
+
+    __slots__ = ("clear", "since")
+
+    def __init__(self, since: int, clear: int) -> None:
+        self.since = since
+        """What ends before this has been drawn."""
+        self.clear = clear
+        """What ends behind this may still grow; less of it is clear then, and that is drawn later."""
+
+
+class Judge:
+    """One request's, on its way there and back."""
+
+    __slots__ = ("asked", "barred", "changed", "exchange", "hashes", "route")
+
+    def __init__(self, exchange: Exchange, hashes: Hashes) -> None:
+        self.exchange = exchange
+        self.hashes = hashes
+        target = exchange.target
+        self.asked = Asked(
+            exchange.id,
+            exchange.caller,
+            exchange.model,
+            exchange.dialect.operation,
+            target.name if target is not None else None,
+            exchange.stream,
+        )
+        self.changed: dict[str, None] = {}
+        """Names of policies that changed something, in order."""
+        self.route: Policy | None = None
+        """The one that has another model asked."""
+        self.barred: Collection[Action] = ()
+        """What cannot follow any more; it is blocked then."""
+
+    async def look(
+        self, policies: Sequence[Policy], passages: Sequence[Passage], bounds: Sequence[Bound] | None = None
+    ) -> dict[int, list[Edit]]:
+        """What is to be changed, by passage. `bounds`: of each passage, where it is a part of a text that goes on.
+
+        Raises Blocked, GuardUnavailable.
+        """
+        began = time.perf_counter()
+        found: list[Drawn] = []
+        try:
+            for policy in policies:
+                places = _meant(policy, passages)
+                if places:
+                    subject = passages if len(places) == len(passages) else [passages[place] for place in places]
+                    said = await self._found(policy, subject)
+                    found += [(policy, places[each.passage], each) for each in said if each.score >= policy.least]
+        finally:
+            record = self.exchange.record
+            record.guarded = round((record.guarded or 0.0) + time.perf_counter() - began, 6)
+        if not found:
+            return {}
+        if bounds is not None:
+            found = _within(found, bounds)
+        edits: dict[int, list[Edit]] = {}
+        for policy, place, each in found:
+            self._draw(policy, each, passages[place], place, edits)
+        return edits
+
+    async def _found(self, policy: Policy, passages: Sequence[Passage]) -> Iterable[Finding]:
+        """What the guard says. Of one that fails: nothing, where it is not needed; else raises GuardUnavailable."""
+        try:
+            if sum(len(each.text) for each in passages) > policy.largest:
+                return self._failed(policy, f"it is longer than the {policy.largest} characters that are looked at")
+            said: Any = policy.guard.look(passages, self.asked)
+            if not hasattr(said, "__await__"):
+                return said if isinstance(said, list) else list(said)
+            async with asyncio.timeout(policy.timeout):
+                return list(await said)
+        except TimeoutError:
+            return self._failed(policy, f"it took longer than {policy.timeout:g} s")
+        except GatewayError as error:
+            return self._failed(policy, error.code)
+        except Exception as error:  # noqa: BLE001  # somebody else's code, whose failure must not let anything through
+            return self._failed(policy, type(error).__name__)
+
+    def _failed(self, policy: Policy, why: str) -> list[Finding]:
+        action: Action = "block" if policy.closed and policy.enforced else "flag"
+        self._tell(policy, Finding(0, 0, 0, FAILED, 0.0, why), action, None)
+        if action == "block":
+            said = f"the guard of the policy {policy.name!r} could not look at it: {why}; try again later"
+            raise GuardUnavailable(said, retry_after=1)
+        return []
+
+    def _draw(self, policy: Policy, found: Finding, passage: Passage, place: int, edits: dict[int, list[Edit]]) -> None:
+        action = policy.action(found)
+        if action == "pass":
+            return
+        if action in self.barred:
+            action = "block"
+        self._tell(policy, found, action, passage)
+        if not policy.enforced:
+            return
+        if action == "block":
+            raise refused(policy, found)
+        if action == "route":
+            self.route = self.route or policy
+        elif action in CHANGES:
+            text = passage.text[found.start : found.end]
+            instead = replacement(action, found, text, self.hashes)
+            edits.setdefault(place, []).append((found.start, found.end, instead))
+            self.changed[policy.name] = None
+
+    def _tell(self, policy: Policy, found: Finding, action: Action, passage: Passage | None) -> None:
+        told = self.exchange.record.guards
+        if len(told) >= MOST:
+            return
+        verdict = Verdict(
+            policy=policy.name,
+            guard=policy.kind,
+            category=found.category,
+            action=action,
+            mode="enforce" if policy.enforced else "monitor",
+            score=round(found.score, 4),
+            reason=found.reason[:200],
+        )
+        if passage is not None:
+            verdict.side, verdict.part, verdict.path = passage.side, passage.part, written(passage.path)
+            verdict.start, verdict.end = found.start, found.end
+            verdict.hash = self.hashes(passage.text[found.start : found.end])
+        told.append(verdict)
+
+
+class Elsewhere(Unsupported):
+    """A target may not be asked this; another one may."""
+
+    code = Blocked.code
+
+
+def elsewhere(error: Refused) -> Elsewhere:
+    """For an attempt at one target."""
+    made = Elsewhere(error.message)
+    made.status = error.status
+    return made
+
+
+def _within(found: list[Drawn], bounds: Sequence[Bound]) -> list[Drawn]:
+    for _, place, each in sorted(found, key=lambda drawn: -drawn[2].end):
+        bound = bounds[place]
+        if each.end > bound.clear:
+            bound.clear = max(min(bound.clear, each.start), bound.since)
+    return [each for each in found if bounds[each[1]].since < each[2].end <= bounds[each[1]].clear]
+
+
+def _meant(policy: Policy, passages: Sequence[Passage]) -> Sequence[int]:
+    """The passages that it is about."""
+    parts, roles = policy.parts, policy.roles
+    if parts is None and roles is None:
+        return range(len(passages))
+    return [
+        place
+        for place, each in enumerate(passages)
+        if (parts is None or each.part in parts) and (roles is None or each.role in roles)
+    ]
+
+
+def refused(policy: Policy, found: Finding) -> Refused:
+    """What the client is told: the policy and the category, never what was found."""
+    error = Refused(f"the policy {policy.name!r} blocks this: {found.category}")
+    error.status, error.answer = policy.status, policy.refusal
+    return error

@@ -1,0 +1,226 @@
+"""The passages of a body: every text that stands in it, whatever API it is of, and the body with some said otherwise.
+
+Nothing needs to understand the API: where a text stands is told by the names that all of them have in common, and what
+none of them knows is a text like any other, so nothing is overlooked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from headgate.core.guard import Part, Passage, Side
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+PARTS: Mapping[str, Part] = {
+    "system": "system",
+    "instructions": "system",
+    "systemInstruction": "system",
+    "system_instruction": "system",
+    "preamble": "system",
+    "tool_calls": "tool_argument",
+    "function_call": "tool_argument",
+    "functionCall": "tool_argument",
+    "toolUse": "tool_argument",
+    "functionResponse": "tool_result",
+    "toolResult": "tool_result",
+    "tool_results": "tool_result",
+    "thinking": "thinking",
+    "reasoning": "thinking",
+    "reasoning_content": "thinking",
+    "reasoningContent": "thinking",
+    "documents": "document",
+    "document": "document",
+    "tools": "definition",
+    "functions": "definition",
+    "toolConfig": "definition",
+    "response_format": "definition",
+    "responseSchema": "definition",
+    "metadata": "other",
+}
+"""Names of fields that tell what is in them."""
+KINDS: Mapping[str, Part] = {
+    "tool_use": "tool_argument",
+    "server_tool_use": "tool_argument",
+    "mcp_tool_use": "tool_argument",
+    "function_call": "tool_argument",
+    "custom_tool_call": "tool_argument",
+    "mcp_call": "tool_argument",
+    "tool_result": "tool_result",
+    "function_call_output": "tool_result",
+    "custom_tool_call_output": "tool_result",
+    "mcp_tool_result": "tool_result",
+    "web_search_tool_result": "tool_result",
+    "thinking": "thinking",
+    "reasoning": "thinking",
+    "document": "document",
+    "file": "document",
+    "input_file": "document",
+    "search_result": "document",
+}
+"""The `type` of a part of a message."""
+ROLES: Mapping[str, tuple[str, Part]] = {
+    "system": ("system", "system"),
+    "developer": ("system", "system"),
+    "user": ("user", "text"),
+    "assistant": ("assistant", "text"),
+    "model": ("assistant", "text"),
+    "tool": ("tool", "tool_result"),
+    "function": ("tool", "tool_result"),
+}
+FREE = frozenset({"input", "args", "arguments", "partial_json", "response", "json", "metadata", "labels"})
+"""Fields in which names and numbers, too, are somebody's words, in calls of tools and their results."""
+CALLS: frozenset[Part] = frozenset({"tool_argument", "tool_result", "other"})
+WIRE = frozenset({
+    "type", "role", "object", "finish_reason", "finishReason", "stop_reason", "stopReason", "done_reason", "media_type",
+    "mime_type", "mimeType", "format", "detail", "encoding_format", "service_tier", "status", "created_at", "effort",
+    "system_fingerprint", "response_format", "tool_choice", "truncation", "verbosity", "signature", "thoughtSignature",
+})  # fmt: skip
+"""Fields whose text is a word of the API, where it looks like one."""
+WORD = re.compile(r"[A-Za-z0-9_.:/+-]{0,64}\Z")
+DATA = re.compile(r"(?:data:[\w.+-]+/[\w.+-]+;base64,)?[A-Za-z0-9+/_=\r\n-]{200}")
+"""How a picture, a sound or a file begins that stands in a body, or a vendor's proof."""
+ENCODED = re.compile(r"[A-Za-z0-9+/_=\r\n-]*\Z")
+ARGUMENTS = frozenset({"arguments", "partial_json"})
+"""Fields that hold JSON as a text."""
+DIGITS = 10**7
+"""Numbers from here on may be somebody's."""
+INNER, NAME = "{}", "#"
+"""In a path: what follows is inside a text that is JSON; it is the name of the field that is meant."""
+
+
+def passages(value: Any, side: Side) -> list[Passage]:
+    """All of a decoded body, in the order in which they stand."""
+    found: list[Passage] = []
+    _walk(value, (), Context(side, "user" if side == "request" else "assistant"), found)
+    return found
+
+
+class Context(msgspec.Struct, frozen=True, gc=False):
+    """What is known of a place from where it is."""
+
+    side: Side
+    role: str
+    part: Part = "text"
+    tool: str = ""
+    free: bool = False
+    """Names of fields and numbers are somebody's words."""
+
+
+def _walk(value: Any, path: tuple[Any, ...], here: Context, found: list[Passage]) -> None:
+    kind = type(value)
+    if kind is str:
+        _text(value, path, here, found)
+    elif kind is dict:
+        _members(value, path, _entered(value, here), found)
+    elif kind is list:
+        for index, each in enumerate(value):
+            inner = type(each)
+            if inner is str or inner is dict or inner is list or (inner is int and each >= DIGITS):
+                _walk(each, (*path, index), here, found)
+    elif kind is int and value >= DIGITS and here.free:
+        found.append(Passage(str(value), here.side, here.role, here.part, here.tool, path))
+
+
+def _members(value: dict[str, Any], path: tuple[Any, ...], here: Context, found: list[Passage]) -> None:
+    free = here.free
+    for key, each in value.items():
+        if free or not key.isidentifier():
+            found.append(Passage(key, here.side, here.role, here.part, here.tool, (*path, key, NAME)))
+        kind = type(each)
+        if kind is str:
+            if not free and key in WIRE and WORD.match(each):
+                continue
+            if key in ARGUMENTS and _inner(each, (*path, key), here, found):
+                continue
+            _text(each, (*path, key), _at(key, here), found)
+        elif kind is dict or kind is list or kind is int:
+            _walk(each, (*path, key), _at(key, here), found)
+
+
+def _at(key: str, here: Context) -> Context:
+    """What is known of what stands in this field."""
+    part = None if here.free else PARTS.get(key)
+    free = here.free or (key in FREE and (part or here.part) in CALLS)
+    if part is None and free is here.free:
+        return here
+    part = part or here.part
+    role = "system" if part == "system" else "tool" if part == "tool_result" else here.role
+    return Context(here.side, role, part, here.tool, free)
+
+
+def _entered(value: dict[str, Any], here: Context) -> Context:
+    """What is known within a mapping."""
+    if here.free:
+        return here
+    role, kind = value.get("role"), value.get("type")
+    who, part, tool = here.role, here.part, here.tool
+    if type(role) is str and role in ROLES:
+        who, part = ROLES[role]
+    if type(kind) is str and kind in KINDS:
+        part = KINDS[kind]
+        who = "tool" if part == "tool_result" else who
+    if part in CALLS:
+        name = value.get("name")
+        tool = name if type(name) is str and len(name) <= 200 else tool
+    if (who, part, tool) == (here.role, here.part, here.tool):
+        return here
+    return Context(here.side, who, part, tool)
+
+
+def _text(text: str, path: tuple[Any, ...], here: Context, found: list[Passage]) -> None:
+    if not text or (len(text) >= 200 and DATA.match(text) and ENCODED.match(text, text.find(",", 0, 100) + 1)):
+        return
+    found.append(Passage(text, here.side, here.role, here.part, here.tool, path))
+
+
+def _inner(text: str, path: tuple[Any, ...], here: Context, found: list[Passage]) -> bool:
+    """The texts of a text that is JSON; False where it is not."""
+    if text[:1] not in ("{", "["):
+        return False
+    try:
+        value = _decode(text)
+    except (msgspec.DecodeError, RecursionError, ValueError):
+        return False
+    _walk(value, (*path, INNER), Context(here.side, here.role, "tool_argument", here.tool, True), found)
+    return True
+
+
+def changed(value: Any, texts: Mapping[tuple[Any, ...], str]) -> Any:
+    """The value with other texts at these places; what is on the way to one is copied."""
+    for path in sorted(texts, key=lambda path: (path[-1:] == (NAME,), -len(path))):  # names last, inner ones first
+        value = _changed(value, path, texts[path])
+    return value
+
+
+def _changed(value: Any, path: tuple[Any, ...], text: str) -> Any:
+    if not path:
+        return text
+    step, rest = path[0], path[1:]
+    if step == INNER and isinstance(value, str):
+        return _encode(_changed(_decode(value), rest, text)).decode()
+    if isinstance(value, list):
+        return [*value[:step], _changed(value[step], rest, text), *value[step + 1 :]]
+    if rest == (NAME,):
+        return {text if key == step else key: each for key, each in value.items()}
+    return {**value, step: _changed(value[step], rest, text)}
+
+
+def written(path: tuple[Any, ...]) -> str:
+    """`messages[2].content`; without names that are somebody's own."""
+    said = ""
+    for step in path:
+        if isinstance(step, int):
+            said += f"[{step}]"
+        elif step in (NAME, INNER) or not step.isidentifier():
+            return f"{said}.*"
+        else:
+            said += f".{step}" if said else step
+        if step in FREE:
+            return said if step is path[-1] else f"{said}.*"
+    return said[:200]

@@ -1,0 +1,144 @@
+"""What is looked at of a request before it goes on, and the request with some of it said otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from headgate.core.exchange import Exchange
+from headgate.core.guard import Passage, Side
+from headgate.dialects.dialect import decode, patch
+from headgate.dialects.multipart import boundary_of
+from headgate.stages.guard.passages import changed, passages
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+URL = ("model", "stream")
+"""Fields that may come from the URL, and that no guard is asked about."""
+Texts = Mapping[tuple[Any, ...], str]
+
+
+class Looked:
+    """Implements core.body.Body: what would have been passed on unread, and was read."""
+
+    __slots__ = ("again", "data")
+    content_type = path = None
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.again = True
+
+    @property
+    def length(self) -> int:
+        return len(self.data)
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        self.again = False  # what it has done at the provider is not to be done twice
+        yield self.data
+
+
+def restate(exchange: Exchange) -> None:
+    """What a stage has changed stands in the fields, too, as it would if the client had said it."""
+    if not exchange.edited:
+        return
+    body = exchange.dialect.write_request(exchange.request, [])
+    if isinstance(body, bytes):
+        own = {name: exchange.fields[name] for name in URL if name in exchange.fields}
+        exchange.body, exchange.fields = body, {**own, **decode(body)}
+
+
+def said(exchange: Exchange) -> list[Passage]:
+    """The passages of a request that has been read."""
+    fields = exchange.fields
+    return [each for each in passages(fields, "request") if each.path[0] not in URL or len(each.path) > 1]
+
+
+def restated(exchange: Exchange, texts: Texts) -> None:
+    """Have the request say these texts at these places; every other byte stays as it was."""
+    own, fields = exchange.fields, changed(exchange.fields, texts)
+    changes = {path[0]: fields.get(path[0]) for path in texts}
+    changes |= {name: each for name, each in fields.items() if name not in own}  # said under another name now
+    if exchange.form is not None:
+        exchange.form = exchange.form.patched(changes)
+    else:
+        exchange.body = patch(exchange.body, changes, own)
+    exchange.fields = fields
+    exchange._request = exchange._tokens = None
+
+
+def content_type(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    return next((value for name, value in headers if name == b"content-type"), b"")
+
+
+class Whole:
+    """Some bytes of any kind: JSON, lines of JSON, a form, or text; None of it where it is neither."""
+
+    def __init__(self, data: bytes, content_type: bytes, side: Side) -> None:
+        self.passages: list[Passage] = []
+        self._parts: list[bytes] = []
+        self._values: dict[int, Any] = {}
+        """By part: what it says, where it is JSON."""
+        self._places: list[int] = []
+        """Of each passage, its part."""
+        for part in _parted(data, content_type):
+            self._add(part, side)
+
+    def _add(self, part: bytes, side: Side) -> None:
+        number = len(self._parts)
+        self._parts.append(part)
+        try:
+            value = _decode(part) if part[:1] in b'{["' or part[:1].isspace() else None
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            value = None
+        if value is not None:
+            self._values[number] = value
+            found = passages(value, side)
+        else:
+            try:
+                text = part.decode()
+            except UnicodeDecodeError:
+                return
+            found = [Passage(text, side, part="other")] if text else []
+        self.passages += found
+        self._places += [number] * len(found)
+
+    def saying(self, texts: Mapping[int, str]) -> bytes:
+        """The bytes with other texts in place of these passages."""
+        by_part: dict[int, dict[tuple[Any, ...], str]] = {}
+        for index, text in texts.items():
+            by_part.setdefault(self._places[index], {})[self.passages[index].path] = text
+        parts = list(self._parts)
+        for number, said in by_part.items():
+            if number in self._values:
+                end = b"\n" if parts[number].endswith(b"\n") else b""
+                parts[number] = _encode(changed(self._values[number], said)) + end
+            else:
+                parts[number] = said[()].encode()
+        return b"".join(parts)
+
+
+def _parted(data: bytes, content_type: bytes) -> list[bytes]:
+    """Pieces that are read each by itself; together they are the data."""
+    boundary = boundary_of(content_type) if content_type.lower().startswith(b"multipart/") else None
+    if boundary is not None:
+        return [piece for part in data.split(b"--" + boundary) for piece in (*_headed(part), b"--" + boundary)][:-1]
+    lines = data.split(b"\n")
+    if len(lines) > 1 and all(line.strip()[:1] in (b"{", b"[", b"") for line in lines) and _json(lines[0]):
+        return [line + b"\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+    return [data]
+
+
+def _headed(part: bytes) -> list[bytes]:
+    """A part's headers, and its content."""
+    head, blank, content = part.partition(b"\r\n\r\n")
+    return [head + blank, content]
+
+
+def _json(line: bytes) -> bool:
+    try:
+        _decode(line)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return False
+    return True

@@ -1,0 +1,68 @@
+"""The contract of a guard: it looks at passages of text and says what it finds in them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import pydantic
+
+from headgate.core.guard import Action, Asked, Finding, Passage, Side
+
+__all__ = ["Action", "Asked", "Finding", "Guard", "GuardSettings", "Passage", "Side"]
+
+Findings = Iterable[Finding]
+MEMORY = 64 << 20
+"""Bytes that an automaton may take."""
+
+
+class GuardSettings(pydantic.BaseModel, extra="forbid"):
+    """What a guard can be told: its fields are described in the reference."""
+
+
+class Guard:
+    """A guard of your own is a class like this, named in the configuration by its dotted path.
+
+    One is made for each policy, and asked by all requests that the policy is about; it must be quick, or wait
+    (`async def look`). What it keeps of a request stands in `asked.notes`.
+    """
+
+    Settings: ClassVar[type[GuardSettings]] = GuardSettings
+    needs: ClassVar[Mapping[str, str]] = {}
+    """Packages that not every installation has: the module, and the extra of headgate that brings it."""
+    sides: ClassVar[frozenset[Side]] = frozenset({"request", "reply"})
+    """What it can be asked about."""
+    usual: ClassVar[Action] = "block"
+    """What follows a finding, where the policy does not say it."""
+    hold: int | None = 0
+    """How many characters a finding may be long: so many of a stream are held back, until it is clear that they are not
+    the beginning of one. None: it must see a reply whole, of which nothing is given before its end."""
+
+    def __init__(self, settings: Any) -> None:
+        """`settings` is one of `Settings`. Raises ValueError where they make no sense, which stops the start."""
+
+    def look(self, passages: Sequence[Passage], asked: Asked) -> Findings | Awaitable[Findings]:
+        """What is in any of them: all that is to be looked at together, so that one call may do for all.
+
+        Of a stream it is asked again and again, about what has come lately and has not been given yet, and as much
+        before it as `hold` says.
+        """
+        raise NotImplementedError
+
+    def clear(self, text: str) -> int:
+        """Up to where in the text of a stream nothing can become part of a finding any more by what follows it."""
+        return len(text) - (self.hold or 0)
+
+
+def compiled(expression: str, *, case: bool = True, longest: bool = False) -> Any:
+    """An expression whose search takes time in proportion to the text, whatever that is (RE2). Raises ValueError."""
+    import re2
+
+    options = re2.Options()
+    options.case_sensitive, options.longest_match, options.max_mem = case, longest, MEMORY
+    options.log_errors = False
+    try:
+        return re2.compile(expression, options)
+    except re2.error as error:
+        said = error.args[0]
+        raise ValueError(said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)) from None

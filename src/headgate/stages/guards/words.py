@@ -1,0 +1,86 @@
+"""Words and phrases of your own, by category: names of projects, competitors, what nobody is to say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
+
+import pydantic
+
+from headgate.core.guard import Asked, Finding, Passage
+from headgate.stages.guards.guard import Guard, GuardSettings, compiled
+
+UNSPACED = "\u0e00"
+"""From here on (Thai, Chinese, Japanese, Korean) words stand in a text without anything around them."""
+SPACES = 8
+"""White space that may stand between the words of a phrase."""
+REST = 40
+"""Letters after the beginning of a word."""
+Word = Annotated[str, pydantic.Field(min_length=1, max_length=500)]
+
+
+class WordsSettings(GuardSettings):
+    words: dict[str, Annotated[list[Word], pydantic.Field(min_length=1)]] = pydantic.Field(
+        min_length=1,
+        description="By the name of a category: words and phrases; `indemnif*` is every word that begins so. A blank "
+        "is any white space.",
+    )
+    case: bool = pydantic.Field(False, description="Whether capitals matter.")
+
+
+class Words(Guard):
+    """Whole words only: `art` is not found in `party`. A phrase may be broken over lines."""
+
+    Settings = WordsSettings
+    needs = {"re2": "guard"}
+
+    def __init__(self, settings: WordsSettings) -> None:
+        self._expressions: list[tuple[str, Any]] = []
+        for category, words in settings.words.items():
+            stems = [word.strip() for word in words if word.strip(" *")]
+            if not stems:
+                raise ValueError(f"the category {category} has no words")
+            expression = "|".join(map(_pattern, stems))
+            self._expressions.append((category, compiled(expression, longest=True, case=settings.case)))
+        self.hold = max(_length(word) for words in settings.words.values() for word in words)
+
+    def look(self, passages: Sequence[Passage], asked: Asked) -> Iterable[Finding]:
+        found = []
+        for index, passage in enumerate(passages):
+            text = passage.text
+            for category, expression in self._expressions:
+                if expression.search(text) is None:
+                    continue
+                for match in expression.finditer(text):
+                    start, end = match.span()
+                    if not (_joined(text, start) or _joined(text, end)):
+                        found.append(Finding(index, start, end, category, reason="a word of the list"))
+        return found
+
+
+def _pattern(word: str) -> str:
+    """Its expression. RE2's \\b knows the letters of ASCII only, the others are looked at where something is found."""
+    import re2
+
+    stem = word.removesuffix("*").rstrip()
+    parts = rf"[\s\x{{a0}}]{{1,{SPACES}}}"
+    begins = r"\b" if _plain(stem[0]) else ""
+    ends = rf"[\pL\pN_]{{0,{REST}}}" if word.endswith("*") else r"\b" if _plain(stem[-1]) else ""
+    return f"{begins}{parts.join(map(re2.escape, stem.split()))}{ends}"
+
+
+def _length(word: str) -> int:
+    """Characters that it may have in a text, and one more that shows where it ends."""
+    return len(word) + SPACES * word.count(" ") + (REST if word.endswith("*") else 0) + 1
+
+
+def _plain(letter: str) -> bool:
+    return letter.isascii() and (letter.isalnum() or letter == "_")
+
+
+def _joined(text: str, at: int) -> bool:
+    """Whether there are letters on both sides, of a writing that has white space between its words."""
+    if not 0 < at < len(text):
+        return False
+    before, after = text[at - 1], text[at]
+    return before.isalnum() and after.isalnum() and max(before, after) < UNSPACED

@@ -1,0 +1,120 @@
+"""What is split over frames is found, whatever the split, and frames leave as they came."""
+
+import json
+import random
+from types import SimpleNamespace
+
+import pytest
+
+from headgate.core.errors import Blocked
+from headgate.core.exchange import Exchange
+from headgate.core.record import Record
+from headgate.dialects import openai_chat
+from headgate.stages.guard.changing import Hashes
+from headgate.stages.guard.framing import cutter
+from headgate.stages.guard.judging import Judge
+from headgate.stages.guard.policy import Policy
+from headgate.stages.guard.window import Window
+from headgate.stages.guards.patterns import Patterns, PatternsSettings
+from headgate.stages.guards.words import Words, WordsSettings
+
+NUMBERS = {"customer": [r"C-\d{6}"]}
+
+
+async def nothing():
+    return b""
+
+
+def exchange():
+    return Exchange("req_1", openai_chat, "/v1/chat/completions", [], nothing, 0.0, Record(id="req_1", time=0.0))
+
+
+def policy(guard=None, **more):
+    guard = guard or Patterns(PatternsSettings(patterns=NUMBERS, longest=8))
+    return Policy("numbers", guard, "patterns", frozenset({"after"}), {"*": "redact"}, **more)
+
+
+def window(*policies, kind=b"text/event-stream"):
+    judge = Judge(exchange(), Hashes("secret"))
+    return Window(judge, policies or [policy()], cutter(kind))
+
+
+def frame(delta, finish=None):
+    value = {"id": "c", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+    return b"data: " + json.dumps(value).encode() + b"\n\n"
+
+
+def pieces(text, seed):
+    chance = random.Random(seed)
+    while text:
+        size = chance.choice((1, 1, 2, 3, 5, 9, 40))
+        yield text[:size]
+        text = text[size:]
+
+
+async def through(one, frames, together=1):
+    out = b""
+    for at in range(0, len(frames), together):
+        out += await one.feed(b"".join(frames[at : at + together]))
+    return out + await one.end()
+
+
+def said(data, read=lambda delta: delta.get("content", ""), choice=0):
+    """What one text of a stream comes to."""
+    events = [json.loads(line[6:]) for line in data.decode().splitlines() if line.startswith("data: {")]
+    return "".join(read(each["delta"]) for event in events for each in event["choices"] if each["index"] == choice)
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_any_split_says_the_same(seed):
+    text = f"Dear C-123456, and C-65432 and C-654321C-111111; {'x' * 90} ü C-999999"
+    wanted = f"Dear [CUSTOMER], and C-65432 and [CUSTOMER][CUSTOMER]; {'x' * 90} ü [CUSTOMER]"
+    one = window()
+    frames = [frame({"content": piece}) for piece in pieces(text, seed)] + [frame({}, "stop"), b"data: [DONE]\n\n"]
+    out = await through(one, frames, 1 + seed % 3)
+    assert said(out) == wanted
+    assert out.count(b"\n\n") == len(frames)
+    assert len(one.judge.exchange.record.guards) == 4
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_what_nothing_is_found_in_leaves_as_it_came(seed):
+    text = "Nothing to be seen here, C-12345 being no number of a customer. " * 5
+    frames = [b": comment\n\n", *(frame({"content": piece}) for piece in pieces(text, seed)), frame({}, "stop")]
+    one = window()
+    assert await through(one, frames) == b"".join(frames)
+    assert not one.judge.exchange.record.guards
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_arguments_of_tools_are_read_as_they_are_meant(seed):
+    escaped = json.dumps({"who": "C-123456", "more": 'say "C-222222"'}).replace("C", "\\u0043")
+    calls = [frame({"tool_calls": [{"index": 0, "function": {"arguments": piece}}]}) for piece in pieces(escaped, seed)]
+    out = await through(window(), [frame({"content": "C-12"}), *calls, frame({}, "tool_calls")])
+    arguments = said(out, lambda delta: "".join(each["function"]["arguments"] for each in delta.get("tool_calls", ())))
+    assert json.loads(arguments) == {"who": "[CUSTOMER]", "more": 'say "[CUSTOMER]"'}
+
+
+async def test_texts_that_come_side_by_side_are_not_mixed_up():
+    def both(one, two):
+        choices = [{"index": number, "delta": {"content": text}} for number, text in enumerate((one, two))]
+        return b"data: " + json.dumps({"choices": choices}).encode() + b"\n\n"
+
+    out = await through(window(), [both("C-12", "C-65"), both("3456 ok", "432 no"), both("", "")])
+    assert (said(out), said(out, choice=1)) == ("[CUSTOMER] ok", "C-65432 no")
+
+
+async def test_nothing_of_what_is_blocked_has_left():
+    words = Words(WordsSettings(words={"project": ["blue bird"]}))
+    one = window(Policy("p", words, "words", frozenset({"after"})))
+    out = b"".join([await one.feed(frame({"content": piece})) for piece in ("over the ", "hills, blue", " b", "ird")])
+    with pytest.raises(Blocked, match="'p' blocks this: project"):
+        await one.feed(frame({"content": " flies" * 20}))
+    assert b"blue" not in out
+
+
+async def test_a_guard_that_must_see_all_of_it_does():
+    guard = SimpleNamespace(hold=None, usual="flag", look=lambda passages, asked: [], clear=len)
+    one = window(Policy("all", guard, "all", frozenset({"after"})))
+    assert await one.feed(frame({"content": "x" * 1000})) == b""
+    assert said(await one.end()) == "x" * 1000

@@ -1,0 +1,34 @@
+"""Words and patterns of a user's own."""
+
+import pytest
+
+from headgate.core.guard import Asked, Passage
+from headgate.stages.guards.patterns import Patterns, PatternsSettings
+from headgate.stages.guards.words import Words, WordsSettings
+
+
+def found(guard, text):
+    return [(text[each.start : each.end], each.category) for each in guard.look([Passage(text)], Asked())]
+
+
+def words(*listed, **more):
+    return Words(WordsSettings(words={"w": list(listed)}, **more))
+
+
+def test_words_are_found_whole_and_in_any_capitals():
+    guard = words("art", "Blue Bird", "indemnif*", "c++", "Straße", "秘密")
+    text = "party ART artßy, blue\n  bird; INDEMNIFYING c++ straße ünart 这是秘密的"
+    assert [word for word, _ in found(guard, text)] == ["ART", "blue\n  bird", "INDEMNIFYING", "c++", "straße", "秘密"]
+    assert found(words("Blue", "blue bird"), "blue birds") == [("blue", "w")]
+    assert found(words("Blue", case=True), "blue Blue") == [("Blue", "w")]
+
+
+def test_patterns_find_what_their_group_holds():
+    guard = Patterns(PatternsSettings(patterns={"id": r"ticket (\d+)", "host": [r"\w+\.corp", "x{3}"]}))
+    assert found(guard, "ticket 12 at db.corp xxx") == [("12", "id"), ("db.corp", "host"), ("xxx", "host")]
+
+
+@pytest.mark.parametrize("expression", ["(", "a*", r"(a)\1"])
+def test_what_is_no_pattern_is_refused(expression):
+    with pytest.raises(ValueError, match="expression 1 of x"):
+        Patterns(PatternsSettings(patterns={"x": expression}))
