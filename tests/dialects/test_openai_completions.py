@@ -13,7 +13,7 @@ from openai.types import Completion
 from dialects import mutations
 from gateways import rounds
 from headgate.core import events as ev
-from headgate.core.chat import Text
+from headgate.core.chat import Text, instructed
 from headgate.core.dialect import Dialect
 from headgate.core.errors import (
     InvalidRequest,
@@ -146,6 +146,27 @@ def test_a_prompt_that_a_stage_changed_is_written():
     request = dialect.read_request({"model": "m", "prompt": ["a"]})
     request.messages[0].parts = [Text(text="b")]
     assert json.loads(dialect.write_request(request, [])) == {"model": "m", "prompt": "b"}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "written"),
+    [
+        ("go on", "Be kind.\n\ngo on"),
+        (["go on"], ["Be kind.\n\ngo on"]),
+        (["one", "two"], ["Be kind.\n\none", "Be kind.\n\ntwo"]),
+    ],
+)
+def test_a_system_prompt_is_text_before_the_prompt(prompt, written):
+    request = dialect.read_request({"model": "m", "prompt": prompt})
+    request.messages = instructed(request.messages, "Be kind.")
+    assert json.loads(dialect.write_request(request, []))["prompt"] == written
+
+
+def test_no_system_prompt_stands_before_tokens():
+    request = dialect.read_request({"model": "m", "prompt": [1, 2]})
+    request.messages = instructed(request.messages, "Be kind.")
+    with pytest.raises(Unsupported, match="send it as text"):
+        dialect.write_request(request, [])
 
 
 @given(

@@ -10,13 +10,14 @@ from pydantic import AfterValidator, Field, PrivateAttr, SecretStr
 from pydantic_core import PydanticCustomError
 
 from headgate.config.document import Path
+from headgate.config.instructions import SystemPrompt
 from headgate.config.limits import Amount, Own, own
 from headgate.config.moments import Moment
 from headgate.config.payloads import SAID, DataClass
 from headgate.config.retention import Kept
 from headgate.config.secrets import hash_key
 from headgate.config.section import Section
-from headgate.core.caller import ADMIN_OPERATION, NOBODYS, Belongs, Born, Caller, Models, Networks, Role
+from headgate.core.caller import ADMIN_OPERATION, NOBODYS, Belongs, Born, Caller, Instructions, Models, Networks, Role
 from headgate.core.kept import Keep, strictest
 from headgate.core.limits.rule import Dimension
 from headgate.core.plugin import suggestion
@@ -115,6 +116,11 @@ class Grants(Section):
     )
     cache: bool = Field(
         True, description="`false`: its requests are given no answers that are kept, and theirs are not kept."
+    )
+    system_prompt: SystemPrompt | None = Field(
+        None,
+        description="What stands before every conversation of its requests, in all APIs, behind that of those above it "
+        "(the organisation's first). No client can leave it out.",
     )
     enabled: bool = Field(True, description="`false`: nobody of it is let in.")
     _made: str = PrivateAttr("")
@@ -266,6 +272,9 @@ class People(NamedTuple):
             tags=tuple(dict.fromkeys(tag for each in every for tag in each.tags)),
             role=user.role if user is not None else None,
             born=_born(belongs, above, grants),
+            instructions=_instructions(
+                [*((f"{what} {of}", each) for what, of, each in above), (f"key {name}", grants)]
+            ),
             cache=all(each.cache for each in every),
             keep=strictest(*(each.payloads for each in every)),
             data_class=next((each.data_class for each in reversed(every) if each.data_class is not None), None),
@@ -289,6 +298,14 @@ def _born(belongs: Belongs, above: Sequence[tuple[str, str, Grants]], grants: Gr
     when = {what: each.made for what, _, each in above}
     own = grants.made or (grants.digest if isinstance(grants, Key) else "")
     return Born(**{what: when.get(what, "") for what in NAMES}, key=own)
+
+
+def _instructions(every: Sequence[tuple[str, Grants]]) -> Instructions | None:
+    found = [(whose, each.system_prompt) for whose, each in every if each.system_prompt is not None]
+    if not found:
+        return None
+    text = "\n\n".join(said.text for _, said in found)
+    return Instructions(text, tuple(whose for whose, _ in found), any(said.own == "refuse" for _, said in found))
 
 
 def _barred(above: Sequence[tuple[str, str, Grants]], grants: Grants) -> str | None:

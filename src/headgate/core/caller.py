@@ -47,6 +47,16 @@ class Born(NamedTuple):
 UNBORN = Born()
 
 
+class Instructions(NamedTuple):
+    """A system prompt that stands before all conversations of a caller."""
+
+    text: str
+    whose: tuple[str, ...]
+    """Who say it: `organisation acme`."""
+    alone: bool = False
+    """A system prompt of the client's own is refused."""
+
+
 class Networks(NamedTuple):
     """Addresses from which requests may come: of those allowed (None: all), less those denied."""
 
@@ -128,6 +138,7 @@ class Caller:
     cache: bool = True
     """Its requests may be given answers that are kept, and theirs may be kept."""
     born: Born = UNBORN
+    instructions: Instructions | None = None
     role: Role | None = None
     """What it may do in the admin API, where `operations` has that; None: nothing."""
 

@@ -257,3 +257,18 @@ class ChatRequest(Request, kw_only=True):
     service_tier: str | None = None
     cache: CacheMark | None = None
     """A mark on the request as a whole (Anthropic's top-level `cache_control`)."""
+
+
+SYSTEM: frozenset[Role] = frozenset({"system", "developer"})
+
+
+def instructed(messages: list[Message], system: str) -> list[Message]:
+    """The conversation with a system prompt before its own."""
+    first = messages[0] if messages else None
+    if first is None or first.role not in SYSTEM:
+        return [Message(role="system", parts=[Text(text=system)], plain=True), *messages]
+    parts: list[Part] = [Text(text=system), *first.parts]
+    own = first.parts[0] if len(first.parts) == 1 else None
+    if first.plain and isinstance(own, Text):
+        parts = [Text(text=f"{system}\n\n{own.text}")]
+    return [msgspec.structs.replace(first, parts=parts), *messages[1:]]

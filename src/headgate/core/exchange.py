@@ -206,6 +206,10 @@ class Exchange(msgspec.Struct, eq=False):
             self._tokens = prompt_tokens(self.body)
         return self._tokens
 
+    def add_tokens(self, more: int) -> None:
+        """Of what a stage puts in."""
+        self._tokens = self.tokens + more
+
     def begin_by(self, now: float) -> float:
         """When an answer must have begun; set by whoever asks first."""
         if self.until == inf and self.manner.deadline != inf:

@@ -177,6 +177,8 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     """What guards found in it and in its answer."""
     guarded: float | None = None
     """Seconds that they took."""
+    instructed: list[str] = []
+    """Whose system prompts were put before the conversation: `organisation acme`."""
     fingerprint: str | None = None
     """The same for requests whose bodies are the same, byte for byte, and that nobody else can compute."""
     prefix: str | None = None

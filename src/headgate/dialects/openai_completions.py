@@ -207,9 +207,9 @@ def write_request(request: ChatRequest, lost: list[Loss]) -> bytes:
         )
     own = request if isinstance(request, OwnRequest) else None
     fields: dict[str, Any] = {"model": request.model, **(own.own if own else {})}
-    text = request.messages[0].parts[0] if request.messages and request.messages[0].parts else None
-    if isinstance(text, Text) and fields.get("prompt") != [text.text]:  # a stage may have changed it
-        fields["prompt"] = text.text
+    prompt = _prompt(request, fields.get("prompt"))
+    if prompt is not None:
+        fields["prompt"] = prompt
     for key in _SAME:
         if getattr(request, key) is not None:
             fields[key] = getattr(request, key)
@@ -221,6 +221,24 @@ def write_request(request: ChatRequest, lost: list[Loss]) -> bytes:
     if own and (own.options or usage):
         fields["stream_options"] = {**own.options, **usage}
     return _encode({**fields, **request.native})
+
+
+def _prompt(request: ChatRequest, own: Any) -> Any:
+    """As it came, or as a stage has changed it; a system prompt that the gateway puts before it is text like it."""
+    system, said = "", own
+    for message in request.messages:
+        texts = [part.text for part in message.parts if isinstance(part, Text)]
+        if message.role in ("system", "developer"):
+            system += "".join(f"{text}\n\n" for text in texts)
+        elif own != texts:
+            said = "".join(texts)
+    if not system:
+        return said
+    if isinstance(said, list) and all(isinstance(one, str) for one in said):
+        return [system + one for one in said]
+    if not isinstance(said, str | None):
+        raise Unsupported("no system prompt can be put before a prompt of tokens; send it as text", param="prompt")
+    return system + (said or "")
 
 
 # --- replies, read

@@ -55,6 +55,7 @@ from headgate.stages.guard import Aim, Guard
 from headgate.stages.guard.changing import Hashes
 from headgate.stages.guard.policy import Policy
 from headgate.stages.hedge import Hedge
+from headgate.stages.instruct import Instruct
 from headgate.stages.judge import Bench, Judge
 from headgate.stages.keep import Keep, Say
 from headgate.stages.limit import Limit
@@ -109,6 +110,7 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         Receive(config.data_dir),
         *(_stage(stage.use, stage.settings) for stage in config.stages),
         *guard,
+        *([Instruct()] if _instructs(config) else []),
         Explain(chain([route], _nobody), known),
     ]
     behind: list[Stage] = [
@@ -202,6 +204,13 @@ def _cache(
         like = alikes(config, ports, [record, route], sending)
         terms, others = {name: like.terms(each) for name, each in said.items()}, like.terms(config.cache.others)
     return [Cache(ports.cache, terms, others, known, headers, _meaning(config), refresh=refresh)]
+
+
+def _instructs(config: Config) -> bool:
+    """Whether anybody's requests have a system prompt put before them."""
+    doors = [grants for _, _, grants in config.authentication.doors()]
+    people = [each for section in config.people for each in section.values()]
+    return any(each.system_prompt is not None for each in (*config.keys, *people, *doors))
 
 
 def _meaning(config: Config) -> Meaning:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 
 from headgate.core.body import Body, Said
-from headgate.core.chat import ChatRequest, Loss, Message, Part, Reasoning, Text
+from headgate.core.chat import ChatRequest, Loss, Reasoning, instructed
 from headgate.core.dialect import Dialect
 from headgate.core.errors import too_deep
 from headgate.core.exchange import Exchange
@@ -124,21 +124,9 @@ def _reshaped(exchange: Exchange, target: Target) -> bool:
 def _reshape(request: ChatRequest, effort: str | None, shape: Shape | None) -> None:
     """Put the system prompt and the effort of the target or the model's name into a request that is ours to change."""
     if shape is not None and shape.system:
-        request.messages = _instructed(request.messages, shape.system)
+        request.messages = instructed(request.messages, shape.system)
     if effort is None and request.reasoning is None and shape is not None:
         effort = shape.effort
     if effort is not None:
         display = request.reasoning.display if request.reasoning is not None else None
         request.reasoning = Reasoning(effort=effort, display=display, imposed=True)
-
-
-def _instructed(messages: list[Message], system: str) -> list[Message]:
-    """The conversation with a system prompt before its own."""
-    first = messages[0] if messages else None
-    if first is None or first.role not in ("system", "developer"):
-        return [Message(role="system", parts=[Text(text=system)], plain=True), *messages]
-    parts: list[Part] = [Text(text=system), *first.parts]
-    own = first.parts[0] if len(first.parts) == 1 else None
-    if first.plain and isinstance(own, Text):
-        parts = [Text(text=f"{system}\n\n{own.text}")]
-    return [msgspec.structs.replace(first, parts=parts), *messages[1:]]

@@ -1,0 +1,151 @@
+"""An organisation's system prompt stands before every conversation, in every API, whatever the client says."""
+
+import json
+
+import pytest
+
+from gateways import running
+from headgate.dialects.dialect import dialects
+from upstreams import ScriptedUpstream, json_reply
+
+ACME, RED, MINE = "Acme answers politely.", "Red names its sources.", "Short answers."
+KEY, STRICT, FREE = (f"hg-{name}-key-0123456789abcdef" for name in ("acme", "strict", "free"))
+CONFIG = f"""
+server: {{{{host: 127.0.0.1, port: {{PORT}}}}}}
+data_dir: {{DATA}}
+retry: {{{{attempts: 1}}}}
+breaker: {{{{enabled: false}}}}
+providers:
+  openai: {{{{api_key: sk-1, base_url: '{{url}}/v1'}}}}
+  anthropic: {{{{api_key: sk-1, base_url: '{{url}}'}}}}
+  google: {{{{api_key: sk-1, base_url: '{{url}}'}}}}
+  bedrock: {{{{access_key_id: AKIAX, secret_access_key: y, region: us-east-1, base_url: '{{url}}'}}}}
+  cohere: {{{{api_key: sk-1, base_url: '{{url}}'}}}}
+  ollama: {{{{base_url: '{{url}}'}}}}
+organisations:
+  acme: {{{{system_prompt: "{ACME}"}}}}
+  stern: {{{{system_prompt: {{{{text: "{ACME}", own: refuse}}}}}}}}
+teams: {{{{red: {{{{organisation: acme, system_prompt: "{RED}"}}}}}}}}
+keys:
+  - {{{{name: test, key: {KEY}, team: red}}}}
+  - {{{{name: strict, key: {STRICT}, organisation: stern}}}}
+  - {{{{name: free, key: {FREE}}}}}
+"""
+TARGETS = ("openai/gpt-4o", "anthropic/claude-sonnet-4-5", "google/gemini-3-flash", "cohere/command-a", "ollama/llama3")
+SAID = {
+    "openai_chat": {"messages": [{"role": "system", "content": MINE}, {"role": "user", "content": "QUESTION"}]},
+    "openai_responses": {"instructions": MINE, "input": "QUESTION"},
+    "openai_completions": {"prompt": "QUESTION"},
+    "anthropic_messages": {
+        "system": MINE, "messages": [{"role": "user", "content": "QUESTION"}], "max_tokens": 9,
+    },
+    "anthropic_invoke": {
+        "anthropic_version": "bedrock-2023-05-31", "system": MINE, "max_tokens": 9,
+        "messages": [{"role": "user", "content": "QUESTION"}],
+    },
+    "gemini_generate": {
+        "systemInstruction": {"parts": [{"text": MINE}]},
+        "contents": [{"role": "user", "parts": [{"text": "QUESTION"}]}],
+    },
+    "bedrock_converse": {"system": [{"text": MINE}], "messages": [{"role": "user", "content": [{"text": "QUESTION"}]}]},
+    "cohere_chat": {"messages": [{"role": "system", "content": MINE}, {"role": "user", "content": "QUESTION"}]},
+    "ollama_chat": {"messages": [{"role": "system", "content": MINE}, {"role": "user", "content": "QUESTION"}]},
+    "ollama_generate": {"system": MINE, "prompt": "QUESTION"},
+}  # fmt: skip
+CHATS = [
+    pytest.param(dialect, path, id=f"{dialect.name} {path}")
+    for dialect in dialects([])
+    if dialect.operation == "chat"
+    for path in dialect.paths
+]
+
+
+@pytest.fixture(scope="module")
+def upstream():
+    async def answer(asked):
+        await asked.send(json_reply({"error": {"message": "enough was heard"}}, status=400))
+
+    with ScriptedUpstream(answer) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory, upstream):
+    with running(
+        tmp_path_factory.mktemp("instruct"), CONFIG.format(url=upstream.url, PORT="{PORT}", DATA="{DATA}")
+    ) as made:
+        yield made
+
+
+def said_to(upstream, gateway, path, body, key=KEY):
+    """The status, the answer, and what the provider was sent; None: nothing."""
+    before = len(upstream.requests)
+    headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+    status, _, answer = gateway.request("POST", path, json.dumps(body).encode(), headers)
+    sent = upstream.requests[before:]
+    return status, answer, sent[0].body.decode() if sent else None
+
+
+@pytest.mark.parametrize(("dialect", "path"), CHATS)
+def test_it_comes_first_in_every_api(gateway, upstream, dialect, path):
+    crossings = 0
+    for target in TARGETS:
+        asked = path.replace("{model}", target)
+        model = {} if "{model}" in path else {"model": target}
+        for stream in ({}, {"stream": True}) if model else ({},):
+            body = {**SAID[dialect.name], **model, **stream}
+            status, answer, sent = said_to(upstream, gateway, asked, body)
+            if sent is None:
+                assert b"QUESTION" not in json.dumps(answer).encode()
+                assert status == 400, answer
+                continue
+            crossings += 1
+            assert "QUESTION" in sent
+            places = [sent.index(text) for text in (ACME, RED, MINE) if text is not MINE or "prompt" not in body]
+            assert places == sorted(places)
+    assert crossings >= 1
+
+
+def test_of_several_prompts_each_has_it_and_one_of_tokens_cannot(gateway, upstream):
+    body = {"model": "openai/gpt-3.5-turbo-instruct", "prompt": ["one", "two"]}
+    _, _, sent = said_to(upstream, gateway, "/v1/completions", body)
+    assert json.loads(sent)["prompt"] == [f"{ACME}\n\n{RED}\n\n{each}" for each in ("one", "two")]
+    status, answer, sent = said_to(upstream, gateway, "/v1/completions", {**body, "prompt": [1, 2, 3]})
+    assert (status, sent) == (400, None)
+    assert "send it as text" in json.dumps(answer)
+
+
+def test_an_organisation_may_let_no_other_prompt_follow(gateway, upstream):
+    chat = {"model": "openai/gpt-4o", **SAID["openai_chat"]}
+    status, answer, sent = said_to(upstream, gateway, "/v1/chat/completions", chat, STRICT)
+    assert (status, sent) == (400, None)
+    assert "organisation stern says the system prompt" in answer["error"]["message"]
+    chat["messages"] = chat["messages"][1:]
+    _, _, sent = said_to(upstream, gateway, "/v1/chat/completions", chat, STRICT)
+    assert [each["content"] for each in json.loads(sent)["messages"]] == [ACME, "QUESTION"]
+
+
+def test_what_is_forwarded_unread_is_no_way_around_it(gateway, upstream):
+    body = {"model": "gpt-4o", **SAID["openai_chat"]}
+    status, answer, sent = said_to(upstream, gateway, "/openai/v1/chat/completions", body)
+    assert (status, sent) == (403, None)
+    assert "system prompt of organisation acme" in answer["error"]["message"]
+    assert said_to(upstream, gateway, "/openai/v1/chat/completions", body, FREE)[2] is not None
+
+
+def test_it_is_in_the_record_and_the_requests_of_others_go_as_they_came(gateway, upstream):
+    chat = {"model": "openai/gpt-4o", **SAID["openai_chat"]}
+    said_to(upstream, gateway, "/v1/chat/completions", chat)
+    assert gateway.records(key="test")[-1]["instructed"] == ["organisation acme", "team red"]
+    _, _, sent = said_to(upstream, gateway, "/v1/chat/completions", chat, FREE)
+    assert json.loads(sent)["messages"] == chat["messages"]
+    assert "instructed" not in gateway.records(key="free")[-1]
+
+
+def test_count_tokens_counts_it(gateway):
+    counts = []
+    for key in (KEY, FREE):
+        headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+        body = {"model": "openai/gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}
+        counts.append(gateway.request("POST", "/v1/messages/count_tokens", json.dumps(body).encode(), headers)[2])
+    assert counts[0]["input_tokens"] > counts[1]["input_tokens"]
