@@ -322,3 +322,79 @@ def test_cases_of_doubt_are_verified(gateway, provider):
         how, _, heads = ask(gateway, chat(AGAIN, model="sure", system=verdict))
         record = gateway.record_of(heads["x-request-id"])
         assert (how, record["cached"]["refused"], record["cached"]["verified"]) == ("miss", "verification", found)
+
+
+def say(gateway, request, verdict="wrong", key=KEY, **more):
+    return gateway.post({"request": request, "verdict": verdict, **more}, path="/v1/cache/feedback", key=key)
+
+
+def test_a_wrong_answer_is_taken_out_and_more_is_wanted_there(gateway):
+    ask(gateway, chat(TODAY, system="wrong"))
+    _, _, heads = ask(gateway, chat(AGAIN, system="wrong"))
+    id, similarity = heads["x-request-id"], float(heads["x-headgate-cache-similarity"])
+    for key in (OTHER_KEY, THIRD, ADMIN_KEY):
+        status, _, answer = say(gateway, id, key=key)
+        assert (status, answer["error"]["code"]) == (404, "unknown_request")
+    assert hows(gateway, chat(AGAIN, system="wrong")) == ["semantic"]
+    status, _, said = say(gateway, id)
+    assert (status, said["taken_out"], said["threshold"]) == (200, 1, pytest.approx(similarity + 0.001))
+    assert hows(gateway, chat(AGAIN, system="wrong"), chat(TODAY, system="wrong")) == ["miss", "miss"]
+    ask(gateway, chat(TODAY, system="not wrong"))
+    assert hows(gateway, chat(AGAIN, system="not wrong")) == ["semantic"]  # elsewhere it is as before
+    assert gateway.metric("headgate_cache_reports_total", verdict="wrong") == 1
+
+
+def test_raised_thresholds_are_shown_kept_and_taken_back(gateway):
+    bodies = chat(TODAY, system="raised"), chat(AGAIN, system="raised")
+    ask(gateway, bodies[0])
+    id = ask(gateway, bodies[1])[2]["x-request-id"]
+    assert json.loads(gateway.told_by("cache", "report", id, "--json"))["taken_out"] == 1
+    assert hows(gateway, *bodies) == ["miss", "miss"]
+    shown = json.loads(gateway.told_by("cache", "thresholds", "--json"))
+    assert (shown[0]["of"], shown[0]["name"], shown[0]["by"]) == (id, "like", "admin")
+    gateway.told_by("cache", "thresholds", "--reset", "--json")
+    assert json.loads(gateway.told_by("cache", "thresholds", "--json")) == []
+    gateway.request("POST", "/admin/api/cache/clear", b"{}", {"authorization": f"Bearer {ADMIN_KEY}"})
+    assert hows(gateway, *bodies) == ["miss", "semantic"]
+    audit = gateway.get("/admin/api/audit?kind=cache", {"authorization": f"Bearer {ADMIN_KEY}"})[2]["items"]
+    assert {"report", "reset"} <= {each["action"] for each in audit}
+
+
+def test_what_is_said_of_an_answer_is_read_strictly(gateway):
+    miss = ask(gateway, chat("nobody asked this", system="strictly"))[2]["x-request-id"]
+    hit = ask(gateway, chat("nobody asked this", system="strictly"))[2]["x-request-id"]
+    assert say(gateway, miss)[0] == 400
+    assert say(gateway, hit, "good")[0] == 400
+    assert say(gateway, hit, extra=1)[0] == 400
+    assert say(gateway, hit, key="hg-nobody")[0] == 401
+    assert say(gateway, "x" * 5000)[0] == 413
+    assert say(gateway, hit, "right")[2] == {"request": hit, "verdict": "right", "taken_out": 0, "threshold": None}
+    assert hows(gateway, chat("nobody asked this", system="strictly")) == ["hit"]
+    assert say(gateway, hit)[2]["taken_out"] == 1
+    assert hows(gateway, chat("nobody asked this", system="strictly")) == ["miss"]
+    for method, path in (("GET", "/v1/cache/feedback"), ("POST", "/v1/cache/feedback/x")):
+        assert gateway.request(method, path, b"{}", {"authorization": f"Bearer {KEY}"})[0] == 405
+
+
+def test_metrics_tell_how_like_and_why_not(gateway):
+    before = [
+        gateway.metric("headgate_cache_requests_total", model="like", outcome="semantic"),
+        gateway.metric("headgate_cache_similarity_count", model="like"),
+        gateway.metric("headgate_cache_refused_total", model="like", reason="number"),
+    ]
+    words = "The weather in Oslo for {} days, please"
+    found = hows(gateway, *(chat(words.format(days), system="metrics") for days in (3, 4)))
+    found += hows(gateway, chat("Please: the weather for 3 days in Oslo", system="metrics"))
+    assert found == ["miss", "miss", "semantic"]
+    after = [
+        gateway.metric("headgate_cache_requests_total", model="like", outcome="semantic"),
+        gateway.metric("headgate_cache_similarity_count", model="like"),
+        gateway.metric("headgate_cache_refused_total", model="like", reason="number"),
+    ]
+    assert [now - then for now, then in zip(after, before, strict=True)] == [1, 1, 1]
+    assert gateway.metric("headgate_cache_verified_total", model="sure", verdict="same") == 1
+
+
+def test_names_of_other_operations_are_left_alone(gateway):
+    status, _, answer = gateway.post({"model": "like", "input": ["a"]}, path="/v1/embeddings")
+    assert status == 200, answer

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 
+import msgspec
 from pydantic import Field
 
-from headgate.admin.call import Answer, Call, read
-from headgate.admin.problems import Problem
+from headgate.admin.call import Answer, Call, read, time_told
+from headgate.admin.problems import Problem, away_told, missing
 from headgate.config.section import Section
-from headgate.core.cached import Which
+from headgate.core.cached import NotGiven, Verdict, Which
+from headgate.store.database import StoreAway
 from headgate.store.objects import Objects
 
 
@@ -28,6 +30,51 @@ class Clearing(Section):
     older_than: float = Field(0.0, ge=0, le=1e9, description="Asked for so many seconds ago, or longer.")
 
 
+class Report(Section):
+    """What is said of the answer that a request got from the cache."""
+
+    request: str = Field(min_length=1, max_length=200, description="The request's id.")
+    verdict: Verdict = Field(description="A `wrong` one is taken out, and more like a question has to be there.")
+
+
+async def report(call: Call) -> Answer:
+    """By the record of the request, whoever made it."""
+    said = read(Report, call.body)
+    try:
+        found = await call.control.records.one(said.request, None)
+        if found is None:
+            raise missing("requests", said.request)
+        outcome = await call.control.running.answers.verdicts.report(found.record, said.verdict, call.actor.name)
+    except StoreAway as away:
+        raise away_told(away) from None
+    except NotGiven:
+        detail = "this request was given no answer from the cache"
+        raise Problem(409, "not_cached", detail) from None
+    except OSError as error:
+        raise _away(error) from error
+    told = {"verdict": said.verdict, "taken_out": outcome.taken_out, "threshold": outcome.threshold}
+    await Objects(await call.control.database()).note("report", "cache", said.request, call.actor, told)
+    return 200, msgspec.to_builtins(outcome)
+
+
+async def thresholds(call: Call) -> Answer:
+    """Those that reports have raised."""
+    try:
+        raised = await call.control.running.answers.verdicts.raised()
+    except OSError as error:
+        raise _away(error) from error
+    return 200, {"items": [{**msgspec.to_builtins(each), "time": time_told(each.time)} for each in raised]}
+
+
+async def reset_thresholds(call: Call) -> Answer:
+    await Objects(await call.control.database()).note("reset", "cache", "thresholds", call.actor, {})
+    try:
+        await call.control.running.answers.verdicts.forget()
+    except OSError as error:
+        raise _away(error) from error
+    return 200, {"reset": True}
+
+
 async def clear_cache(call: Call) -> Answer:
     """In every process of this machine; in the state, where answers are there."""
     said = read(Clearing, call.body)
@@ -38,5 +85,8 @@ async def clear_cache(call: Call) -> Answer:
     try:
         return 200, {"cleared": await call.control.running.answers.clear(which)}
     except OSError as error:
-        detail = f"not all answers could be taken out, do it again: {error}"
-        raise Problem(503, "cache_away", detail, retry_after="2") from error
+        raise _away(error) from error
+
+
+def _away(error: OSError) -> Problem:
+    return Problem(503, "cache_away", f"not all of it could be done, do it again: {error}", retry_after="2")

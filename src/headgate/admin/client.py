@@ -220,6 +220,30 @@ class Client:
         else:
             click.echo(f"{done['cleared']} taken out")
 
+    def report_answer(self, request: str, verdict: str) -> None:
+        done = self._ask("POST", "/cache/feedback", {"request": request, "verdict": verdict})
+        said = f"{done['taken_out']} taken out" if verdict == "wrong" else "noted"
+        if done["threshold"] is not None:
+            said += f"; similar questions have to be as like as {done['threshold']:g} there from here on"
+        self._done(done, said)
+
+    def thresholds(self) -> None:
+        """Those that reports have raised."""
+        items = self._ask("GET", "/cache/thresholds")["items"]
+        if self.as_json:
+            self.print(items)
+            return
+        columns = [Column("SINCE", 1), Column("NAME", 0), Column("AT LEAST", 0, right=True), Column("BY", 2)]
+        columns += [Column("REQUEST", 3), Column("CONTEXT", 4)]
+        rows = [
+            [each["time"], each["name"], f"{each['least']:g}", each["by"], each["of"], each["context"]]
+            for each in items
+        ]
+        _print_table(columns, rows)
+
+    def reset_thresholds(self) -> None:
+        self._done(self._ask("DELETE", "/cache/thresholds"), "all thresholds are as they are configured")
+
     def purge(self, *, dry_run: bool) -> None:
         done = self._ask("POST", "/purge", {"dry_run": dry_run})
         if self.as_json:

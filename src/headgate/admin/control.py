@@ -18,10 +18,11 @@ from headgate.config.export import Exported, export
 from headgate.config.identities import People
 from headgate.config.load import Loaded, places_of
 from headgate.config.problems import ConfigError
-from headgate.core.cached import Which
+from headgate.core.cached import Outcome, Raised, Verdict, Which
 from headgate.core.caller import Caller
 from headgate.core.limits.ledger import Ledger
 from headgate.core.ports import Upstream
+from headgate.core.record import Record
 from headgate.governance.databases import Databases
 from headgate.records.payloads.reading import reseal
 from headgate.records.reading import Records
@@ -39,8 +40,24 @@ TRIES = 10
 Body = dict[str, Any]
 
 
+class Verdicts(Protocol):
+    """What is said of answers that were given from the cache. All raise OSError."""
+
+    async def report(self, record: Record, verdict: Verdict, by: str) -> Outcome:
+        """Raises NotGiven."""
+
+    async def raised(self) -> Sequence[Raised]:
+        """Thresholds, the latest first."""
+
+    async def forget(self) -> None:
+        """They are as they are configured again."""
+
+
 class Answers(Protocol):
     """Those that are kept to be given again."""
+
+    @property
+    def verdicts(self) -> Verdicts: ...
 
     async def clear(self, which: Which) -> int:
         """Take these out; gives how many there were."""

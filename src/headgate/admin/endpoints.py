@@ -68,6 +68,7 @@ BODIES: Mapping[str, type[pydantic.BaseModel]] = {
     "rotate": Rotate, "apply": Apply, "login": logging_in.LogIn, "password": logging_in.Password,
     "second_factor": logging_in.SecondFactor, "silence": alerts.SilenceAlert,
     "whose": data.Whose, "purging": data.Purging, "clearing": cache.Clearing,
+    "report": cache.Report,
 }  # fmt: skip
 
 
@@ -374,6 +375,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "/data/delete", OWNERS, "Delete all about one person.", data.delete_data, (), "whose", False),
     Endpoint("POST", "/purge", OWNERS, "Purge what is older than it is kept.", data.purge, (), "purging", False),
     Endpoint("POST", "/cache/clear", RULERS, "Take answers that are kept out.", cache.clear_cache, (), "clearing"),
+    Endpoint("POST", "/cache/feedback", RULERS, "Say that an answer was wrong.", cache.report, (), "report"),
+    Endpoint("GET", "/cache/thresholds", SEE_ALL, "Thresholds that reports have raised.", cache.thresholds),
+    Endpoint("DELETE", "/cache/thresholds", RULERS, "Take back what reports have raised.", cache.reset_thresholds),
     Endpoint("GET", "/levels", SEE_PEOPLE, "What is used of limits.", limits_now),
     Endpoint("GET", "/alerts", SEE_ALL, "Alerts, the latest first.", alerts.list_alerts),
     Endpoint("GET", "/alerts/{id}", SEE_ALL, "One alert, and what became of it.", alerts.get_alert),

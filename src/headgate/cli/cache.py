@@ -30,3 +30,23 @@ def clear(config: Path | None, url: str | None, as_json: bool, older_than: timed
     """Take answers out of the cache, so that they are asked for anew; all, where nothing is said."""
     said = {name: value for name, value in named.items() if value is not None}
     client(config, url, as_json).clear_cache({**said, "older_than": older_than.total_seconds()})
+
+
+@cache.command()
+@click.argument("request")
+@click.option("--wrong", "verdict", flag_value="wrong", default=True, help="It was no answer to this (as without it).")
+@click.option("--right", "verdict", flag_value="right", help="It was one.")
+@asking
+def report(config: Path | None, url: str | None, as_json: bool, request: str, verdict: str) -> None:
+    """Say of a request, by its id, that the answer that it got from the cache was wrong: it is taken out, and where it
+    was one to a similar question, more like a question has to be there from here on."""
+    client(config, url, as_json).report_answer(request, verdict)
+
+
+@cache.command()
+@click.option("--reset", is_flag=True, help="Take them back: all is as it is configured.")
+@asking
+def thresholds(config: Path | None, url: str | None, as_json: bool, reset: bool) -> None:
+    """List where reports of wrong answers have raised how like a question has to be."""
+    asked = client(config, url, as_json)
+    asked.reset_thresholds() if reset else asked.thresholds()

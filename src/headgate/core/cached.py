@@ -84,6 +84,40 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
         return len(self.body) + (len(asked.text) + len(asked.vector) if asked is not None else 0)
 
 
+class Raised(msgspec.Struct, frozen=True):
+    """How like a question has to be where an answer to a similar one was reported to be wrong."""
+
+    context: str
+    """In hex, as of `Asked`."""
+    least: float
+    name: str
+    """That was asked for."""
+    of: str
+    """The id of the request that got the answer."""
+    by: str
+    """Who reported it."""
+    time: float
+    """Unix seconds."""
+
+
+Verdict = Literal["right", "wrong"]
+
+
+class NotGiven(Exception):
+    """The request was given no answer that was kept."""
+
+
+class Outcome(msgspec.Struct):
+    """What came of a report."""
+
+    request: str
+    verdict: Verdict
+    taken_out: int
+    """How many answers were, in the process that was told."""
+    threshold: float | None = None
+    """How like a question has to be from here on in that context."""
+
+
 class Which(NamedTuple):
     """Entries to be taken out: those of which all is so that is said."""
 

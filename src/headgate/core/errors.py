@@ -14,6 +14,7 @@
     │   │   └── AddressForbidden    403  address_not_allowed
     │   ├── UnknownModel            404  model_not_found
     │   ├── UnknownPath             404  unknown_path
+    │   ├── UnknownRequest          404  unknown_request     (of which something is said: not this key's)
     │   ├── MethodNotAllowed        405  method_not_allowed
     │   ├── PriceUnknown            403  price_unknown       (under a limit of money)
     │   ├── LimitExceeded           429  limit_exceeded      (402, 422 as configured; budget_exceeded: of money)
@@ -158,6 +159,13 @@ class UnknownPath(RequestError):
 
     status = 404
     code = "unknown_path"
+
+
+class UnknownRequest(RequestError):
+    """Something is said of a request that this key has not made, or that is not known any more."""
+
+    status = 404
+    code = "unknown_request"
 
 
 class MethodNotAllowed(RequestError):

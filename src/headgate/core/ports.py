@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from headgate.core.body import Body
-from headgate.core.cached import Entry, Which
+from headgate.core.cached import Entry, Raised, Which
 from headgate.core.kept import Head
 from headgate.core.record import Record
 from headgate.core.target import Endpoint
@@ -159,8 +159,14 @@ class Index(Protocol):
     def drop(self, key: bytes) -> None:
         """The answer is not there any more. Never waits."""
 
-    def demand(self, context: bytes, similarity: float) -> None:
-        """Take only what is more like than that in this context from here on; 0: as it is configured. Never waits."""
+    async def learn(self, raised: Raised) -> None:
+        """From here on a question has to be as like as that there. Raises OSError."""
+
+    async def raised(self) -> Sequence[Raised]:
+        """The latest of each context, the latest first. Raises OSError."""
+
+    async def forget(self) -> None:
+        """It is as it is configured again, everywhere. Raises OSError."""
 
 
 class Meter(Protocol):

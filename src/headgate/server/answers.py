@@ -17,6 +17,8 @@ from headgate.config import semantic
 from headgate.config.schema import Config
 from headgate.core.cached import Which
 from headgate.core.ports import Index
+from headgate.server.notes import Notes
+from headgate.server.verdicts import Verdicts
 from headgate.state.answers import Memory
 from headgate.state.questions import Questions
 from headgate.state.shared_answers import SharedAnswers
@@ -40,44 +42,35 @@ class Answers:
             self.kept = SharedAnswers(url, state.prefix, state.ca_file, patience=said.patience)
         self.index: Index | None = None
         """Where answers to similar questions are found, once any are to be."""
-        self._path = config.data_dir / FILE
-        self._read = self._size()
+        self.verdicts = Verdicts(config.data_dir, self)
+        self._notes = Notes(config.data_dir / FILE, anew=False)
 
     def configured(self, config: Config) -> None:
         """How much room there is from here on, and whether similar questions are found."""
         if isinstance(self.kept, Memory):
             self.kept.room = config.cache.max_bytes
         if self.index is None and next(semantic.configured(config), None) is not None:
-            self.index = Questions(config.cache.max_vector_bytes)
+            self.index = self.verdicts.index = Questions(config.cache.max_vector_bytes)
 
     async def clear(self, which: Which) -> int:
         """Take these out here, and have the others do so; gives how many were here. Raises OSError."""
         count = await self.kept.clear(which)
-        self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        with self._path.open("ab", buffering=0) as file:
-            file.write(msgspec.json.encode(which) + b"\n")
+        self._notes.write(msgspec.json.encode(which))
         return count
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            await asyncio.sleep(EVERY)
             try:
                 await self._look()
+                await self.verdicts.look()
             except OSError as error:
                 log.warning("it cannot be seen which answers were taken out: %s", error.strerror)
                 await asyncio.sleep(60 * EVERY)
+            await asyncio.sleep(EVERY)
 
     async def _look(self) -> None:
-        size = self._size()
-        if size == self._read:
-            return
-        with self._path.open("rb") as file:
-            file.seek(min(self._read, size))
-            told = file.read()
-        lines, mark, _ = told.rpartition(b"\n")
-        self._read = min(self._read, size) + len(lines) + len(mark)
-        for line in lines.splitlines():
+        for line in self._notes.read():
             try:
                 which = _decode(line)
             except msgspec.DecodeError:
@@ -85,13 +78,10 @@ class Answers:
             with contextlib.suppress(OSError):  # of the state: whoever was told has been told this, too
                 await self.kept.clear(which)
 
-    def _size(self) -> int:
-        try:
-            return self._path.stat().st_size
-        except FileNotFoundError:
-            return 0
-
     def watched(self) -> dict[str, Read]:
+        return {"headgate_cache_reports": self.verdicts.counts.copy, **self._of_store()}
+
+    def _of_store(self) -> dict[str, Read]:
         kept = self.kept
         if isinstance(kept, Memory):
             return {

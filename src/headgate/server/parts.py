@@ -15,7 +15,7 @@ from typing import Protocol
 import headgate
 from headgate.catalog.refreshed import Refreshed
 from headgate.config import admin_key
-from headgate.config.load import Loaded, Places, places_of
+from headgate.config.load import Loaded, places_of
 from headgate.config.problems import ConfigError
 from headgate.config.schema import Config
 from headgate.core import plugin
@@ -29,13 +29,11 @@ from headgate.core.record import Record
 from headgate.core.standing import Board
 from headgate.identity.introspection import Introspection
 from headgate.identity.jwt import Issuer
-from headgate.journal.explain import decision
 from headgate.journal.journal import Journal
 from headgate.journal.segments import nowhere
-from headgate.records.reading import source
 from headgate.runtime.build import build, limits_of
 from headgate.runtime.gateway import Gateway, Ports
-from headgate.server import drain, finished, lag
+from headgate.server import drain, finished, found, lag
 from headgate.server.alerting import Alerting
 from headgate.server.answers import Answers
 from headgate.server.app import App, Mounted, Page, Receive, Scope, Send
@@ -43,6 +41,8 @@ from headgate.server.beside import Beside
 from headgate.server.budgets import Budgets
 from headgate.server.checks import Checks
 from headgate.server.drain import Drain
+from headgate.server.feedback import PATH as FEEDBACK
+from headgate.server.feedback import Feedback
 from headgate.server.fixed import waiting
 from headgate.server.follow import Follow
 from headgate.server.health import Live, Ready
@@ -178,7 +178,11 @@ class Parts:
         self.shared = workers.Workers(config.data_dir / "run", self.metrics) if together else None
         pages = self._pages(config)
         mounts: dict[bytes, Mounted] = {ADMIN_API: self.control} if self.control is not None else {}
-        app = App(self, pages, mounts={} if config.server.admin else mounts, worker=self.lifecycle.worker)
+        said: dict[bytes, Mounted] = {
+            FEEDBACK: Feedback(self, partial(found.record, places_of(config)), self.answers.verdicts)
+        }
+        public = said if config.server.admin else {**said, **mounts}
+        app = App(self, pages, mounts=public, worker=self.lifecycle.worker)
         self.metrics.watch(watched(self, app))
         self._keep_refreshing()
         self.clearing = asyncio.get_running_loop().create_task(self.answers.run())
@@ -287,7 +291,7 @@ class Parts:
 
     def _operators(self) -> dict[bytes, Page]:
         return {
-            DECISIONS: Operator(self, Decisions(partial(_decision, places_of(self.started_with.config)))),
+            DECISIONS: Operator(self, Decisions(partial(found.decision, places_of(self.started_with.config)))),
             TARGETS: Operator(self, Targets(self, self.lifecycle.worker, self.shared.sum if self.shared else None)),
         }
 
@@ -427,12 +431,6 @@ def _keep(loaded: Loaded) -> None:
     """Of secrets that are elsewhere, those in force."""
     if loaded.references is not None:
         loaded.references.keep(loaded.referred)
-
-
-def _decision(places: Places, id: str) -> bytes | None:
-    """Raises OSError."""
-    with source(*places, partial(log.warning, "%s")) as found:
-        return decision(found, id)
 
 
 def _report(task: asyncio.Task[None]) -> None:

@@ -11,6 +11,7 @@ from headgate.telemetry.families import (
     LAG_BUCKETS,
     PACE_BUCKETS,
     REQUEST_BUCKETS,
+    SIMILARITY_BUCKETS,
     TOKEN_BUCKETS,
     Family,
 )  # fmt: skip
@@ -26,6 +27,7 @@ _BUCKETS = {
     "headgate_first_token_seconds": TOKEN_BUCKETS,
     "headgate_output_token_seconds": PACE_BUCKETS,
     "headgate_loop_lag_seconds": LAG_BUCKETS,
+    "headgate_cache_similarity": SIMILARITY_BUCKETS,
 }
 
 

@@ -9,6 +9,7 @@ Labels = tuple[str, ...]
 REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 TOKEN_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)
 PACE_BUCKETS = (0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.5)
+SIMILARITY_BUCKETS = (0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.99, 1.0)
 LAG_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 
@@ -104,13 +105,31 @@ COUNTED = (
     Family(
         "headgate_cache_requests",
         "counter",
-        "Requests for names whose answers are kept: hit (given one that was kept), partial (some vectors of a batch), "
-        "coalesced (one that another asked for at the same time), stale (one older than it was to be), refresh (asked "
-        "anew beside), miss, bypass.",
+        "Requests for names whose answers are kept: hit (given one that was kept), semantic (one to a similar "
+        "question), partial (some vectors of a batch), coalesced (one that another asked for at the same time), stale "
+        "(one older than it was to be), refresh (asked anew beside), miss, bypass.",
         ("model", "outcome"),
     ),
     Family(
         "headgate_cache_saved_dollars", "counter", "US dollars that answers given again would have cost.", ("model",)
+    ),
+    Family(
+        "headgate_cache_similarity",
+        "histogram",
+        "How like the questions were whose answers were given to similar ones.",
+        ("model",),
+    ),
+    Family(
+        "headgate_cache_refused",
+        "counter",
+        "Answers that were not given although their questions were like enough, and what the two did not agree about.",
+        ("model", "reason"),
+    ),
+    Family(
+        "headgate_cache_verified",
+        "counter",
+        "Verdicts on whether one answer serves two similar questions: same, different, unknown (there was none).",
+        ("model", "verdict"),
     ),
     Family("headgate_config_reloads", "counter", "Configurations read again: applied or refused.", ("outcome",)),
     Family("headgate_series_overflow", "counter", 'What was counted under "other" for want of room.', ("metric",)),
@@ -251,6 +270,12 @@ WATCHED = (
         across="max",
     ),
     Family("headgate_cache_failures", "counter", "Times that it was lost, or not found, for answers."),
+    Family(
+        "headgate_cache_reports",
+        "counter",
+        "Answers from the cache that were reported to be right or wrong.",
+        ("verdict",),
+    ),
     Family(
         "headgate_cache_evictions",
         "counter",

@@ -29,6 +29,7 @@ from headgate.telemetry.families import (
     Family,
     Labels,
 )  # fmt: skip
+from headgate.telemetry.similarities import Similarities
 
 Read = Callable[[], float | Mapping[Labels, float]]
 """The value now: a number, or one for each combination of the metric's labels."""
@@ -143,6 +144,7 @@ class Metrics:
         """Of names and targets of the configuration, hence few: how many, and their sum."""
         self._cached: dict[Labels, int] = {}
         self._spared: dict[Labels, float] = {}
+        self._similar = Similarities()
         self._overflow: dict[Labels, int] = {}
         self._reloads = {("applied",): 0, ("refused",): 0}
         self.loaded = time.time()
@@ -263,6 +265,7 @@ class Metrics:
         """How it came by its answer, where it was not the first target that gave it, or not only that may have."""
         if record.cached is not None:
             self._count_cached(model, record.cached.how, record)
+            self._similar.count(model, record.cached)
         for before, after in pairwise(record.attempts):
             if before.target != after.target and before.error != HEDGED:
                 labels = (model, _cause(before))
@@ -345,6 +348,9 @@ class Metrics:
         series["headgate_resumed"] = [Series((model,), n) for model, n in resumed.items() if n]
         series["headgate_cache_requests"] = [Series(labels, n) for labels, n in self._cached.copy().items()]
         series["headgate_cache_saved_dollars"] = [Series(labels, n) for labels, n in self._spared.copy().items()]
+        for name, counts in (("refused", self._similar.refused), ("verified", self._similar.verified)):
+            series[f"headgate_cache_{name}"] = [Series(labels, n) for labels, n in counts.copy().items()]
+        series["headgate_cache_similarity"] = [Series(*each) for each in self._similar.given()]
         series["headgate_config_reloads"] = [Series(labels, n) for labels, n in self._reloads.items()]
         series["headgate_series_overflow"] = [Series(labels, n) for labels, n in self._overflow.copy().items()]
         for name, read in self._watched.items():

@@ -98,7 +98,7 @@ class Similar:
         self, exchange: Exchange, key: bytes, meaning: bytes, headers: frozenset[bytes], *, read: bool
     ) -> Sought:
         """`key` is that of the same question; not to `read`: nothing is to be found. Never fails."""
-        text = question(exchange.request)
+        text = question(exchange.request) if exchange.dialect.operation == "chat" else ""
         if not text or len(text) > self.terms.longest:
             return NOTHING
         place = context(exchange, meaning, self.terms.per, headers, self.terms.counts)
