@@ -67,6 +67,7 @@ FREE_STANDING = {
     },
     "providers": {"provider", "settings"},
     "records.sinks": {"sink"},
+    "redaction.packs": set(),
     "secrets": {"references", "settings", "source"},
     "alerts.channels": {"channel"},
     "providers.auth": {"auth"},

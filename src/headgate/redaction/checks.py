@@ -5,11 +5,14 @@ Each check is given the text, where in it a pattern has matched, and says where 
 
 from __future__ import annotations
 
+import base64
+import binascii
+import hashlib
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-Check = Callable[[bytes, int, int], int]
+from headgate.redaction import sums
 
 IBAN_LENGTHS: Mapping[str, int] = {
     "AD": 24, "AE": 23, "AL": 28, "AT": 20, "AZ": 28, "BA": 20, "BE": 16, "BG": 22, "BH": 22, "BI": 27, "BR": 29,
@@ -23,41 +26,74 @@ IBAN_LENGTHS: Mapping[str, int] = {
     "YE": 30,
 }  # fmt: skip
 """https://www.swift.com/resource/iban-registry-pdf"""
-VERSION = re.compile(rb"(?:\bv|version|release|build|ver\.?|firmware|[vV]\d*)\W{0,3}\Z", re.IGNORECASE)
+NO_DOMAIN = re.compile(rb"\.(?:png|jpe?g|gif|svg|webp|css|js|json|xml|ya?ml|html?|txt|pdf)\Z", re.I)
+VERSION = re.compile(rb"(?:\w/|\bv|version|release|build|ver\.?|firmware|[vV]\d*)\W{0,3}\Z", re.IGNORECASE)
 """What stands before four numbers that are no address."""
-MOMENT = re.compile(rb"\d{4}[-./ ]\d{1,2}[-./ ]\d{1,2}\Z|\d{1,2}[-./]\d{1,2}[-./]\d{4}\Z")
+MOMENT = re.compile(rb"\d{3}-\d{2}-\d{4}\Z|\d{4}[-./ ]\d{1,2}[-./ ]\d{1,2}\Z|\d{1,2}[-./]\d{1,2}[-./]\d{4}\Z")
 OTHERS = bytes(byte for byte in range(256) if not 48 <= byte <= 57)
-DOUBLED = bytes(48) + bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)) + bytes(198)
-"""Of a digit, the sum of the digits of its double."""
+BITCOIN = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+RIPPLE = b"rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz"
+BECH = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
+VIN_VALUES = dict(
+    zip(
+        b"0123456789ABCDEFGHJKLMNPRSTUVWXYZ",
+        (*range(10), *range(1, 9), 1, 2, 3, 4, 5, 7, 9, *range(2, 10)),
+        strict=True,
+    )
+)
+VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
 PLACEHOLDER = re.compile(
-    rb"<.*>|\$\{?.*|\{.*\}|%.*%|\[.*\]|\*{3,}|\.{3,}|x{4,}|(?:your|my|some|the|example|test|dummy|changeme|redacted|null|"
+    rb"<.*|\$\{?.*|\{.*\}|%.*%|\[.*\]|\*{3,}|\.{3,}|x{4,}|(?:your|my|some|the|example|test|dummy|changeme|redacted|null|"
     rb"none|true|false|string|required|optional|process\.env|os\.environ|env\.)[\w.\-\[\]('\"]*",
     re.IGNORECASE | re.DOTALL,
 )
+
+AMERICAN = re.compile(rb"(?:1[-. ])?(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?!\d)")
+NUMERAL = re.compile(rb"\d[ .,/-]\Z")
+"""The end of a number of which what follows may be a part."""
+EXAMPLE = re.compile(rb"(?:pass(?:word)?|token|secret|yyy+|xxx+|\*+|\.+|[$%<].*|\{\{.*)", re.IGNORECASE)
+WORDED = re.compile(rb"example|your")
+DUMMY = re.compile(rb"EXAMPLE\Z|([\w*#])\1{7}|x{6}|X{6}|\.{3}|\*{3}")
+ALPHABET = b"abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz1234567890"
 
 
 def digits(text: bytes) -> bytes:
     return text.translate(None, OTHERS)
 
 
-def luhn(number: bytes) -> bool:
-    return (sum(number[-1::-2]) - 48 * len(number[-1::-2]) + sum(number[-2::-2].translate(DOUBLED))) % 10 == 0
-
-
 def card(data: bytes, start: int, end: int) -> int:
-    """12 to 19 digits of a known network, the last of which proves the others (ISO/IEC 7812)."""
+    """Card: 12 to 19 digits as its network has them, the last proves the others (ISO/IEC 7812, Luhn)."""
     head = data[start:end]
-    number = digits(head)
-    if number[:1] not in b"23456" and number[:4] != b"1800":
-        return 0
-    long = 13 if number[:1] not in b"56" else 12
     while len(number := digits(head)) >= 12:
-        if long <= len(number) <= 19 and luhn(number) and len(set(number)) > 1:
+        if network(number) and sums.luhn(number) and sums.varied(number):
             return start + len(head)
         head, space, _ = head.rpartition(b" ")  # what follows may be another number
         if not space:
             break
     return 0
+
+
+def network(number: bytes) -> bool:
+    """Whether a network gives out numbers so long that begin so: https://en.wikipedia.org/wiki/Payment_card_number"""
+    long, two, four = len(number), number[:2], number[:4]
+    if number[:1] == b"4":
+        return long in (13, 16, 19)
+    if two in (b"34", b"37") or four in (b"1800", b"2131"):
+        return long == 15
+    if b"51" <= two <= b"55" or b"2221" <= four <= b"2720":
+        return long == 16
+    if two in (b"30", b"36", b"38", b"39"):
+        return 14 <= long <= 19
+    if two == b"35":
+        return long >= 16
+    return two == b"50" or b"56" <= two <= b"69" or two in (b"81", b"82")
+
+
+def nine(data: bytes, start: int, end: int) -> int:
+    """Nine digits behind the words themselves."""
+    number = data[start:end]
+    return 0 if number[:3] in (b"000", b"666") or number[3:5] == b"00" or number[5:] == b"0000" else end
 
 
 def iban(data: bytes, start: int, end: int) -> int:
@@ -69,40 +105,58 @@ def iban(data: bytes, start: int, end: int) -> int:
             kept.append(data[place])
         if length and len(kept) == length:
             whole = place + 1 == len(data) or not data[place + 1 : place + 2].isalnum()
-            number = "".join(str(int(chr(each), 36)) for each in kept[4:] + kept[:4])
-            return place + 1 if whole and int(number) % 97 == 1 else 0
+            return place + 1 if whole and sums.mod_97(bytes(kept[4:] + kept[:4])) else 0
     return 0
 
 
-def social_security(data: bytes, start: int, end: int) -> int:
-    """Numbers that are given out: https://www.ssa.gov/employer/randomization.html"""
-    number = digits(data[start:end])
-    area, group, serial = number[:3], number[3:5], number[5:]
-    given = area not in (b"000", b"666") and area < b"900" and group != b"00" and serial != b"0000"
-    return end if given and len(number) == 9 else 0
-
-
 def phone(data: bytes, start: int, end: int) -> int:
+    """Phone: seven to fifteen digits (ITU-T E.164) that are no date, no sum and no part of something longer."""
     text = data[start:end]
-    if not 7 <= len(digits(text)) <= 15 or MOMENT.match(text):
+    if (
+        not 7 <= len(digits(text.partition(b"x")[0])) <= 15
+        or MOMENT.match(text)
+        or text.count(b")") != text.count(b"(")
+    ):
         return 0
     before = data[max(start - 2, 0) : start]
-    within = before[-1:].isalnum() or before[-1:] in (b"-", b".", b"_", b"/") or before[:1].isdigit()
+    within = before[-1:].isalnum() or before[-1:] in (b"-", b".", b"_", b"/", b"#", b"$") or NUMERAL.match(before)
+    behind = data[end : end + 2]
+    if behind[:1] in (b".", b"-", b"/", b":", b",", b"%", b"=") and behind[1:].isdigit():
+        return 0
     return 0 if within and text[:1] != b"+" else end
 
 
+def card_alone(text: bytes) -> float:
+    """Fifteen and sixteen digits are cards also behind `order`; fewer or more are not."""
+    return 0.98 if len(digits(text)) in (15, 16) else 0.8
+
+
+def phone_alone(text: bytes) -> float:
+    """By how phones are written: with a country, as in North America, with a 0 before, or just somehow."""
+    if text[:1] == b"+" or (text[:2] == b"00" and text[2:3] != b"0"):
+        return 0.9
+    if AMERICAN.match(text):
+        return 0.7
+    return 0.6 if text[:1] == b"0" or text[:2] == b"(0" else 0.2
+
+
+def mail(data: bytes, start: int, end: int) -> int:
+    """E-mail address: a name, `@`, and a domain that is no file and no package (RFC 5322)."""
+    return 0 if NO_DOMAIN.search(data, start, end) else end
+
+
 def address(data: bytes, start: int, end: int) -> int:
-    """An IPv4 address rather than the number of a version."""
+    """IPv4 address of a machine: no version, no mask, not this machine itself."""
     beside = data[start - 1 : start] in (b".", b"-") or (
         data[end : end + 1] == b"." and data[end + 1 : end + 2].isdigit()
     )
     if beside or VERSION.search(data[max(start - 12, 0) : start]):
         return 0
-    return _address(data[start:end], end)
+    return 0 if data[start:end].startswith((b"127.", b"255.", b"0.")) else _address(data[start:end], end)
 
 
 def long_address(data: bytes, start: int, end: int) -> int:
-    """An IPv6 address rather than a time or a name in C++."""
+    """IPv6 address: neither a time nor a name in C++."""
     text = data[start:end]
     if text.count(b":") < 2 or len(text) < 4 or data[start - 1 : start].isalnum() or data[end : end + 1] == b":":
         return 0
@@ -119,11 +173,159 @@ def _address(text: bytes, end: int) -> int:
 
 def secret(data: bytes, start: int, end: int) -> int:
     """What stands behind `password:` and is no placeholder."""
-    return 0 if PLACEHOLDER.fullmatch(data[start:end]) else end
+    text = data[start:end]
+    return 0 if PLACEHOLDER.fullmatch(text) or DUMMY.search(text) or data[start - 1 : start] == b"`" else end
+
+
+def hardened(data: bytes, start: int, end: int) -> int:
+    """A password as rules demand them: of small letters, capitals, digits and signs at least three."""
+    text = data[start:end]
+    kinds = (
+        any(97 <= each <= 122 for each in text),
+        any(65 <= each <= 90 for each in text),
+        any(48 <= each <= 57 for each in text),
+        not text.isalnum(),
+    )
+    return end if sum(kinds) >= 3 and (kinds[2] or b"!" in text) and secret(data, start, end) else 0
+
+
+def pair(data: bytes, start: int, end: int) -> int:
+    """A user and a password, of which the password is no placeholder and no variable."""
+    text = data[start:end].replace(b'"', b"").replace(b"'", b"")
+    _, _, password = text.partition(b":")
+    return 0 if len(password) < 3 or EXAMPLE.fullmatch(password) or password[:1] in b"$<" else end
 
 
 def random(data: bytes, start: int, end: int) -> int:
     """Long text without meaning: letters and digits in it."""
     text = data[start:end]
     mixed = any(48 <= each <= 57 for each in text) and any(each > 57 for each in text)
-    return end if mixed and not PLACEHOLDER.fullmatch(text) and len(set(text)) > 5 else 0
+    return end if mixed and len(set(text)) > 5 and secret(data, start, end) else 0
+
+
+def key(data: bytes, start: int, end: int) -> int:
+    """A vendor's key: no example, no row of equal letters or of the alphabet, no word."""
+    text = data[start:end]
+    if DUMMY.search(text) or WORDED.search(text, 0, 40) or len(set(text)) < 9:
+        return 0
+    small = text.lower()
+    if any(small[at : at + 16] in ALPHABET for at in range(len(small) - 15)):
+        return 0
+    wordy = text[4:].isalpha() and (text[4:].islower() or text[:2] == b"s.")
+    return 0 if wordy else end
+
+
+def block(data: bytes, start: int, end: int) -> int:
+    """The block of a private key with something in it, or its head alone."""
+    return 0 if b"----------END" in data[start:end] else end
+
+
+def basic(data: bytes, start: int, end: int) -> int:
+    """Credentials of HTTP, which hold a user and a password (RFC 7617)."""
+    try:
+        return end if b":" in base64.b64decode(data[start:end] + b"===") else 0
+    except binascii.Error:
+        return 0
+
+
+def number(data: bytes, start: int, end: int) -> int:
+    """Account: six digits or more, not all the same."""
+    text = digits(data[start:end])
+    return end if len(text) >= 6 and sums.varied(text) else 0
+
+
+def identifier(data: bytes, start: int, end: int) -> int:
+    """Letters and digits as offices number people: three digits at least."""
+    return end if end - start >= 5 and len(digits(data[start:end])) >= 3 else 0
+
+
+def mixed(data: bytes, start: int, end: int) -> int:
+    """Letters and digits both."""
+    text = data[start:end]
+    return 0 if text.isalpha() or not digits(text) or len(digits(text)) == len(text) else end
+
+
+def hardware(data: bytes, start: int, end: int) -> int:
+    """MAC address (IEEE 802): not all zeros or ones, and no part of a fingerprint."""
+    if data[start - 1 : start] in (b":", b"-", b".") or (
+        data[end : end + 1] in (b":", b"-") and data[end + 1 : end + 2].isalnum()
+    ):
+        return 0
+    return end if len(set(data[start:end].translate(None, b":-."))) > 1 else 0
+
+
+def base58(data: bytes, start: int, end: int) -> int:
+    """Bitcoin, Litecoin, Dogecoin, Dash, Tron: Base58Check, whose last four bytes are a hash of the others
+    (https://en.bitcoin.it/wiki/Base58Check_encoding)."""
+    return end if _base58(data[start:end], BITCOIN) else 0
+
+
+def ripple(data: bytes, start: int, end: int) -> int:
+    """XRP: Base58Check with letters of its own (https://xrpl.org/docs/references/protocol/data-types/base58-encodings)."""
+    return end if _base58(data[start:end], RIPPLE) else 0
+
+
+def _base58(text: bytes, letters: bytes) -> bool:
+    value = 0
+    for letter in text:
+        value = value * 58 + letters.index(letter)
+    if value >> 200:
+        return False
+    whole = value.to_bytes(25, "big")
+    return hashlib.sha256(hashlib.sha256(whole[:21]).digest()).digest()[:4] == whole[21:]
+
+
+def bech32(data: bytes, start: int, end: int) -> int:
+    """Bitcoin and Litecoin, SegWit: Bech32 and Bech32m, whose last six letters are a checksum (BIP 173, BIP 350)."""
+    text = data[start:end].lower()
+    prefix, _, rest = text.rpartition(b"1")
+    values = [each >> 5 for each in prefix] + [0] + [each & 31 for each in prefix] + [BECH.index(each) for each in rest]
+    done = 1
+    for value in values:
+        top, done = done >> 25, (done & 0x1FFFFFF) << 5 ^ value
+        for place, part in enumerate(GENERATOR):
+            done ^= part if top >> place & 1 else 0
+    return end if done in (1, 0x2BC830A3) and data[start:end] in (text, text.upper()) else 0
+
+
+def vehicle(data: bytes, start: int, end: int) -> int:
+    """Vehicle: the ninth of 17 proves the others (49 CFR 565.15)."""
+    text = data[start:end]
+    total = sum(VIN_VALUES[letter] * weight for letter, weight in zip(text, VIN_WEIGHTS, strict=True))
+    return end if b"0123456789X"[total % 11] == text[8] and mixed(data, start, end) else 0
+
+
+def zone(data: bytes, start: int, end: int) -> int:
+    """The zone of a passport that machines read: its number, the dates and all have check digits (ICAO 9303)."""
+    line = data[end - 44 : end]
+    values = [int(chr(each), 36) if each != 60 else 0 for each in line]
+    parts = ((0, 9, 9), (13, 19, 19), (21, 27, 27))
+    right = (
+        sum(value * (7, 3, 1)[at % 3] for at, value in enumerate(values[one:two])) % 10 == values[sign]
+        for one, two, sign in parts
+    )
+    return end if all(right) else 0
+
+
+def place(data: bytes, start: int, end: int) -> int:
+    """A place on earth: at most 90 degrees of latitude, 180 of longitude."""
+    north, _, east = data[start:end].replace(b";", b",").partition(b",")
+    return end if abs(float(north.strip(b" \xc2\xb0NS"))) <= 90 and abs(float(east.strip(b" \xc2\xb0EW"))) <= 180 else 0
+
+
+def moment(data: bytes, start: int, end: int) -> int:
+    """A date in digits: a day and a month there are."""
+    first, second, third = (int(part) for part in re.split(rb"[-/.]", data[start:end].split(b" ")[0].split(b"T")[0]))
+    if first > 31:
+        return end if sums.date(first, second, third) else 0
+    return end if sums.date(third, second, first) or sums.date(third, first, second) else 0
+
+
+def written(data: bytes, start: int, end: int) -> int:
+    """A date with the name of its month."""
+    return end if any(each > 64 for each in data[start:end]) else 0
+
+
+def age(data: bytes, start: int, end: int) -> int:
+    """Years that people live."""
+    return end if 0 < int(digits(data[start:end])) < 125 else 0

@@ -4,39 +4,29 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from functools import cached_property
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import msgspec
 
-from headgate.redaction.patterns import NAMED, PATTERNS, Pattern
+from headgate.redaction.finder import Finder, Found
+from headgate.redaction.kinds import chosen, names
+from headgate.redaction.labels import NAMED
 
-PACKAGE = "re2"
 CALLED = re.compile(rf"(?:x-)?(?:{NAMED}|authorization|pwd|bearer)\Z", re.IGNORECASE)
 """Names of fields whose text is a secret, whatever it looks like."""
 SHORTEST = 5
 """Characters of what can be found."""
 DEEPEST = 4
 """JSON inside a text of JSON, as arguments of tools are."""
-MEMORY = 128 << 20
-"""Bytes that the automaton may take; it is made as far as texts need it."""
-WINDOW, OVERLAP = 4096, 512
-"""Bytes that are looked through at a time, and of them again: nothing that a check is for is longer."""
+OVERLAP = 512
+"""Bytes behind what is kept that are looked at, so that nothing is cut through: few things are longer."""
 NUMERIC = re.compile(r"[+(]?\d[\d ().-]{5,30}\Z")
 """What may be a number of somebody's, which only the name of its field tells."""
 WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|[_-]")
 """Between the words of such a name."""
 NUMBER = 9
 """Digits from which on a number may be somebody's."""
-
-
-class Found(NamedTuple):
-    """Where something is, in bytes of the text's UTF-8."""
-
-    start: int
-    end: int
-    kind: str
 
 
 class Room:
@@ -58,38 +48,14 @@ class Room:
 
 
 class Redactor:
-    """One automaton says which patterns occur; only these are then looked for. Both take time in proportion to the
-    text, whatever it is (RE2)."""
+    """Takes out what a finder finds."""
 
-    def __init__(self, kinds: Collection[str] | None = None, patterns: Sequence[Pattern] = PATTERNS) -> None:
-        """`kinds`: only these."""
-        self.patterns = [each for each in patterns if kinds is None or each.kind in kinds]
-
-    @cached_property
-    def _compiled(self) -> tuple[Any, list[Any]]:
-        import re2
-
-        options = re2.Options()
-        options.max_mem = MEMORY
-        gate = re2.Set.SearchSet(options)
-        gate.Add("")  # is in every text: where it is not found, the automaton has failed
-        for each in self.patterns:
-            gate.Add(each.expression)
-        gate.Compile()
-        return gate, [re2.compile(each.expression, options) for each in self.patterns]
+    def __init__(self, finder: Finder | None = None) -> None:
+        """`finder`: everything that is in the packs and not optional, unless it is said."""
+        self.finder = finder or Finder(*chosen(names()))
 
     def find(self, data: bytes) -> list[Found]:
-        """What is in a text, in order; of two that overlap the earlier, the longer, the first of `patterns`."""
-        gate, expressions = self._compiled
-        hit = gate.Match(data)
-        places = sorted(place - 1 for place in hit if place) if hit else range(len(expressions))
-        found = [each for place in places for each in _matches(data, self.patterns[place], expressions[place])]
-        found.sort(key=lambda each: (each.start, -each.end))
-        kept: list[Found] = []
-        for each in found:
-            if not kept or each.start >= kept[-1].end:
-                kept.append(each)
-        return kept
+        return self.finder.find(data)
 
     def text(self, text: str, counts: Counter[str], room: Room | None = None) -> str:
         """The text with `[KIND]` in place of what was found, which is counted."""
@@ -100,7 +66,7 @@ class Redactor:
         end = len(data) if most == len(text) else len(text[:most].encode("utf-8", "surrogatepass"))
         parts: list[bytes] = []
         at = 0
-        for start, stop, kind in self.find(data):
+        for start, stop, kind, *_ in self.find(data):
             if start >= end:
                 break
             parts += (data[at:start], mark(kind).encode())
@@ -165,28 +131,3 @@ def _fitting(values: Iterable[Any], room: Room | None) -> Iterator[Any]:
             room.take(1)
             return
         yield value
-
-
-def _matches(data: bytes, pattern: Pattern, expression: Any) -> Iterator[Found]:
-    at = 0
-    while match := _next(expression, data, at, WINDOW if pattern.check is not None else len(data)):
-        start, end = match.span(1 if match.re.groups else 0)
-        if pattern.check is not None:
-            end = pattern.check(data, start, end)
-        if end > start:
-            yield Found(start, end, pattern.kind)
-            at = end
-        else:
-            at = start + 1
-
-
-def _next(expression: Any, data: bytes, at: int, window: int) -> Any:
-    """The first match behind a place. One costs time by how much text there is, and a check may refuse thousands."""
-    while True:
-        stop = min(at + window, len(data))
-        match = expression.search(data, at, stop)
-        if match is not None:
-            return match if match.end() < stop or stop == len(data) else expression.search(data, match.start())
-        if stop == len(data):
-            return None
-        at = stop - OVERLAP
