@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+from math import inf
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from headgate.config.section import Section
 from headgate.config.semantic import Semantic
-from headgate.core.cached import Per, Terms
+from headgate.core.cached import Narrowed, Per, Terms
+
+
+class Pace(Section):
+    """How fast an answer that is kept is streamed."""
+
+    tokens_per_second: float = Field(ge=1, le=10_000, description="Tokens a second; one is taken for four letters.")
 
 
 class Answers(Section):
@@ -51,6 +59,11 @@ class Answers(Section):
         le=31_536_000,
         description="Seconds after its `ttl` in which an answer is given where no provider can give one.",
     )
+    replay: Literal["at_once", "as_it_came"] | Pace = Field(
+        "at_once",
+        description="How an answer that is kept is streamed: all of it at once, evenly in the time that its provider "
+        "took, or so many tokens a second: `{tokens_per_second: 80}`.",
+    )
     semantic: Semantic | None = Field(
         None,
         description="It is given to who asks the like in other words, too: "
@@ -78,6 +91,40 @@ class Answers(Section):
             self.max_answer_bytes,
             self.stale_while_revalidate,
             self.stale_if_error,
+            pace=self._pace,
+        )
+
+    @property
+    def _pace(self) -> float | None:
+        if isinstance(self.replay, Pace):
+            return self.replay.tokens_per_second
+        return 0.0 if self.replay == "as_it_came" else None
+
+
+class Narrower(Section):
+    """On which narrower terms than those of a name: of all that are said, the strictest count."""
+
+    enabled: bool = Field(True, description="`false`: given no answers that are kept, and none are kept.")
+    ttl: float | None = Field(
+        None, ge=1, le=31_536_000, description="Seconds for which an answer is kept, and how old one may be, at most."
+    )
+    per: Per | None = Field(None, description="With whom answers are shared, at most.")
+    deterministic_only: bool = Field(False, description="Only of requests with `temperature: 0` or a `seed`.")
+    tool_calls: bool = Field(True, description="`false`: no answers that call tools.")
+    coalesce: bool = Field(True, description="`false`: no call is shared with others.")
+    semantic: bool = Field(True, description="`false`: no answers to what is only alike.")
+    max_answer_bytes: int | None = Field(None, ge=1024, description="Most bytes of an answer that is kept.")
+
+    @property
+    def terms(self) -> Narrowed:
+        return Narrowed(
+            self.ttl if self.ttl is not None else inf,
+            self.per or "organisation",
+            self.deterministic_only,
+            self.tool_calls,
+            self.coalesce,
+            self.semantic,
+            self.max_answer_bytes if self.max_answer_bytes is not None else sys.maxsize,
         )
 
 

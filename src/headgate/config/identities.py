@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from functools import reduce
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field, PrivateAttr, SecretStr
 from pydantic_core import PydanticCustomError
 
+from headgate.config.caching import Narrower
 from headgate.config.document import Path
 from headgate.config.instructions import SystemPrompt
 from headgate.config.limits import Amount, Own, own
@@ -17,6 +19,7 @@ from headgate.config.payloads import SAID, DataClass
 from headgate.config.retention import Kept
 from headgate.config.secrets import hash_key
 from headgate.config.section import Section
+from headgate.core.cached import Narrowed
 from headgate.core.caller import ADMIN_OPERATION, NOBODYS, Belongs, Born, Caller, Instructions, Models, Networks, Role
 from headgate.core.kept import Keep, strictest
 from headgate.core.limits.rule import Dimension
@@ -114,8 +117,10 @@ class Grants(Section):
     data_class: DataClass | None = Field(
         None, description="The class of what its requests say: `health`, `public`. The nearest to the key counts."
     )
-    cache: bool = Field(
-        True, description="`false`: its requests are given no answers that are kept, and theirs are not kept."
+    cache: bool | Narrower = Field(
+        True,
+        description="`false`: its requests are given no answers that are kept, and theirs are not kept. A mapping: "
+        "only on narrower terms than those of the name that is asked for.",
     )
     system_prompt: SystemPrompt | None = Field(
         None,
@@ -259,6 +264,7 @@ class People(NamedTuple):
             listed = Models.of(each.models) if each.models is not None else None
             models = listed if models is None else models if listed is None else models.within(listed)
         user = self.users.get(belongs.user or "")
+        narrowed = [each.cache.terms for each in every if isinstance(each.cache, Narrower)]
         return Caller(
             name,
             models.names if models is not None else None,
@@ -275,7 +281,8 @@ class People(NamedTuple):
             instructions=_instructions(
                 [*((f"{what} {of}", each) for what, of, each in above), (f"key {name}", grants)]
             ),
-            cache=all(each.cache for each in every),
+            cache=all(each.cache.enabled if isinstance(each.cache, Narrower) else each.cache for each in every),
+            narrowed=reduce(Narrowed.and_also, narrowed) if narrowed else None,
             keep=strictest(*(each.payloads for each in every)),
             data_class=next((each.data_class for each in reversed(every) if each.data_class is not None), None),
             **more,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import inf
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from headgate.core.chat import Loss
+from headgate.core.errors import InvalidRequest
 
 Per = Literal["end_user", "key", "user", "team", "organisation"]
 """Who is given each other's answers. Who belongs to no such one has those of its key to itself."""
@@ -33,6 +36,88 @@ class Terms:
     """The same, where nobody can be asked."""
     similar: Any = None
     """`stages.cache.similar.Similar`: it is given to who asks the like, too; None: only to who asks the same."""
+    pace: float | None = None
+    """Tokens a second of an answer that is streamed again; 0: evenly in the time that its provider took; None: at
+    once."""
+    oldest: float = inf
+    """Seconds since an answer was asked for, above which it is not given."""
+    apart: bool = False
+    """Who is given no calls of tools is not to be given those of others, with whom all else is shared."""
+
+
+NARROWER: Sequence[Per] = ("end_user", "key", "user", "team", "organisation")
+"""With how many answers are shared, the fewest first."""
+
+
+@dataclass(slots=True, frozen=True)
+class Narrowed:
+    """What a caller, or whose it is, allows of the terms of any name: less, never more."""
+
+    seconds: float = inf
+    per: Per = "organisation"
+    deterministic_only: bool = False
+    tool_calls: bool = True
+    coalesce: bool = True
+    similar: bool = True
+    largest: int = sys.maxsize
+
+    def and_also(self, other: Narrowed) -> Narrowed:
+        """What both allow."""
+        return Narrowed(
+            min(self.seconds, other.seconds),
+            min(self.per, other.per, key=NARROWER.index),
+            self.deterministic_only or other.deterministic_only,
+            self.tool_calls and other.tool_calls,
+            self.coalesce and other.coalesce,
+            self.similar and other.similar,
+            min(self.largest, other.largest),
+        )
+
+    def of(self, terms: Terms) -> Terms:
+        """What is left of these."""
+        shorter = self.seconds < terms.seconds
+        return replace(
+            terms,
+            seconds=min(self.seconds, terms.seconds),
+            per=min(self.per, terms.per, key=NARROWER.index),
+            deterministic_only=self.deterministic_only or terms.deterministic_only,
+            tool_calls=self.tool_calls and terms.tool_calls,
+            coalesce=self.coalesce and terms.coalesce,
+            largest=min(self.largest, terms.largest),
+            stale=0.0 if shorter else terms.stale,
+            stale_if_error=0.0 if shorter else terms.stale_if_error,
+            similar=terms.similar if self.similar else None,
+            oldest=self.seconds,
+            apart=terms.tool_calls and not self.tool_calls,
+        )
+
+
+AGES = frozenset({"max-age", "s-maxage", "ttl", "max-stale", "stale-if-error"})
+"""Of what a body may say: seconds."""
+FLAGS = frozenset({"no-store", "no-cache", "only-if-cached"})
+LONGEST = 100_000_000_000.0
+
+
+def said(value: Any) -> Mapping[str, Any] | None:
+    """What a body's field `cache` asks of the gateway, in the words of `cache-control`. None: it is a vendor's own
+    (watsonx has one). Raises InvalidRequest."""
+    if not isinstance(value, dict) or not value:
+        return None
+    found = {name.replace("_", "-"): each for name, each in value.items()}
+    known = found.keys() & (AGES | FLAGS)
+    if not known or (known == {"ttl"} and len(found) > 1):  # a time alone is a word of others, too
+        return None
+    for name, each in found.items():
+        if name in FLAGS:
+            good, wanted = isinstance(each, bool), "true or false"
+        elif name in AGES:
+            good = type(each) in (int, float) and 0 <= each < LONGEST
+            good, wanted = good or (name == "max-stale" and isinstance(each, bool)), "a number of seconds"
+        else:
+            good, wanted = False, f"one of {', '.join(sorted(AGES | FLAGS))}"
+        if not good:
+            raise InvalidRequest(f"`cache.{name}` must be {wanted}", param=f"cache.{name}")
+    return found
 
 
 class Asked(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -72,6 +157,8 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
     asked: Asked | None = None
     kind: bytes = b""
     """The content type of `body`, where only its provider knows it."""
+    took: float = 0.0
+    """Seconds from the first of it to its end, where its provider streamed it."""
 
     @property
     def end(self) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, Literal, NamedTuple, get_args
 
+from headgate.core.cached import Narrowed
 from headgate.core.kept import Keep
 from headgate.core.request import Operation
 
@@ -137,6 +138,8 @@ class Caller:
     """Of what its requests say."""
     cache: bool = True
     """Its requests may be given answers that are kept, and theirs may be kept."""
+    narrowed: Narrowed | None = None
+    """On narrower terms than those of the name."""
     born: Born = UNBORN
     instructions: Instructions | None = None
     role: Role | None = None

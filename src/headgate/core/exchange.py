@@ -113,6 +113,7 @@ class Exchange(msgspec.Struct, eq=False):
     fields: dict[str, Any] = {}  # receive: the decoded body, and what the URL says; read only
     model: str = ""  # receive
     stream: bool = False  # receive: the client wants a stream
+    wishes: Mapping[str, Any] | None = None  # receive: what the body says of answers that are kept
     targets: Sequence[Target] = ()  # route: in the order to try them
     decision: Decision = msgspec.field(default_factory=Decision)  # route and its filters, policies and rules
     effort: str | None = None  # route: of reasoning, as the model's name asks for it

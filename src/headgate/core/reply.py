@@ -233,7 +233,7 @@ class Reply(msgspec.Struct, eq=False):
             chunk = await response.chunk()
             size = self._counted(size, chunk)
             held.append(chunk)
-            events = self._identified(reader.feed(chunk) if chunk else reader.end())
+            events = self.identified(reader.feed(chunk) if chunk else reader.end())
             tally.hear(events)
             self._events += events
             if tally.failed:
@@ -265,9 +265,9 @@ class Reply(msgspec.Struct, eq=False):
         if self._relay is not None:
             self._first += self._relay.feed(data)
         elif self._reader is not None:
-            self._events = self._identified(self._reader.feed(data))
+            self._events = self.identified(self._reader.feed(data))
             if not self.stream:
-                self._events = self._identified(self._events + self._reader.end())
+                self._events = self.identified(self._events + self._reader.end())
             self.account = Tally()
             self.account.hear(self._events)
         if self.account.failed:
@@ -291,7 +291,7 @@ class Reply(msgspec.Struct, eq=False):
         """What a reply that is not streamed says."""
         if self._relay is not None and not self._events:
             reader = self.dialect.reader(stream=False)
-            self._events = self._identified(reader.feed(self.body) + reader.end())
+            self._events = self.identified(reader.feed(self.body) + reader.end())
         return self._events
 
     def frames(self, client: Dialect, request: Mapping[str, Any]) -> AsyncIterator[bytes]:
@@ -318,7 +318,7 @@ class Reply(msgspec.Struct, eq=False):
         assert response is not None
         ear = self.dialect.reader(stream=True) if self.taps else None
         if ear is not None:
-            self._tell(self._identified(ear.feed(self.body)))
+            self._tell(self.identified(ear.feed(self.body)))
         yield self._first
         feed, chunk = relay.feed, response.chunk
         while not (relay.complete or relay.failed):
@@ -395,7 +395,7 @@ class Reply(msgspec.Struct, eq=False):
         reader, events = self._reader, self._events
         if reader is None:
             reader = self.dialect.reader(stream=True)
-            events = self._identified(reader.feed(self.body))
+            events = self.identified(reader.feed(self.body))
         try:
             while True:
                 over = False
@@ -414,8 +414,8 @@ class Reply(msgspec.Struct, eq=False):
             self._clean(error)
             raise
 
-    def _identified(self, events: list[Event]) -> list[Event]:
-        """With a start that says who answered, and when."""
+    def identified(self, events: list[Event]) -> list[Event]:
+        """These with a start that says who answered, and when."""
         start = events[0] if events else None
         if isinstance(start, Start) and not (start.id and start.model and start.created):
             events[0] = msgspec.structs.replace(

@@ -51,7 +51,7 @@ class Alikes:
         if terms is None or semantic is None or not semantic.enabled or index is None or store is None:
             return terms
         vectors, advised = self._vectors_of(semantic)
-        alike = Alike(semantic.threshold or advised, frozenset(semantic.context), semantic.max_characters, terms.per)
+        alike = Alike(semantic.threshold or advised, frozenset(semantic.context), semantic.max_characters)
         guard = differ if semantic.guards else None
         verify = self._verify(semantic.verify) if semantic.verify is not None else None
         beside = self.config.cache.store != "memory"

@@ -10,10 +10,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
-from headgate.core.cached import Clock, Entry, Terms
+from headgate.core.cached import Clock, Entry, Narrowed, Terms
 from headgate.core.chat import ChatRequest
 from headgate.core.dialect import Dialect
 from headgate.core.errors import GatewayError
@@ -30,7 +31,8 @@ from headgate.stages.cache.identity import LIVE
 from headgate.stages.cache.identity import key as key_of
 from headgate.stages.cache.keeping import entry as entry_of
 from headgate.stages.cache.keeping import fit
-from headgate.stages.cache.similar import NOTHING, Similar, Sought
+from headgate.stages.cache.replay import paced, whole
+from headgate.stages.cache.similar import NOTHING, Sought
 from headgate.stages.cache.stale import Refresh, instead, meanwhile
 from headgate.stages.stage import Proceed
 
@@ -38,6 +40,9 @@ log = logging.getLogger("headgate.stages")
 
 STALE, UNREACHED = b'110 headgate "Response is Stale"', b'111 headgate "Revalidation Failed"'
 """Of the header `warning` (RFC 7234, 5.5)."""
+APART = b" no calls"
+"""Of what is said of callers who are given no calls of tools, where others are."""
+REMEMBERED = 10_000
 Meaning = Callable[[str | None, str | None], bytes]
 """A hash of all that the configuration says of an alias and a rule (None: of neither), so that what was answered before
 a change of it is not given after it."""
@@ -70,15 +75,20 @@ class Cache:
         self.flights = Flights()
         self.batches = Batches(store, self.flights, clock)
         self._meant: dict[tuple[str | None, str | None], bytes] = {}
+        self._narrowed: dict[tuple[str, Narrowed], Terms] = {}
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
-        terms = self.terms.get(exchange.decision.alias or "", self.others)
+        terms = self._terms(exchange)
         operation = exchange.dialect.operation
         if terms is None or not (operation == "chat" or operation in beyond.OPERATIONS):
             return await _asked(exchange, proceed)
         if exchange.form is not None and exchange.form.length > beyond.LARGE:
             await asyncio.to_thread(beyond.read_files, exchange.fields)
-        wanted = ANEW if exchange.refreshing else wish(exchange.headers)
+        wanted = ANEW if exchange.refreshing else wish(exchange.headers, exchange.wishes)
+        if wanted.ttl < terms.seconds:
+            terms = replace(terms, seconds=wanted.ttl, stale=0.0, stale_if_error=0.0)
+        if terms.oldest < wanted.oldest:
+            wanted = wanted._replace(oldest=terms.oldest)
         key = self._key(exchange, terms) if wanted.store and not exchange.private else None
         if key is None:
             if wanted.only:
@@ -97,7 +107,7 @@ class Cache:
         now = self.clock()
         if now < entry.until or (exchange.form is None and meanwhile(entry, terms, wanted, now)):
             try:
-                reply = await self._again(exchange, entry, key, stale=now >= entry.until)
+                reply = await self._again(exchange, entry, key, terms, stale=now >= entry.until)
             except GatewayError as error:  # what was put there is no answer of that dialect
                 log.warning("an answer that was kept cannot be read, and is asked for anew: %s", error.code)
                 return await self._ask(exchange, proceed, key, terms, wanted)
@@ -112,11 +122,9 @@ class Cache:
             if not instead(entry, terms, wanted, now, error):
                 raise
             exchange.decision.said.append(f"nobody could be asked ({error.code})")
-            return await self._again(exchange, entry, key, stale=True, warning=UNREACHED)
+            return await self._again(exchange, entry, key, terms, stale=True, warning=UNREACHED)
 
-    async def _alike(
-        self, exchange: Exchange, key: bytes, similar: Similar, wanted: Wish, sought: Sought
-    ) -> Reply | None:
+    async def _alike(self, exchange: Exchange, key: bytes, terms: Terms, wanted: Wish, sought: Sought) -> Reply | None:
         """The answer to a question that is like this one."""
         found = sought.found
         if found is None or found.entry.dialect not in self.dialects:
@@ -125,19 +133,33 @@ class Cache:
         if age >= wanted.oldest + 1:
             return None
         try:
-            reply = await self._again(exchange, found.entry, key, stale=False)
+            reply = await self._again(exchange, found.entry, key, terms, stale=False)
         except GatewayError as error:
             log.warning("an answer that was kept cannot be read, and is asked for anew: %s", error.code)
             return None
-        reply.headers = similar.told(exchange, found, max(int(age), 0))
+        reply.headers = terms.similar.told(exchange, found, max(int(age), 0))
         return reply
 
-    def _meaning_of(self, exchange: Exchange) -> bytes:
+    def _terms(self, exchange: Exchange) -> Terms | None:
+        """Those of the name, as far as the caller allows."""
+        name, caller = exchange.decision.alias or "", exchange.caller
+        terms = self.terms.get(name, self.others)
+        narrowed = caller.narrowed if caller is not None else None
+        if terms is None or narrowed is None:
+            return terms
+        found = self._narrowed.get((name, narrowed))
+        if found is None:
+            if len(self._narrowed) >= REMEMBERED:
+                self._narrowed.clear()
+            found = self._narrowed[name, narrowed] = narrowed.of(terms)
+        return found
+
+    def _meaning_of(self, exchange: Exchange, terms: Terms) -> bytes:
         of = exchange.decision.alias, exchange.decision.rule
         meant = self._meant.get(of)
         if meant is None:
             meant = self._meant[of] = self.meaning(*of)
-        return meant
+        return meant + APART if terms.apart else meant
 
     def _key(self, exchange: Exchange, terms: Terms) -> bytes | None:
         """None: it is nothing to be kept."""
@@ -150,21 +172,24 @@ class Cache:
             return None
         if not _keepable(exchange, request, terms):
             return None
-        return key_of(exchange, self._meaning_of(exchange), terms.per, self.headers)
+        return key_of(exchange, self._meaning_of(exchange, terms), terms.per, self.headers)
 
     async def _again(
-        self, exchange: Exchange, entry: Entry, key: bytes, *, stale: bool, warning: bytes = STALE
+        self, exchange: Exchange, entry: Entry, key: bytes, terms: Terms, *, stale: bool, warning: bytes = STALE
     ) -> Reply:
         """An answer that is kept."""
         how: Literal["hit", "stale"] = "stale" if stale else "hit"
         age = max(int(self.clock() - entry.time), 0)
-        response = Replay(entry.body) if entry.stream else None
-        body = b"" if entry.stream else entry.body
-        reply = Reply(self.dialects[entry.dialect], entry.stream, body, response)
+        dialect = self.dialects[entry.dialect]
+        if terms.pace is not None and exchange.stream and exchange.dialect.operation == "chat":
+            reply = paced(entry, dialect, terms.pace)
+        else:
+            reply = whole(entry, dialect)
         reply.id, reply.model, reply.time = exchange.id, entry.target.partition("/")[2], int(entry.time)
         if entry.kind and reply.dialect is exchange.dialect and entry.stream is exchange.stream:
             reply.content_type = entry.kind
-        await reply.begin(exchange.dialect, exchange.fields, exchange.stream)
+        if reply.source is None:
+            await reply.begin(exchange.dialect, exchange.fields, exchange.stream)
         exchange.reckoned = exchange.request.reckoned()
         exchange.record.cached = Cached(how=how, key=key.hex(), age=age, of=entry.of)
         reply.headers = again(exchange, entry, key, how, age)
@@ -176,8 +201,9 @@ class Cache:
         """Somebody, if no answer to the like is kept."""
         sought = NOTHING
         if terms.similar is not None and key not in self.flights:
-            sought = await terms.similar.look(exchange, key, self._meaning_of(exchange), self.headers, read=wanted.read)
-            alike = await self._alike(exchange, key, terms.similar, wanted, sought)
+            meant = self._meaning_of(exchange, terms)
+            sought = await terms.similar.look(exchange, key, meant, self.headers, terms.per, read=wanted.read)
+            alike = await self._alike(exchange, key, terms, wanted, sought)
             if alike is not None:
                 return alike
         keep = partial(self._keep, key=key, terms=terms, sought=sought)
@@ -191,33 +217,6 @@ class Cache:
         self.store.put(key, entry)
         if sought.asked is not None:
             terms.similar.keep(key, entry, sought.vector)
-
-
-class Replay:
-    """Implements core.ports.Response: a stream that is kept."""
-
-    __slots__ = ("_left", "headers", "status")
-
-    def __init__(self, body: bytes) -> None:
-        self.status = 200
-        self.headers: list[tuple[bytes, bytes]] = []
-        self._left = body
-
-    def header(self, name: bytes) -> bytes | None:
-        return None
-
-    async def read(self, limit: int) -> bytes:
-        return await self.chunk()
-
-    async def chunk(self) -> bytes:
-        data, self._left = self._left, b""
-        return data
-
-    def finish(self) -> None:
-        """Nothing is held."""
-
-    def close(self) -> None:
-        """Nothing is held."""
 
 
 async def _asked(exchange: Exchange, proceed: Proceed) -> Reply:

@@ -1,10 +1,10 @@
-"""What a request says of the cache: the directives of `cache-control` (RFC 9111, 5.2.1)."""
+"""What a request says of the cache: the directives of `cache-control` (RFC 9111, 5.2.1), in a header or in its body."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import inf
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Wish(NamedTuple):
@@ -22,6 +22,8 @@ class Wish(NamedTuple):
     """By how many seconds it may be older than it was to be; None: as is configured."""
     on_error: float | None = None
     """The same where nobody can be asked."""
+    ttl: float = inf
+    """Seconds for which its answer is kept, if that is less than is configured."""
 
 
 ANYTHING = Wish()
@@ -31,32 +33,36 @@ MOST, LONGEST = 16, 128
 """Tags, and characters of each, that are kept of a request."""
 
 
-def wish(headers: Sequence[tuple[bytes, bytes]]) -> Wish:
-    """What makes no sense is passed over, but for an age, which then is 0: it was meant to bound something."""
+def wish(headers: Sequence[tuple[bytes, bytes]], body: Mapping[str, Any] | None = None) -> Wish:
+    """Of what both say the stricter counts. What makes no sense in a header is passed over, but for an age, which then
+    is 0: it was meant to bound something."""
     said = [value for name, value in headers if name == b"cache-control"]
-    if not said:
+    if not said and body is None:
         return ANYTHING
-    told = {word.partition(b"=")[0].strip().lower(): word.partition(b"=")[2] for word in b",".join(said).split(b",")}
-    oldest = inf
-    if b"max-age" in told:
-        number = told[b"max-age"].strip().strip(b'"')
-        oldest = float(number) if number.isdigit() and len(number) < 12 else 0.0
+    told = (word.partition(b"=") for word in b",".join(said).split(b","))
+    found = {name: _number(name, value) for each, _, value in told if (name := each.strip().lower().decode("latin-1"))}
+    for word, value in (body or {}).items():
+        if value is not False:
+            here = inf if value is True else float(value)
+            found[word] = min(here, found.get(word, here))
+    oldest = min(found.get("max-age", inf), found.get("s-maxage", inf))
     return Wish(
-        store=b"no-store" not in told,
-        read=b"no-cache" not in told and oldest > 0,
+        store="no-store" not in found,
+        read="no-cache" not in found and oldest > 0,
         oldest=oldest,
-        only=b"only-if-cached" in told,
-        stale=_seconds(told, b"max-stale", inf),
-        on_error=_seconds(told, b"stale-if-error", 0.0),
+        only="only-if-cached" in found,
+        stale=found.get("max-stale"),
+        on_error=found.get("stale-if-error"),
+        ttl=found.get("ttl", inf),
     )
 
 
-def _seconds(told: Mapping[bytes, bytes], word: bytes, plain: float) -> float | None:
-    """None: it is not said; `plain`: without a number, or with one that makes no sense, which allows nothing."""
-    if word not in told:
-        return None
-    number = told[word].strip().strip(b'"')
-    return float(number) if number.isdigit() and len(number) < 12 else 0.0 if number else plain
+def _number(word: str, said: bytes) -> float:
+    """Any, where `max-stale` has none; none, where what it bounds is bounded by what is no number."""
+    number = said.strip().strip(b'"')
+    if number.isdigit() and len(number) < 12:
+        return float(number)
+    return inf if word == "max-stale" and not number else 0.0
 
 
 def tags(headers: Sequence[tuple[bytes, bytes]]) -> tuple[str, ...]:

@@ -42,6 +42,8 @@ class Flight:
         """As the provider gives it; that of the first."""
         self.pieces: list[bytes] = []
         self.size = 0
+        self.took = 0.0
+        """Seconds from the beginning of a stream to its last piece."""
         self.over = False
         self.error: GatewayError | None = None
         self._source: Response | None = None
@@ -164,6 +166,7 @@ class Flight:
     async def _read(self, source: Response) -> None:
         """Piece by piece, each when somebody wants it."""
         loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
             while not self.over:
                 if not self._waiting:
@@ -176,6 +179,7 @@ class Flight:
                 if not piece:
                     break
                 self.size += len(piece)
+                self.took = loop.time() - began
                 self.pieces.append(piece)
                 if self.size > self.largest and self.landed is not None:
                     self._close()

@@ -39,6 +39,7 @@ def entry(flight: Flight, terms: Terms, now: float, dialect: str, body: bytes, a
         now + seconds + max(terms.stale, terms.stale_if_error),
         asked,
         reply.content_type or b"",
+        flight.took,
     )
 
 

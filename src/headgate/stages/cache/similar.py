@@ -65,7 +65,6 @@ class Terms(NamedTuple):
     """What has to be the same: `system`, `earlier`, `tools`, `parameters`."""
     longest: int
     """Characters of a question; for a longer one nothing is looked for."""
-    per: Per
 
 
 class Similar:
@@ -95,13 +94,13 @@ class Similar:
         self._under_way: dict[tuple[bytes, bool], asyncio.Task[Sought]] = {}
 
     async def look(
-        self, exchange: Exchange, key: bytes, meaning: bytes, headers: frozenset[bytes], *, read: bool
+        self, exchange: Exchange, key: bytes, meaning: bytes, headers: frozenset[bytes], per: Per, *, read: bool
     ) -> Sought:
         """`key` is that of the same question; not to `read`: nothing is to be found. Never fails."""
         text = question(exchange.request) if exchange.dialect.operation == "chat" else ""
         if not text or len(text) > self.terms.longest:
             return NOTHING
-        place = context(exchange, meaning, self.terms.per, headers, self.terms.counts)
+        place = context(exchange, meaning, per, headers, self.terms.counts)
         if place is None:
             return NOTHING
         task = self._under_way.get((key, read))

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any, cast
 
+from headgate.core.cached import said
 from headgate.core.dialect import UrlDialect
 from headgate.core.errors import InternalError, InvalidRequest, UnsupportedMedia
 from headgate.core.exchange import Exchange
@@ -14,7 +15,7 @@ from headgate.core.form import Form
 from headgate.core.ports import Incoming
 from headgate.core.reply import Reply
 from headgate.core.request import PASSED
-from headgate.dialects.dialect import decode
+from headgate.dialects.dialect import decode, patch
 from headgate.dialects.multipart import Parser, boundary_of
 from headgate.stages.receive.spool import Spool
 from headgate.stages.stage import Proceed
@@ -49,6 +50,8 @@ class Receive:
             exchange.body = await exchange.receive()
             exchange.record.bytes_in = len(exchange.body)
             fields = decode(exchange.body)
+            if "cache" in fields:
+                _take_wishes(exchange, fields)
         place = exchange.place
         if place is not None:
             dialect = cast(UrlDialect, exchange.dialect)
@@ -100,6 +103,14 @@ class Receive:
         exchange.model = exchange.place.model
         exchange.stream = True
         exchange.passing = Passing(exchange.incoming, exchange)
+
+
+def _take_wishes(exchange: Exchange, fields: dict[str, Any]) -> None:
+    """What a body says of answers that are kept is for no provider."""
+    exchange.wishes = said(fields["cache"])
+    if exchange.wishes is not None:
+        exchange.body = patch(exchange.body, {"cache": None}, fields)
+        del fields["cache"]
 
 
 class Passing:
