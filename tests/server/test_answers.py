@@ -3,10 +3,13 @@
 import asyncio
 import time
 
+import pytest
+
 from headgate.config.schema import Config
 from headgate.core.cached import Entry, Which
 from headgate.server import answers
 from headgate.server.answers import Answers
+from valkeys import valkey
 
 
 def entry(name):
@@ -41,3 +44,51 @@ def test_what_one_takes_out_goes_from_all(tmp_path):
     late.kept.put(b"c", entry("smart"))
     asyncio.run(late._look())
     assert len(late.kept) == 1
+
+
+def test_what_one_machine_takes_out_goes_from_all_that_share_a_state(tmp_path):
+    """Also from one that has lost the state for a while."""
+
+    async def gone(kept, *keys):
+        async with asyncio.timeout(5):
+            while any(await kept.get_many(keys)):
+                await asyncio.sleep(0.01)
+
+    async def walk(server):
+        machines = [
+            Answers(Config(data_dir=tmp_path / name, state={"url": server.url}, cache={"store": store, "front": front}))
+            for name, store, front in (("one", "memory", 0), ("other", "memory", 0), ("third", "sqlite", 60))
+        ]
+        one, other, third = machines
+        for each in machines:
+            each.configured(Config(cache={"others": True}))
+        running = [asyncio.ensure_future(each.run()) for each in machines]
+        for each in machines:
+            each.kept.put(b"a", entry("smart"))
+            each.kept.put(b"b", entry("other"))
+        while third.back._pending:
+            await asyncio.sleep(0.01)
+        while any(each.orders._last is None for each in machines):
+            await asyncio.sleep(0.01)
+        began = time.monotonic()
+        await one.clear(Which(name="smart", before=time.time()))
+        await gone(other.kept, b"a")
+        await gone(third.kept, b"a")
+        assert time.monotonic() - began < 1
+        assert all([await each.kept.get(b"b") for each in machines])
+        server.hang()
+        clearing = asyncio.ensure_future(one.clear(Which(before=time.time())))
+        await asyncio.sleep(0.1)
+        server.go_on()
+        await clearing
+        await gone(other.kept, b"b")
+        await gone(third.kept, b"b")
+        server.kill()
+        with pytest.raises(OSError, match=r"."):
+            await one.clear(Which(before=time.time()))
+        for each, task in zip(machines, running, strict=True):
+            task.cancel()
+            each.close()
+
+    with valkey() as server:
+        asyncio.run(walk(server))

@@ -1,6 +1,7 @@
 """Answers that are kept outlast their provider, and are taken out by whatever they are known by, for nobody but whose
 they are."""
 
+import base64
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ retry: {{attempts: 1}}
 breaker: {{failures: 3, rest: 60}}
 providers:
   up: {{kind: openai, api_key: sk-x, base_url: '{up}/v1'}}
+cache: {{store: sqlite, front: 30, patience: 1}}
 models:
   kept: {{targets: up/m, cache: true}}
   ours: {{targets: up/m, cache: {{per: team}}}}
@@ -58,7 +60,8 @@ def provider():
 def gateway(provider, tmp_path_factory):
     with ScriptedUpstream(provider) as up:
         config = CONFIG.format(up=up.url, one=KEY, two=OTHER_KEY)
-        with running(tmp_path_factory.mktemp("kept"), config) as started:
+        key = {"HEADGATE_SECRET_KEY": base64.b64encode(b"k" * 32).decode()}
+        with running(tmp_path_factory.mktemp("kept"), config, environ=key) as started:
             yield started
 
 
@@ -166,3 +169,20 @@ def test_a_key_made_anew_under_an_old_name_has_nothing_of_the_old_one(gateway):
     assert ask(gateway, "mine", key=second)[1] == ask(gateway, "ours", "ours", key=second)[1] == "miss"
     assert ask(gateway, "mine", key=second)[2] != mine
     assert ask(gateway, "ours", "ours", key=second)[2] != ours
+
+
+def test_a_restart_keeps_them_and_nothing_of_them_is_in_clear(gateway):
+    kept = ask(gateway, "a question that is not to be found", x_headgate_cache_tags="restarted")[2]
+    assert gateway.stop() == 0
+    gateway.start()
+    until = time.monotonic() + 10
+    while ask(gateway, "a question that is not to be found")[1:3] != ("hit", kept):
+        assert time.monotonic() < until
+    assert gateway.metric("headgate_cache_file_entries") >= 0
+    assert gateway.metric("headgate_cache_file_bytes") > 0
+    told = b"".join(path.read_bytes() for path in gateway.folder.rglob("answers.db*"))
+    assert len(told) > 10_000
+    assert b"is not to be found" not in told
+    assert b"restarted" not in told
+    assert clear(gateway, tag="restarted") == 1
+    assert ask(gateway, "a question that is not to be found")[1] == "miss"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from math import inf
 from typing import Any, Literal
 
@@ -11,6 +13,11 @@ from pydantic import Field, model_validator
 from headgate.config.section import Section
 from headgate.config.semantic import Semantic
 from headgate.core.cached import Narrowed, Per, Terms
+from headgate.store.sealing import VARIABLE
+
+Tell = Callable[..., None]
+"""Called with a path, a message and a hint."""
+PACKAGE = "cryptography"
 
 
 class Pace(Section):
@@ -131,23 +138,64 @@ class Narrower(Section):
 class Cache(Section):
     """Where answers are kept, and of which names that say nothing themselves."""
 
-    store: Literal["memory", "state"] = Field(
+    store: Literal["memory", "sqlite", "state"] = Field(
         "memory",
-        description="Where they are kept: in the memory of each worker, or in the Redis or Valkey of `state.url`, for "
-        "all workers and replicas, over restarts.",
+        description="Where they are kept: in the memory of each worker; in a SQLite file (`answers.db` in `data_dir`), "
+        "for all workers of the machine, over restarts; or in the Redis or Valkey of `state.url`, for all replicas.",
+    )
+    front: float = Field(
+        0.0,
+        ge=0,
+        le=86_400,
+        description="Seconds for which each worker holds in its memory, too, what it has got from there or put "
+        "there, so that it is given at once; as long it may give an answer that another has replaced by a newer one. "
+        "0: not at all.",
     )
     patience: float = Field(
         0.05,
         ge=0.001,
         le=1,
-        description="Seconds that a request waits for `state` to look for an answer, before a provider is asked.",
+        description="Seconds that a request waits for `sqlite` or `state` to look for an answer, before a provider is "
+        "asked.",
     )
     max_bytes: int = Field(256 << 20, ge=1 << 16, description="Most bytes of answers that each worker holds in memory.")
     max_vector_bytes: int = Field(
         256 << 20, ge=1 << 16, description="Most bytes by which each worker finds answers to similar questions."
+    )
+    max_file_bytes: int = Field(
+        1 << 30, ge=1 << 20, description="Most bytes of answers, with all it takes, in the file."
+    )
+    encrypt: bool | None = Field(
+        None,
+        description="Encrypt what is in `sqlite` or `state` with the key that seals secrets. Left out: where "
+        "`HEADGATE_SECRET_KEY` is set.",
     )
     others: Answers | None = Field(
         None,
         description="How the answers of names without a `cache` of their own are kept, `provider/model` asked for "
         "directly among them. Left out: not at all.",
     )
+
+
+def encrypted(cache: Cache, environ: Mapping[str, str]) -> bool:
+    """Whether what others than a worker itself can read is encrypted."""
+    return cache.encrypt if cache.encrypt is not None else bool(environ.get(VARIABLE, "").split())
+
+
+def check(cache: Cache, tell: Tell, *, state: bool) -> None:
+    """Tell what is missing. `state`: there is a shared one."""
+    if cache.store == "state" and not state:
+        tell(("cache", "store"), "there is no `state.url` to keep answers at", "name a Redis or Valkey there")
+    if cache.front and cache.store == "memory":
+        tell(
+            ("cache", "front"),
+            "there is nothing behind it, as `store` is memory",
+            "leave it out, or keep them elsewhere",
+        )
+
+
+def check_package(cache: Cache, environ: Mapping[str, str], tell: Tell) -> None:
+    """Tell whether what encrypts is missing."""
+    if cache.store != "memory" and encrypted(cache, environ) and find_spec(PACKAGE) is None:
+        hint = "install headgate[admin], or say `encrypt: false`"
+        tell(("cache", "encrypt"), f"the package {PACKAGE}, which encrypts answers, is not there", hint)

@@ -14,6 +14,7 @@ from headgate.catalog.shelf import kinds as bundled_kinds
 from headgate.config import (
     alerts,
     authentication_checks,
+    caching,
     guard_checks,
     identities,
     limit_checks,
@@ -79,8 +80,7 @@ def check(
     checks.listeners()
     state.check(config.state, tell)
     semantic.check(config, tell, checks.embeds, checks.allowed)
-    if config.cache.store == "state" and config.state.url is None:
-        tell(("cache", "store"), "there is no `state.url` to keep answers at", "name a Redis or Valkey there")
+    caching.check(config.cache, tell, state=config.state.url is not None)
     records.check(config.records, tell)
     if config.keeps:
         payloads.check(config.payloads, tell)

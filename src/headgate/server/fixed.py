@@ -13,7 +13,7 @@ LIVE = frozenset(
         "server.compression", "server.max_reply_bytes", "server.trusted_proxies", "log.level",
         "traces.ratio", "traces.follow", "traces.failed", "traces.slower_than",
         "records.fingerprints", "records.sinks", "payloads.keep", "payloads.classes", "payloads.media",
-        "cache.max_bytes", "cache.others",
+        "cache.max_bytes", "cache.max_file_bytes", "cache.others",
     }
 )  # fmt: skip
 

@@ -152,7 +152,7 @@ class Parts:
         self.follow = Follow(
             config.data_dir, store.get_secret_value() if store else None, lambda: self.loaded.held.revision, self.reload
         )
-        self.answers = Answers(config)
+        self.answers = Answers(config, self._seal)
         self.clearing: asyncio.Task[None] | None = None
         self.board = Board()
         self.counters = _counters(config)

@@ -266,10 +266,24 @@ WATCHED = (
     Family(
         "headgate_cache_away",
         "gauge",
-        "1 while the state that answers are kept in cannot be asked, and providers are.",
+        "1 while the file or state that answers are kept in cannot be asked, and providers are.",
         across="max",
     ),
-    Family("headgate_cache_failures", "counter", "Times that it was lost, or not found, for answers."),
+    Family("headgate_cache_failures", "counter", "Times that where answers are kept failed, was lost or not found."),
+    Family(
+        "headgate_cache_timeouts",
+        "counter",
+        "Times that it was too late with an answer, of those that it was lost for.",
+    ),
+    Family("headgate_cache_dropped", "counter", "Answers not kept in the file, as too many waited for the disk."),
+    Family("headgate_cache_file_entries", "gauge", "Answers in the file.", across="max"),
+    Family("headgate_cache_file_bytes", "gauge", "Bytes of the file's pages in use.", across="max"),
+    Family(
+        "headgate_cache_file_evictions",
+        "counter",
+        "Answers that this process took out of the file: for want of room, at the end of their time, or cleared.",
+        ("cause",),
+    ),
     Family(
         "headgate_cache_reports",
         "counter",
