@@ -88,7 +88,7 @@ def test_what_one_machine_takes_out_goes_from_all_that_share_a_state(tmp_path):
             await one.clear(Which(before=time.time()))
         for each, task in zip(machines, running, strict=True):
             task.cancel()
-            each.close()
+            await each.close()
 
     with valkey() as server:
         asyncio.run(walk(server))

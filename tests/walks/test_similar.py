@@ -1,11 +1,18 @@
 """A question in other words is given the answer that is kept: of its own tenant and context, where nothing differs."""
 
+import asyncio
+import functools
 import json
+import time
+from itertools import count
 
 import pytest
 
 from gateways import ADMIN_KEY, KEY, OTHER_KEY, running
+from headgate.store.database import connect
+from postgres import new_database
 from upstreams import LAST_CHUNK, ScriptedUpstream, as_chunk, chunked_head, json_reply, sse_event
+from valkeys import valkey
 
 THIRD = "hg-test-key-third-0123456789"
 CONFIG = """
@@ -127,7 +134,7 @@ def chat(words, model="like", *, system=None, earlier=(), **more):
 def ask(gateway, body, key=KEY, path="/v1/chat/completions", **headers):
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     status, heads, answer = gateway.post(body, path=path, key=key, headers=named)
-    assert status == 200, answer
+    assert status == 200 or (status, answer["error"]["code"]) == (504, "not_cached"), answer
     return heads.get("x-headgate-cache"), answer, heads
 
 
@@ -398,3 +405,43 @@ def test_metrics_tell_how_like_and_why_not(gateway):
 def test_names_of_other_operations_are_left_alone(gateway):
     status, _, answer = gateway.post({"model": "like", "input": ["a"]}, path="/v1/embeddings")
     assert status == 200, answer
+
+
+def wait_for(said, seconds=10.0):
+    until = time.monotonic() + seconds
+    while not said():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_all_find_what_one_was_asked_and_ask_where_the_index_is_away(provider, tmp_path, postgres_server):
+    url = asyncio.run(new_database(postgres_server))
+    with ScriptedUpstream(provider) as up, valkey() as server:
+        shared = f"state: {{url: '{server.url}'}}\ncache: {{store: state, patience: 1, index: '{url}'}}\n"
+        config = f"{filled(up.url)}{shared}"
+        with running(tmp_path / "one", config) as one, running(tmp_path / "other", config) as other:
+            for each in (one, other):  # until it has connected
+                ask(each, chat(TODAY, system=f"{each.port}"))
+                wait_for(lambda each=each: hows(each, chat(TODAY, system=f"{each.port}")) == ["hit"])
+                words = (f"What is the weather in Oslo like today{'!' * number}" for number in count(2))
+                body = functools.partial(chat, system=f"connected {each.port}")
+                wait_for(lambda each=each, words=words, body=body: hows(each, body(next(words))) == ["semantic"])
+            ask(one, chat(TODAY, system="far"))
+            wait_for(lambda: hows(other, chat(AGAIN, system="far"), cache_control="only-if-cached") == ["semantic"])
+            _, _, heads = ask(other, chat(AGAIN, system="far"))
+            assert hows(other, chat(AGAIN, system="far"), key=OTHER_KEY) == ["miss"]
+            assert say(other, heads["x-request-id"])[2]["taken_out"] == 1
+            assert hows(one, chat(AGAIN, system="far"), chat(TODAY, system="far")) == ["miss", "miss"]
+            [raised] = json.loads(one.told_by("cache", "thresholds", "--json"))
+            assert raised["of"] == heads["x-request-id"]
+            asyncio.run(without_tables(url))
+            assert hows(one, chat(AGAIN, system="other")) == ["miss"]
+            one.says("answers to similar questions are not found for now", seconds=5)
+            assert one.metric("headgate_cache_index_away") == 1
+            assert hows(one, chat(TODAY, system="other"), chat(TODAY, system="other")) == ["miss", "hit"]
+
+
+async def without_tables(url):
+    database = connect(url)
+    await database.run("DROP TABLE questions")
+    await database.close()

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from math import inf
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from headgate.config.section import Section
 from headgate.config.semantic import Semantic
@@ -159,6 +159,11 @@ class Cache(Section):
         "asked.",
     )
     max_bytes: int = Field(256 << 20, ge=1 << 16, description="Most bytes of answers that each worker holds in memory.")
+    index: SecretStr | None = Field(
+        None,
+        description="The URL of a PostgreSQL with pgvector by which all workers and replicas find answers to similar "
+        "questions (`postgresql://user:password@host/name`). Left out: each worker finds those that it has met.",
+    )
     max_vector_bytes: int = Field(
         256 << 20, ge=1 << 16, description="Most bytes by which each worker finds answers to similar questions."
     )

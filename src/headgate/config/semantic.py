@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path as File
 from typing import TYPE_CHECKING, Any, Literal, get_args
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 Counted = Literal["system", "earlier", "tools", "parameters"]
 LEXICAL = "lexical"
 PACKAGE = "numpy"
+DRIVER = "asyncpg"
+POSTGRES = ("postgresql://", "postgres://")
 
 
 class Embedder(Section):
@@ -125,3 +128,24 @@ def check(
             embeds((*path, "embedder", "model"), embedder.model)
         if verify is not None:
             answers((*path, "verify", "model"), verify.model)
+    index = config.cache.index
+    if index is not None:
+        wrong = _wrong(index.get_secret_value())
+        if wrong:
+            tell(("cache", "index"), wrong, "write postgresql://user:password@host/name")
+        elif config.cache.store == "memory":
+            hint = "set `cache.store`, or leave it out"
+            tell(("cache", "index"), "an index is for all workers, and answers are in the memory of each", hint)
+
+
+def _wrong(url: str) -> str | None:
+    """What is wrong with the URL of an index, without the URL."""
+    if not url.startswith(POSTGRES):
+        return "this is no URL of a PostgreSQL"
+    try:
+        urlsplit(url).port  # noqa: B018  # raises where it is none
+    except ValueError:
+        return "this is no URL"
+    if find_spec(DRIVER) is None:
+        return f"PostgreSQL needs the package {DRIVER}, which is not there: install headgate[postgres]"
+    return None

@@ -54,7 +54,7 @@ class Alikes:
         alike = Alike(semantic.threshold or advised, frozenset(semantic.context), semantic.max_characters)
         guard = differ if semantic.guards else None
         verify = self._verify(semantic.verify) if semantic.verify is not None else None
-        beside = self.config.cache.store != "memory"
+        beside = self.config.cache.store != "memory" and self.config.cache.index is None
         return replace(terms, similar=Similar(alike, store, index, vectors, guard, verify, beside=beside))
 
     def _vectors_of(self, semantic: Semantic) -> tuple[Vectors, float]:

@@ -12,6 +12,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -31,6 +32,9 @@ from headgate.state.shared_answers import SharedAnswers
 from headgate.state.two_levels import TwoLevels
 from headgate.store.sealing import Seal
 from headgate.telemetry.metrics import Read
+
+if TYPE_CHECKING:
+    from headgate.store.questions import Questions as SharedQuestions
 
 FILE = Path("run") / "taken-out.jsonl"
 """In the data directory: a line for each time that answers were taken out."""
@@ -60,6 +64,8 @@ class Answers:
         self.orders = Orders(url, f"{state.prefix}:taken-out", self._obey, state.ca_file) if url is not None else None
         self.index: Index | None = None
         """Where answers to similar questions are found, once any are to be."""
+        self.away: SharedQuestions | None = None
+        """The same, where it is a database."""
         self.verdicts = Verdicts(config.data_dir, self)
         self._notes = Notes(config.data_dir / FILE, anew=False)
         self._measured = (0, 0)
@@ -75,7 +81,17 @@ class Answers:
         if isinstance(self.back, FileAnswers):
             self.back.room = config.cache.max_file_bytes
         if self.index is None and next(semantic.configured(config), None) is not None:
-            self.index = self.verdicts.index = Questions(config.cache.max_vector_bytes)
+            self.index = self.verdicts.index = self._index(config)
+
+    def _index(self, config: Config) -> Index:
+        said = config.cache
+        if said.index is None:
+            return Questions(said.max_vector_bytes)
+        from headgate.store.questions import Questions as Shared
+
+        self.verdicts.shared = True
+        self.away = Shared(said.index.get_secret_value(), said.patience)
+        return self.away
 
     async def clear(self, which: Which) -> int:
         """Take these out here, and have the others do so; gives how many were here. Raises OSError."""
@@ -125,6 +141,8 @@ class Answers:
 
     def watched(self) -> dict[str, Read]:
         found: dict[str, Read] = {"headgate_cache_reports": self.verdicts.counts.copy}
+        if self.away is not None:
+            found["headgate_cache_index_away"] = self._index_away
         memory, back = self.memory, self.back
         if memory is not None:
             found["headgate_cache_entries"] = lambda: len(memory)
@@ -141,7 +159,12 @@ class Answers:
             found["headgate_cache_dropped"] = lambda: back.dropped
         return found
 
-    def close(self) -> None:
+    def _index_away(self) -> float:
+        return float(self.away is not None and self.away.why is not None)
+
+    async def close(self) -> None:
+        if self.away is not None:
+            await self.away.close()
         if self.back is not None:
             self.back.close()
 

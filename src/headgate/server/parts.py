@@ -410,7 +410,7 @@ class Parts:
         await self.board.judging.stop()
         await self.board.refreshing.stop()
         await self.board.spaces.stop()
-        self.answers.close()
+        await self.answers.close()
         await self.upstream.close()
         if self.fetcher is not None:
             await self.fetcher.client.close()

@@ -285,6 +285,12 @@ WATCHED = (
         ("cause",),
     ),
     Family(
+        "headgate_cache_index_away",
+        "gauge",
+        "1 while the database by which answers to similar questions are found is not to be reached.",
+        across="max",
+    ),
+    Family(
         "headgate_cache_reports",
         "counter",
         "Answers from the cache that were reported to be right or wrong.",
