@@ -12,6 +12,7 @@ import click
 import dashboards
 import features
 import fidelity
+import kinds
 import openapi
 import pages
 
@@ -84,6 +85,7 @@ PAGES: list[tuple[str, Callable[[], str]]] = [
     ("docs/reference/dialects.md", pages.dialects_page),
     ("docs/reference/errors.md", pages.errors_page),
     ("docs/reference/features.md", features.page),
+    ("docs/reference/redaction.md", kinds.page),
 ]
 """Where a page stands, and what makes it."""
 

@@ -1,7 +1,7 @@
-"""Australia, New Zealand, South Africa: taxes, health, persons."""
+"""Australia, New Zealand: taxes, health."""
 
 from headgate.redaction.pattern import Shape, words
-from headgate.redaction.sums import luhn, varied, weigh, year_first
+from headgate.redaction.sums import varied, weigh
 
 
 def tfn(number: bytes) -> bool:
@@ -29,16 +29,10 @@ def ird(number: bytes) -> bool:
     return False
 
 
-def south_african(number: bytes) -> bool:
-    """Birthday, a citizenship of 0 to 2, and Luhn (Department of Home Affairs)."""
-    return year_first(number) and number[10:11] in b"012" and luhn(number)
-
-
 SHAPES = (
     Shape("au_tfn", "999 999 999|999999999|999-999-999", tfn, 0.25, words("tfn|tax file")),
     Shape("au_medicare", "9999 99999 9|9999999999|9999 99999 9 9|9999-99999-9", medicare, 0.45, words("medicare")),
     Shape("au_abn", "99 999 999 999|99999999999", abn, 0.5, words("abn|australian business")),
     Shape("nz_ird", "99-999-999|999-999-999|99999999|999999999", ird, 0.2, words("ird|inland revenue")),
-    Shape("za_id", "9999999999999|999999 9999 999", south_african, 0.55, words("id number|rsa id|south african|identity")),
 )  # fmt: skip
-GROUPS = {"tax_id": ("au_tfn", "au_abn", "nz_ird"), "health": ("au_medicare",), "national_id": ("za_id",)}
+GROUPS = {"tax_id": ("au_tfn", "au_abn", "nz_ird"), "health": ("au_medicare",)}

@@ -1,0 +1,122 @@
+"""Looks at passages with a finder: places in characters, names of fields as words that stand before, streams."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+
+from headgate.core.guard import Finding, Passage
+from headgate.core.plugin import suggestion
+from headgate.redaction.finder import Finder
+from headgate.redaction.kinds import chosen, groups, pack
+from headgate.redaction.kinds import names as packs
+from headgate.redaction.pattern import Evidence
+
+HOLD = 160
+"""Characters before what is looked at that may still tell what it is."""
+FIELD = 64
+"""Characters up to which the name of a text's field may tell what it is."""
+TOKEN = 4096
+"""Characters without white space that are held back: keys are as long, and tokens."""
+WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|[_-]")
+"""Between the words of the name of a field."""
+WORD = re.compile(r"[^\s\u2e80-\uffff]+")
+"""Without white space, and of a writing that has some."""
+SPACE = re.compile(r".*[\s\u2e80-\uffff]", re.DOTALL)
+"""Up to the last that is no part of a word."""
+NUMBER = re.compile(r"[\d(+]")
+MONTH = 9
+"""Letters of the longest."""
+BLOCK, BLOCK_END = "-----BEGIN", "-----END"
+REASONS: Mapping[Evidence, str] = {
+    "checksum": "its check digits are right",
+    "context": "words near it say so",
+    "checksum and context": "its check digits are right, and words near it say so",
+    "pattern": "it has the form of one",
+}
+
+
+def finder(
+    of: Sequence[str], kinds: Collection[str] | None, also: Collection[str], less: Collection[str], threshold: float
+) -> Finder:
+    """The finder of some packs. `kinds`: only these kinds and groups; `also`: these, too; `less`: not these.
+
+    Raises ValueError where there are no such packs and kinds.
+    """
+    known(of, packs(), "pack")
+    grouped = groups(of)
+    every = {*grouped, *(kind for each in grouped.values() for kind in each)}
+    known([*(kinds or ()), *also, *less], sorted(every), "kind")
+    patterns, shapes = chosen(of, kinds)
+    if also:
+        more = chosen(of, also)
+        patterns += [each for each in more[0] if each not in patterns]
+        shapes += [each for each in more[1] if each not in shapes]
+    optional = {kind for name in of for kind in pack(name).optional}
+    out = {*less, *(kind for each in less for kind in grouped.get(each, ()) if kind not in optional or kind in less)}
+    return Finder(
+        [each for each in patterns if each.kind not in out],
+        [each for each in shapes if each.kind not in out],
+        threshold,
+    )
+
+
+def known(said: Collection[str], there: Sequence[str], what: str) -> None:
+    """Raises ValueError, with a suggestion, for what is not there."""
+    for each in said:
+        if each not in there:
+            raise ValueError(f"there is no {what} `{each[:40]}`; {suggestion(each, there)}")
+
+
+def looked(finder: Finder, passages: Sequence[Passage]) -> list[Finding]:
+    """What is in them. What a short text is, the name of its field may tell: `{"phone": "5551234567"}`."""
+    found: list[Finding] = []
+    for index, passage in enumerate(passages):
+        text = passage.text
+        before = _field(passage) if len(text) <= FIELD else ""
+        data = (before + text).encode("utf-8", "surrogatepass")
+        said = finder.find(data)
+        if not said:
+            continue
+        shift, plain, at, place = len(before), len(data) == len(before) + len(text), 0, 0
+        for start, end, kind, score, proof in said:
+            if plain:
+                first, last = start, end
+            else:
+                first = place + len(data[at:start].decode("utf-8", "surrogatepass"))
+                last = first + len(data[start:end].decode("utf-8", "surrogatepass"))
+                at, place = end, last
+            if last > shift:
+                found.append(Finding(index, max(first - shift, 0), last - shift, kind, score, REASONS[proof]))
+    return found
+
+
+def clear(text: str) -> int:
+    """Up to where nothing in the text of a stream can become part of a finding any more: a word that is not over, and
+    before it numbers in parts and dates, `4111 1111 11`, `3 May 19`."""
+    block = text.rfind(BLOCK)
+    if block >= 0 and text.find(BLOCK_END, block) < 0:
+        return block
+    since = max(len(text) - HOLD, 0)
+    words = [match.span() for match in WORD.finditer(text, since)]
+    at = len(text)
+    if words and words[-1][1] == at:
+        at = words.pop()[0]
+        if at == since > 0:  # a word so long that it began before
+            began = SPACE.match(text, max(since - TOKEN, 0), since)
+            return began.end() if began else max(since - TOKEN, 0)
+    while words:
+        start, end = words.pop()
+        if "\n" in text[end:at]:
+            break
+        if not NUMBER.search(text, start, end):
+            if end - start > MONTH or not words or not NUMBER.search(text, *words[-1]):
+                break
+            start = words.pop()[0]
+        at = start
+    return at
+
+
+def _field(passage: Passage) -> str:
+    name = passage.path[-1] if passage.path else ""
+    return f"{WORDS.sub(' ', name)}: " if isinstance(name, str) and 1 < len(name) <= FIELD else ""
