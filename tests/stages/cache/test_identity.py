@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.core.caller import Belongs, Caller
+from headgate.core.caller import Belongs, Born, Caller
 from headgate.core.exchange import Exchange
 from headgate.core.record import Record
 from headgate.dialects import anthropic_messages, gemini_generate, openai_chat, openai_completions, openai_responses
@@ -113,15 +113,17 @@ def test_what_no_answer_depends_on_does_not_count(fields, beside):
     assert key_of({**fields, **beside}) == key_of({**fields, **plain})
 
 
+BORN = st.builds(Born, *[st.sampled_from(["", "1.0", "2.0"])] * 5)
 CALLERS = st.builds(
-    lambda name, organisation, team, application, user: Caller(
-        name, belongs=Belongs(organisation, team, application, user)
+    lambda name, organisation, team, application, user, born: Caller(
+        name, belongs=Belongs(organisation, team, application, user), born=born
     ),
     st.sampled_from(["a", "b", "ab", 'a","b']),
     NAMES,
     NAMES,
     NAMES,
     NAMES,
+    BORN,
 )
 
 
@@ -130,8 +132,9 @@ def test_nobody_is_of_two_tenants(one, other, per, user, another):
     def whose(caller, end_user):
         own = {"organisation": caller.belongs.organisation, "team": caller.belongs.team, "user": caller.belongs.user}
         if own.get(per) is not None:
-            return per, caller.belongs.organisation, own[per]
-        return caller.key, caller.belongs, end_user if per == "end_user" else None
+            born = caller.born.organisation, getattr(caller.born, per)
+            return per, caller.belongs.organisation, own[per], born
+        return caller.key, caller.belongs, end_user if per == "end_user" else None, caller.born
 
     same = tenant(one, per, user) == tenant(other, per, another)
     assert same == (whose(one, user) == whose(other, another))
