@@ -173,6 +173,8 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     """The id of the request that this is a copy of, whose answer nobody was given."""
     judgment: Judgment | None = None
     """Of a question to a judge: whose answer it was about, and what he found."""
+    sources: list[str] = []
+    """What stages of one's own have put into it from elsewhere, by name."""
     guards: list[Verdict] = []
     """What guards found in it and in its answer."""
     guarded: float | None = None
