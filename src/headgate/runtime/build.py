@@ -38,8 +38,9 @@ from headgate.dialects.dialect import dialects
 from headgate.dialects.opaque import Opaque
 from headgate.providers.provider import Provider
 from headgate.runtime.gateway import ADMIN, Gateway, Ports
-from headgate.runtime.maker import Maker, instance
+from headgate.runtime.maker import Maker, classes_of, instance, settings_of
 from headgate.runtime.verifiers import verifiers
+from headgate.stages.abide import Abide
 from headgate.stages.authenticate import Authenticate
 from headgate.stages.cache import Cache, Meaning
 from headgate.stages.cache.identity import NEUTRAL_HEADERS
@@ -66,6 +67,7 @@ from headgate.stages.record import Record
 from headgate.stages.resume import Resume
 from headgate.stages.retry import Retry
 from headgate.stages.route import Alias, Route
+from headgate.stages.rules.clause import compiled, version
 from headgate.stages.rules.embedder import Embedder, Within
 from headgate.stages.rules.rule import Rules
 from headgate.stages.rules.topic import Topics
@@ -83,7 +85,7 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
     maker = Maker(config, ports.board, known)
     providers = maker.host()
     aliases = {name: maker.alias(name, model) for name, model in config.models.items()}
-    classes = Classes({name: each.data_class for name, each in config.models.items() if each.data_class is not None})
+    classes = classes_of(config)
     fingerprints = Fingerprints(admin_digest) if config.records.fingerprints else None
     record, reckon = Record(ports.journal, ports.meter, fingerprints, classes), Reckon(ports.board.ratios)
     plain = Route(aliases, providers, [Requirement(), Health()], ports.board)
@@ -111,6 +113,7 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         Receive(config.data_dir),
         *(_stage(stage.use, stage.settings) for stage in config.stages),
         *guard,
+        *_clauses(config),
         *([Instruct()] if _instructs(config) else []),
         Explain(chain([route], _nobody), known),
     ]
@@ -204,6 +207,13 @@ def _cache(
         like = alikes(config, ports, [record, route], asking)
         terms, others = {name: like.terms(each) for name, each in said.items()}, like.terms(config.cache.others)
     return [Cache(ports.cache, terms, others, known, headers, _meaning(config), refresh=refresh)]
+
+
+def _clauses(config: Config) -> list[Stage]:
+    """The stage that keeps to clauses, where there are any."""
+    if not config.clauses:
+        return []
+    return [Abide(compiled(config.clauses, config.matching.lists), settings_of(config), version(config.clauses))]
 
 
 def _instructs(config: Config) -> bool:
