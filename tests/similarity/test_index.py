@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.similarity.index import OVERHEAD, Index
+from headgate.similarity.index import OVERHEAD, SMALL, Index
 
 WIDTH = 16
 
@@ -65,3 +65,31 @@ def test_vectors_of_another_width_take_the_place_of_those_that_were_there():
     index.add(b"x", b"new", unit(1, 8))
     assert [each.id for each in index.nearest(b"x", unit(1, 8), 3)] == [b"new"]
     assert len(index) == 1
+
+
+def test_of_many_the_nearest_are_found():
+    lots = np.random.default_rng(3)
+    kept = lots.standard_normal((3 * SMALL, 64)).astype("<f4")
+    kept /= np.linalg.norm(kept, axis=1, keepdims=True)
+    index = Index(len(kept), 1 << 30)
+    for number, vector in enumerate(kept):
+        index.add(b"x", b"%d" % number, vector.tobytes())
+    for number in range(0, len(kept), 3):
+        index.remove(b"%d" % number)
+    for number in range(1, len(kept), 30):
+        asked = kept[number] + 0.06 * lots.standard_normal(64).astype("<f4")
+        asked /= np.linalg.norm(asked)
+        similarities = kept @ asked
+        similarities[::3] = -1
+        [best, *_] = index.nearest(b"x", asked.tobytes(), 3)
+        assert best.id == b"%d" % np.argmax(similarities)
+        assert np.isclose(best.similarity, similarities.max(), atol=1e-6)
+
+
+def test_many_that_are_the_same_are_found():
+    index = Index(3 * SMALL, 1 << 30)
+    for number in range(3 * SMALL):
+        index.add(b"x", b"%d" % number, unit(1))
+    found = index.nearest(b"x", unit(1), 5)
+    assert len({each.id for each in found}) == 5
+    assert all(np.isclose(each.similarity, 1) for each in found)

@@ -47,7 +47,7 @@ def _first(text: str) -> dict[str, str]:
     return {word: group.split(",")[0] for group in text.split() for word in group.split(",")}
 
 
-LITTLE = frozenset(stem(word) for word in known.LITTLE.split()) | _set(known.LITTLE)
+LITTLE = _set(known.LITTLE) | {stem(word) for word in known.LITTLE.split() if not word.endswith("ly")}
 DENIAL = "n't"
 NEGATIONS = _set(known.NEGATIONS) | {DENIAL}
 MODALS, WHETHER = _set(known.MODALS), _set(known.WHETHER)
