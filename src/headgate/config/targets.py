@@ -14,6 +14,7 @@ from headgate.config.caching import Answers
 from headgate.config.payloads import SAID, DataClass
 from headgate.config.section import Section
 from headgate.core.cause import Cause
+from headgate.core.chat import CacheMark
 from headgate.core.kept import Keep
 from headgate.providers.provider import Provider
 from headgate.providers.settings import ProviderSettings, Seconds, Traits
@@ -276,11 +277,23 @@ class Model(Section):
         description="Answers that are given again: [how](../how-to/cache-answers.md). Left out: see `cache.others`.",
     )
 
+    prompt_cache: Literal["off", "auto", "auto_1h"] = Field(
+        "off",
+        description="`auto`: long prompts are marked for providers that keep them only so (Anthropic's; Claude and "
+        "Nova at Bedrock), where the client marks nothing; `auto_1h`: to be kept for an hour: "
+        "[how](../how-to/keep-prompt-caches-warm.md#marks).",
+    )
+
     payloads: Keep | None = Field(None, description=f"{SAID} Left out: no word in it.")
 
     data_class: DataClass | None = Field(
         None, description="The class of what requests for it say, where the key and its owners name none."
     )
+
+    @property
+    def marks(self) -> CacheMark | None:
+        """How prompts are marked; None: not at all."""
+        return None if self.prompt_cache == "off" else CacheMark("1h" if self.prompt_cache == "auto_1h" else None)
 
     def places(self) -> Iterator[tuple[tuple[str | int, ...], Target]]:
         """Every target, and where it stands."""

@@ -3,7 +3,9 @@
 A dialect is a module of `headgate.dialects` (or anything importable) with these names at its top level. A package that
 holds more than one (an API's token counting beside its chat) names the others in a tuple `more`. One whose requests
 want a stream where they say nothing of it (Ollama's) has `stream_default = True`; one
-whose requests may leave the model out (OpenAI's moderations) has `model_default`, the vendor's own choice.
+whose requests may leave the model out (OpenAI's moderations) has `model_default`, the vendor's own choice; one whose
+vendor keeps prompts only where they are marked has `markable(model)`, which says where a mark may stand
+(`core.marking.Markable`).
 """
 
 from __future__ import annotations

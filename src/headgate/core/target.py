@@ -8,6 +8,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from headgate.core.cause import Cause
+from headgate.core.chat import CacheMark
 from headgate.core.credential import Arm
 from headgate.core.standing import Standing
 
@@ -212,6 +213,8 @@ class Manner:
     """After how many seconds a second target is asked as well; 0.0: after what 95 of 100 answers of the first took."""
     resume: bool = False
     """A stream that breaks off is continued by another target."""
+    marks: CacheMark | None = None
+    """Prompts are marked like this for providers that keep none without a mark."""
 
 
 PLAIN = Manner()

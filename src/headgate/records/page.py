@@ -29,8 +29,8 @@ KINDS = {
 ABOUT = (
     "Amounts are exact sums of what each request cost by the prices at its time; what has no known price is counted as "
     "unpriced and not in them. Availability is the part of what was asked that was answered whole, but for what callers"
-    " did wrong or broke off, and what their limits refused. Saved by caches is what providers' prompt caches spared, "
-    "saved by routing what the first target of each alias would have cost more."
+    " did wrong or broke off, and what their limits refused. Saved by caches is what providers' prompt caches, and "
+    "answers given again, spared, saved by routing what the first target of each alias would have cost more."
 )
 Data = Mapping[str, Any]
 
@@ -114,7 +114,7 @@ class _Page:
             (f"{now['requests']:,}", "requests", _change(now["requests"], before["requests"])),
             (_percent(now["availability"], 2), "available", f"before: {_percent(before['availability'], 2)}"),
             (_seconds(now["seconds"]), "mean answer", f"95 of 100 within {_seconds(now['seconds_p95'])}"),
-            (self.money(now["saved"]), "saved by prompt caches", cached),
+            (self.money(now["saved"]), "saved by caches", cached),
             (self.money(now["saved_routing"]), "saved by routing", f"before: {self.money(before['saved_routing'])}"),
             (f"{providers + gateway:,}", "errors", f"{providers:,} by providers, {gateway:,} by the gateway"),
             (_large(asked), "tokens asked", f"{_large(answered)} answered"),

@@ -97,6 +97,7 @@ class Maker:
             special,
             hedge,
             model.resume,
+            model.marks,
         )
         manner = manner if manner != PLAIN else PLAIN
         canary = None

@@ -15,11 +15,15 @@ from headgate.core.errors import too_deep
 from headgate.core.exchange import Exchange
 from headgate.core.form import File, Form, Written
 from headgate.core.form import said as written
+from headgate.core.marking import LEAST, Markable, marked
 from headgate.core.reply import Reply
 from headgate.core.target import Shape, Target
 from headgate.dialects.dialect import crossed, decode, patch
 from headgate.dialects.framing import JSON
 from headgate.stages.stage import Proceed
+
+OWN = (b'"cache_control"', b'"cachePoint"')
+"""How clients mark what is to be kept of a prompt."""
 
 
 class Translate:
@@ -39,9 +43,10 @@ class Translate:
             return await proceed(exchange)
         alike = spoken is exchange.dialect and exchange.streamed is stream
         shaped = _reshaped(exchange, target)
-        patched = alike and not exchange.edited and not shaped and not spoken.foreign(exchange.body)
+        markable = _markable(exchange, target, spoken) if exchange.manner.marks is not None else None
+        patched = alike and not exchange.edited and not (shaped or markable) and not spoken.foreign(exchange.body)
         try:
-            outgoing = self._patched(exchange, target) if patched else self._written(exchange, target, spoken)
+            outgoing = self._patched(exchange, target) if patched else self._written(exchange, target, spoken, markable)
         except RecursionError:
             raise too_deep() from None
         exchange.outgoing = outgoing
@@ -58,7 +63,7 @@ class Translate:
             return exchange.form.patched(changes)
         return patch(exchange.body, changes, exchange.fields) if changes else exchange.body
 
-    def _written(self, exchange: Exchange, target: Target, spoken: Dialect) -> bytes | Body:
+    def _written(self, exchange: Exchange, target: Target, spoken: Dialect, markable: Markable | None) -> bytes | Body:
         request = msgspec.structs.replace(exchange.request, model=target.model, stream=exchange.streamed)
         if isinstance(request, ChatRequest):
             _reshape(request, exchange.effort, target.shape)
@@ -66,6 +71,8 @@ class Translate:
             if ceiling is not None:
                 request.max_tokens = ceiling.tokens
                 exchange.lost.append(Loss(ceiling.field, f"said as {ceiling.tokens}: {target.name} writes no more"))
+            if markable is not None and exchange.manner.marks is not None:
+                request = marked(request, markable, exchange.manner.marks)
         exchange.reckoned = request.reckoned()
         outgoing = crossed(spoken, request, exchange.lost)
         if exchange.streamed or target.provider.adjusts or target.shape is not None:
@@ -119,6 +126,15 @@ def _reshaped(exchange: Exchange, target: Target) -> bool:
     return exchange.dialect.operation == "chat" and bool(
         exchange.effort or (shape is not None and (shape.system or shape.effort))
     )
+
+
+def _markable(exchange: Exchange, target: Target, spoken: Dialect) -> Markable | None:
+    """Where a long prompt is to be marked; None: nowhere, as its vendor knows no marks, or the client sets its own."""
+    may = getattr(spoken, "markable", None)
+    if may is None or exchange.tokens < LEAST or any(word in exchange.body for word in OWN):
+        return None
+    found: Markable = may(target.model)
+    return found if found.places else None
 
 
 def _reshape(request: ChatRequest, effort: str | None, shape: Shape | None) -> None:

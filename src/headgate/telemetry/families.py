@@ -139,6 +139,13 @@ COUNTED = (
         "Verdicts on whether one answer serves two similar questions: same, different, unknown (there was none).",
         ("model", "verdict"),
     ),
+    Family(
+        "headgate_prompt_cache_saved_dollars",
+        "gauge",
+        "US dollars that were spared by what providers keep of prompts, since the start; below 0 where it cost more to "
+        "keep them.",
+        ("model",),
+    ),
     Family("headgate_config_reloads", "counter", "Configurations read again: applied or refused.", ("outcome",)),
     Family("headgate_series_overflow", "counter", 'What was counted under "other" for want of room.', ("metric",)),
 )

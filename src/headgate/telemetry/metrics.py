@@ -145,6 +145,7 @@ class Metrics:
         """Of names and targets of the configuration, hence few: how many, and their sum."""
         self._cached: dict[Labels, int] = {}
         self._spared: dict[Labels, float] = {}
+        self._unread: dict[Labels, float] = {}
         self._similar = Similarities()
         self._guards = Guarded(max_series)
         self._overflow: dict[Labels, int] = {}
@@ -208,7 +209,7 @@ class Metrics:
             self._count_used(row.labels[0], record)
         row.resumed += record.resumed
         self._count_attempts(record)
-        if record.cached is not None or len(record.attempts) > 1:
+        if record.cached is not None or record.saved or len(record.attempts) > 1:
             self._count_ways(row.labels[0], record)
 
     def late(self, seconds: float) -> None:
@@ -230,11 +231,12 @@ class Metrics:
             key = (OTHER,) * 4
         self._errors[key] = self._errors.get(key, 0) + 1
 
-    def _count_cached(self, model: str, how: str, record: Record) -> None:
-        """Models are as few as there are rows."""
-        self._cached[model, how] = self._cached.get((model, how), 0) + 1
-        if "cache" in record.saved and (record.spared or how == "partial"):
-            self._spared[model,] = self._spared.get((model,), 0.0) + float(record.saved["cache"])
+    def _count_saved(self, model: str, record: Record, dollars: float) -> None:
+        """By an answer that was kept, or by what a provider had kept of the prompt; that may be less than nothing."""
+        cached = record.cached
+        answer = record.spared or (cached is not None and cached.how == "partial")
+        into = self._spared if answer else self._unread
+        into[model,] = into.get((model,), 0.0) + dollars
 
     def _count_used(self, model: str, record: Record) -> None:
         """Of teams and keys, whose names are those of the configuration, or of who issues tokens."""
@@ -273,8 +275,11 @@ class Metrics:
     def _count_ways(self, model: str, record: Record) -> None:
         """How it came by its answer, where it was not the first target that gave it, or not only that may have."""
         if record.cached is not None:
-            self._count_cached(model, record.cached.how, record)
+            outcome = model, record.cached.how
+            self._cached[outcome] = self._cached.get(outcome, 0) + 1
             self._similar.count(model, record.cached)
+        if "cache" in record.saved:
+            self._count_saved(model, record, float(record.saved["cache"]))
         for before, after in pairwise(record.attempts):
             if before.target != after.target and before.error != HEDGED:
                 labels = (model, _cause(before))
@@ -356,6 +361,7 @@ class Metrics:
             resumed[row.labels[0]] += row.resumed
         series["headgate_resumed"] = [Series((model,), n) for model, n in resumed.items() if n]
         series["headgate_cache_requests"] = [Series(labels, n) for labels, n in self._cached.copy().items()]
+        series["headgate_prompt_cache_saved_dollars"] = [Series(labels, n) for labels, n in self._unread.copy().items()]
         series["headgate_cache_saved_dollars"] = [Series(labels, n) for labels, n in self._spared.copy().items()]
         for name, counts in (("refused", self._similar.refused), ("verified", self._similar.verified)):
             series[f"headgate_cache_{name}"] = [Series(labels, n) for labels, n in counts.copy().items()]

@@ -14,6 +14,7 @@ import msgspec
 
 from headgate.core.chat import ChatRequest, Loss, fold
 from headgate.core.dialect import Reader, Relay, Writer
+from headgate.core.marking import EVERYWHERE, Markable
 from headgate.core.request import Operation
 from headgate.dialects.anthropic_messages import count_tokens, invoke
 from headgate.dialects.anthropic_messages.crossing import Crossing
@@ -30,6 +31,7 @@ __all__ = [
     "content_type",
     "foreign",
     "in_url",
+    "markable",
     "more",
     "name",
     "operation",
@@ -96,3 +98,8 @@ def writer(stream: bool, request: Mapping[str, Any], lost: list[Loss]) -> Writer
 
 def relay(stream: bool, request: Mapping[str, Any]) -> Relay:
     return StreamRelay() if stream else WholeRelay()
+
+
+def markable(model: str) -> Markable:
+    """https://platform.claude.com/docs/en/build-with-claude/prompt-caching"""
+    return EVERYWHERE

@@ -17,6 +17,7 @@ from headgate.core.chat import ChatRequest, Loss, fold
 from headgate.core.dialect import Reader, Relay, Writer
 from headgate.core.errors import InvalidRequest, ProviderNonsense
 from headgate.core.events import Event
+from headgate.core.marking import EVERYWHERE, Markable
 from headgate.core.request import Operation
 from headgate.dialects import bedrock_errors
 from headgate.dialects.anthropic_messages import requests
@@ -265,3 +266,8 @@ class _Relay(StreamRelay):
 
     def end(self) -> bytes:
         return super().end() if self._begun else b""
+
+
+def markable(model: str) -> Markable:
+    """As in the Messages API."""
+    return EVERYWHERE

@@ -15,9 +15,11 @@ import msgspec
 
 from headgate.core.chat import ChatRequest, Loss, fold
 from headgate.core.dialect import Reader, Relay, Writer
+from headgate.core.marking import Markable
 from headgate.core.request import Operation
 from headgate.dialects.bedrock_converse import count_tokens
 from headgate.dialects.bedrock_converse.crossing import Crossing
+from headgate.dialects.bedrock_converse.families import markable_of
 from headgate.dialects.bedrock_converse.reading import StreamReader, WholeReader
 from headgate.dialects.bedrock_converse.relaying import StreamRelay, WholeRelay
 from headgate.dialects.bedrock_converse.requests import fill, merged, read_request, write_own
@@ -33,6 +35,7 @@ __all__ = [
     "content_type",
     "foreign",
     "in_url",
+    "markable",
     "more",
     "name",
     "operation",
@@ -124,3 +127,8 @@ def writer(stream: bool, request: Mapping[str, Any], lost: list[Loss]) -> Writer
 
 def relay(stream: bool, request: Mapping[str, Any]) -> Relay:
     return StreamRelay() if stream else WholeRelay()
+
+
+def markable(model: str) -> Markable:
+    """Of Claude and Nova."""
+    return markable_of(model)

@@ -20,6 +20,7 @@ import re
 from typing import Any, Literal
 
 from headgate.core.chat import ChatRequest, Reasoning
+from headgate.core.marking import EVERYWHERE, Markable
 
 Fields = dict[str, Any]
 Family = Literal["claude", "nova", "gpt-oss", "openai", "moonshot", "cohere", "other"]
@@ -37,6 +38,7 @@ _START = re.compile(r"(?:arn:[^/]*/)?(?:[a-z-]+\.(?=[a-z0-9]+\.))?")
 """What may stand before a family's name: an ARN up to its resource, and the regions of an inference profile."""
 _KEYS = ("thinking", "reasoning_config", "reasoningConfig", "reasoning_effort", "reasoning", "output_config")
 _MODES = ("enabled", "disabled", "adaptive")
+_MARKABLE = {"claude": EVERYWHERE, "nova": Markable(frozenset({"system", "turns"}), hour=False)}
 
 
 class Said(Reasoning, kw_only=True):
@@ -50,6 +52,11 @@ def family_of(model: str) -> Family:
     """Of a model's id, an inference profile's or an ARN; "other" for an ARN that does not tell."""
     rest = model[_START.match(model).end() :]  # type: ignore[union-attr]  # it fits the empty text too
     return next((family for start, family in _FAMILIES if rest.startswith(start)), "other")
+
+
+def markable_of(model: str) -> Markable:
+    """Where cache points may stand: https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html"""
+    return _MARKABLE.get(family_of(model), Markable(frozenset()))
 
 
 def read_additional(additional: Fields, effort: str | None) -> tuple[int | None, Reasoning | None]:

@@ -45,7 +45,7 @@ LOST = {
     "aws_bedrock_project_id": "leave it out",
     "keepalive_seconds": "leave it out",
     "allow_client_keepalive_override": "leave it out",
-    "cache_control_injection_points": "clients mark what is cached; `docs/how-to/keep-prompt-caches-warm.md`",
+    "cache_control_injection_points": "`prompt_cache: auto` of a name; `docs/how-to/keep-prompt-caches-warm.md`",
     "guardrails": "there are none yet",
     "prompt_id": "put the prompt into `system` of the target",
     "ssl_verify": "`upstream.ca_file` names the authorities to trust; no certificate is taken unchecked",

@@ -42,7 +42,7 @@ NEEDLESS = {
     "max_fallbacks": "every target is asked once",
     "enable_weighted_failover": "every target of a name is asked before its fallbacks",
     "polling_interval": "a request that waits for a limit is woken when there is room",
-    "cache_kwargs": "there is no cache",
+    "cache_kwargs": "`cache` says where answers are kept",
 }
 LOST = {
     "routing_strategy_args": "see the policy's settings: `policy: {use: …, with: {…}}`",
@@ -58,8 +58,8 @@ LOST = {
     "default_litellm_params": "`defaults` of each provider",
     "default_max_parallel_requests": "`concurrency` of each target",
     "default_priority": "clients say `x-headgate-priority`",
-    "caching_groups": "there is no cache",
-    "cache_responses": "there is no cache",
+    "caching_groups": "`cache` stands with each name",
+    "cache_responses": "`cache` of a name, or `cache.others`",
     "alerting_config": "alert on the metrics: docs/how-to/monitor.md",
     "assistants_config": "OpenAI's assistants are reached under `/<provider>/v1`",
     "search_tools": "there is no such API",

@@ -102,7 +102,7 @@ DATABASE = (
     "maximum_spend_logs", "scheduled_job", "use_redis_transaction",
 )  # fmt: skip
 LITELLM_LOST = {
-    "cache": "there is no cache of answers yet; `docs/how-to/keep-prompt-caches-warm.md`",
+    "cache": "`cache` of a name, or `cache.others`; `docs/how-to/cache-answers.md`",
     "cache_params": "there is no cache of answers yet",
     "success_callback": "records are in the journal, figures at `/metrics`: docs/how-to/read-records.md",
     "failure_callback": "records are in the journal, figures at `/metrics`: docs/how-to/read-records.md",
