@@ -294,7 +294,8 @@ class Reading(Following):
                 self.problem(path, f"the policy {model.policy.use} makes no sense here: {wrong}")
 
     def guards(self, config: Config) -> None:
-        """The settings of guards; a policy whose guard is not there, or cannot be told that, is left out."""
+        """The settings of guards, whose files are those beside the configuration; a policy whose guard is not there, or
+        cannot be told that, is left out."""
         for name, policy in list(config.guards.items()):
             path = ("guards", name)
             try:
@@ -306,6 +307,10 @@ class Reading(Following):
             policy._read = self.validate(policy.type.Settings, policy.settings, (*path, "with"))
             if policy._read is None or policy.type is Guard:
                 del config.guards[name]
+                continue
+            for field, value in policy._read:
+                if isinstance(value, Path):
+                    setattr(policy._read, field, self.absolute(value, (*path, "with", field)))
 
     def unknown_kind(self, path: tuple[str, str], kind: str | None, error: PluginNotFound) -> None:
         name = kind or path[1]

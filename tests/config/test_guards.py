@@ -1,0 +1,36 @@
+"""Guards' settings as they are read: files beside the configuration, what makes no sense told with its place."""
+
+import pytest
+
+from headgate.config.load import load
+from headgate.config.problems import ConfigError
+from headgate.redaction.fingerprints import Registry
+
+
+def test_files_of_guards_are_those_beside_the_configuration(tmp_path):
+    Registry([1, 2, 3]).save(tmp_path / "own")
+    (tmp_path / "headgate.yaml").write_text(
+        "providers: {simulator: }\nmodels: {chat: simulator/x}\nguards: {code: {use: code, with: {registered: own}}}\n"
+    )
+    policy = load(tmp_path / "headgate.yaml", {}).config.guards["code"]
+    assert policy._read.registered == tmp_path / "own"
+
+
+@pytest.mark.parametrize(
+    ("guard", "said"),
+    [
+        ("{use: personal, with: {kinds: [emial]}}", "there is no kind `emial`; did you mean `email`?"),
+        ("{use: personal, with: {packs: [germany]}}", "there is no pack `germany`"),
+        ("{use: secrets, with: {kinds: [card]}}", "there is no kind `card`"),
+        ("{use: code, with: {registered: none}}", "cannot be read"),
+    ],
+)
+def test_what_makes_no_sense_is_told_with_its_place(tmp_path, guard, said):
+    (tmp_path / "headgate.yaml").write_text(
+        f"providers: {{simulator: }}\nmodels: {{chat: simulator/x}}\nguards: {{g: {guard}}}\n"
+    )
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path / "headgate.yaml", {})
+    [problem] = error.value.problems
+    assert problem.path.startswith("guards.g")
+    assert said in problem.message
