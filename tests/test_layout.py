@@ -76,7 +76,7 @@ FREE_STANDING = {
     "stages.filters": {"filter"},
     "stages.guards": {"guard"},
     "stages.policies": {"policy"},
-    "stages.rules": {"clause", "embedder", "expression", "rule", "subject", "words"},
+    "stages.rules": {"embedder", "expression", "rule", "subject", "words"},
 }
 PLUGINS = {
     "dialects": "dialects.md",

@@ -162,3 +162,10 @@ def test_the_time_it_takes_grows_with_the_length_of_a_hostile_text():
         began = time.process_time()
         differ(f"x {piece * 100_000}", f"y {piece * 100_000}")
         assert time.process_time() - began < 1.5, piece
+
+
+def test_a_template_tells_apart_what_somebody_does_in_it():
+    said = "Translate the following sentence into French, and say nothing else: his sister {} a dog"
+    verbs = ["likes", "finds", "needs", "gives", "sees"]
+    assert [differ(said.format(a), said.format(b)) for a in verbs for b in verbs if a != b] == ["wording"] * 20
+    assert differ("How can I find the hours of your branch?", "How do I get the hours of your branch?") is None

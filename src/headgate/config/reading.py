@@ -14,7 +14,6 @@ from pydantic import SecretStr
 from headgate.alerts.channels.channel import Channel
 from headgate.config import compliance, provider_checks, state, stored
 from headgate.config.alerts import AlertRule, ChannelEntry, ChannelTerms, Silence
-from headgate.config.clauses import Clause
 from headgate.config.document import Node, made
 from headgate.config.explain import found
 from headgate.config.following import Following
@@ -47,9 +46,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "holds": Hold,
 }
 NAMED: Mapping[str, type[pydantic.BaseModel]] = {"alert_rules": AlertRule, "silences": Silence, "guards": GuardPolicy}
-LISTED: Mapping[str, type[pydantic.BaseModel]] = {
-    "keys": Key, "stages": Stage, "rules": Rule, "limits": Limit, "clauses": Clause,
-}  # fmt: skip
+LISTED: Mapping[str, type[pydantic.BaseModel]] = {"keys": Key, "stages": Stage, "rules": Rule, "limits": Limit}
 """Sections whose entries are read as their type says."""
 CERTIFICATES = ("ca_file", "cert", "key")
 """Settings that name a file which must be there."""

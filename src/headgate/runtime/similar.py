@@ -97,7 +97,7 @@ class Asked:
         self._embedder = embedder
 
     async def __call__(self, text: str, exchange: Exchange) -> Placed:
-        numbers, target = await self._embedder.one(text, exchange.record.worker, exchange.needs)
+        numbers, target = await self._embedder.one(text, exchange.record.worker, exchange.requires)
         return Placed(f"{target.name} {target.shape}", struct.pack(f"<{len(numbers)}f", *numbers))
 
 

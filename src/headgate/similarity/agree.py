@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from headgate.similarity import words as known
 from headgate.similarity.reading import OPPOSED, Reading
-from headgate.similarity.words import PREFIXES
+from headgate.similarity.words import PREFIXES, stem
 
 SAME = 0.9
 """Where more than this part of the words is shared, the rest is what is asked for, wherever it stands."""
@@ -19,6 +20,9 @@ LONGEST = 20_000
 """Characters that are read: to compare so many takes some 20 ms."""
 WORD = 6
 """Characters of one, about."""
+FRAME = 4
+"""Words that are shared from which on a text is taken for a template that is filled in."""
+DOING = frozenset(map(stem, known.DOING.split()))
 
 
 def differ(a: str, b: str) -> str | None:
@@ -140,6 +144,8 @@ def _worded(mine: Reading, theirs: Reading, framed: int) -> str | None:
     left, right = _left(mine, theirs), _left(theirs, mine)
     shared = len(mine.content) - left.words + framed
     if not left.words and not right.words:
+        if shared >= FRAME and _doing(mine) != _doing(theirs):
+            return "wording"
         return None if shared or mine.numbers or mine.all == theirs.all else "wording"
     fewer, more = sorted((left.words, right.words))
     if shared > SAME * (shared + more):
@@ -149,6 +155,14 @@ def _worded(mine: Reading, theirs: Reading, framed: int) -> str | None:
         scattered = min(left.spots, right.spots) > 1
         return None if (scattered or moved) and (fewer > 1 or shared >= 4) else "wording"
     return None if moved and shared >= 5 else "wording"
+
+
+def _doing(reading: Reading) -> list[str]:
+    """The verbs behind what the text is about: they say little where one asks for something, and much where it does."""
+    pairs = zip(reading.all, map(stem, reading.all), reading.all[1:], strict=False)
+    return sorted(
+        stem(verb) for word, root, verb in pairs if stem(verb) in DOING and {word, root} & reading.content.keys()
+    )
 
 
 class _Left(NamedTuple):

@@ -19,6 +19,11 @@ refer regard make need
 """
 """They may stand on one side only. What some of them say, as directions and questions do, is compared by itself."""
 
+DOING = """
+want need like tell show give help get go try use contain include find locate follow make offer
+"""
+"""Of these, those that say much where they do not stand for what is asked, but for what somebody does."""
+
 IRREGULAR = """
 gone:go went:go goes:go does:do ups:up ids:id sent:send paid:pay bought:buy made:make lost:lose broke:break broken:break took:take taken:take
 found:find gave:give given:give wrote:write written:write came:come saw:see seen:see kept:keep held:hold left:leave

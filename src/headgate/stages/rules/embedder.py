@@ -10,7 +10,6 @@ import msgspec
 
 from headgate.core.errors import ProviderNonsense
 from headgate.core.exchange import Exchange
-from headgate.core.needs import Needs
 from headgate.core.question import answer, question
 from headgate.core.reply import Reply
 from headgate.core.spaces import Vector
@@ -63,10 +62,10 @@ class Embedder:
         self._next_id = next_id
         self._path = path
 
-    async def one(self, text: str, worker: int, needs: Needs) -> tuple[Vector, Target]:
-        """Of a text, and who gave it, who is one that may be given it. Raises GatewayError."""
+    async def one(self, text: str, worker: int, requires: frozenset[str]) -> tuple[Vector, Target]:
+        """Of a text, and who gave it, of whom all is so that is required. Raises GatewayError."""
         asked = self._question([text], worker)
-        asked.imposed = needs
+        asked.imposed = requires
         [vector] = _vectors(await answer(asked, self._ask), 1)
         assert asked.target is not None
         return vector, asked.target
