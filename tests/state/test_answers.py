@@ -3,7 +3,7 @@
 import asyncio
 import random
 
-from headgate.core.cached import Entry, Which
+from headgate.core.cached import Entry, Which, hidden
 from headgate.state.answers import BESIDE, Memory
 
 ROOM = 100_000
@@ -106,3 +106,5 @@ def test_those_are_taken_out_of_which_all_is_so_that_is_said():
     assert left(team="red", before=15.0) == [b"b", b"c"]
     assert left(organisation="acme") == [b"a", b"c"]
     assert left(key="nobody") == [b"a", b"b", b"c"]
+    assert left(team=hidden("red")) == [b"c"]
+    assert left(team="sha256:") == [b"a", b"b", b"c"]

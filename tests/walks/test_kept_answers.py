@@ -24,6 +24,7 @@ models:
   ours: {{targets: up/m, cache: {{per: team}}}}
   lasting: {{targets: up/o, cache: {{ttl: 1, jitter: 0, stale_if_error: 3600}}}}
   also: {{targets: up/o, cache: true}}
+  vectors: {{targets: up/e, cache: {{ttl: 1, jitter: 0, stale_if_error: 3600}}}}
   current: {{targets: up/n, cache: {{ttl: 1, jitter: 0, stale_while_revalidate: 3600}}}}
 keys:
   - {{name: one, key: {one}}}
@@ -40,7 +41,13 @@ class Provider:
         if self.down:
             await asked.send(json_reply({"error": {"message": "no"}}, status=503))
             return
-        words = json.loads(asked.request.body)["messages"][-1]["content"]
+        body = json.loads(asked.request.body)
+        if "input" in body:
+            data = [{"object": "embedding", "index": n, "embedding": [0.5, 1.0]} for n in range(len(body["input"]))]
+            usage = {"prompt_tokens": 2, "total_tokens": 2}
+            await asked.send(json_reply({"object": "list", "data": data, "model": "o", "usage": usage}))
+            return
+        words = body["messages"][-1]["content"]
         choice = {
             "index": 0,
             "message": {"role": "assistant", "content": f"{self.calls} {words}"},
@@ -127,6 +134,24 @@ def test_a_refresh_is_one_request_of_whose_answer_it_is(gateway, provider):
     assert len(record["attempts"]) == 1
     stale = gateway.record_of(answers[0][3]["x-request-id"])
     assert (stale["cached"]["how"], stale.get("attempts", [])) == ("stale", [])
+
+
+def test_vectors_that_are_kept_are_given_in_an_outage(gateway, down):
+    def vectors(*inputs, **headers):
+        body, named = (
+            {"model": "vectors", "input": list(inputs)},
+            {key.replace("_", "-"): headers[key] for key in headers},
+        )
+        status, heads, answer = gateway.post(body, path="/v1/embeddings", headers=named)
+        return status, heads.get("x-headgate-cache"), answer
+
+    kept = vectors("a", "b")[2]["data"]
+    time.sleep(1.05)
+    down()
+    status, how, answer = vectors("a", "b")
+    assert (status, how, answer["data"]) == (200, "stale", kept)
+    assert vectors("b", "c")[0] == 503
+    assert vectors("b", cache_control="stale-if-error=0")[0] == 503
 
 
 def test_an_outage_is_answered_by_what_is_kept_also_where_nobody_is_asked_any_more(gateway, provider, down):

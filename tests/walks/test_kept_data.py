@@ -86,7 +86,9 @@ def test_one_person_s_data_are_given_out_with_their_proof_and_deleted(gateway, t
     assert (checked.exit_code, checked.stdout.partition(";")[2].split(";")[0]) == (0, " 3 records, 3 of them signed")
     done = command(gateway, "data", "delete", "--user", "ann", "--yes")
     assert "3 records and 0 payloads are deleted" in done.stderr
-    assert "answers in the cache" in done.stderr
+    assert "answers in the cache" not in done.stderr
+    assert b'"ann"' not in (gateway.data / "run" / "taken-out.jsonl").read_bytes()
+    assert gateway.metric("headgate_cache_entries") == 0
     assert call(gateway, "GET", "/requests?user=ann")[1]["items"] == []
     assert b"ann" not in b"".join(path.read_bytes() for path in (gateway.data / "journal").iterdir())
     _, audit = call(gateway, "GET", "/audit?kind=data")

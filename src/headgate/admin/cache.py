@@ -23,6 +23,7 @@ class Clearing(Section):
     team: str | None = Field(None, max_length=1000, description="To requests of this team.")
     organisation: str | None = Field(None, max_length=1000, description="To requests of this organisation.")
     user: str | None = Field(None, max_length=1000, description="To requests of this user's keys.")
+    end_user: str | None = Field(None, max_length=1000, description="That were asked for first for this end user.")
     tag: str | None = Field(None, max_length=128, description="Of requests that said this in `x-headgate-cache-tags`.")
     entry: str | None = Field(
         None, pattern=r"^([0-9a-f]{2}){1,64}$", description="The one whose `x-headgate-cache-entry` this is."
@@ -79,7 +80,7 @@ async def clear_cache(call: Call) -> Answer:
     """In every process of this machine; in the state, where answers are there."""
     said = read(Clearing, call.body)
     which = Which(said.alias, said.key, said.team, said.organisation, time.time() - said.older_than)
-    which = which._replace(user=said.user, tag=said.tag, id=said.entry)
+    which = which._replace(user=said.user, tag=said.tag, id=said.entry, end_user=said.end_user)
     told = said.model_dump(exclude_defaults=True)
     await Objects(await call.control.database()).note("clear", "cache", said.alias or "*", call.actor, told)
     try:

@@ -11,6 +11,7 @@ from headgate.admin.access import READ_PAYLOADS
 from headgate.admin.call import Answer, Body, Call, read
 from headgate.admin.problems import Problem
 from headgate.config.section import Section
+from headgate.core.cached import Which, hidden
 from headgate.governance.evidence import Asked, evidence
 from headgate.governance.person import Held, Person, erase
 from headgate.governance.purging import Purge
@@ -67,14 +68,27 @@ async def delete_data(call: Call) -> Answer:
         done = await erase(call.control.databases(), config, person, call.actor)
     except Held as held:
         raise Problem(409, "held", f"nothing was deleted, as some of it is {held}") from None
+    reached = await _cleared(call, person)
     return 200, {
         **done._asdict(),
         "out_of_reach": [
             "what providers keep", "backups and replicas of the databases", "what sinks were given",
             "journals of other machines, until their segments go (ten minutes after they were written last)",
-            *(["answers in the cache, until their `ttl` is over or it is cleared"] if config.caches else []),
+            *([] if reached else ["answers in the cache, which could not be reached: clear it once it can be"]),
         ],
     }  # fmt: skip
+
+
+async def _cleared(call: Call, person: Person) -> bool:
+    """Whether answers that are kept have gone, too."""
+    running = call.control.running
+    if not running.loaded.config.caches:
+        return True
+    try:
+        await running.answers.clear(Which(**{person.what: hidden(person.name)}, before=time.time()))
+    except OSError:
+        return False
+    return True
 
 
 async def purge(call: Call) -> Answer:

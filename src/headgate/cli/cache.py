@@ -22,6 +22,7 @@ def cache() -> None:
 @click.option("--team", metavar="NAME", help="Only to requests of this team.")
 @click.option("--organisation", metavar="NAME", help="Only to requests of this organisation.")
 @click.option("--user", metavar="NAME", help="Only to requests of this user's keys.")
+@click.option("--end-user", metavar="NAME", help="Only those that were asked for first for this end user.")
 @click.option("--tag", metavar="WORD", help="Only of requests that said this in `x-headgate-cache-tags`.")
 @click.option("--entry", metavar="ID", help="Only the one whose `x-headgate-cache-entry` this is.")
 @click.option("--older-than", callback=read_span, default="0s", metavar="SPAN", help="Only older ones: 30m, 4h, 2d.")

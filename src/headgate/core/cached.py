@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from math import inf
 from typing import Any, Literal, NamedTuple
 
@@ -159,6 +160,8 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The content type of `body`, where only its provider knows it."""
     took: float = 0.0
     """Seconds from the first of it to its end, where its provider streamed it."""
+    end_user: str = ""
+    """For whom it was asked first."""
 
     @property
     def end(self) -> float:
@@ -205,8 +208,11 @@ class Outcome(msgspec.Struct):
     """How like a question has to be from here on in that context."""
 
 
+HASH = "sha256:"
+
+
 class Which(NamedTuple):
-    """Entries to be taken out: those of which all is so that is said."""
+    """Entries to be taken out: those of which all is so that is said. Names may be `hidden`."""
 
     name: str | None = None
     key: str | None = None
@@ -218,6 +224,7 @@ class Which(NamedTuple):
     tag: str | None = None
     id: str | None = None
     """The one that is kept under this, in hex."""
+    end_user: str | None = None
 
     def has(self, key: bytes, entry: Entry) -> bool:
         named: Sequence[tuple[str | None, str]] = (
@@ -226,10 +233,16 @@ class Which(NamedTuple):
             (self.team, entry.team),
             (self.organisation, entry.organisation),
             (self.user, entry.user),
+            (self.end_user, entry.end_user),
         )
-        fits = all(wanted is None or wanted == found for wanted, found in named)
+        fits = all(wanted is None or wanted in (found, hidden(found, wanted)) for wanted, found in named)
         fits = fits and (self.tag is None or self.tag in entry.tags) and (self.id is None or self.id == key.hex())
         return fits and (self.before is None or entry.time < self.before)
+
+
+def hidden(name: str, like: str = HASH) -> str:
+    """A name as it stands where it is not to be read, as a deleted person's; "" where `like` is no such."""
+    return HASH + sha256(name.encode("utf-8", "replace")).hexdigest() if like.startswith(HASH) else ""
 
 
 Clock = Callable[[], float]

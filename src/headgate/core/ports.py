@@ -123,6 +123,9 @@ class Cache(Protocol):
     async def clear(self, which: Which) -> int:
         """Take these out; gives how many there were."""
 
+    async def heard(self, which: Which) -> None:
+        """Another process has taken these out of what is shared: what this one has of them by itself goes, too."""
+
 
 class Embedder(Protocol):
     """Makes vectors of texts: the nearer to each other, the more alike what they say."""

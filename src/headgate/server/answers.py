@@ -41,6 +41,8 @@ FILE = Path("run") / "taken-out.jsonl"
 KEPT = "answers.db"
 """Where answers are kept in a file, in the data directory."""
 EVERY = 0.25
+HEARD = 1.0
+"""Seconds in which all have heard what was taken out."""
 MEASURED = 10.0
 """Seconds between two looks at how large the file is."""
 log = logging.getLogger("headgate.server")
@@ -61,7 +63,9 @@ class Answers:
         self.memory = Memory(said.max_bytes) if self.back is None or said.front else None
         """What is held here, of all or of what is kept elsewhere."""
         self.kept = _levels(self.memory, self.back, said.front)
-        self.orders = Orders(url, f"{state.prefix}:taken-out", self._obey, state.ca_file) if url is not None else None
+        self.orders = (
+            Orders(url, f"{state.prefix}:taken-out", self._ordered, state.ca_file) if url is not None else None
+        )
         self.index: Index | None = None
         """Where answers to similar questions are found, once any are to be."""
         self.away: SharedQuestions | None = None
@@ -69,6 +73,7 @@ class Answers:
         self.verdicts = Verdicts(config.data_dir, self)
         self._notes = Notes(config.data_dir / FILE, anew=False)
         self._measured = (0, 0)
+        self._later: set[asyncio.Task[None]] = set()
         self._wanted = asyncio.Event()
         """Any are kept."""
 
@@ -98,9 +103,19 @@ class Answers:
         count = await self.kept.clear(which)
         told = msgspec.json.encode(which)
         self._notes.write(told)
+        if self.back is not None and which.before is not None:
+            task = asyncio.get_running_loop().create_task(self._once_more(self.back, which))
+            self._later.add(task)
+            task.add_done_callback(self._later.discard)
         if self.orders is not None:
             await self.orders.give(told)
         return count
+
+    async def _once_more(self, back: Cache, which: Which) -> None:
+        """What others put there until they had heard of it."""
+        await asyncio.sleep(HEARD)
+        with contextlib.suppress(OSError):
+            await back.clear(which)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -131,13 +146,20 @@ class Answers:
         for line in self._notes.read():
             await self._obey(line)
 
-    async def _obey(self, told: bytes) -> None:
+    async def _obey(self, told: bytes) -> Which | None:
         try:
             which = _decode(told)
         except msgspec.DecodeError:
-            return
-        with contextlib.suppress(OSError):  # whoever was told has been told this, too
-            await self.kept.clear(which)
+            return None
+        await self.kept.heard(which)
+        return which
+
+    async def _ordered(self, told: bytes) -> None:
+        """By another machine, perhaps: one of the workers of this one takes them out of its file."""
+        which, back = await self._obey(told), self.back
+        if which is not None and isinstance(back, FileAnswers) and await back.claim(told, HEARD):
+            with contextlib.suppress(OSError):
+                await back.clear(which)
 
     def watched(self) -> dict[str, Read]:
         found: dict[str, Read] = {"headgate_cache_reports": self.verdicts.counts.copy}
@@ -163,6 +185,8 @@ class Answers:
         return float(self.away is not None and self.away.why is not None)
 
     async def close(self) -> None:
+        for task in self._later:
+            task.cancel()
         if self.away is not None:
             await self.away.close()
         if self.back is not None:

@@ -104,6 +104,9 @@ class Memory:
         self.evictions["cleared"] += len(gone)
         return len(gone)
 
+    async def heard(self, which: Which) -> None:
+        await self.clear(which)
+
     def _drop(self, key: bytes) -> None:
         held = self._new.pop(key, None)
         if held is not None:

@@ -106,29 +106,37 @@ class FileAnswers:
             return True
 
     def put(self, key: bytes, entry: Entry) -> None:
-        size = len(entry.body)
-        if self._size + size > WAITING:
+        if self._size + entry.size > WAITING:
             self.dropped += 1
             return
         if any(which.has(key, entry) for which in self._cleared):  # it was under way then
             return
         with self._lock:
+            before = self._pending.get(key)
+            self._size += entry.size - (before.size if before is not None else 0)
             self._pending[key] = entry
-            self._size += size
         self._soon()
 
     async def clear(self, which: Which) -> int:
         """All are looked at. Raises OSError."""
+        count = self._forget(which)
+        try:
+            return count + await self._run(self._write.clear, which)
+        except sqlite3.Error as error:
+            raise OSError(f"{self._write.path}: {error}") from error
+
+    async def heard(self, which: Which) -> None:
+        self._forget(which)
+
+    def _forget(self, which: Which) -> int:
+        """How many of them were not written yet."""
         if which.before is not None:
             self._cleared.append(which)
         with self._lock:
             waiting = [key for key, entry in self._pending.items() if which.has(key, entry)]
             for key in waiting:
-                self._size -= len(self._pending.pop(key).body)
-        try:
-            return len(waiting) + await self._run(self._write.clear, which)
-        except sqlite3.Error as error:
-            raise OSError(f"{self._write.path}: {error}") from error
+                self._size -= self._pending.pop(key).size
+        return len(waiting)
 
     async def measured(self) -> tuple[int, int]:
         """Answers and bytes in the file. Raises OSError."""
@@ -174,7 +182,7 @@ class FileAnswers:
             with self._lock:
                 for key, entry in entries:
                     if self._pending.get(key) is entry:
-                        self._size -= len(self._pending.pop(key).body)
+                        self._size -= self._pending.pop(key).size
 
     async def _run(self, work: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._writer, work, *arguments)

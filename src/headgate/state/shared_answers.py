@@ -92,8 +92,7 @@ class SharedAnswers:
 
     async def clear(self, which: Which) -> int:
         """All are looked at, some at a time, on a connection for which no request waits. Raises OSError."""
-        if which.before is not None:
-            self._cleared.append(which)
+        await self.heard(which)
         connection = None
         try:
             async with asyncio.timeout(CONNECTING):
@@ -106,6 +105,10 @@ class SharedAnswers:
         finally:
             if connection is not None:
                 connection.close()
+
+    async def heard(self, which: Which) -> None:
+        if which.before is not None:
+            self._cleared.append(which)
 
     async def _clear(self, connection: Connection, which: Which) -> int:
         count, place, start = 0, b"0", len(self.prefix)

@@ -46,3 +46,7 @@ class TwoLevels:
     async def clear(self, which: Which) -> int:
         await self.front.clear(which)
         return await self.back.clear(which)
+
+    async def heard(self, which: Which) -> None:
+        await self.front.clear(which)
+        await self.back.heard(which)

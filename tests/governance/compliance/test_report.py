@@ -96,12 +96,6 @@ def test_what_a_team_or_a_class_keeps_is_told_too(place):
     assert refused == {"payloads.encrypt", "teams.red.payloads"}
 
 
-def test_what_a_deletion_does_not_reach_is_told(place):
-    assert "cache" not in states(place)["Art. 17"][1]
-    (place / "headgate.yaml").write_text(SAFE + "models: {chat: {targets: [local/x], cache: {ttl: 60}}}\n")
-    assert "Not reached: answers in the cache" in states(place)["Art. 17"][1]
-
-
 def test_names_that_mean_harm_stay_names(place):
     evil = "<script>alert(1)</script>|"
     (place / "headgate.yaml").write_text(

@@ -92,9 +92,9 @@ def given_out(facts: Facts) -> Shown:
 def erased(facts: Facts) -> Shown:
     """What is kept about a person is deleted when he asks."""
     holds = len(facts.config.holds)
-    evidence = f"`headgate data delete`; {_done(facts, 'erase', 'deletions')}; {holds} holds"
-    cached = "answers in the cache until their time is over, " if facts.config.caches else ""
-    return Shown("partly", f"{evidence}. Not reached: {cached}backups, sinks, and what providers keep")
+    cached = ", kept answers with it" if facts.config.caches else ""
+    evidence = f"`headgate data delete`{cached}; {_done(facts, 'erase', 'deletions')}; {holds} holds"
+    return Shown("partly", f"{evidence}. Not reached: backups, sinks, and what providers keep")
 
 
 def authorised(facts: Facts) -> Shown:

@@ -33,13 +33,11 @@ from headgate.stages.cache.keeping import entry as entry_of
 from headgate.stages.cache.keeping import fit
 from headgate.stages.cache.replay import paced, whole
 from headgate.stages.cache.similar import NOTHING, Sought
-from headgate.stages.cache.stale import Refresh, instead, meanwhile
+from headgate.stages.cache.stale import STALE, UNREACHED, Refresh, instead, meanwhile
 from headgate.stages.stage import Proceed
 
 log = logging.getLogger("headgate.stages")
 
-STALE, UNREACHED = b'110 headgate "Response is Stale"', b'111 headgate "Revalidation Failed"'
-"""Of the header `warning` (RFC 7234, 5.5)."""
 APART = b" no calls"
 """Of what is said of callers who are given no calls of tools, where others are."""
 REMEMBERED = 10_000

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from operator import attrgetter
+from typing import Literal
 
 import msgspec
 
@@ -22,6 +23,7 @@ from headgate.stages.cache import items, keeping
 from headgate.stages.cache.control import Wish
 from headgate.stages.cache.flight import Flight
 from headgate.stages.cache.flights import HEADER, Flights, again
+from headgate.stages.cache.stale import UNREACHED, allowed
 from headgate.stages.stage import Proceed
 
 LONGEST = 16 << 20
@@ -57,7 +59,16 @@ class Batches:
                 if wanted.only or (isinstance(error, ProviderRefused) and not error.retryable):
                     raise
                 tried = exchange.attempts  # who gave the others fails: all are asked for, of anybody
-        reply = await ask(keys, request.inputs)
+        try:
+            reply = await ask(keys, request.inputs)
+        except GatewayError as error:
+            late = allowed(terms, wanted, error)
+            stale = items.Kept(request, keys, entries, wanted.oldest, self.clock(), late)
+            if not (late and stale.all):
+                raise
+            exchange.attempts = [*tried, *exchange.attempts]
+            exchange.decision.said.append(f"nobody could be asked ({error.code})")
+            return _hit(exchange, stale, items.together(key, keys), self.clock(), how="stale")
         exchange.attempts = [*tried, *exchange.attempts] if tried else exchange.attempts
         return reply
 
@@ -86,15 +97,17 @@ class Batches:
                 self.store.put(key, keeping.entry(flight, terms, now, items.FORM, data))
 
 
-def _hit(exchange: Exchange, kept: items.Kept, key: bytes, now: float) -> Reply:
+def _hit(exchange: Exchange, kept: items.Kept, key: bytes, now: float, how: Literal["hit", "stale"] = "hit") -> Reply:
     """Raises ProviderNonsense where what is kept does not go together."""
     first = min(kept.entries, key=attrgetter("time"))
     age = max(int(now - first.time), 0)
     start = Start(id=exchange.id, model=first.target.partition("/")[2], created=int(first.time))
     result = Result(value=items.value(kept.request, kept.there))
     reply = Reply.of(exchange.dialect, [start, result, Used(usage=kept.usage), Stop(reason="stop")])
-    exchange.record.cached = Cached(how="hit", key=key.hex(), age=age, of=first.of, inputs=len(kept.there))
-    reply.headers = again(exchange, first, key, "hit", age)
+    exchange.record.cached = Cached(how=how, key=key.hex(), age=age, of=first.of, inputs=len(kept.there))
+    reply.headers = again(exchange, first, key, how, age)
+    if how == "stale":
+        reply.headers.append((b"warning", UNREACHED))
     return reply
 
 

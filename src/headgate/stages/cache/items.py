@@ -193,12 +193,14 @@ class Kept:
         entries: Sequence[Entry | None],
         oldest: float,
         now: float,
+        late: float = 0.0,
     ) -> None:
-        """`oldest`: seconds since an entry was asked for, above which it does not count."""
+        """`oldest`: seconds since an entry was asked for, above which it does not count; `late`: those after its time
+        in which it does."""
         self.request = request
         fresh = [
             each
-            if each is not None and each.dialect == FORM and now < each.until and now - each.time < oldest + 1
+            if each is not None and each.dialect == FORM and now < each.until + late and now - each.time < oldest + 1
             else None
             for each in entries
         ]

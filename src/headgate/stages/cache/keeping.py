@@ -40,6 +40,7 @@ def entry(flight: Flight, terms: Terms, now: float, dialect: str, body: bytes, a
         asked,
         reply.content_type or b"",
         flight.took,
+        flight.first.end_user,
     )
 
 

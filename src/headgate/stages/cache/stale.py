@@ -18,6 +18,8 @@ from headgate.core.target import PLAIN
 from headgate.stages.cache.control import Wish
 from headgate.stages.stage import Proceed
 
+STALE, UNREACHED = b'110 headgate "Response is Stale"', b'111 headgate "Revalidation Failed"'
+"""Of the header `warning` (RFC 7234, 5.5)."""
 Claim = Callable[[bytes, float], Awaitable[bool]]
 AT_ONCE = 100
 """Answers that are asked for anew at the same time; who is given a stale one meanwhile asks for none."""
@@ -31,11 +33,16 @@ def meanwhile(entry: Entry, terms: Terms, wanted: Wish, now: float) -> bool:
 
 
 def instead(entry: Entry, terms: Terms, wanted: Wish, now: float, error: GatewayError) -> bool:
-    """Whether an answer is given in place of this error, which is one of whoever was to be asked."""
-    if isinstance(error, ProviderRefused) and not error.retryable:
-        return False
-    allowed = terms.stale_if_error if wanted.on_error is None else wanted.on_error
-    return isinstance(error, NoTarget | ProviderError) and now - entry.until < allowed
+    """Whether an answer is given in place of this error."""
+    return now - entry.until < allowed(terms, wanted, error)
+
+
+def allowed(terms: Terms, wanted: Wish, error: GatewayError) -> float:
+    """Seconds after its time in which an answer is given in place of this error; only of one of whoever was to be
+    asked."""
+    if not isinstance(error, NoTarget | ProviderError) or (isinstance(error, ProviderRefused) and not error.retryable):
+        return 0.0
+    return terms.stale_if_error if wanted.on_error is None else wanted.on_error
 
 
 class Refresh:
