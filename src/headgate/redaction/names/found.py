@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 KINDS = (
-    "person", "address", "location", "organisation", "age", "date", "date_of_birth", "nationality", "title", "sex",
+    "person", "address", "location", "organisation", "age", "date", "birth_date", "nationality", "title", "sex",
 )  # fmt: skip
 """What our own recogniser finds. `nationality` is religions and political groups, too; `date` any date."""
 

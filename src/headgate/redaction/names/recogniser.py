@@ -2,21 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from headgate.redaction.names import context
 from headgate.redaction.names.found import KINDS, Found, apart
+from headgate.redaction.names.model import KINDS as NAMED
+from headgate.redaction.names.model import Model, Word
+from headgate.redaction.names.tokens import WORD
 
 THRESHOLD = 0.6
 """From which score on something is found: nine of ten names in prompts are names then."""
+PERSON = NAMED.index("person")
+SHORT = 4
+"""Letters of a name that is known again by itself."""
 
 
 class Recogniser:
-    def __init__(self, kinds: Collection[str] = KINDS, threshold: float = THRESHOLD) -> None:
+    def __init__(
+        self, kinds: Collection[str] = KINDS, threshold: float = THRESHOLD, model: Model | None = None
+    ) -> None:
         """`kinds`: only these of `found.KINDS`. A lower threshold finds more, and more that is none."""
         self.kinds = frozenset(kinds)
         self.threshold = threshold
+        self._model = None if self.kinds.isdisjoint(NAMED) else model or Model()
 
     def find(self, text: str) -> list[Found]:
         """What is in a text, in order, none upon another."""
-        return apart(each for each in context.find(text, self.kinds) if each.score >= self.threshold)
+        words = WORD.findall(text)
+        told = [each for each in context.find(text, words, self.kinds) if each.score >= self.threshold]
+        if self._model is not None:
+            told += (each for each in self._named(self._model, text, words) if each.kind in self.kinds)
+        return apart(told)
+
+    def _named(self, model: Model, text: str, words: Sequence[str]) -> list[Found]:
+        labelled = model.label(words, model.lexicon.spans(words))
+        _again(words, labelled, self.threshold)
+        at, place = 0, -1
+        found: list[Found] = []
+        for now, label in enumerate(labelled):
+            if label is None or label.score < self.threshold:
+                continue
+            for each in words[place + 1 : now + 1]:
+                at = text.index(each, at) + len(each)
+            kind, word = NAMED[label.kind], words[now]
+            if found and place == now - 1 and _goes_on(found[-1].kind, kind, words[place], word):
+                start, _, _, score = found.pop()
+                found.append(Found(start, at, kind, max(score, label.score)))
+            else:
+                found.append(Found(at - len(word), at, kind, label.score))
+            place = now
+        return found
+
+
+def _again(words: Sequence[str], labelled: list[Word | None], threshold: float) -> None:
+    """Who was named in full is known again by one of the names."""
+    known: dict[str, Word] = {}
+    for place, label in enumerate(labelled[1:], 1):
+        before = labelled[place - 1]
+        if label is not None and before is not None and label.kind == before.kind == PERSON:
+            known |= {words[place - 1]: before, words[place]: label}
+    for word, each in known.items():
+        if each.score < threshold or len(word) < SHORT or not word[0].isupper():
+            continue
+        for place in (at for at, other in enumerate(words) if other == word):
+            label = labelled[place]
+            if label is None or label.score < threshold:
+                labelled[place] = each
+
+
+def _goes_on(kind: str, now: str, word: str, following: str) -> bool:
+    """A town behind its postcode is a place of its own."""
+    return kind == now and (kind != "location" or word.isdigit() == following.isdigit())
