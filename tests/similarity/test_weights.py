@@ -153,7 +153,7 @@ def test_weights_of_fewer_bits_are_read(tmp_path, dtype, kept):
     np.testing.assert_allclose(found, plainly(TOKENS, short), atol=1e-5)
 
 
-async def test_what_was_asked_before_is_remembered_and_in_the_order_of_the_texts(tmp_path):
+async def test_vectors_come_in_the_order_of_the_texts(tmp_path):
     weights = Weights(written(tmp_path / "model"))
     first, second, again = await weights.embed(["how is", "the weather", "how is"])
     assert first == again == weights.vector("how is") != second == weights.vector("the weather")

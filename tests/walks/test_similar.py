@@ -156,7 +156,7 @@ def test_the_same_in_other_words_is_answered_for_nothing(gateway, provider):
     how, again, heads = ask(gateway, chat(AGAIN, system=system))
     assert (how, provider.calls, again) == ("semantic", calls, answer)
     assert (heads["x-headgate-cost"], heads["x-headgate-model"]) == ("0", "up/m")
-    assert 0.6 <= float(heads["x-headgate-cache-similarity"]) < 1
+    assert 0.6 <= float(heads["x-headgate-cache-similarity"]) <= 1
     assert int(heads["age"]) >= 0
     record = gateway.record_of(heads["x-request-id"])
     assert (record["cost"], record["saved"], record.get("attempts", [])) == ("0", {"cache": "0.002"}, [])
@@ -164,9 +164,7 @@ def test_the_same_in_other_words_is_answered_for_nothing(gateway, provider):
     assert (cached["how"], cached["of"], cached["entry"]) == ("semantic", first, heads["x-headgate-cache-entry"])
     assert cached["similarity"] == float(heads["x-headgate-cache-similarity"])
     assert cached["entry"] == gateway.record_of(first)["cached"]["key"] != cached["key"]
-    assert (
-        f"answered by the cache, as {first} was, whose question is like it: similarity 0." in record["decision"]["why"]
-    )
+    assert f"answered by the cache, as {first} was, whose question is like it: similarity " in record["decision"]["why"]
     assert hows(gateway, chat(AGAIN, system=system)) == ["semantic"]  # it has no entry of its own
     assert hows(gateway, chat(TODAY, system=system)) == ["hit"]
 

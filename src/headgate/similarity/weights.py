@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
@@ -19,8 +18,6 @@ from headgate.similarity.wordpiece import WordPiece
 
 T = TypeVar("T")
 
-REMEMBERED = 2048
-"""Texts whose vectors are not reckoned anew."""
 KINDS = ("Transformer", "Pooling", "Normalize")
 """The modules of sentence-transformers that are known."""
 
@@ -94,24 +91,11 @@ class Weights:
         self.width = self._bert.width
         self.name = f"weights-{_hash(folder)}"
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="embedder")
-        self._remembered: OrderedDict[bytes, bytes] = OrderedDict()
         self._try(folder)
 
     async def embed(self, texts: Sequence[str]) -> list[bytes]:
         """Takes some 10 ms for a question that is new, with MiniLM. Of a long one the beginning is looked at."""
-        keys = [blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in texts]
-        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._remembered}
-        made: dict[bytes, bytes] = {}
-        if new:
-            running = asyncio.get_running_loop().run_in_executor(self._thread, self._vectors, list(new.values()))
-            made = dict(zip(new, await running, strict=True))
-        found = [made.get(key) or self._remembered[key] for key in keys]
-        self._remembered.update(made)
-        for key in keys:
-            self._remembered.move_to_end(key)
-        while len(self._remembered) > REMEMBERED:
-            self._remembered.popitem(last=False)
-        return found
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._vectors, list(texts))
 
     def vector(self, text: str) -> bytes:
         """Without another thread, for who may wait."""

@@ -215,6 +215,20 @@ async def test_who_asks_the_very_same_shares_one_look_and_one_call():
     assert (began, gate.provider.calls) == (2, 1)
 
 
+async def test_who_asks_the_like_again_and_again_is_embedded_once_for_each_tenant():
+    texts = []
+
+    async def embed(text, exchange):
+        texts.append((text, exchange.caller.key))
+        return Placed("m", struct.pack("<2f", 1.0, 0.0))
+
+    gate = Gate(vectors=Vectors(embed, 1.0))
+    await gate.ask("a question", Caller("a"))
+    assert [(await gate.ask("the like", Caller("a")))[0].how for _ in range(3)] == ["semantic"] * 3
+    await gate.ask("the like", Caller("b"))
+    assert texts == [("a question", "a"), ("the like", "a"), ("the like", "b")]
+
+
 async def test_vectors_of_two_models_are_never_compared():
     who = "one"
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 from hashlib import blake2b
@@ -19,7 +20,7 @@ from headgate.core.ports import Cache as Store
 from headgate.core.ports import Index
 from headgate.core.record import Cached
 from headgate.stages.cache.context import context, question
-from headgate.stages.cache.vectors import Vectors
+from headgate.stages.cache.vectors import Placed, Vectors
 from headgate.stages.cache.verify import Verdict, Verify
 from headgate.stages.stage import Clock
 
@@ -55,6 +56,8 @@ class Sought(NamedTuple):
 
 
 NOTHING = Sought()
+REMEMBERED = 1000
+"""Questions whose vectors are known, as who is given another's answer asks for it again and again."""
 
 
 class Terms(NamedTuple):
@@ -92,6 +95,9 @@ class Similar:
         self.beside = beside
         self.clock = clock
         self._under_way: dict[tuple[bytes, bool], asyncio.Task[Sought]] = {}
+        self._remembered: OrderedDict[bytes, Placed] = OrderedDict()
+        """Vectors by the keys of questions, which are another one's for each tenant: how long it takes tells nobody
+        what others ask."""
 
     async def look(
         self, exchange: Exchange, key: bytes, meaning: bytes, headers: frozenset[bytes], per: Per, *, read: bool
@@ -105,7 +111,7 @@ class Similar:
             return NOTHING
         task = self._under_way.get((key, read))
         if task is None:
-            seeking = self._seek(exchange, text, place, read=read)
+            seeking = self._seek(exchange, key, text, place, read=read)
             task = self._under_way[key, read] = asyncio.get_running_loop().create_task(seeking)
             task.add_done_callback(partial(self._sought, (key, read)))
         await asyncio.wait((task,))  # it goes on for the others where this client goes away
@@ -142,11 +148,14 @@ class Similar:
     def _sought(self, which: tuple[bytes, bool], task: asyncio.Task[Sought]) -> None:
         del self._under_way[which]
 
-    async def _seek(self, exchange: Exchange, text: str, place: bytes, *, read: bool) -> Sought:
+    async def _seek(self, exchange: Exchange, key: bytes, text: str, place: bytes, *, read: bool) -> Sought:
         name_task(exchange.id)
-        placed = await self.vectors.of(text, exchange)
+        placed = self._remembered.pop(key, None) or await self.vectors.of(text, exchange)
         if placed is None:
             return NOTHING
+        self._remembered[key] = placed
+        if len(self._remembered) > REMEMBERED:
+            self._remembered.popitem(last=False)
         # vectors of two embedders lie in different spaces, so they are different contexts
         within = blake2b(placed.who.encode(), key=place, digest_size=24).digest()
         asked = Asked(within, text, placed.vector if self.beside else b"")
