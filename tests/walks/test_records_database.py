@@ -18,8 +18,14 @@ from headgate.records.reading import source
 from postgres import Server
 from traffic import Traffic, answering
 from upstreams import ScriptedUpstream
+from valkeys import valkey
 
 QUESTION = {"model": "chat", "messages": [{"role": "user", "content": "Hello"}]}
+
+KEPT = (
+    "models: {chat: openai/gpt-4o-mini}",
+    "models: {chat: openai/gpt-4o-mini, kept: {targets: openai/x, cache: true}}",
+)
 
 
 def config(upstream, records):
@@ -150,37 +156,68 @@ def test_a_postgresql_that_is_stopped_loses_nothing(tmp_path, upstream, server):
 
 def test_a_postgresql_with_keys_and_records_that_hangs_under_load(tmp_path, upstream, server):
     """R9: known keys are served, also after a kill of the gateway, a revoked one is not, and no record is lost.
+    R222: the state, in which answers are kept, is gone at the same time.
 
     Killed, too: bench/losses.py.
     """
-    told = config(upstream.url, f"{{url: '{server.url}'}}") + f"store: {{url: '{server.url}'}}\n"
-    headers = {"authorization": "Bearer " + ADMIN_KEY, "content-type": "application/json"}
-    keys = {}
-    with running(tmp_path, told) as gateway:
-        for name in ("known", "revoked"):
-            body = json.dumps({"name": name, "models": ["chat"]}).encode()
-            keys[name] = gateway.request("POST", "/admin/api/keys", body, headers)[2]["key"]
-        known, revoked = keys.values()
-        assert gateway.request("POST", "/admin/api/keys/revoked/revoke", None, headers)[0] == 200
-        with Traffic(gateway.port, clients=3, rate=60, key=known) as traffic:
-            traffic.wait_for(10)
-            server.signal(signal.SIGSTOP)
-            gateway.wait_for_metric(1, "headgate_store_away", seconds=15)
-            traffic.wait_for(30)
-            assert gateway.metric("headgate_records_behind_bytes") > 10_000
-            assert gateway.post(QUESTION, key=revoked)[0] == 401
-        assert not traffic.failures
-        gateway.kill()
-        gateway.start()
-        assert [gateway.post(QUESTION, key=key)[0] for key in (known, revoked)] == [200, 401]
-        server.signal(signal.SIGCONT)
-        gateway.wait_for_metric(0, "headgate_store_away", seconds=15)
-        gateway.wait_for_metric(0, "headgate_records_behind_bytes", seconds=15)
-        assert [gateway.post(QUESTION, key=key)[0] for key in (known, revoked)] == [200, 401]
-    recorded, _ = read(gateway, server.url)
+    told = config(upstream.url, f"{{url: '{server.url}'}}").replace(*KEPT) + f"store: {{url: '{server.url}'}}\n"
+    with valkey() as state:
+        told += f"state: {{url: '{state.url}'}}\ncache: {{store: state, front: 60}}\n"
+        with running(tmp_path, told) as gateway:
+            known, revoked = keys = stored_keys(gateway)
+            until_kept(gateway, known)
+            with Traffic(gateway.port, clients=3, rate=60, key=known) as traffic:
+                traffic.wait_for(10)
+                server.signal(signal.SIGSTOP)
+                state.kill()
+                gateway.wait_for_metric(1, "headgate_store_away", seconds=15)
+                traffic.wait_for(30)
+                assert gateway.metric("headgate_records_behind_bytes") > 10_000
+                assert gateway.post(QUESTION, key=revoked)[0] == 401
+                assert kept(gateway, known, "Hello") == (200, "hit")  # of the memory in front
+                assert kept(gateway, known, "Are you there?") == (200, "miss")
+            assert not traffic.failures
+            gateway.kill()
+            gateway.start()
+            assert [gateway.post(QUESTION, key=key)[0] for key in keys] == [200, 401]
+            assert kept(gateway, known, "Hello") == (200, "miss")
+            gateway.wait_for_metric(1, "headgate_cache_away")
+            server.signal(signal.SIGCONT)
+            state.start()
+            gateway.wait_for_metric(0, "headgate_store_away", seconds=15)
+            gateway.wait_for_metric(0, "headgate_cache_away")
+            gateway.wait_for_metric(0, "headgate_records_behind_bytes", seconds=15)
+            assert [gateway.post(QUESTION, key=key)[0] for key in keys] == [200, 401]
+            until_kept(gateway, known)
+        recorded, _ = read(gateway, server.url)
     assert len(traffic.answers) >= 40
     assert {recorded[answer.id] for answer in traffic.answers} == {1}
     assert set(recorded.values()) == {1}
+
+
+def stored_keys(gateway):
+    """One that is let in, and one that was revoked."""
+    headers = {"authorization": "Bearer " + ADMIN_KEY, "content-type": "application/json"}
+    keys = []
+    for name in ("known", "revoked"):
+        body = json.dumps({"name": name, "models": ["*"]}).encode()
+        keys.append(gateway.request("POST", "/admin/api/keys", body, headers)[2]["key"])
+    assert gateway.request("POST", "/admin/api/keys/revoked/revoke", None, headers)[0] == 200
+    return keys
+
+
+def kept(gateway, key, words):
+    body = {"model": "kept", "messages": [{"role": "user", "content": words}]}
+    status, heads, _ = gateway.post(body, key=key)
+    return status, heads.get("x-headgate-cache")
+
+
+def until_kept(gateway, key):
+    """Answers are kept where all share them, and found there."""
+    until = time.monotonic() + 10
+    while kept(gateway, key, "Hello") != (200, "hit"):
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 def test_a_full_disk_holds_the_database_up_and_loses_nothing(tmp_path, upstream):
