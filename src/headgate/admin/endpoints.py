@@ -9,7 +9,7 @@ from typing import Any
 import pydantic
 from pydantic import Field
 
-from headgate.admin import access, alerts, cache, data, elsewhere, logging_in, requests, usage
+from headgate.admin import access, alerts, cache, data, elsewhere, guards, logging_in, requests, usage
 from headgate.admin.access import ALL, NOBODY, OWNERS, READ_PAYLOADS, RULERS, SEE_ALL, SEE_PEOPLE
 from headgate.admin.as_code import Apply, apply_document, export_document
 from headgate.admin.call import (
@@ -68,7 +68,7 @@ BODIES: Mapping[str, type[pydantic.BaseModel]] = {
     "rotate": Rotate, "apply": Apply, "login": logging_in.LogIn, "password": logging_in.Password,
     "second_factor": logging_in.SecondFactor, "silence": alerts.SilenceAlert,
     "whose": data.Whose, "purging": data.Purging, "clearing": cache.Clearing,
-    "report": cache.Report,
+    "report": cache.Report, "trying": guards.Trying,
 }  # fmt: skip
 
 
@@ -378,6 +378,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "/cache/feedback", RULERS, "Say that an answer was wrong.", cache.report, (), "report"),
     Endpoint("GET", "/cache/thresholds", SEE_ALL, "Thresholds that reports have raised.", cache.thresholds),
     Endpoint("DELETE", "/cache/thresholds", RULERS, "Take back what reports have raised.", cache.reset_thresholds),
+    Endpoint("POST", "/guards/test", SEE_ALL, "Try policies on a text.", guards.test_guards, (), "trying", False),
     Endpoint("GET", "/levels", SEE_PEOPLE, "What is used of limits.", limits_now),
     Endpoint("GET", "/alerts", SEE_ALL, "Alerts, the latest first.", alerts.list_alerts),
     Endpoint("GET", "/alerts/{id}", SEE_ALL, "One alert, and what became of it.", alerts.get_alert),

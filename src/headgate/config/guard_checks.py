@@ -23,17 +23,19 @@ def check(config: Config, tell: Tell, known: Known) -> None:
         path: Path = ("guards", name)
         if not name.isprintable() or name != name.strip() or not name or "," in name or len(name) > 100:
             tell(path, "not a policy's name", "use up to 100 printable characters without a comma")
-        lacks = list(missing(policy.type))
-        for extra in lacks:
-            tell((*path, "use"), "it needs a package that is not there", f"install headgate[{extra}]")
-        if not lacks:
-            _makeable(path, policy, tell)
+        makeable(path, policy, tell)
         _reachable(path, policy, tell)
         _follows(path, policy, tell, known)
         _concerned(config, path, policy, tell)
 
 
-def _makeable(path: Path, policy: GuardPolicy, tell: Tell) -> None:
+def makeable(path: Path, policy: GuardPolicy, tell: Tell) -> None:
+    """Tell why its guard cannot be made."""
+    lacks = list(missing(policy.type))
+    for extra in lacks:
+        tell((*path, "use"), "it needs a package that is not there", f"install headgate[{extra}]")
+    if lacks:
+        return
     try:
         policy.guard  # noqa: B018  # it is made now
     except ValueError as error:

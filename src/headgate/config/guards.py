@@ -12,7 +12,7 @@ from headgate.config.limits import Names
 from headgate.config.section import Section
 from headgate.core.guard import EVERY, Action, Part
 from headgate.providers.settings import Seconds
-from headgate.stages.guard.policy import At, Dimension
+from headgate.stages.guard.policy import At, Dimension, Policy
 from headgate.stages.guards.guard import Guard
 
 
@@ -106,6 +106,29 @@ class GuardPolicy(Section):
         if self.at:
             return frozenset(self.at)
         return frozenset("before" if side == "request" else "after" for side in self.type.sides)
+
+    def made(self, name: str) -> Policy:
+        """As it is kept to. Raises what its guard raises where it cannot be made."""
+        return Policy(
+            name=name,
+            guard=self.guard,
+            kind=self.use,
+            at=self.sides,
+            actions=self.then,
+            enforced=self.mode == "enforce",
+            closed=self.on_error == "closed",
+            timeout=self.timeout,
+            parallel=self.parallel,
+            external=self.external_only,
+            match={dimension: frozenset(names) for dimension, names in self.match.items()},
+            parts=self.parts,
+            roles=self.roles,
+            least=self.min_score,
+            largest=self.max_chars,
+            status=self.status,
+            refusal=self.refusal,
+            use=self.model,
+        )
 
 
 def missing(kind: type[Guard]) -> Iterator[str]:

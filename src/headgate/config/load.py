@@ -12,6 +12,8 @@ from headgate.config import checks, discover, identities, records, stored, surro
 from headgate.config.admin_key import VARIABLE as ADMIN_VARIABLE
 from headgate.config.document import MAX_BYTES, Node, made, parse
 from headgate.config.explain import found
+from headgate.config.guard_checks import makeable
+from headgate.config.guards import GuardPolicy
 from headgate.config.problems import ConfigError, Problem
 from headgate.config.reading import Reading
 from headgate.config.redaction import Redaction
@@ -141,6 +143,22 @@ def placed(path: Path | None, environ: Mapping[str, str], references: References
     records.check(config.records, reading.problem)
     reading.stop_if_wrong()
     return config
+
+
+def guards(path: Path, environ: Mapping[str, str]) -> dict[str, GuardPolicy]:
+    """The policies of a file, whatever else stands in it. Raises ConfigError."""
+    path = path.absolute()
+    reading = Reading(str(_shown(path)), path.parent, environ, {})
+    root = _parsed(path, reading.file)
+    node = root.at(("guards",))
+    reading.root = Node({"guards": node}, 1, 1, keys=root.keys) if node is not None else made({})
+    reading.fill()
+    reading.plugins_beside()
+    read = reading.config().guards
+    for name, policy in read.items():
+        makeable(("guards", name), policy, reading.problem)
+    reading.stop_if_wrong()
+    return read
 
 
 def _without_sinks(node: Node | None) -> None:

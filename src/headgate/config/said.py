@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -17,12 +17,14 @@ from headgate.config import stored
 from headgate.config.load import placed, places_of
 from headgate.config.schema import Config
 from headgate.core.printable import json_safe, printable
+from headgate.core.record import Record
 from headgate.journal.read import Filter
 from headgate.records.payloads import reading
-from headgate.records.payloads.payload import Damaged
+from headgate.records.payloads.payload import Content, Damaged
 from headgate.records.payloads.reading import Found
 from headgate.records.payloads.statements import query
-from headgate.records.reading import Records, source
+from headgate.records.reading import Records, place, source
+from headgate.records.search import Search
 from headgate.secrets.references import References
 from headgate.store.database import StoreAway, connect
 from headgate.store.migrations import migrate
@@ -31,6 +33,7 @@ from headgate.store.sealing import Keyring, Unsealable
 
 T = TypeVar("T")
 KIND = "payloads"
+PAGE = 200
 TITLES = {"request": "The client asked", "sent": "The provider was asked", "answer": "The client was given"}
 
 
@@ -74,6 +77,23 @@ class Said:
             return
         for line in lines(kept):
             click.echo(line)
+
+    def requests(self, want: Filter, most: int, told: dict[str, Any]) -> Iterator[tuple[Record, Content]]:
+        """The newest of those of which something is kept, at most so many, with what was said in them."""
+        self._run(self._note("rehearse", "*", told))
+        seen, before = 0, None
+        while seen < most:
+            page = self._run(self._records.page(Search(want, PAGE, behind=before)))
+            for each in page.items:
+                kept = self._run(reading.one(self._records, each.record.id, self._keyring.seal))
+                if kept is not None:
+                    yield each.record, kept.content
+                    seen += 1
+                    if seen == most:
+                        return
+            before = place(page.items[-1]) if len(page.items) == PAGE else None
+            if before is None:
+                return
 
     def search(self, text: str, *, follow: bool) -> None:
         """That somebody looks for words."""

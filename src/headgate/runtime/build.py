@@ -15,7 +15,6 @@ from headgate.catalog.menu import Menu
 from headgate.catalog.refreshed import Refreshed
 from headgate.config import authentication
 from headgate.config.document import Path
-from headgate.config.guards import GuardPolicy
 from headgate.config.identities import Key, callers, own_limits
 from headgate.config.schema import Config
 from headgate.config.secrets import hash_key
@@ -53,7 +52,6 @@ from headgate.stages.filters.health import Health
 from headgate.stages.filters.requirement import Requirement
 from headgate.stages.guard import Aim, Guard
 from headgate.stages.guard.changing import Hashes
-from headgate.stages.guard.policy import Policy
 from headgate.stages.hedge import Hedge
 from headgate.stages.instruct import Instruct
 from headgate.stages.judge import Bench, Judge
@@ -244,7 +242,7 @@ def _topics(config: Config, ports: Ports, record: Record, route: Route, attempts
 def _guards(config: Config, classes: Classes, secret: str) -> tuple[list[Stage], list[Stage]]:
     """The stage that has guards look at what is asked and answered, and the one for who is asked, where there are
     policies for them."""
-    policies = [policy(name, each) for name, each in config.guards.items()]
+    policies = [each.made(name) for name, each in config.guards.items()]
     if not policies:
         return [], []
     hashes = Hashes(secret)
@@ -355,27 +353,3 @@ def _pattern(template: str) -> re.Pattern[bytes]:
 def _stage(use: str, settings: Mapping[str, Any]) -> Stage:
     kind = plugin.load("stages", use, Stage)  # type: ignore[type-abstract]
     return Checked(use, instance(f"the stage {use}", kind, **settings))
-
-
-def policy(name: str, said: GuardPolicy) -> Policy:
-    """A policy of the configuration. Raises what its guard raises when it cannot be made."""
-    return Policy(
-        name=name,
-        guard=said.guard,
-        kind=said.use,
-        at=said.sides,
-        actions=said.then,
-        enforced=said.mode == "enforce",
-        closed=said.on_error == "closed",
-        timeout=said.timeout,
-        parallel=said.parallel,
-        external=said.external_only,
-        match={dimension: frozenset(names) for dimension, names in said.match.items()},
-        parts=said.parts,
-        roles=said.roles,
-        least=said.min_score,
-        largest=said.max_chars,
-        status=said.status,
-        refusal=said.refusal,
-        use=said.model,
-    )
