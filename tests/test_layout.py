@@ -38,6 +38,7 @@ RANKS = {
     "upstream": 10,
     "catalog": 10,
     "redaction": 10,
+    "injection": 10,
     "similarity": 10,
     "core": 11,
 }
