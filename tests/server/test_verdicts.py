@@ -48,7 +48,7 @@ async def test_all_workers_know_of_it_until_it_is_taken_back(tmp_path):
     with (tmp_path / FILE).open("ab") as file:
         file.write(b'nonsense\n{"context": 3}\n')
     await one.report(record(similarity=0.9999), "wrong", "app")
-    assert await least(two) == 1.0  # it is never more than all
+    assert await least(two) > 1.0  # nothing is as like as that
 
 
 async def test_only_a_wrong_one_of_the_cache_is_taken_out(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
@@ -10,7 +11,7 @@ import msgspec
 
 from headgate.core.cached import NotGiven, Outcome, Verdict
 from headgate.core.errors import GatewayError, InvalidRequest, MethodNotAllowed, Overloaded, UnknownRequest
-from headgate.core.ids import Ids
+from headgate.core.ids import ALPHABET, REQUEST, Ids
 from headgate.core.record import Record
 from headgate.runtime.gateway import Gateway
 from headgate.server.body import Incoming
@@ -24,6 +25,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 PATH = b"/v1/cache/feedback"
 LARGEST = 4096
 """Bytes of what is said."""
+WAITING = 32
+"""Requests that are looked for, or wait for that."""
+ID = re.compile(f"{REQUEST}[{ALPHABET}]{{26}}")
 
 
 class Said(msgspec.Struct, forbid_unknown_fields=True):
@@ -50,6 +54,8 @@ class Feedback:
         self.read = read
         self.verdicts = verdicts
         self.next_id = Ids()
+        self._turn = asyncio.Lock()
+        self._waiting = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         gateway, id = self.gateways.gateway, self.next_id()
@@ -78,7 +84,7 @@ class Feedback:
         except msgspec.DecodeError as error:
             raise InvalidRequest(f"say `request`, an `x-request-id`, and `verdict`, wrong or right: {error}") from None
         try:
-            record = await asyncio.to_thread(self.read, said.request)
+            record = await self._found(said.request)
             if record is None or record.key != caller.key:
                 raise UnknownRequest(f"no request of this key has the id {said.request[:100]!r}", param="request")
             return await self.verdicts.report(record, said.verdict, caller.key)
@@ -87,3 +93,16 @@ class Feedback:
             raise InvalidRequest(told, param="request") from None
         except OSError as error:
             raise Overloaded(f"not all of it could be done, say it again: {error}", retry_after=2) from error
+
+    async def _found(self, id: str) -> Record | None:
+        """One after the other: what is not there is looked for for long. Raises OSError, Overloaded."""
+        if not ID.fullmatch(id):
+            return None
+        if self._waiting >= WAITING:
+            raise Overloaded("too much is said of answers at once; say it again", retry_after=1)
+        self._waiting += 1
+        try:
+            async with self._turn:
+                return await asyncio.to_thread(self.read, id)
+        finally:
+            self._waiting -= 1

@@ -87,5 +87,4 @@ def _raised(record: Record, cached: Cached, by: str) -> Raised | None:
     """None: it was an answer to the very same question."""
     if cached.context is None or cached.similarity is None:
         return None
-    least = min(round(cached.similarity + STEP, 4), 1.0)
-    return Raised(cached.context, least, record.model or "", record.id, by, time.time())
+    return Raised(cached.context, round(cached.similarity + STEP, 4), record.model or "", record.id, by, time.time())
