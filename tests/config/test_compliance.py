@@ -19,6 +19,7 @@ def test_what_nobody_has_said_is_set(tmp_path):
     config = loaded(tmp_path, "compliance: [gdpr]\nretention: {payloads_days: 7}\n")
     assert (config.retention.records_days, config.retention.payloads_days) == (365, 7)
     assert (config.payloads.keep, config.payloads.encrypt) == ("off", True)
+    assert config.cache.encrypt
     assert config.key_policy.max_days == 365
     assert loaded(tmp_path, "").retention.records_days is None
 
@@ -28,6 +29,7 @@ def test_what_nobody_has_said_is_set(tmp_path):
     [
         ("compliance: [gdpr]\npayloads: {keep: full}", "payloads.keep: it must be at most `redacted`"),
         ("compliance: [gdpr]\npayloads: {encrypt: false}", "payloads.encrypt: it must be true"),
+        ("compliance: [ccpa]\ncache: {encrypt: false}", "cache.encrypt: it must be true"),
         ("compliance: [gdpr]\nretention: {records_days: null}", "retention.records_days: it must be said"),
         ("compliance: [hipaa]\nretention: {audit_days: 100}", "retention.audit_days: it must be at least 2192"),
         ("compliance: [hipaa]\nlogin: {idle: 1800}", "login.idle: it must be at most 900"),

@@ -48,7 +48,7 @@ class Demand(NamedTuple):
 
 
 KEEP = ("payloads", "keep")
-ENCRYPT = ("payloads", "encrypt")
+ENCRYPT, SEAL = ("payloads", "encrypt"), ("cache", "encrypt")
 RECORDS, PAYLOADS, SUMS, AUDIT = (("retention", f"{what}_days") for what in ("records", "payloads", "sums", "audit"))
 KEYS, IDLE = ("key_policy", "max_days"), ("login", "idle")
 YEAR = 365
@@ -62,6 +62,7 @@ PRESETS: Mapping[Law, Sequence[Demand]] = {
         Demand(AUDIT, 3 * YEAR, "Art. 5(2)", "who is accountable must show it, for a time that is said"),
         Demand(KEEP, "redacted", "Art. 5(1)(c)", "no more of what was said is kept than needed", sets=False),
         Demand(ENCRYPT, True, "Art. 32(1)(a)", "what was said is encrypted where it is kept"),
+        Demand(SEAL, True, "Art. 32(1)(a)", "so are answers that are kept to be given again"),
         Demand(KEYS, YEAR, "Art. 32(1)(b)", "no key opens for ever"),
     ),
     "hipaa": (
@@ -69,6 +70,7 @@ PRESETS: Mapping[Law, Sequence[Demand]] = {
         Demand(AUDIT, SIX_YEARS, "45 CFR 164.316(b)(2)(i)", "who did what is on record for six years", least=SIX_YEARS),
         Demand(KEEP, "redacted", "45 CFR 164.502(b)", "no more of what was said is kept than necessary", sets=False),
         Demand(ENCRYPT, True, "45 CFR 164.312(a)(2)(iv)", "what was said is encrypted where it is kept"),
+        Demand(SEAL, True, "45 CFR 164.312(a)(2)(iv)", "so are answers that are kept to be given again"),
         Demand(IDLE, 900.0, "45 CFR 164.312(a)(2)(iii)", "who does nothing is logged off", most=900.0),
         Demand(KEYS, YEAR, "45 CFR 164.312(d)", "no key opens for ever"),
     ),
@@ -78,6 +80,7 @@ PRESETS: Mapping[Law, Sequence[Demand]] = {
         Demand(AUDIT, 2 * YEAR + 1, "11 CCR 7101(a)", "requests are on record for 24 months", least=2 * YEAR + 1),
         Demand(KEEP, "redacted", "Cal. Civ. Code 1798.100(c)", "no more is kept than reasonably necessary", sets=False),
         Demand(ENCRYPT, True, "Cal. Civ. Code 1798.150(a)(1)", "what was said is encrypted where it is kept"),
+        Demand(SEAL, True, "Cal. Civ. Code 1798.150(a)(1)", "so are answers that are kept to be given again"),
     ),
 }  # fmt: skip
 

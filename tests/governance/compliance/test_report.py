@@ -96,6 +96,16 @@ def test_what_a_team_or_a_class_keeps_is_told_too(place):
     assert refused == {"payloads.encrypt", "teams.red.payloads"}
 
 
+def test_answers_that_are_kept_are_told_of(place):
+    (place / "headgate.yaml").write_text(SAFE + "cache: {store: sqlite, others: true}\n")
+    assert "as are answers that are kept" in run(place, "report", "compliance", "gdpr").stdout
+    text = SAFE.replace("compliance: [gdpr]", "cache: {store: sqlite, others: true, encrypt: false}")
+    (place / "headgate.yaml").write_text(text)
+    assert "answers are kept in the clear" in run(place, "report", "compliance", "gdpr").stdout
+    (place / "headgate.yaml").write_text(text.replace("sqlite", "memory"))
+    assert "answers are kept in the clear" not in run(place, "report", "compliance", "gdpr").stdout
+
+
 def test_names_that_mean_harm_stay_names(place):
     evil = "<script>alert(1)</script>|"
     (place / "headgate.yaml").write_text(

@@ -128,6 +128,10 @@ def encrypted_at_rest(facts: Facts) -> Shown:
     said = "nothing of what is said is kept" if keep == "off" else "what is said is encrypted (AES-256-GCM)"
     if keep != "off" and not facts.encrypted:
         return Shown("not met", "`payloads.encrypt` is off: what is said is kept in the clear")
+    if facts.config.caches and facts.config.cache.store != "memory":
+        if not facts.sealed:
+            return Shown("not met", "`cache.encrypt` is off: answers are kept in the clear")
+        said += ", as are answers that are kept to be given again"
     told = (
         "secrets are sealed; records (who asked which model when) are not encrypted: that is left to disk or database"
     )

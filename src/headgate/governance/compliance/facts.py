@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from headgate.config import login
+from headgate.config import caching, login
 from headgate.config.audit.finding import Finding
 from headgate.config.audit.security import audit as audited
 from headgate.config.load import Loaded
@@ -29,6 +29,9 @@ class Facts:
     loaded: Loaded
     now: datetime
     encrypted: bool
+    """What is kept of what is said."""
+    sealed: bool
+    """Answers that are kept to be given again."""
     findings: Sequence[Finding]
     """Of `headgate audit security`."""
     chains: Sequence[Verified]
@@ -68,7 +71,8 @@ async def gather(loaded: Loaded, databases: Databases, now: float, *, since: str
     """`since`: only what came behind a checkpoint is checked (`latest`); None: all. Raises StoreAway, Unsealable."""
     chains = await verified(databases, since=since)
     moment = datetime.fromtimestamp(now, UTC)
-    found = Facts(loaded, moment, encrypted(loaded.config.payloads, os.environ), audited(loaded, moment), chains)
+    said, cache = encrypted(loaded.config.payloads, os.environ), caching.encrypted(loaded.config.cache, os.environ)
+    found = Facts(loaded, moment, said, cache, audited(loaded, moment), chains)
     if databases.has_store:
         objects = Objects(await databases.store())
         for action in COUNTED:
