@@ -51,6 +51,17 @@ async def test_all_workers_know_of_it_until_it_is_taken_back(tmp_path):
     assert await least(two) > 1.0  # nothing is as like as that
 
 
+async def test_other_machines_hear_of_it(tmp_path):
+    other = verdicts(tmp_path / "other")
+    one = Verdicts(tmp_path / "one", Store(), other.hear)
+    one.index = Questions(1 << 20)
+    await one.report(record(), "wrong", "app")
+    assert await least(other) == pytest.approx(0.9322)
+    await one.forget()
+    assert await least(other) == 0.0
+    await other.hear(b'["smart", null]')
+
+
 async def test_only_a_wrong_one_of_the_cache_is_taken_out(tmp_path):
     made = verdicts(tmp_path)
     await made.report(record(), "right", "app")

@@ -479,7 +479,7 @@ def conversations(number):
 
 
 def test_fixed_prompts_with_another_end_are_never_taken_for_alike(gateway):
-    many = rounds(250, 1000)
+    many = rounds(150, 1000)
     connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=30)
     with contextlib.closing(connection):
         found = Counter()

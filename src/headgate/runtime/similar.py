@@ -62,7 +62,7 @@ class Alikes:
         said, seconds = semantic.embedder, semantic.timeout
         embed: Embed
         if said.model is not None:
-            asked = Embedder(said.model, self.asking(seconds), self.asking(seconds), Ids(), PATH)
+            asked = Embedder(said.model, self.asking(seconds), self.asking(seconds), Ids(), PATH, "similarity")
             embed, advised = Asked(asked), ADVISED
         else:
             local = self._local(str(said.folder) if said.folder is not None else "")

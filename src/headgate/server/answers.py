@@ -70,7 +70,7 @@ class Answers:
         """Where answers to similar questions are found, once any are to be."""
         self.away: SharedQuestions | None = None
         """The same, where it is a database."""
-        self.verdicts = Verdicts(config.data_dir, self)
+        self.verdicts = Verdicts(config.data_dir, self, self.orders.give if self.orders is not None else None)
         self._notes = Notes(config.data_dir / FILE, anew=False)
         self._measured = (0, 0)
         self._later: set[asyncio.Task[None]] = set()
@@ -157,6 +157,8 @@ class Answers:
     async def _ordered(self, told: bytes) -> None:
         """By another machine, perhaps: one of the workers of this one takes them out of its file."""
         which, back = await self._obey(told), self.back
+        if which is None:
+            await self.verdicts.hear(told)
         if which is not None and isinstance(back, FileAnswers) and await back.claim(told, HEARD):
             with contextlib.suppress(OSError):
                 await back.clear(which)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -27,6 +27,9 @@ log = logging.getLogger("headgate.server")
 _decode = msgspec.json.Decoder(Raised | None).decode
 
 
+Tell = Callable[[bytes], Awaitable[None]]
+
+
 class Store(Protocol):
     """Where the answers are."""
 
@@ -37,12 +40,14 @@ class Store(Protocol):
 class Verdicts:
     """Those that this process is told, and what the others of the machine were told."""
 
-    def __init__(self, data_dir: Path, store: Store) -> None:
+    def __init__(self, data_dir: Path, store: Store, tell: Tell | None = None) -> None:
+        """`tell` has the other machines `hear` a line. Raises OSError."""
         self.index: Index | None = None
         self.shared = False
         """The index is one for all machines, which learns by itself."""
         self.counts: Counter[tuple[str, ...]] = Counter()
         self._store = store
+        self._tell = tell
         self._notes = Notes(data_dir / FILE, anew=True)
 
     async def report(self, record: Record, verdict: Verdict, by: str) -> Outcome:
@@ -56,8 +61,7 @@ class Verdicts:
         raised = _raised(record, cached, by)
         if raised is not None and self.index is not None:
             await self.index.learn(raised)
-            if not self.shared:
-                self._notes.write(msgspec.json.encode(raised))
+            await self._told(msgspec.json.encode(raised))
         count = await self._store.clear(Which(id=cached.entry or cached.key))
         return Outcome(record.id, verdict, count, raised.least if raised is not None else None)
 
@@ -68,19 +72,31 @@ class Verdicts:
         """All thresholds are as they are configured. Raises OSError."""
         if self.index is not None:
             await self.index.forget()
-        if not self.shared:
-            self._notes.write(b"null")
+        await self._told(b"null")
 
     async def look(self) -> None:
         """What was told since the last time, or before this process began. Raises OSError."""
         if self.index is None or self.shared:
             return
         for line in self._notes.read():
-            try:
-                raised = _decode(line)
-            except msgspec.DecodeError:
-                continue
-            await (self.index.learn(raised) if raised is not None else self.index.forget())
+            await self.hear(line)
+
+    async def hear(self, line: bytes) -> None:
+        """As it was told somewhere else."""
+        if self.index is None or self.shared:
+            return
+        try:
+            raised = _decode(line)
+        except msgspec.DecodeError:
+            return
+        await (self.index.learn(raised) if raised is not None else self.index.forget())
+
+    async def _told(self, line: bytes) -> None:
+        if self.shared:
+            return
+        self._notes.write(line)
+        if self._tell is not None:
+            await self._tell(line)
 
 
 def _raised(record: Record, cached: Cached, by: str) -> Raised | None:

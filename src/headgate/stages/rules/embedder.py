@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import msgspec
 
+from headgate.core.embeddings import Purpose
 from headgate.core.errors import ProviderNonsense
 from headgate.core.exchange import Exchange
 from headgate.core.question import answer, question
@@ -53,7 +54,13 @@ class Embedder:
     """Each question is recorded as one of the gateway's own, with what it cost."""
 
     def __init__(
-        self, model: str, ask: Proceed, ask_one: Proceed, next_id: Callable[[], str], path: str = PATH
+        self,
+        model: str,
+        ask: Proceed,
+        ask_one: Proceed,
+        next_id: Callable[[], str],
+        path: str = PATH,
+        purpose: Purpose = "classification",
     ) -> None:
         """`ask` finds out who is behind the model, and bounds the time; `ask_one` asks the target that it is given."""
         self.model = model
@@ -61,6 +68,7 @@ class Embedder:
         self._ask_one = ask_one
         self._next_id = next_id
         self._path = path
+        self._purpose = purpose
 
     async def one(self, text: str, worker: int, requires: frozenset[str]) -> tuple[Vector, Target]:
         """Of a text, and who gave it, of whom all is so that is required. Raises GatewayError."""
@@ -80,7 +88,7 @@ class Embedder:
         fields = {"model": self.model, "input": list(texts)}
         asked = question(self._next_id(), openai_embeddings, fields, self._path, worker)
         # for hosts that have a word for it; those that speak OpenAI's API, which has none, get the bytes as they are
-        asked.request.purpose = "classification"
+        asked.request.purpose = self._purpose
         return asked
 
 
