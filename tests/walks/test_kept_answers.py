@@ -19,6 +19,15 @@ breaker: {{failures: 3, rest: 60}}
 providers:
   up: {{kind: openai, api_key: sk-x, base_url: '{up}/v1'}}
 cache: {{store: sqlite, front: 30, patience: 1}}
+teams: {{red: {{}}}}
+guards:
+  abroad:
+    use: words
+    with: {{words: {{project: [zeppelin]}}}}
+    external_only: true
+    at: before
+    then: redact
+    for: {{key: two}}
 models:
   kept: {{targets: up/m, cache: true}}
   ours: {{targets: up/m, cache: {{per: team}}}}
@@ -27,8 +36,8 @@ models:
   vectors: {{targets: up/e, cache: {{ttl: 1, jitter: 0, stale_if_error: 3600}}}}
   current: {{targets: up/n, cache: {{ttl: 1, jitter: 0, stale_while_revalidate: 3600}}}}
 keys:
-  - {{name: one, key: {one}}}
-  - {{name: two, key: {two}}}
+  - {{name: one, key: {one}, team: red}}
+  - {{name: two, key: {two}, team: red}}
 """
 
 
@@ -194,6 +203,17 @@ def test_a_key_made_anew_under_an_old_name_has_nothing_of_the_old_one(gateway):
     assert ask(gateway, "mine", key=second)[1] == ask(gateway, "ours", "ours", key=second)[1] == "miss"
     assert ask(gateway, "mine", key=second)[2] != mine
     assert ask(gateway, "ours", "ours", key=second)[2] != ours
+
+
+def test_an_answer_to_what_a_guard_left_of_it_is_none_for_others(gateway):
+    """`abroad` changes what the provider is asked for one of the two, who share their answers otherwise."""
+    assert ask(gateway, "shared", "ours")[1] == "miss"
+    whole = ask(gateway, "of the zeppelin", "ours")[2]
+    status, how, changed, _ = ask(gateway, "of the zeppelin", "ours", key=OTHER_KEY)
+    assert (status, how) == (200, "miss")
+    assert ("zeppelin" in whole, "zeppelin" in changed) == (True, False)
+    assert ask(gateway, "of the zeppelin", "ours")[1:3] == ("hit", whole)
+    assert ask(gateway, "of the zeppelin", "ours", key=OTHER_KEY)[1:3] == ("hit", changed)
 
 
 def test_a_restart_keeps_them_and_nothing_of_them_is_in_clear(gateway):

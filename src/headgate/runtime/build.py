@@ -50,7 +50,7 @@ from headgate.stages.filters.capability import Capability
 from headgate.stages.filters.filter import Filter
 from headgate.stages.filters.health import Health
 from headgate.stages.filters.requirement import Requirement
-from headgate.stages.guard import Aim, Guard
+from headgate.stages.guard import Aim, Aimed, Guard
 from headgate.stages.guard.changing import Hashes
 from headgate.stages.hedge import Hedge
 from headgate.stages.instruct import Instruct
@@ -96,7 +96,7 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
     kept = ports.cache is not None and config.caches
     route = Route(aliases, providers, _filters(config, menu, attempts), ports.board, rules, known, kept)
     faces, templates = _faces(config.dialects)
-    guard, aim = _guards(config, classes, admin_digest)
+    guard, aim, aimed = _guards(config, classes, admin_digest)
     sending: list[Stage] = [*aim, Count(menu), *([Fetch(ports.fetch)] if ports.fetch is not None else []), Translate()]
     once = Retry(Retries(attempts=1), allowance=attempts)
     sampling = config.traces.sampling
@@ -115,7 +115,7 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         *([Limit(ports.ledger, route.behind)] if any(not rule.by_target for rule in limits) else []),
         reckon,
         route,
-        *_cache(config, ports, list(faces.values()), refresh, record, plain, attempts),
+        *_cache(config, ports, list(faces.values()), refresh, record, plain, attempts, aimed),
         *_judge(config, route, ports, [record, reckon, once, *sending]),
         *_shadow(config, route, ports, record, [reckon, once, *sending]),
         *([Resume()] if any(model.resume for model in config.models.values()) else []),
@@ -186,6 +186,7 @@ def _cache(
     record: Record,
     route: Route,
     attempts: Attempts | None,
+    aimed: Aimed | None,
 ) -> list[Stage]:
     """The stage that gives answers again, where any are kept; `route` as for topics."""
     if ports.cache is None or not config.caches:
@@ -201,7 +202,7 @@ def _cache(
         sending: list[Stage] = [Retry(_retries(config), allowance=attempts), Translate()]
         like = alikes(config, ports, [record, route], sending)
         terms, others = {name: like.terms(each) for name, each in said.items()}, like.terms(config.cache.others)
-    return [Cache(ports.cache, terms, others, known, headers, _meaning(config), refresh=refresh)]
+    return [Cache(ports.cache, terms, others, known, headers, _meaning(config), refresh=refresh, aimed=aimed)]
 
 
 def _instructs(config: Config) -> bool:
@@ -239,15 +240,19 @@ def _topics(config: Config, ports: Ports, record: Record, route: Route, attempts
     return Topics(matching.topics, matching.topic_threshold, seconds, embedder, space)
 
 
-def _guards(config: Config, classes: Classes, secret: str) -> tuple[list[Stage], list[Stage]]:
+def _guards(config: Config, classes: Classes, secret: str) -> tuple[list[Stage], list[Stage], Aimed | None]:
     """The stage that has guards look at what is asked and answered, and the one for who is asked, where there are
-    policies for them."""
+    policies for them; and what tells for whom the latter are."""
     policies = [each.made(name) for name, each in config.guards.items()]
     if not policies:
-        return [], []
+        return [], [], None
     hashes = Hashes(secret)
     aimed = [each for each in policies if each.by_target and "before" in each.at]
-    return [Guard(policies, classes, hashes)], [Aim(aimed, classes, hashes)] if aimed else []
+    guard: list[Stage] = [Guard(policies, classes, hashes)]
+    if not aimed:
+        return guard, [], None
+    said = {each: hash_key(repr(config.guards[each.name])).encode() for each in aimed}
+    return guard, [Aim(aimed, classes, hashes)], Aimed(said, classes)
 
 
 def _keep(config: Config, ports: Ports, classes: Classes) -> list[Stage]:

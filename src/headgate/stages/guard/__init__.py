@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import TypeVar
 
 from headgate.core.exchange import Exchange
@@ -108,6 +108,18 @@ class Aim:
             ) = kept  # fmt: skip
         tell(judge, reply)
         return reply
+
+
+class Aimed:
+    """Which policies change what some targets are asked, as bytes: an answer to what they left is none for others."""
+
+    def __init__(self, policies: Mapping[Policy, bytes], classes: Classes) -> None:
+        """`policies`: each with a hash of all that is said of it."""
+        self.policies = policies
+        self.classes = classes
+
+    def __call__(self, exchange: Exchange) -> bytes:
+        return b"".join([said for policy, said in self.policies.items() if policy.concerns(exchange, self.classes)])
 
 
 async def look(judge: Judge, policies: Sequence[Policy]) -> None:
