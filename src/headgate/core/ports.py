@@ -159,6 +159,9 @@ class Index(Protocol):
     def add(self, context: bytes, key: bytes, vector: bytes, until: float) -> None:
         """`vector` as an Embedder gives it; of no use any more after `until`, Unix seconds. Never waits."""
 
+    def has(self, key: bytes) -> bool:
+        """Whether it is known here that it is there. Never waits."""
+
     def drop(self, key: bytes) -> None:
         """The answer is not there any more. Never waits."""
 

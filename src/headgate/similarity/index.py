@@ -54,6 +54,9 @@ class Index:
     def __len__(self) -> int:
         return len(self._where)
 
+    def __contains__(self, id: bytes) -> bool:
+        return id in self._where
+
     def add(self, context: bytes, id: bytes, vector: bytes) -> None:
         """`vector` is as an embedder gives it. An id that is there is put in the new one's place."""
         size = len(vector) + OVERHEAD

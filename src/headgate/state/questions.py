@@ -33,6 +33,9 @@ class Questions:
     def add(self, context: bytes, key: bytes, vector: bytes, until: float) -> None:
         self.index.add(context, key, vector)
 
+    def has(self, key: bytes) -> bool:
+        return key in self.index
+
     def drop(self, key: bytes) -> None:
         self.index.remove(key)
 

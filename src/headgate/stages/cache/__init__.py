@@ -114,7 +114,7 @@ class Cache:
             if now >= entry.until and self.refresh is not None and not wanted.only and exchange.nobody is None:
                 self.refresh.begin(exchange, key, self.store.claim)
             elif terms.similar is not None:
-                terms.similar.keep(key, entry)
+                terms.similar.met(key, entry)
             return reply
         try:
             return await self._ask(exchange, proceed, key, terms, wanted)

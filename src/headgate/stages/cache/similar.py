@@ -117,11 +117,16 @@ class Similar:
         await asyncio.wait((task,))  # it goes on for the others where this client goes away
         return task.result()
 
-    def keep(self, key: bytes, entry: Entry, vector: bytes = b"") -> None:
-        """The answer is kept, maybe by another process: it is found from here on."""
+    def keep(self, key: bytes, entry: Entry, vector: bytes) -> None:
+        """The answer is kept: it is found from here on."""
+        if entry.asked is not None:
+            self.index.add(entry.asked.context, key, vector, entry.until)
+
+    def met(self, key: bytes, entry: Entry) -> None:
+        """The answer is there, kept by another process maybe: it is found from here on, if it can be."""
         asked = entry.asked
-        if asked is not None and (vector or asked.vector):
-            self.index.add(asked.context, key, vector or asked.vector, entry.until)
+        if asked is not None and asked.vector and not self.index.has(key):
+            self.index.add(asked.context, key, asked.vector, entry.until)
 
     def told(self, exchange: Exchange, found: Found, age: int) -> list[tuple[bytes, bytes]]:
         """Say in the record that the request was given this answer, and in headers, which are the result."""
