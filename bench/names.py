@@ -1,7 +1,7 @@
 """What is found of labelled names and addresses, of personal data altogether, and in text that has none: a table.
 
-python bench/names.py [--rows 0/3 --weights FILE]    # only rows that the weights were not learned from
-Rows made by one template are on one side: scripts/train_names.py --leave-out 0/3 leaves out the same.
+python bench/names.py --weights 0.zst 1.zst 2.zst    # each is asked about the rows that it has not learned from
+They are made by scripts/train_names.py --leave-out 0/3 --to 0.zst and so on; rows of one template are in one fold.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from pathlib import Path
 
 from headgate.redaction.finder import Finder
 from headgate.redaction.kinds import chosen, personal
-from headgate.redaction.names.found import KINDS
+from headgate.redaction.names.found import KINDS, THRESHOLD
 from headgate.redaction.names.model import WEIGHTS, Model
-from headgate.redaction.names.recogniser import THRESHOLD, Recogniser
+from headgate.redaction.names.recogniser import Recogniser
 from headgate.redaction.names.tokens import WORD
 
 ROOT = Path(__file__).parents[1]
@@ -80,26 +80,25 @@ def _figures(counts: Counter[str] | dict[str, int], beta: int) -> tuple[float, f
     return precision, recall, (1 + square) * precision * recall / max(1e-9, square * precision + recall)
 
 
-def measured(name: str, rows: Iterable[Row], recogniser: Recogniser, numbers: Finder) -> tuple[Score, Score]:
+def measure(
+    name: str, rows: Iterable[Row], recogniser: Recogniser, numbers: Finder, alone: Score, every: Score
+) -> None:
     """Of the recogniser alone, by what it is for; together with what finds numbers, by all labels."""
-    alone, all_of_it = Score(), Score()
     for row in rows:
         gold = [(start, end, SAME.get(label, label)) for start, end, label in row.whole if row.text[start:end] != "@"]
         found = [(one.start, one.end, SAME.get(one.kind, one.kind)) for one in recogniser.find(row.text)]
         if name in NAMED:
             found = [each for each in found if each[2] in ("person", "location", "organisation", "address")]
-        else:
-            found = [
-                each for each in found if name != "meddocan_es_clinical" or each[2] not in ("title", "nationality")
-            ]
-            more = [
-                each
-                for each in _numbers(row.text, numbers)
-                if not any(a < each[1] and each[0] < b for a, b, _ in found)
-            ]
-            all_of_it.add(row.text, gold, [*found, *more])
+        elif name == "meddocan_es_clinical":
+            found = [each for each in found if each[2] not in ("title", "nationality")]
         alone.add(row.text, [each for each in gold if each[2] in KINDS], found)
-    return alone, all_of_it
+        if name not in NAMED:
+            more = _numbers(row.text, numbers)
+            every.add(
+                row.text,
+                gold,
+                [*found, *(one for one in more if not any(a < one[1] and one[0] < b for a, b, _ in found))],
+            )
 
 
 def _numbers(text: str, finder: Finder) -> list[Span]:
@@ -144,10 +143,9 @@ def _seconds(call: Callable[[str], object], text: str) -> float:
     return time.perf_counter() - start
 
 
-def table(weights: Path, rows: str, threshold: float, say: Callable[[str], None]) -> None:
-    left, _, folds = rows.partition("/")
-    model = Model(weights)
-    recogniser = Recogniser(KINDS, threshold, model)
+def table(weights: Sequence[Path], threshold: float, say: Callable[[str], None]) -> None:
+    """Several weights: each is asked about its own fold, which it has not learned from."""
+    models = [Model(each) for each in weights]
     numbers = Finder(*chosen(personal()))
     say(
         "| set | rows | names alone: P | R | F1 | by kind | any word: P | R | F2 "
@@ -155,12 +153,15 @@ def table(weights: Path, rows: str, threshold: float, say: Callable[[str], None]
     )
     say("|---|---:|---:|---:|---:|---|---:|---:|---:|---:|---:|")
     for name in SETS:
-        some = [row for row in read(DATASETS, name) if not folds or fold(row.group, int(folds)) == int(left)]
-        alone, every = measured(name, some, recogniser, numbers)
+        rows = read(DATASETS, name)
+        alone, every = Score(), Score()
+        for place, model in enumerate(models):
+            some = [row for row in rows if fold(row.group, len(models)) == place]
+            measure(name, some, Recogniser(KINDS, threshold, model), numbers, alone, every)
         kinds = ", ".join(f"{kind} {alone.strict(kind)[2]:.2f}" for kind in alone.kinds())
         more = f"{every.strict()[2]:.3f} | {every.anything()[2]:.3f}" if name not in NAMED else " | "
-        say(f"| {name} | {len(some)} | {_said(alone.strict())} | {kinds} | {_said(alone.anything())} | {more} |")
-    names = Recogniser(KINDS[:4], threshold, model)
+        say(f"| {name} | {len(rows)} | {_said(alone.strict())} | {kinds} | {_said(alone.anything())} | {more} |")
+    names = Recogniser(KINDS[:4], threshold, models[0])
     for set_name, words, hits in too_much(names):
         told = ", ".join(f"{kind} {1000 * count / words:.2f}" for kind, count in sorted(hits.items()))
         say(f"\nFound in 1,000 words of {set_name} ({words} words): {told or 'nothing'}.")
@@ -173,11 +174,10 @@ def _said(figures: Sequence[float]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--weights", type=Path, default=WEIGHTS)
-    parser.add_argument("--rows", default="", help="a fold and of how many: 0/3; all rows unless it is said")
+    parser.add_argument("--weights", type=Path, nargs="*", default=[WEIGHTS], help="a file, or one for each fold")
     parser.add_argument("--threshold", type=float, default=THRESHOLD)
     given = parser.parse_args()
-    table(given.weights, given.rows, given.threshold, print)
+    table(given.weights, given.threshold, print)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from headgate.redaction.finder import Finder
 from headgate.redaction.kinds import chosen, names
+from headgate.redaction.names.recogniser import Recogniser
 from headgate.redaction.redactor import Redactor, Room, mark
 from together import together
 
@@ -184,3 +185,11 @@ def test_recall_and_precision_on_labelled_texts():
 
 def test_marks():
     assert mark("api_key") == "[API_KEY]"
+
+
+def test_names_are_taken_out_where_it_is_asked_to():
+    redactor = Redactor(also=Recogniser(["person", "address"]))
+    counts = Counter()
+    said = {"é": ["Dear Mrs. Lindqvist, write to joe@example.com", {"name": "Margaret Okafor"}], "n": 3}
+    assert redactor.value(said, counts) == {"é": ["Dear Mrs. [PERSON], write to [EMAIL]", {"name": "[PERSON]"}], "n": 3}
+    assert counts == {"person": 2, "email": 1}

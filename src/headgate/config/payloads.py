@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints
 
 from headgate.config.section import Section
 from headgate.core.kept import Keep
+from headgate.redaction.names.found import Kind
 from headgate.store.sealing import VARIABLE
 
 SAID = (
@@ -38,6 +39,11 @@ class Payloads(Section):
     media: bool = Field(
         False,
         description="Of what is kept in `full`, keep pictures, sounds and files, too; else their type, size and hash.",
+    )
+    names: bool | list[Kind] = Field(
+        False,
+        description="Take out names of people and addresses, too, of what is kept `redacted` (`true`), or these kinds "
+        "of what only words tell ([how well](../how-to/guard-personal-data.md#names-and-addresses)).",
     )
     max_bytes: int = Field(
         256 << 10, ge=1024, description="Most bytes of each side (request, answer, what was sent); the rest is cut off."

@@ -88,7 +88,7 @@ class Finder:
                 found += self._matches(data, self.patterns[place], expressions[place])
             else:
                 found += self._shaped(data, expressions[place])
-        return _together(found) if len(found) > 1 else found
+        return together(found) if len(found) > 1 else found
 
     def _matches(self, data: bytes, pattern: Pattern, expression: Any) -> Iterator[Found]:
         check, group = pattern.check, expression.groups and 1
@@ -183,7 +183,7 @@ def _behind(data: bytes, start: int) -> int:
     return word.end() if word else start + 1
 
 
-def _together(found: list[Found]) -> list[Found]:
+def together(found: list[Found]) -> list[Found]:
     found.sort()
     kept = [found[0]]
     for each in found[1:]:

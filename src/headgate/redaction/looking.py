@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from headgate.core.guard import Finding, Passage
 from headgate.core.plugin import suggestion
 from headgate.redaction.finder import Finder
 from headgate.redaction.kinds import chosen, groups, pack
 from headgate.redaction.kinds import names as packs
+from headgate.redaction.names.found import Finder as Names
 from headgate.redaction.pattern import Evidence
 
 HOLD = 160
@@ -28,6 +31,9 @@ NUMBER = re.compile(r"[\d(+]")
 MONTH = 9
 """Letters of the longest."""
 BLOCK, BLOCK_END = "-----BEGIN", "-----END"
+LAST = 4
+"""Words that tell what the one before them is."""
+SAID = "it reads like one, by its words and those around it"
 REASONS: Mapping[Evidence, str] = {
     "checksum": "its check digits are right",
     "context": "words near it say so",
@@ -89,6 +95,39 @@ def looked(finder: Finder, passages: Sequence[Passage]) -> list[Finding]:
             if last > shift:
                 found.append(Finding(index, max(first - shift, 0), last - shift, kind, score, REASONS[proof]))
     return found
+
+
+def with_names(found: Sequence[Finding], names: Names, passages: Sequence[Passage]) -> list[Finding]:
+    """What was found, and names: where two overlap, both of them together, by the name of the longer one."""
+    every = list(found)
+    for index, passage in enumerate(passages):
+        text = passage.text
+        before = _field(passage) if len(text) <= FIELD else ""
+        shift = len(before)
+        for start, end, kind, score in names.find(before + text):
+            if end > shift:
+                every.append(Finding(index, max(start - shift, 0), end - shift, kind, score, SAID))
+    every.sort(key=lambda each: (each.passage, each.start))
+    kept = every[:1]
+    for each in every[1:]:
+        last = kept[-1]
+        if each.passage != last.passage or each.start >= last.end:
+            kept.append(each)
+        else:
+            longer = max(last, each, key=lambda one: one.end - one.start)
+            kept[-1] = replace(longer, start=last.start, end=max(last.end, each.end))
+    return kept
+
+
+def clear_of_names(text: str) -> int:
+    """Up to where no name or address goes on in the text of a stream: four words are held back, and before them those
+    with capitals and numbers."""
+    since = max(len(text) - HOLD, 0)
+    words = [match.start() for match in WORD.finditer(text, since)]
+    at = max(len(words) - LAST, 0)
+    while at and (text[words[at - 1]].isupper() or text[words[at - 1]].isdigit()):
+        at -= 1
+    return words[at] if words else len(text)
 
 
 def clear(text: str) -> int:

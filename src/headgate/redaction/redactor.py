@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
-from headgate.redaction.finder import Finder, Found
+from headgate.redaction.finder import Finder, Found, together
 from headgate.redaction.kinds import chosen, names
 from headgate.redaction.labels import NAMED
+from headgate.redaction.names.found import Finder as Names
 
 CALLED = re.compile(rf"(?:x-)?(?:{NAMED}|authorization|pwd|bearer)\Z", re.IGNORECASE)
 """Names of fields whose text is a secret, whatever it looks like."""
@@ -50,12 +51,16 @@ class Room:
 class Redactor:
     """Takes out what a finder finds."""
 
-    def __init__(self, finder: Finder | None = None) -> None:
-        """`finder`: everything that is in the packs and not optional, unless it is said."""
+    def __init__(self, finder: Finder | None = None, also: Names | None = None) -> None:
+        """`finder`: everything that is in the packs and not optional, unless it is said; `also`: finds names."""
         self.finder = finder or Finder(*chosen(names()))
+        self.also = also
 
     def find(self, data: bytes) -> list[Found]:
-        return self.finder.find(data)
+        found = self.finder.find(data)
+        if self.also is not None:
+            found += _in_bytes(data, self.also)
+        return together(found) if self.also is not None and len(found) > 1 else found
 
     def text(self, text: str, counts: Counter[str], room: Room | None = None) -> str:
         """The text with `[KIND]` in place of what was found, which is counted."""
@@ -118,6 +123,15 @@ class Redactor:
             told = self.value(inner, counts, depth - 1, room)
             return text if told == inner else msgspec.json.encode(told).decode()
         return self.text(text, counts, room)
+
+
+def _in_bytes(data: bytes, finder: Names) -> Iterator[Found]:
+    text = data.decode("utf-8", "surrogatepass")
+    at = place = 0
+    for start, end, kind, score in finder.find(text):
+        first = place + len(text[at:start].encode("utf-8", "surrogatepass"))
+        at, place = end, first + len(text[start:end].encode("utf-8", "surrogatepass"))
+        yield Found(first, place, kind, score, "context")
 
 
 def mark(kind: str) -> str:

@@ -17,6 +17,7 @@ from headgate.records import status
 from headgate.records.payloads import keeper, payload
 from headgate.records.payloads.keeper import Settings
 from headgate.records.payloads.waiting import Waiting, folder_of, size
+from headgate.redaction.names.found import USUAL
 from headgate.server.beside import Beside
 from headgate.server.lifecycle import Lifecycle
 from headgate.store.sealing import Seal, Unsealable
@@ -74,6 +75,7 @@ class Payloads:
         url = records.url(config.records, config.store.url, config.data_dir)
         data_dir, memory = str(config.data_dir), str(self._folder)
         made = Settings(data_dir, memory, url, said.max_bytes, said.backlog_bytes, list(config.dialects))
+        made.names = list(USUAL if said.names is True else said.names or ())
         if encrypted(said, os.environ):
             key, made.sealed = payload.new_key(self._seal())
             made.key = base64.b64encode(key).decode()

@@ -25,6 +25,7 @@ def said(text, names=NAMES):
         ("My name is Margaret Okafor.", [("Margaret Okafor", "person")]),
         ("my name is john smith and i need help", [("john smith", "person")]),
         ("Dear Mrs. Lindqvist, thank you for your letter.", [("Lindqvist", "person")]),
+        ("Please call Priya or Tom about the invoice.", [("Priya", "person"), ("Tom", "person")]),
         ("Best regards,\nHenrik Vestergaard", [("Henrik Vestergaard", "person")]),
         ("Ich heiße Jürgen Schneider und wohne in Hamburg.", [("Jürgen Schneider", "person"), ("Hamburg", "location")]),
         ("Je m'appelle Amélie Dubois.", [("Amélie Dubois", "person")]),
@@ -36,7 +37,7 @@ def said(text, names=NAMES):
             "I live at 42 Birchwood Avenue, Springfield.",
             [("42 Birchwood Avenue", "address"), ("Springfield", "location")],
         ),
-        ("Meine Adresse lautet Gartenstraße 17, 80331 München.", [("Gartenstraße 17, 80331 München", "address")]),
+        ("Ich wohne in der Gartenstraße 17 in Bonn.", [("Gartenstraße 17", "address"), ("Bonn", "location")]),
         ("Book a flight from Paris to Nairobi.", [("Paris", "location"), ("Nairobi", "location")]),
         ("I work for Siemens in Munich.", [("Siemens", "organisation"), ("Munich", "location")]),
     ],
@@ -57,6 +58,19 @@ def test_what_is_found(text, wanted):
 )  # fmt: skip
 def test_what_is_no_name(text):
     assert said(text) == []
+
+
+@together(
+    ("text", "wanted"),
+    [
+        ("I live at 42 Birchwood Avenue, Springfield.", ["42 Birchwood Avenue, Springfield"]),
+        ("Meine Adresse lautet Gartenstraße 17, 80331 München.", ["Gartenstraße 17, 80331 München"]),
+        ("My address is 9 Elm Street\nLondon\nEngland", ["9 Elm Street\nLondon\nEngland"]),
+        ("I flew from Paris, France to London.", []),
+    ],
+)
+def test_towns_are_part_of_an_address_where_they_are_not_looked_for(text, wanted):
+    assert [value for value, _ in said(text, Recogniser(["address"]))] == wanted
 
 
 def test_places_are_of_characters_whatever_stands_before():

@@ -3,7 +3,8 @@
 import pytest
 
 from headgate.core.guard import Asked, Passage
-from headgate.redaction.looking import clear
+from headgate.redaction.looking import clear, clear_of_names, with_names
+from headgate.redaction.names.found import Found
 from headgate.stages.guards.personal import Personal, PersonalSettings
 from headgate.stages.guards.secrets import Secrets, SecretsSettings
 from together import together
@@ -92,3 +93,75 @@ def test_secrets():
 def test_what_of_a_stream_may_still_become_something(text, open_):
     assert text[clear(text) :][-len(open_) or len(text) :] == open_ or (not open_ and clear(text) == len(text))
     assert len(text) - clear(text) <= max(len(open_), 4096 + 160)
+
+
+NAMED = personal(names=True)
+
+
+def test_names_and_addresses_are_found_where_it_is_asked_to():
+    text = "Größe 🦊 My name is Margaret Okafor, I live at 42 Birchwood Avenue; joe@example.com"
+    assert found(DEFAULT, text) == [("joe@example.com", "email")]
+    assert found(NAMED, text) == [
+        ("Margaret Okafor", "person"),
+        ("42 Birchwood Avenue", "address"),
+        ("joe@example.com", "email"),
+    ]
+    assert found(personal(names=["location"]), "I am from Paris. My name is Margaret Okafor.") == [
+        ("Paris", "location")
+    ]
+
+
+def test_the_name_of_a_field_tells_that_its_text_is_a_name():
+    path = ("messages", 1, "tool_calls", 0, "function", "arguments", "{}", "customerName")
+    assert found(NAMED, "margaret okafor", path=path) == [("margaret okafor", "person")]
+
+
+def test_of_a_name_and_a_number_upon_each_other_nothing_is_left():
+    class Both:
+        def find(self, text):
+            at = text.index("12 Elm")
+            return [Found(at, at + len("12 Elm Row, joe@exam"), "address", 0.9)]
+
+    text = "to 12 Elm Row, joe@example.com"
+    passages = [Passage("nothing"), Passage(text)]
+    said = with_names(DEFAULT.look(passages, Asked()), Only(Both(), passages[1].text), passages)
+    assert [(each.passage, text[each.start : each.end], each.category) for each in said] == [
+        (1, "12 Elm Row, joe@example.com", "address")
+    ]
+
+
+class Only:
+    """A recogniser that knows one text."""
+
+    def __init__(self, finder, text):
+        self.finder, self.text = finder, text
+
+    def find(self, text):
+        return self.finder.find(text) if text == self.text else []
+
+
+@together(
+    ("text", "open_"),
+    [
+        ("we all said that it is so", "that it is so"), ("so says Anna Maria of the Hill in", "Anna Maria of the Hill in"),
+        ("a b", "a b"), ("", ""),
+    ],
+)  # fmt: skip
+def test_what_of_a_stream_may_still_become_a_name(text, open_):
+    assert text[clear_of_names(text) :] == open_
+    assert NAMED.clear(text) <= clear_of_names(text)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"names": ["persn"]}, "there is no kind of names `persn`; did you mean `person`?"),
+        ({"ner": "names.mine:Mine"}, "add `names: true`"),
+        ({"names": True, "ner": "mine"}, "write `package.module:Class`"),
+        ({"names": True, "ner": "no.such:Thing"}, "there is no module `no`"),
+        ({"names": True, "ner": "a.b:C", "spacy": "en"}, "leave one out"),
+    ],
+)
+def test_a_recogniser_that_cannot_be_is_refused(settings, message):
+    with pytest.raises(ValueError, match=message.replace("?", r"\?")):
+        personal(**settings)

@@ -52,6 +52,8 @@ class Settings(msgspec.Struct):
     backlog_bytes: int
     dialects: list[str] = []
     """Dotted paths of own ones."""
+    names: list[str] = []
+    """Kinds of names that are taken out, too."""
     key: str = ""
     sealed: str = ""
 
@@ -76,7 +78,7 @@ class Scribe:
         self._tell = tell
         self._folder = Path(settings.data_dir) / FOLDER
         cipher = Cipher(base64.b64decode(settings.key), settings.sealed) if settings.key else None
-        self._maker = Maker(settings.dialects, settings.max_bytes, cipher)
+        self._maker = Maker(settings.dialects, settings.max_bytes, cipher, settings.names)
         self._reader = Reader(Path(settings.memory))
         self._most = settings.backlog_bytes
         self._lost = 0

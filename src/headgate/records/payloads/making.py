@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +20,7 @@ from headgate.core.kept import SIDES, Head
 from headgate.dialects.dialect import dialects
 from headgate.records.payloads.payload import Cipher, Content, Level, Payload, packed, texts, words
 from headgate.records.payloads.waiting import Piece
+from headgate.redaction.names.found import Finder
 from headgate.redaction.redactor import Redactor, Room
 
 DATA_URL = re.compile(r"data:([^;,]{0,100})(?:;[^,;]{0,100})*;base64,")
@@ -38,13 +39,19 @@ _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
 
+def _recogniser(kinds: Collection[str]) -> Finder:
+    from headgate.redaction.names.recogniser import Recogniser  # weights, which nobody else needs
+
+    return Recogniser(kinds)
+
+
 class Maker:
-    def __init__(self, own: Sequence[str], max_bytes: int, cipher: Cipher | None) -> None:
-        """`own`: dialects of the operator's, by their dotted paths."""
+    def __init__(self, own: Sequence[str], max_bytes: int, cipher: Cipher | None, names: Collection[str] = ()) -> None:
+        """`own`: dialects of the operator's, by their dotted paths; `names`: kinds of names that are taken out, too."""
         self._own = own
         self._max_bytes = max_bytes
         self._cipher = cipher
-        self._redactor = Redactor()
+        self._redactor = Redactor(also=_recogniser(names) if names else None)
 
     @cached_property
     def _dialects(self) -> Mapping[str, Dialect]:

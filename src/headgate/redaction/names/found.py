@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, get_args
 
-KINDS = (
-    "person", "address", "location", "organisation", "age", "date", "birth_date", "nationality", "title", "sex",
-)  # fmt: skip
+Kind = Literal[
+    "person", "address", "location", "organisation", "age", "date", "birth_date", "nationality", "title", "sex"
+]
 """What our own recogniser finds. `nationality` is religions and political groups, too; `date` any date."""
+KINDS: tuple[Kind, ...] = get_args(Kind)
+USUAL: tuple[Kind, ...] = ("person", "address")
+"""What of it is looked for where nothing is said."""
+THRESHOLD = 0.6
+"""From which score on something is found: nine of ten names in prompts are names then."""
 
 
 class Found(NamedTuple):
@@ -17,7 +22,7 @@ class Found(NamedTuple):
     start: int
     end: int
     kind: str
-    score: float
+    score: float = 1.0
 
 
 class Finder(Protocol):

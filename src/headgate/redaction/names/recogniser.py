@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import cache
 
 from headgate.redaction.names import context
-from headgate.redaction.names.found import KINDS, Found, apart
+from headgate.redaction.names.found import KINDS, THRESHOLD, Found, apart
 from headgate.redaction.names.model import KINDS as NAMED
 from headgate.redaction.names.model import Model, Word
 from headgate.redaction.names.tokens import WORD
 
-THRESHOLD = 0.6
-"""From which score on something is found: nine of ten names in prompts are names then."""
 PERSON = NAMED.index("person")
+PLACES = frozenset(("address", "location"))
+BETWEEN = " \t\r\n,.;-/()"
+"""Stands between the parts of an address."""
 SHORT = 4
 """Letters of a name that is known again by itself."""
+
+
+@cache
+def _model() -> Model:
+    """One for all: it takes time to read, and room."""
+    return Model()
 
 
 class Recogniser:
@@ -24,14 +32,17 @@ class Recogniser:
         """`kinds`: only these of `found.KINDS`. A lower threshold finds more, and more that is none."""
         self.kinds = frozenset(kinds)
         self.threshold = threshold
-        self._model = None if self.kinds.isdisjoint(NAMED) else model or Model()
+        self._model = None if self.kinds.isdisjoint(NAMED) else model or _model()
 
     def find(self, text: str) -> list[Found]:
         """What is in a text, in order, none upon another."""
         words = WORD.findall(text)
         told = [each for each in context.find(text, words, self.kinds) if each.score >= self.threshold]
         if self._model is not None:
-            told += (each for each in self._named(self._model, text, words) if each.kind in self.kinds)
+            named = self._named(self._model, text, words)
+            if "address" in self.kinds and "location" not in self.kinds:
+                named = _whole(text, named)
+            told += (each for each in named if each.kind in self.kinds)
         return apart(told)
 
     def _named(self, model: Model, text: str, words: Sequence[str]) -> list[Found]:
@@ -52,6 +63,23 @@ class Recogniser:
                 found.append(Found(at - len(word), at, kind, label.score))
             place = now
         return found
+
+
+def _whole(text: str, named: Sequence[Found]) -> list[Found]:
+    """Towns and lands beside a street are part of the address, where they are not looked for by themselves."""
+    kept: list[Found] = []
+    for each in named:
+        last = kept[-1] if kept else None
+        if (
+            last is not None
+            and {last.kind, each.kind} <= PLACES
+            and not text[last.end : each.start].strip(BETWEEN)
+            and (last.kind, each.kind) != ("location", "location")
+        ):
+            kept[-1] = Found(last.start, each.end, "address", max(last.score, each.score))
+        else:
+            kept.append(each)
+    return kept
 
 
 def _again(words: Sequence[str], labelled: list[Word | None], threshold: float) -> None:
