@@ -29,7 +29,11 @@ IBAN_LENGTHS: Mapping[str, int] = {
 NO_DOMAIN = re.compile(rb"\.(?:png|jpe?g|gif|svg|webp|css|js|json|xml|ya?ml|html?|txt|pdf)\Z", re.I)
 VERSION = re.compile(rb"(?:\w/|\bv|version|release|build|ver\.?|firmware|[vV]\d*)\W{0,3}\Z", re.IGNORECASE)
 """What stands before four numbers that are no address."""
-MOMENT = re.compile(rb"\d{3}-\d{2}-\d{4}\Z|\d{4}[-./ ]\d{1,2}[-./ ]\d{1,2}\Z|\d{1,2}[-./]\d{1,2}[-./]\d{4}\Z")
+MOMENT = re.compile(
+    rb"(?:\d{3}-\d{2}-\d{4}|\d{4}[-./ ]\d{1,2}[-./ ]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./]\d{4}|"
+    rb"(?:1\d|20)\d\d ?- ?(?:1\d|20)\d\d|(?:19|20)\d\d(?:0[1-9]|1[0-2])[0-3]\d)\Z"
+)
+"""Dates, years from and to, and numbers of other kinds, which are no phones."""
 OTHERS = bytes(byte for byte in range(256) if not 48 <= byte <= 57)
 BITCOIN = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 RIPPLE = b"rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz"
@@ -44,12 +48,19 @@ VIN_VALUES = dict(
 )
 VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
 PLACEHOLDER = re.compile(
-    rb"<.*|\$\{?.*|\{.*\}|%.*%|\[.*\]|\*{3,}|\.{3,}|x{4,}|(?:your|my|some|the|example|test|dummy|changeme|redacted|null|"
+    rb"<.*|\*\*.*|\$\{?.*|\{.*\}|%.*%|\[.*\]|\*{3,}|\.{3,}|x{4,}|(?:your|my|some|the|example|test|dummy|changeme|redacted|null|"
     rb"none|true|false|string|required|optional|process\.env|os\.environ|env\.)[\w.\-\[\]('\"]*",
     re.IGNORECASE | re.DOTALL,
 )
 
 AMERICAN = re.compile(rb"(?:1[-. ])?(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?!\d)")
+HEXADECIMAL = re.compile(rb"::|[A-Fa-f]|\d{4}")
+"""What an address has and what times and ratios have not."""
+NATIONAL = re.compile(rb"\(?0[1-9]\d{0,4}\)?[ /.-]")
+DECIMAL = re.compile(rb"\d[.,]\Z")
+CODE = re.compile(rb"[A-Za-z_][A-Za-z_.]*[\[({)\]}].*|[A-Za-z_]+(?:\.[A-Za-z_]+)+|\W+", re.DOTALL)
+"""What stands behind `password =` in programs: names, calls, signs."""
+ENDS = re.compile(rb"[.,;!?)\"']*(?:\s*\n|\Z)")
 NUMERAL = re.compile(rb"\d[ .,/-]\Z")
 """The end of a number of which what follows may be a part."""
 EXAMPLE = re.compile(rb"(?:pass(?:word)?|token|secret|yyy+|xxx+|\*+|\.+|[$%<].*|\{\{.*)", re.IGNORECASE)
@@ -65,6 +76,8 @@ def digits(text: bytes) -> bytes:
 def card(data: bytes, start: int, end: int) -> int:
     """Card: 12 to 19 digits as its network has them, the last proves the others (ISO/IEC 7812, Luhn)."""
     head = data[start:end]
+    if DECIMAL.match(data, max(start - 2, 0), start):
+        return 0
     while len(number := digits(head)) >= 12:
         if network(number) and sums.luhn(number) and sums.varied(number):
             return start + len(head)
@@ -119,7 +132,7 @@ def phone(data: bytes, start: int, end: int) -> int:
     ):
         return 0
     before = data[max(start - 2, 0) : start]
-    within = before[-1:].isalnum() or before[-1:] in (b"-", b".", b"_", b"/", b"#", b"$") or NUMERAL.match(before)
+    within = before[-1:].isalnum() or before[-1:] in (b"-", b".", b"_", b"/", b"#", b"$", b"@") or NUMERAL.match(before)
     behind = data[end : end + 2]
     if behind[:1] in (b".", b"-", b"/", b":", b",", b"%", b"=") and behind[1:].isdigit():
         return 0
@@ -137,7 +150,7 @@ def phone_alone(text: bytes) -> float:
         return 0.9
     if AMERICAN.match(text):
         return 0.7
-    return 0.6 if text[:1] == b"0" or text[:2] == b"(0" else 0.2
+    return 0.6 if NATIONAL.match(text) and len(digits(text)) >= 9 else 0.2
 
 
 def mail(data: bytes, start: int, end: int) -> int:
@@ -158,6 +171,8 @@ def address(data: bytes, start: int, end: int) -> int:
 def long_address(data: bytes, start: int, end: int) -> int:
     """IPv6 address: neither a time nor a name in C++."""
     text = data[start:end]
+    if not HEXADECIMAL.search(text):
+        return 0
     if text.count(b":") < 2 or len(text) < 4 or data[start - 1 : start].isalnum() or data[end : end + 1] == b":":
         return 0
     return _address(text, end)
@@ -172,9 +187,15 @@ def _address(text: bytes, end: int) -> int:
 
 
 def secret(data: bytes, start: int, end: int) -> int:
-    """What stands behind `password:` and is no placeholder."""
-    text = data[start:end]
-    return 0 if PLACEHOLDER.fullmatch(text) or DUMMY.search(text) or data[start - 1 : start] == b"`" else end
+    """What stands behind `password:` and is no placeholder, no program, no word of a sentence."""
+    text, before = data[start:end], data[start - 1 : start]
+    if PLACEHOLDER.fullmatch(text) or DUMMY.search(text) or before == b"`":
+        return 0
+    if before in (b'"', b"'"):
+        return end
+    if CODE.fullmatch(text) or (text.isalpha() and before != b"=" and not ENDS.match(data, end)):
+        return 0
+    return end
 
 
 def hardened(data: bytes, start: int, end: int) -> int:

@@ -22,8 +22,8 @@ DEEPEST = 4
 """JSON inside a text of JSON, as arguments of tools are."""
 OVERLAP = 512
 """Bytes behind what is kept that are looked at, so that nothing is cut through: few things are longer."""
-NUMERIC = re.compile(r"[+(]?\d[\d ().-]{5,30}\Z")
-"""What may be a number of somebody's, which only the name of its field tells."""
+FIELD = 64
+"""Characters up to which the name of a field may tell what its text is."""
 WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|[_-]")
 """Between the words of such a name."""
 NUMBER = 9
@@ -62,21 +62,22 @@ class Redactor:
             found += _in_bytes(data, self.also)
         return together(found) if self.also is not None and len(found) > 1 else found
 
-    def text(self, text: str, counts: Counter[str], room: Room | None = None) -> str:
-        """The text with `[KIND]` in place of what was found, which is counted."""
+    def text(self, text: str, counts: Counter[str], room: Room | None = None, before: str = "") -> str:
+        """The text with `[KIND]` in place of what was found, which is counted. `before`: what stands before it."""
         most = len(text) if room is None else room.take(len(text))
         if most < SHORTEST:
             return text[:most]
-        data = text[: most + OVERLAP].encode("utf-8", "surrogatepass")
-        end = len(data) if most == len(text) else len(text[:most].encode("utf-8", "surrogatepass"))
+        data = (before + text[: most + OVERLAP]).encode("utf-8", "surrogatepass")
+        end = len(data) if most == len(text) else len((before + text[:most]).encode("utf-8", "surrogatepass"))
         parts: list[bytes] = []
-        at = 0
+        at = len(before.encode("utf-8", "surrogatepass"))
         for start, stop, kind, *_ in self.find(data):
             if start >= end:
                 break
-            parts += (data[at:start], mark(kind).encode())
-            at = stop
-            counts[kind] += 1
+            if stop > at:
+                parts += (data[at:start], mark(kind).encode())
+                at = stop
+                counts[kind] += 1
         if not parts:
             return text[:most]
         return b"".join((*parts, data[at:end])).decode("utf-8", "surrogatepass")
@@ -101,17 +102,15 @@ class Redactor:
     def _named(self, name: str, value: Any, counts: Counter[str], depth: int, room: Room | None) -> Any:
         """What stands in a field, of which the name may tell what it is."""
         said = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-        if isinstance(said, str):
-            if len(said) >= SHORTEST and CALLED.match(name):
-                counts["secret"] += 1
-                return mark("secret")
-            if NUMERIC.match(said):
-                before = f"{WORDS.sub(' ', name)}: "
-                told = self.text(before + said, found := Counter[str]())
-                if told.startswith(before) and found:
-                    counts.update(found)
-                    return told.removeprefix(before)
-        return self.value(value, counts, depth, room)
+        if not isinstance(said, str):
+            return self.value(value, counts, depth, room)
+        if len(said) >= SHORTEST and CALLED.match(name):
+            counts["secret"] += 1
+            return mark("secret")
+        if len(said) > FIELD or said[:1] in ("{", "["):
+            return self.value(value, counts, depth, room)
+        told = self.text(said, counts, room, f"{WORDS.sub(' ', name[:FIELD])}: ")
+        return value if told == said else told
 
     def _inner(self, text: str, counts: Counter[str], depth: int, room: Room | None) -> str:
         """A text, which may be JSON itself."""

@@ -83,7 +83,7 @@ PATTERNS = (
     Pattern("in_voter_id", r"\b[A-Z]{3}\d{7}\b", None, 0.2, words("voter|epic|election")),
     labelled("in_aadhaar", r"aadh?aa?r", r"\d{4}[ -]?\d{4}[ -]?\d{4}(?:\d{2})?", checks.number, 0.8),
     labelled("in_pan", r"pan(?: card)?", r"[A-Z]{5,12}\d{3,6}[A-Z]{0,2}", checks.mixed, 0.7),
-    labelled("in_account", r"acc|account numbers?|neft|ifsc(?: code)?", r"[A-Z]{3,8}\d{3,14}", checks.mixed),
+    labelled("in_account", r"(?-i:ACC)|account numbers?|neft|ifsc(?: code)?", r"[A-Z]{3,8}\d{3,14}", checks.mixed),
 )  # fmt: skip
 SHAPES = (
     Shape("in_aadhaar", "9999 9999 9999|9999-9999-9999", aadhaar, 0.6, words("aadhaar|aadhar|adhaar|uidai|uid")),

@@ -14,7 +14,7 @@ PHONE = words(
     "numer telefonu|puhelin|mobil|tlf|manager call|my number|message|registered|teléfonos|tfno|tel fono|correspondencia"
 )  # fmt: skip
 BIRTH = (
-    r"born(?: on)?|d\.?o\.?b\.?|date ?of ?birth|birth[ _-]?da(?:te|y)|geboren(?: am)?|geb\.(?: am)?|geburts(?:datum|tag)|"
+    r"born(?: on)?|d\.?o\.?b\.?|date[ _]?of[ _]?birth|birth[ _-]?da(?:te|y)|geboren(?: am)?|geb\.(?: am)?|geburts(?:datum|tag)|"
     r"fecha de nacimiento|naci(?:do|da|ó)(?: el)?|née? le|date de naissance|nat[oa] il|data di nascita|data de nascimento|"
     r"nascid[oa] em|geboortedatum|geboren op|data urodzenia|urodzon[ya]|født|född|fødselsdato|syntynyt"
 )
@@ -26,7 +26,7 @@ PHONES = (
 )
 PATTERNS = (
     Pattern("email", r"[^\s@<>()\[\]\",;:|`'{}=&?/\\]+@(?:[^\x00-,./:-@\[-^`{-\x{a0}]+\.)+[^\x00-@\[-`{-\x{a0}]+", checks.mail, 0.99),
-    Pattern("card", r"\b\d(?:[ -]?\d){11,18}\b", checks.card, checks.card_alone, CARD, checksum=True),
+    Pattern("card", r"\b\d{4}(?:[ -]?\d{3,7}){1,3}[ -]?\d{1,7}\b", checks.card, checks.card_alone, CARD, checksum=True),
     Pattern("iban", r"(?i)\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}", checks.iban, 0.99, checksum=True),
     labelled("card", r"(?:credit|debit|bank|visa|master) ?card", r"[2-6]\d{3}(?:[ -]?\d{4}){2}[ -]?\d{1,7}", checks.number, 0.7),
     labelled("bic", r"bic|swift(?:[ -]?code)?|bic/swift", r"[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?"),
