@@ -81,3 +81,36 @@ def test_each_demand_is_of_a_setting_that_there_is(tmp_path):
     for demand in (demand for demands in PRESETS.values() for demand in demands):
         section, name = demand.place
         assert name in type(getattr(config, section)).model_fields
+
+
+@pytest.mark.parametrize(
+    ("said", "policies"),
+    [
+        ("", {"compliance-personal", "compliance-secrets"}),
+        ("guards: {mine: {use: personal, with: {also: [age, date, url, username]}}}", {"mine", "compliance-secrets"}),
+        ("guards: {mine: {use: personal}}", {"mine", "compliance-personal", "compliance-secrets"}),
+        ("guards: {mine: {use: secrets, then: block}}", {"mine", "compliance-personal"}),
+        ("guards: {mine: {use: secrets, mode: monitor}}", {"mine", "compliance-personal", "compliance-secrets"}),
+        ("guards: {mine: {use: secrets, for: {model: m}}}", {"mine", "compliance-personal", "compliance-secrets"}),
+        (
+            "guards: {mine: {use: secrets, with: {kinds: [token]}}}",
+            {"mine", "compliance-personal", "compliance-secrets"},
+        ),
+        ("guards: {mine: {use: secrets, then: {token: pass}}}", {"mine", "compliance-personal", "compliance-secrets"}),
+    ],
+)
+def test_guards_that_a_law_asks_for_are_set_where_none_does_as_much(tmp_path, said, policies):
+    guards = loaded(tmp_path, f"compliance: [hipaa]\nmodels: {{m: simulator/x}}\n{said}\n").guards
+    assert set(guards) == policies
+    if "compliance-personal" in guards:
+        policy = guards["compliance-personal"]
+        assert (policy.external_only, policy.then, policy.sides) == (True, {"*": "redact"}, {"before"})
+        assert policy.settings["also"] == ["age", "date", "url", "username"]
+
+
+def test_no_guard_is_set_where_all_providers_are_ones_own(tmp_path):
+    (tmp_path / "headgate.yaml").write_text(
+        "compliance: [gdpr]\n"
+        "providers: {home: {kind: openai_compatible, base_url: 'http://127.0.0.1:1/v1', internal: true}}\n"
+    )
+    assert load(tmp_path / "headgate.yaml", {}).config.guards == {}

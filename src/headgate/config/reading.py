@@ -12,7 +12,7 @@ import pydantic
 from pydantic import SecretStr
 
 from headgate.alerts.channels.channel import Channel
-from headgate.config import compliance, provider_checks, state, stored
+from headgate.config import compliance, preset_guards, provider_checks, state, stored
 from headgate.config.alerts import AlertRule, ChannelEntry, ChannelTerms, Silence
 from headgate.config.document import Node, made
 from headgate.config.explain import found
@@ -123,6 +123,7 @@ class Reading(Following):
         config = Config.model_construct(**parts)
         self.targets(config)
         self.policies(config)
+        preset_guards.add(config)
         self.guards(config)
         config.data_dir = self.absolute(config.data_dir, ("data_dir",))
         if config.audit.checkpoint_file is not None:

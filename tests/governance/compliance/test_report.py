@@ -94,6 +94,14 @@ def test_what_a_team_or_a_class_keeps_is_told_too(place):
     asked = run(place, "compliance", "show", "gdpr", "--json")
     refused = {row["setting"] for row in json.loads(asked.stdout) if row["state"].startswith("refused")}
     assert refused == {"payloads.encrypt", "teams.red.payloads"}
+    assert {row["setting"]: row["state"] for row in json.loads(asked.stdout)}["guards (personal)"] == "is set"
+    assert shown["Art. 25, 28"][0] == "not met"
+
+
+def test_guards_are_told_of(place):
+    (place / "headgate.yaml").write_text(SAFE)
+    state, evidence = states(place)["Art. 25, 28"]
+    assert (state, evidence.partition(":")[0]) == ("partly", "by `compliance-personal`, `compliance-secrets`")
 
 
 def test_answers_that_are_kept_are_told_of(place):

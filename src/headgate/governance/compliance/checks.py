@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from headgate.config.compliance import LEVELS
 from headgate.config.identities import Key
+from headgate.config.preset_guards import ASKED, wanted
 from headgate.config.problems import dotted
 from headgate.config.schema import Config, is_loopback
 from headgate.core.caller import Belongs
@@ -39,6 +40,22 @@ def minimal(facts: Facts) -> Shown:
         }[keep]
     )
     return judged(LEVELS.index(keep) < LEVELS.index("full"), evidence)
+
+
+def guarded(facts: Facts) -> Shown:
+    """What goes to providers of others goes without personal data and secrets, as far as these are found."""
+    asked = list(wanted(list(ASKED)))
+    done = {
+        each.use: [
+            name for name, policy in facts.config.guards.items() if each._replace(also=frozenset()).done_by(policy)
+        ]
+        for each in asked
+    }
+    lacking = [use for use, names in done.items() if not names]
+    if lacking:
+        return Shown("not met", f"no policy of guards takes {' and '.join(lacking)} data out of what goes to providers")
+    names = ", ".join(f"`{name}`" for each in done.values() for name in each[:NAMES_SHOWN])
+    return Shown("partly", f"by {names}: what has a form is found, names and what is written otherwise may not be")
 
 
 def limited(facts: Facts) -> Shown:

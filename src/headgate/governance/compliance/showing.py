@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from headgate.config.compliance import Law, others, part, together
+from headgate.config.preset_guards import wanted
 from headgate.config.problems import dotted
 from headgate.config.schema import Config
 from headgate.core.columns import Column, room, table
@@ -39,6 +40,15 @@ def _rows(config: Config, laws: Sequence[Law]) -> Iterator[dict[str, Any]]:
         by = "; ".join(f"{law} {demand.article}" for law, demand in setting.demands)
         preset = setting.preset if setting.sets else f"at most {setting.preset}"
         yield {"setting": ".".join(place), "now": now, "preset": preset, "state": state, "by": by}
+    for guard in wanted(laws):
+        done = [name for name, policy in config.guards.items() if guard.done_by(policy)]
+        yield {
+            "setting": f"guards ({guard.use})",
+            "now": ", ".join(done) or None,
+            "preset": guard.name,
+            "state": "as asked" if done else "is set",
+            "by": "; ".join(guard.by),
+        }
     asking = config.model_copy(update={"compliance": list(laws)})
     for law, demand, where, value in others(asking):
         wrong_there = demand.wrong(value)
