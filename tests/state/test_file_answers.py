@@ -85,6 +85,8 @@ def test_one_is_to_ask_anew(tmp_path):
         assert await one.claim(b"a", 0.3)
         assert not await other.claim(b"a", 60)
         assert await other.claim(b"b", 60)
+        await other.release(b"b")
+        assert await one.claim(b"b", 60)
         async with asyncio.timeout(5):
             while not await other.claim(b"a", 60):
                 await asyncio.sleep(0.02)

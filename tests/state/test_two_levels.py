@@ -2,6 +2,8 @@
 
 import asyncio
 
+import msgspec
+
 from headgate.core.cached import Which
 from headgate.state.answers import Memory
 from headgate.state.two_levels import TwoLevels
@@ -32,6 +34,22 @@ def test_it_is_asked_for_once_in_so_many_seconds():
         clock.now += 10
         assert await other.get(b"a") == newer
         assert back.asked == 4
+
+    asyncio.run(walk())
+
+
+def test_what_is_stale_is_looked_for_behind():
+    async def walk():
+        clock = Clock()
+        back = Memory(100_000, clock)
+        one = TwoLevels(Memory(100_000, clock), back, 100.0)
+        stale = msgspec.structs.replace(entry(until=1010.0), last=2000.0)
+        one.put(b"a", stale)
+        clock.now += 10
+        assert await one.get(b"a") == stale
+        assert len(one.front) == 0
+        back.put(b"a", entry(500))
+        assert await one.get(b"a") == entry(500)
 
     asyncio.run(walk())
 

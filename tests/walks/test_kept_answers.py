@@ -117,6 +117,10 @@ def test_one_is_taken_out_by_its_id_or_by_its_tag(gateway):
     assert gateway.record_of(ask(gateway, "by id")[3]["x-request-id"])["cached"]["key"] == entry
     ask(gateway, "by tag", x_headgate_cache_tags="prices, v2")
     ask(gateway, "by tag", key=OTHER_KEY, x_headgate_cache_tags="prices")
+    told = {"model": "kept", "messages": [{"role": "user", "content": "by body"}], "cache": {"tags": ["from a body"]}}
+    assert gateway.post(told)[0] == 200
+    assert clear(gateway, tag="from a body") == 1
+    assert gateway.post({**told, "cache": {"tags": "word"}})[0] == 400
     assert clear(gateway, entry=entry) == 1
     assert ask(gateway, "by id")[1] == "miss"
     assert ask(gateway, "by tag")[1] == "hit"

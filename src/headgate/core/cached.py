@@ -96,6 +96,7 @@ class Narrowed:
 AGES = frozenset({"max-age", "s-maxage", "ttl", "max-stale", "stale-if-error"})
 """Of what a body may say: seconds."""
 FLAGS = frozenset({"no-store", "no-cache", "only-if-cached"})
+TAGS = "tags"
 LONGEST = 100_000_000_000.0
 
 
@@ -105,7 +106,7 @@ def said(value: Any) -> Mapping[str, Any] | None:
     if not isinstance(value, dict) or not value:
         return None
     found = {name.replace("_", "-"): each for name, each in value.items()}
-    known = found.keys() & (AGES | FLAGS)
+    known = found.keys() & (AGES | FLAGS | {TAGS})
     if not known or (known == {"ttl"} and len(found) > 1):  # a time alone is a word of others, too
         return None
     for name, each in found.items():
@@ -114,8 +115,10 @@ def said(value: Any) -> Mapping[str, Any] | None:
         elif name in AGES:
             good = type(each) in (int, float) and 0 <= each < LONGEST
             good, wanted = good or (name == "max-stale" and isinstance(each, bool)), "a number of seconds"
+        elif name == TAGS:
+            good, wanted = isinstance(each, list) and all(isinstance(tag, str) for tag in each), "a list of words"
         else:
-            good, wanted = False, f"one of {', '.join(sorted(AGES | FLAGS))}"
+            good, wanted = False, f"one of {', '.join(sorted(AGES | FLAGS | {TAGS}))}"
         if not good:
             raise InvalidRequest(f"`cache.{name}` must be {wanted}", param=f"cache.{name}")
     return found

@@ -114,6 +114,9 @@ class Cache(Protocol):
     async def claim(self, key: bytes, seconds: float) -> bool:
         """Whether it is for this process to ask anew for what is kept there: one is, of those that share it."""
 
+    async def release(self, key: bytes) -> None:
+        """It was asked for anew: another may be for that, the next time."""
+
     async def get_many(self, keys: Sequence[bytes]) -> Sequence[Entry | None]:
         """One for each, in the same wait."""
 

@@ -76,6 +76,9 @@ class Memory:
     async def claim(self, key: bytes, seconds: float) -> bool:
         return True
 
+    async def release(self, key: bytes) -> None:
+        """There is nobody else."""
+
     def put(self, key: bytes, entry: Entry, most: float = inf) -> None:
         """`most`: seconds for which it is held, at most."""
         held = _Held(entry, min(entry.end, self.clock() + most))

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -104,6 +105,11 @@ class FileAnswers:
             return await self._run(self._write.claim, key, self.clock() + seconds)
         except Error:
             return True
+
+    async def release(self, key: bytes) -> None:
+        with suppress(*Error):
+            await self._run(self._flush)  # others are to find the newer one first
+            await self._run(self._write.release, key)
 
     def put(self, key: bytes, entry: Entry) -> None:
         if self._size + entry.size > WAITING:

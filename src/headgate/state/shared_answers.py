@@ -79,6 +79,10 @@ class SharedAnswers:
         name = self.claims + self._form.name(key)
         return await self._ask("SET", name, b"", "NX", "PX", int(seconds * 1000)) is not None or not self._connection
 
+    async def release(self, key: bytes) -> None:
+        if self._connection is not None:
+            await self._ask("DEL", self.claims + self._form.name(key))
+
     def put(self, key: bytes, entry: Entry) -> None:
         left = int((entry.end - self.clock()) * 1000)
         connection = self._connection

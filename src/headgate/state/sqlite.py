@@ -119,6 +119,10 @@ class File:
             db.execute("DELETE FROM claims WHERE until <= ?", (now,))
             return db.execute("INSERT OR IGNORE INTO claims VALUES (?, ?)", (self._form.name(key), until)).rowcount == 1
 
+    def release(self, key: bytes) -> None:
+        with self._transaction() as db:
+            db.execute("DELETE FROM claims WHERE name = ?", (self._form.name(key),))
+
     def measured(self) -> tuple[int, int]:
         """Answers, and bytes of the pages in use."""
         with self._connected() as db:

@@ -23,7 +23,7 @@ class TwoLevels:
         if entry is None:
             entry = await self.back.get(key)
             if entry is not None:
-                self.front.put(key, entry, self.seconds)
+                self._hold(key, entry)
         return entry
 
     async def get_many(self, keys: Sequence[bytes]) -> Sequence[Entry | None]:
@@ -32,16 +32,25 @@ class TwoLevels:
         behind = await self.back.get_many([keys[place] for place in lacking]) if lacking else ()
         for place, entry in zip(lacking, behind, strict=True):
             if entry is not None:
-                self.front.put(keys[place], entry, self.seconds)
+                self._hold(keys[place], entry)
                 found[place] = entry
         return found
 
     async def claim(self, key: bytes, seconds: float) -> bool:
         return await self.back.claim(key, seconds)
 
+    async def release(self, key: bytes) -> None:
+        await self.back.release(key)
+
     def put(self, key: bytes, entry: Entry) -> None:
-        self.front.put(key, entry, self.seconds)
+        self._hold(key, entry)
         self.back.put(key, entry)
+
+    def _hold(self, key: bytes, entry: Entry) -> None:
+        """Until it is stale at most: there may be a newer one behind."""
+        left = entry.until - self.front.clock()
+        if left > 0:
+            self.front.put(key, entry, min(self.seconds, left))
 
     async def clear(self, which: Which) -> int:
         await self.front.clear(which)

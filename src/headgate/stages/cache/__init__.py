@@ -112,7 +112,7 @@ class Cache:
                 log.warning("an answer that was kept cannot be read, and is asked for anew: %s", error.code)
                 return await self._ask(exchange, proceed, key, terms, wanted)
             if now >= entry.until and self.refresh is not None and not wanted.only and exchange.nobody is None:
-                self.refresh.begin(exchange, key, self.store.claim)
+                self.refresh.begin(exchange, key, self.store)
             elif terms.similar is not None:
                 terms.similar.met(key, entry)
             return reply

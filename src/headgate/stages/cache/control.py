@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any, NamedTuple
 
+from headgate.core.cached import TAGS as WORDS
+
 
 class Wish(NamedTuple):
     """What may be done for a request."""
@@ -42,7 +44,7 @@ def wish(headers: Sequence[tuple[bytes, bytes]], body: Mapping[str, Any] | None 
     told = (word.partition(b"=") for word in b",".join(said).split(b","))
     found = {name: _number(name, value) for each, _, value in told if (name := each.strip().lower().decode("latin-1"))}
     for word, value in (body or {}).items():
-        if value is not False:
+        if value is not False and word != WORDS:
             here = inf if value is True else float(value)
             found[word] = min(here, found.get(word, here))
     oldest = min(found.get("max-age", inf), found.get("s-maxage", inf))
@@ -65,10 +67,11 @@ def _number(word: str, said: bytes) -> float:
     return inf if word == "max-stale" and not number else 0.0
 
 
-def tags(headers: Sequence[tuple[bytes, bytes]]) -> tuple[str, ...]:
+def tags(headers: Sequence[tuple[bytes, bytes]], body: Mapping[str, Any] | None = None) -> tuple[str, ...]:
     """Words by which the answer is to be taken out; what is too long or too much is passed over."""
     said = b",".join([value for name, value in headers if name == TAGS])
-    if not said:
+    here: Sequence[str] = body.get(WORDS, ()) if body is not None else ()
+    if not said and not here:
         return ()
-    words = (word.strip() for word in said.decode("utf-8", "replace").split(","))
+    words = (word.strip() for word in (*here, *said.decode("utf-8", "replace").split(",")))
     return tuple(dict.fromkeys(word for word in words if 0 < len(word) <= LONGEST))[:MOST]

@@ -35,7 +35,7 @@ def entry(flight: Flight, terms: Terms, now: float, dialect: str, body: bytes, a
         (caller.belongs.organisation if caller is not None else None) or "",
         tuple(fork.lost),
         (caller.belongs.user if caller is not None else None) or "",
-        tags(flight.first.headers),
+        tags(flight.first.headers, flight.first.wishes),
         now + seconds + max(terms.stale, terms.stale_if_error),
         asked,
         reply.content_type or b"",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from math import inf
 
 from headgate.core.background import Background
@@ -12,6 +12,7 @@ from headgate.core.cached import Entry, Terms
 from headgate.core.decision import Decision
 from headgate.core.errors import GatewayError, NoTarget, ProviderError, ProviderRefused
 from headgate.core.exchange import Exchange
+from headgate.core.ports import Cache
 from headgate.core.question import follow
 from headgate.core.record import Record
 from headgate.core.target import PLAIN
@@ -20,11 +21,10 @@ from headgate.stages.stage import Proceed
 
 STALE, UNREACHED = b'110 headgate "Response is Stale"', b'111 headgate "Revalidation Failed"'
 """Of the header `warning` (RFC 7234, 5.5)."""
-Claim = Callable[[bytes, float], Awaitable[bool]]
 AT_ONCE = 100
 """Answers that are asked for anew at the same time; who is given a stale one meanwhile asks for none."""
 CLAIM = 30.0
-"""Seconds for which nobody else of those who share what is kept asks for the same anew."""
+"""Seconds for which nobody else of those who share what is kept asks for the same anew, until it was answered."""
 
 
 def meanwhile(entry: Entry, terms: Terms, wanted: Wish, now: float) -> bool:
@@ -56,7 +56,7 @@ class Refresh:
         self._next_id = next_id
         self._asking: set[bytes] = set()
 
-    def begin(self, exchange: Exchange, key: bytes, claim: Claim) -> None:
+    def begin(self, exchange: Exchange, key: bytes, store: Cache) -> None:
         background, whose = self._background, ("refresh", exchange.model)
         if self.ask is None or key in self._asking:
             return
@@ -64,7 +64,7 @@ class Refresh:
             background.dropped[whose] += 1
             return
         self._asking.add(key)
-        background.begin(whose, self._follow(self._again(exchange), self.ask, key, claim))
+        background.begin(whose, self._follow(self._again(exchange), self.ask, key, store))
 
     def _again(self, exchange: Exchange) -> Exchange:
         made, seen = exchange.fork(()), exchange.record
@@ -83,10 +83,12 @@ class Refresh:
         made.manner, made.ceilings, made.target, made.host, made.reply = PLAIN, None, None, None, None
         return made
 
-    async def _follow(self, made: Exchange, ask: Proceed, key: bytes, claim: Claim) -> None:
+    async def _follow(self, made: Exchange, ask: Proceed, key: bytes, store: Cache) -> None:
         try:
-            if await claim(key, CLAIM):
+            if await store.claim(key, CLAIM):
                 await follow(made, ask)
                 await asyncio.sleep(0)  # it is kept once its last bytes are on their way
+                if made.record.ending == "complete":
+                    await store.release(key)
         finally:
             self._asking.discard(key)
