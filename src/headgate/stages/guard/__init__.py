@@ -195,7 +195,7 @@ def _reroute(exchange: Exchange, policy: Policy) -> None:
 
 def _changes(policy: Policy) -> bool:
     """Whether it may change anything."""
-    return not CHANGES.isdisjoint((*policy.actions.values(), policy.guard.usual))
+    return policy.guard.changes or not CHANGES.isdisjoint((*policy.actions.values(), policy.guard.usual))
 
 
 def _answer(exchange: Exchange, text: str) -> Reply:

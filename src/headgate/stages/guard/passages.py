@@ -42,7 +42,14 @@ PARTS: Mapping[str, Part] = {
     "response_format": "definition",
     "responseSchema": "definition",
     "metadata": "other",
-}
+    **dict.fromkeys(
+        (
+            "id", "model", "object", "user", "responseId", "response_id", "modelVersion", "system_fingerprint",
+            "safety_identifier", "prompt_cache_key", "previous_response_id", "item_id", "tool_call_id", "tool_use_id",
+        ),
+        "other",
+    ),
+}  # fmt: skip
 """Names of fields that tell what is in them."""
 KINDS: Mapping[str, Part] = {
     "tool_use": "tool_argument",

@@ -34,6 +34,8 @@ class Guard:
     """What it can be asked about."""
     usual: ClassVar[Action] = "block"
     """What follows a finding, where the policy does not say it."""
+    changes: ClassVar[bool] = False
+    """Whether its findings may ask for a change themselves."""
     hold: int | None = 0
     """How many characters a finding may be long: so many of a stream are held back, until it is clear that they are not
     the beginning of one. None: it must see a reply whole, of which nothing is given before its end."""

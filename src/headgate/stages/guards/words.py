@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import pydantic
 
@@ -21,9 +22,14 @@ Word = Annotated[str, pydantic.Field(min_length=1, max_length=500)]
 
 class WordsSettings(GuardSettings):
     words: dict[str, Annotated[list[Word], pydantic.Field(min_length=1)]] = pydantic.Field(
-        min_length=1,
+        default_factory=dict,
         description="By the name of a category: words and phrases; `indemnif*` is every word that begins so. A blank "
         "is any white space.",
+    )
+    lists: list[Literal["profanity", "abuse"]] = pydantic.Field(
+        default_factory=list,
+        description="Lists that are there, in English, German, French and Spanish: `profanity` (coarse words), `abuse` "
+        "(insults and threats). They know words, not what is meant by them.",
     )
     case: bool = pydantic.Field(False, description="Whether capitals matter.")
 
@@ -36,13 +42,18 @@ class Words(Guard):
 
     def __init__(self, settings: WordsSettings) -> None:
         self._expressions: list[tuple[str, Any]] = []
-        for category, words in settings.words.items():
+        every: dict[str, list[str]] = {**settings.words}
+        for name in settings.lists:
+            every[name] = [*every.get(name, ()), *listed(name)]
+        if not every:
+            raise ValueError("there are no words: say `words`, or `lists`")
+        for category, words in every.items():
             stems = [word.strip() for word in words if word.strip(" *")]
             if not stems:
                 raise ValueError(f"the category {category} has no words")
             expression = "|".join(map(_pattern, stems))
             self._expressions.append((category, compiled(expression, longest=True, case=settings.case)))
-        self.hold = max(_length(word) for words in settings.words.values() for word in words)
+        self.hold = max(_length(word) for words in every.values() for word in words)
 
     def look(self, passages: Sequence[Passage], asked: Asked) -> Iterable[Finding]:
         found = []
@@ -56,6 +67,12 @@ class Words(Guard):
                     if not (_joined(text, start) or _joined(text, end)):
                         found.append(Finding(index, start, end, category, reason="a word of the list"))
         return found
+
+
+def listed(name: str) -> list[str]:
+    """The words of a list that is there."""
+    lines = Path(__file__).with_name("lists").joinpath(f"{name}.txt").read_text("utf-8").splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
 def _pattern(word: str) -> str:
