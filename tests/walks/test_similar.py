@@ -43,6 +43,13 @@ models:
     targets: up/m
     cache: {semantic: {threshold: 0.5, verify: {model: up/judge, below: 0.999, timeout: 0.5}}}
   short: {targets: up/m, cache: {semantic: {threshold: 0.6, max_characters: 40}}}
+guards:
+  customers:
+    use: patterns
+    with: {patterns: {customer: 'C-[0-9]{6}'}}
+    then: redact
+    external_only: true
+    match: {key: [three]}
 teams: {red: {}, blue: {}}
 keys:
   - {name: one, key: ONE, team: red}
@@ -203,7 +210,9 @@ def test_a_refusal_by_the_guards_is_told_without_anybody_s_words(gateway):
     record = gateway.record_of(heads["x-request-id"])
     assert (how, record["cached"]["refused"]) == ("miss", "number")
     assert 0.6 <= record["cached"]["similarity"] < 1
-    assert "3" not in json.dumps(record["cached"]["refused"])
+    told = gateway.told_by("explain", heads["x-request-id"])
+    assert "and was not given: the two do not agree (number)." in told
+    assert "weather" not in told
 
 
 EARLIER = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
@@ -306,6 +315,16 @@ def test_who_may_not_see_the_question_is_not_asked(gateway, provider):
     for words in (TODAY, AGAIN):
         assert ask(gateway, chat(words, model="asked", system="eu"), x_headgate_requires="eu")[0] == "miss"
     assert provider.embedded == before
+
+
+def test_what_guards_keep_from_providers_is_shown_to_no_other_model(gateway, provider):
+    before = provider.embedded, len(provider.judged)
+    found = hows(gateway, *(chat(words, model="asked") for words in (TODAY, AGAIN)), key=THIRD)
+    assert (found, provider.embedded) == (["miss", "miss"], before[0])
+    ask(gateway, chat(TODAY, model="sure"), key=THIRD)
+    _, _, heads = ask(gateway, chat(AGAIN, model="sure"), key=THIRD)
+    assert gateway.record_of(heads["x-request-id"])["cached"]["verified"] == "unknown"
+    assert len(provider.judged) == before[1]
 
 
 @pytest.mark.parametrize("mood", ["dead", "hang"])

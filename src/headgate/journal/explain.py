@@ -14,7 +14,7 @@ import msgspec
 from headgate.catalog.arithmetic import told
 from headgate.core.decision import Candidate, Decided
 from headgate.core.printable import json_safe, printable
-from headgate.core.record import Record
+from headgate.core.record import Cached, Record
 from headgate.core.usage import Usage
 from headgate.journal.read import Filter, Source
 from headgate.journal.show import attempt_told
@@ -72,6 +72,8 @@ def lines(record: Record, zone: tzinfo) -> Iterator[str]:
         yield printable(f"It did not get as far as to be routed: {record.message or record.ending}")
         return
     yield printable(f"Why: {decided.why}")
+    if record.cached is not None and record.cached.refused is not None:
+        yield _refused(record.cached)
     if decided.candidates:
         yield f"Candidates{_unit(decided)}:"
         for place, each in enumerate(decided.candidates, 1):
@@ -130,6 +132,16 @@ def _kept(record: Record) -> str:
         return "What was said is not kept, as there was no room for it."
     how = "kept, without secrets and personal data" if record.payload == "redacted" else "kept in full"
     return f"What was said is {how}: headgate records --id {record.id} --payload"
+
+
+def _refused(cached: Cached) -> str:
+    """Of the answer to a similar question."""
+    how = f"similarity {cached.similarity:.2f}" if cached.similarity is not None else "similar"
+    if cached.refused == "verification":
+        why = "the model that was asked found them different" if cached.verified == "different" else "no model said so"
+    else:
+        why = f"the two do not agree ({cached.refused})"
+    return f"The answer to a similar question is kept ({how}), and was not given: {why}."
 
 
 def _used(record: Record) -> str:

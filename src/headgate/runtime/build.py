@@ -200,7 +200,7 @@ def _cache(
         from headgate.runtime.similar import alikes
 
         sending: list[Stage] = [Retry(_retries(config), allowance=attempts), Translate()]
-        like = alikes(config, ports, [record, route], sending)
+        like = alikes(config, ports, [record, route], sending, aimed)
         terms, others = {name: like.terms(each) for name, each in said.items()}, like.terms(config.cache.others)
     return [Cache(ports.cache, terms, others, known, headers, _meaning(config), refresh=refresh, aimed=aimed)]
 

@@ -13,6 +13,7 @@ from headgate.config.schema import Config
 from headgate.config.semantic import Semantic
 from headgate.config.semantic import Verify as ConfiguredVerify
 from headgate.core.cached import Terms
+from headgate.core.errors import RequirementUnmet
 from headgate.core.exchange import Exchange
 from headgate.core.ids import Ids
 from headgate.dialects import openai_chat
@@ -22,6 +23,7 @@ from headgate.stages.cache.similar import Similar
 from headgate.stages.cache.similar import Terms as Alike
 from headgate.stages.cache.vectors import Embed, Placed, Vectors, here
 from headgate.stages.cache.verify import PATH, Verify
+from headgate.stages.guard import Aimed
 from headgate.stages.rules.embedder import Embedder, Within
 from headgate.stages.send import Send
 from headgate.stages.stage import Proceed, Stage, chain
@@ -41,6 +43,7 @@ class Alikes:
     ports: Ports
     asking: Callable[[float], Proceed]
     """Asks a question of the gateway's own, within so many seconds, recorded."""
+    shown: Shown
     _vectors: dict[str, Vectors] = field(default_factory=dict)
 
     def terms(self, answers: Answers | None) -> Terms | None:
@@ -63,7 +66,7 @@ class Alikes:
         embed: Embed
         if said.model is not None:
             asked = Embedder(said.model, self.asking(seconds), self.asking(seconds), Ids(), PATH, "similarity")
-            embed, advised = Asked(asked), ADVISED
+            embed, advised = Asked(asked, self.shown), ADVISED
         else:
             local = self._local(str(said.folder) if said.folder is not None else "")
             embed, advised = here(local), local.threshold
@@ -87,25 +90,43 @@ class Alikes:
         return known[folder]
 
     def _verify(self, said: ConfiguredVerify) -> Verify:
-        return Verify(said.model, said.below, said.timeout, self.asking(said.timeout), openai_chat, Ids())
+        ask = self.asking(said.timeout)
+        return Verify(said.model, said.below, said.timeout, ask, openai_chat, Ids(), self.shown)
+
+
+class Shown:
+    """Looks whether a model beside those of the name may be shown what a request says."""
+
+    def __init__(self, aimed: Aimed | None) -> None:
+        self._aimed = aimed
+
+    def __call__(self, exchange: Exchange) -> None:
+        """Raises RequirementUnmet."""
+        if self._aimed is not None and self._aimed(exchange):
+            raise RequirementUnmet("guards change what some providers are asked here")
 
 
 class Asked:
     """Vectors from a model that the gateway asks."""
 
-    def __init__(self, embedder: Embedder) -> None:
+    def __init__(self, embedder: Embedder, shown: Shown) -> None:
         self._embedder = embedder
+        self._shown = shown
 
     async def __call__(self, text: str, exchange: Exchange) -> Placed:
+        self._shown(exchange)
         numbers, target = await self._embedder.one(text, exchange.record.worker, exchange.requires)
         return Placed(f"{target.name} {target.shape}", struct.pack(f"<{len(numbers)}f", *numbers))
 
 
-def alikes(config: Config, ports: Ports, routing: Sequence[Stage], sending: Sequence[Stage]) -> Alikes:
-    """`routing` records a question of the gateway's own and finds out who is asked, `sending` asks."""
+def alikes(
+    config: Config, ports: Ports, routing: Sequence[Stage], sending: Sequence[Stage], aimed: Aimed | None
+) -> Alikes:
+    """`routing` records a question of the gateway's own and finds out who is asked, `sending` asks; `aimed` tells of
+    requests that guards change on their way to some providers: no other provider is shown anything of these."""
     send = Send(ports.upstream)
 
     def asking(seconds: float) -> Proceed:
         return chain([*routing, Within(seconds), *sending], send)
 
-    return Alikes(config, ports, asking)
+    return Alikes(config, ports, asking, Shown(aimed))

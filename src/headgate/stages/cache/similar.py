@@ -185,6 +185,8 @@ class Similar:
                 refused = None if verified == "same" else "verification"
             if refused is None:
                 return first._replace(found=Found(key, entry, similarity, verified))
-            if first.refused is None:
+            if first.refused is None or verified is not None:
                 first = first._replace(similarity=round(similarity, 4), refused=refused, verified=verified)
+            if verified is not None:
+                break  # one verdict is waited for, and no more
         return first

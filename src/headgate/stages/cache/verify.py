@@ -33,15 +33,24 @@ class Verify:
     """What it costs is recorded like a request, without a key."""
 
     def __init__(
-        self, model: str, below: float, seconds: float, ask: Proceed, face: Dialect, next_id: Callable[[], str]
+        self,
+        model: str,
+        below: float,
+        seconds: float,
+        ask: Proceed,
+        face: Dialect,
+        next_id: Callable[[], str],
+        shown: Callable[[Exchange], None],
     ) -> None:
-        """Asked where two are less alike than `below`; `ask` sends a question in the dialect `face`, recorded."""
+        """Asked where two are less alike than `below`; `ask` sends a question in the dialect `face`, recorded; `shown`
+        raises a GatewayError where the model is not to be shown what a request says."""
         self.model = model
         self.below = below
         self.seconds = seconds
         self.ask = ask
         self.face = face
         self.next_id = next_id
+        self.shown = shown
 
     async def same(self, one: str, other: str, exchange: Exchange) -> Verdict:
         """What it finds; where there is no verdict in time, "unknown"."""
@@ -53,6 +62,7 @@ class Verify:
             return reply
 
         try:
+            self.shown(exchange)
             async with asyncio.timeout(self.seconds):
                 await answer(self._question(one, other, exchange), heard)
         except (GatewayError, TimeoutError):
