@@ -28,7 +28,7 @@ WAITING = 16 << 20
 BATCH = 100
 SOON = 0.02
 """Seconds in which further answers are waited for, to be written together."""
-REST = 1.0
+REST = 0.25
 """Seconds for which it is left alone after it failed."""
 Error = (sqlite3.Error, OSError)
 log = logging.getLogger("headgate.state")

@@ -169,17 +169,23 @@ class File:
             self._drop(db, _Row(*row), "time")
 
     def _make_room(self, db: sqlite3.Connection) -> None:
-        while self._used(db) > self.room:
-            (_, new), (entries, _) = db.execute("SELECT entries, bytes FROM queue_sums ORDER BY main").fetchall()
-            main = int(entries > 0 and new <= self.room * SHORT)
-            first = f"SELECT {COLUMNS} FROM answers WHERE main = ? ORDER BY place LIMIT 1"  # noqa: S608  # ours
-            found = db.execute(first, (main,)).fetchone() or db.execute(first, (1 - main,)).fetchone()
-            if found is None:
-                return
-            self._evict(db, _Row(*found))
+        while (excess := self._used(db) - self.room) > 0:
+            while excess > 0:
+                row = self._first(db)
+                if row is None:
+                    return
+                excess -= self._evict(db, row)
 
-    def _evict(self, db: sqlite3.Connection, row: _Row) -> None:
-        """Out, or to where it stays longer."""
+    def _first(self, db: sqlite3.Connection) -> _Row | None:
+        """Of the queue that has more than its share."""
+        (_, new), (entries, _) = db.execute("SELECT entries, bytes FROM queue_sums ORDER BY main").fetchall()
+        main = int(entries > 0 and new <= self.room * SHORT)
+        first = f"SELECT {COLUMNS} FROM answers WHERE main = ? ORDER BY place LIMIT 1"  # noqa: S608  # ours
+        found = db.execute(first, (main,)).fetchone() or db.execute(first, (1 - main,)).fetchone()
+        return _Row(*found) if found is not None else None
+
+    def _evict(self, db: sqlite3.Connection, row: _Row) -> int:
+        """Out, or to where it stays longer; how many bytes that frees."""
         if row.wanted and row.until > self.clock():
             wanted = row.wanted - 1 if row.main else 0
             moved = "UPDATE answers SET main = 1, wanted = ?, place = ? WHERE id = ?"
@@ -187,7 +193,7 @@ class File:
             if not row.main:
                 _add(db, 0, -1, -row.size)
                 _add(db, 1, 1, row.size)
-            return
+            return 0
         self._drop(db, row, "room")
         if not row.main:
             place = _place(db)
@@ -195,6 +201,7 @@ class File:
             if place % 100 == 0:
                 last = "SELECT place FROM ghosts ORDER BY place DESC LIMIT 1 OFFSET ?"
                 db.execute(f"DELETE FROM ghosts WHERE place <= ({last})", (GHOSTS,))  # noqa: S608  # ours
+        return row.size
 
     def _used(self, db: sqlite3.Connection) -> int:
         pages, free, size = (
