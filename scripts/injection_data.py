@@ -178,6 +178,32 @@ def junk(words: Sequence[str], chance: random.Random) -> str:
     return "".join(parts) + chance.choice(("", chance.choice(SIGNS.split()), " Sure, here", ". Write oppositeley"))
 
 
+ASKED = (
+    "", "", "Why does this not work?\n", "Explain this:\n", "Fix the error:\n```\n", "Review this please: ",
+    "Here is my file:\n\n", "Translate to Go:\n", "Was macht das? ",
+)  # fmt: skip
+"""What people say before they paste something."""
+
+
+def pasted(chance: random.Random, count: int) -> list[str]:
+    """Pieces of this repository: code, pages, configuration, of which none is an attack."""
+    root = PHRASES.parent.parent
+    paths = sorted(
+        path
+        for folder, ends in (("src", "py js css html json"), ("docs", "md json yaml"), ("deploy", "yaml json md"))
+        for end in ends.split()
+        for path in (root / folder).rglob(f"*.{end}")
+        if "injection" not in str(path.relative_to(root)) and path.stat().st_size > 200
+    )
+    found = []
+    for path in chance.choices(paths, k=count):
+        text = path.read_text("utf-8")
+        length = chance.choice((60, 150, 400, 1200))
+        at = chance.randrange(max(len(text) - length, 1))
+        found.append(text[at : at + length] if chance.random() < 0.5 else text[text.rfind("\n", 0, at) + 1 :][:length])
+    return found
+
+
 def direct(folder: Path, rows: Sequence[Sample], seed: int = 0) -> list[Sample]:
     """What users say."""
     chance = random.Random(seed)
@@ -196,6 +222,7 @@ def direct(folder: Path, rows: Sequence[Sample], seed: int = 0) -> list[Sample]:
     other = [row["text"] for row in chance.sample(read(folder / "routing/routellm_mmlu.jsonl"), 1200)]
     other += [row["text"][:3000] for row in chance.sample(read(folder / "pii/meddocan_es_clinical.jsonl"), 100)]
     other += [row["text"] for row in chance.sample(read(folder / "pii/presidio_synth_v2.jsonl"), 300)]
+    other += [chance.choice(ASKED) + text for text in pasted(chance, 1000)]
     return [*rows, *samples, *(Sample(text, 0, OURS, 0.5, "other") for text in other)]
 
 
@@ -241,6 +268,7 @@ def _documents(folder: Path, phrases: Phrases, chance: random.Random) -> list[st
     found = [row["text"][:1500] for row in chance.sample(read(folder / "pii/meddocan_es_clinical.jsonl"), 80)]
     found += [row["text"] for row in chance.sample(read(folder / "routing/routellm_mmlu.jsonl"), 500)]
     found += [row["text"] for row in chance.sample(read(folder / "pii/presidio_synth_v2.jsonl"), 200)]
+    found += pasted(chance, 300)
     found += [" ".join(chance.sample(sentences, chance.randint(2, 8))) for _ in range(250)]
     letters = phrases.harmless["indirect"]
     found += ["\n".join(phrases.one(chance.choice(letters)) for _ in range(chance.randint(1, 5))) for _ in range(400)]

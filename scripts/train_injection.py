@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.optimize
 import scipy.sparse
-from injection_data import FOLDS, Sample, direct, indirect, public
+from injection_data import FOLDS, PUBLIC, Sample, direct, indirect, public
 
 from headgate.injection import rules, scorer
 from headgate.injection.ngrams import Array, Grams, grams
@@ -179,7 +179,7 @@ def _of_all_segments(data: Rows, labels: Array, costs: Array, penalty: Array) ->
 
 def unseen(samples: Sequence[Sample], data: Rows, penalty: float) -> Array:
     """The score of each labelled text by a model that has seen nothing like it."""
-    folds, labels, costs = _columns(samples)
+    folds, labels, costs = columns(samples)
     found = np.full(len(samples), np.nan)
     for fold in range(FOLDS):
         out = folds == fold
@@ -188,7 +188,7 @@ def unseen(samples: Sequence[Sample], data: Rows, penalty: float) -> Array:
     return found
 
 
-def _columns(samples: Sequence[Sample]) -> tuple[Array, Array, Array]:
+def columns(samples: Sequence[Sample]) -> tuple[Array, Array, Array]:
     return (
         np.array([each.fold for each in samples]),
         np.array([each.label for each in samples]),
@@ -223,20 +223,37 @@ def samples_of(name: str, folder: Path) -> list[Sample]:
     return indirect(folder, documents)
 
 
+class Trained(NamedTuple):
+    """A model, and what is known of it from others that were trained in the same way on less."""
+
+    samples: list[Sample]
+    data: Rows
+    model: scorer.Model
+    limit: float
+    """The score that one harmless text in a hundred is above, when nothing like it was seen."""
+    margins: Array
+    """By which each labelled text is above that, unseen; NaN where it has no label of somebody else's."""
+
+
+def trained(name: rules.Place, folder: Path) -> Trained:
+    samples = samples_of(name, folder)
+    data = rows(samples, name)
+    _, labels, costs = columns(samples)
+    found = unseen(samples, data, PENALTY[name])
+    found[[each.source not in PUBLIC for each in samples]] = np.nan
+    judged = ~np.isnan(found)
+    limit = threshold(found[judged], labels[judged])
+    weights = train(data, labels, costs, PENALTY[name])
+    return Trained(samples, data, packed(weights, -limit, wide=name == "direct"), limit, found - limit)
+
+
 def main(folder: Path, out: Path = WEIGHTS) -> None:
     names: tuple[rules.Place, ...] = ("direct", "indirect")
     for name in names:
-        samples = samples_of(name, folder)
-        data = rows(samples, name)
-        _, labels, costs = _columns(samples)
-        found = unseen(samples, data, PENALTY[name])
-        judged = np.array([each.source not in ("disguised", "phrases", "junk", "other") for each in samples])
-        judged &= ~np.isnan(found)
-        limit = threshold(found[judged], labels[judged])
-        recall = (found[judged & (labels == 1)] > limit).mean()
-        weights = train(data, labels, costs, PENALTY[name])
-        (out / name).write_bytes(scorer.encoded(packed(weights, -limit, wide=name == "direct")))
-        print(f"{name}: {recall:.3f} of attacks at {FALSE:.0%} of harmless texts, unseen")
+        done = trained(name, folder)
+        (out / name).write_bytes(scorer.encoded(done.model))
+        attacks = np.array([each.label == 1 for each in done.samples]) & ~np.isnan(done.margins)
+        print(f"{name}: {(done.margins[attacks] > 0).mean():.3f} of attacks at {FALSE:.0%} of harmless texts, unseen")
 
 
 if __name__ == "__main__":

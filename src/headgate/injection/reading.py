@@ -6,6 +6,7 @@ For finding only: what goes to a model is the text as it was.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -83,6 +84,25 @@ def read(text: str) -> Reading:
     places = Places(text)
     encoded = [Hidden(places.of(run.start), places.of(run.end), run.how) for run in _decode(views)]
     return Reading(views, hidden, encoded)
+
+
+def hidden(text: str) -> list[Hidden]:
+    """What is not seen."""
+    return [] if text.isascii() else [each for each, _ in _hidden(text, set(text))]
+
+
+def shown(text: str, how: str) -> str:
+    """What was hidden in that way, without what is not seen, and in letters instead of what looks like them."""
+    match how:
+        case "order":
+            return re.sub("[\u202c-\u202e]", "", text)
+        case "no_width":
+            return STREWN.sub("", f"x{text}x")[1:-1]  # it begins and ends between letters
+        case "twins":
+            return ALIKE.sub(lambda word: _untwined(word[0], True), text)
+        case "styled":
+            return STYLED.sub(lambda letters: unicodedata.normalize("NFKC", letters[0]), text)
+    return ""
 
 
 def _plain(text: str, twins: bool) -> str:

@@ -59,7 +59,8 @@ class Policy:
 
     def action(self, finding: Finding) -> Action:
         """What follows, from its category, else what the guard says, else what is usual with it."""
-        said = self.actions.get(finding.category) or self.actions.get(EVERY)
+        every = None if finding.category in self.guard.added else self.actions.get(EVERY)
+        said = self.actions.get(finding.category) or every
         return said or finding.action or self.guard.usual
 
     def concerns(self, exchange: Exchange, classes: Classes, target: Target | None = None) -> bool:

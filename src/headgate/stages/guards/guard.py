@@ -36,6 +36,8 @@ class Guard:
     """What follows a finding, where the policy does not say it."""
     changes: ClassVar[bool] = False
     """Whether its findings may ask for a change themselves."""
+    added: ClassVar[frozenset[str]] = frozenset()
+    """Categories that are no findings, but what the guard adds to a request: a policy's `*` is not about them."""
     hold: int | None = 0
     """How many characters a finding may be long: so many of a stream are held back, until it is clear that they are not
     the beginning of one. None: it must see a reply whole, of which nothing is given before its end."""
