@@ -122,14 +122,19 @@ def section() -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
-    page, made = RESULTS.read_text(), section()
-    before, here, after = page.partition(HEAD)
+def put(head: str, made: str) -> None:
+    """A section in its place on the page, or before what the table says."""
+    page = RESULTS.read_text()
+    before, here, after = page.partition(head)
     rest = after[after.find("\n## ") + 1 :] if here and "\n## " in after else ""
     if not here:
         before, notes, rest = page.partition("## What the table says")
         rest = notes + rest
     RESULTS.write_text(f"{before}{made}\n{rest}" if rest else f"{before}{made}")
+
+
+def main() -> None:
+    put(HEAD, section())
 
 
 if __name__ == "__main__":

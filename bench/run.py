@@ -25,6 +25,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import guards
 import instructions
 import load
 import routing
@@ -62,7 +63,7 @@ class Bench:
             self.peer(provider)
         self.streaming()
         self.open_streams()
-        self.sections = [routing.section(), instructions.section()]
+        self.sections = [routing.section(), guards.section(), instructions.section()]
 
     def throughput(self, forward: Running, ours: Running) -> None:
         same, crossing = load.body_of("chat"), load.body_of("smart")

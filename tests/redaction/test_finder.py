@@ -127,6 +127,6 @@ def test_nothing_that_was_planted_survives_in_text(before, name, after):
 def test_what_overlaps_is_taken_out_together():
     found = Finder(*chosen(names())).find(b"postgres://app:hunter22@db.example.com/x joe@example.com")
     assert [(each.start, each.end) for each in found] == [(11, 38), (41, 56)]
-    assert finder._together([finder.Found(0, 5, "a", 0.6), finder.Found(3, 9, "b", 0.9)]) == [
+    assert finder.together([finder.Found(0, 5, "a", 0.6), finder.Found(3, 9, "b", 0.9)]) == [
         finder.Found(0, 9, "b", 0.9)
     ]

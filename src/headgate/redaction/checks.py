@@ -1,6 +1,7 @@
 """What only looks like a card, an account or an address: checksums, lengths, ranges.
 
-Each check is given the text, where in it a pattern has matched, and says where what was found ends; 0: it is nothing.
+Each check is given the text, where in it a pattern has matched, and says where what was found ends; 0: it is nothing,
+less than 0: nor is anything else up to there.
 """
 
 from __future__ import annotations
@@ -61,6 +62,9 @@ DECIMAL = re.compile(rb"\d[.,]\Z")
 CODE = re.compile(rb"[A-Za-z_][A-Za-z_.]*[\[({)\]}].*|[A-Za-z_]+(?:\.[A-Za-z_]+)+|\W+", re.DOTALL)
 """What stands behind `password =` in programs: names, calls, signs."""
 ENDS = re.compile(rb"[.,;!?)\"']*(?:\s*\n|\Z)")
+JOINED = frozenset({b"-", b".", b"_", b"/", b"#", b"$", b"@"})
+FOLLOWED = frozenset({b".", b"-", b"/", b":", b",", b"%", b"="})
+"""What stands between a number and the rest of it."""
 NUMERAL = re.compile(rb"\d[ .,/-]\Z")
 """The end of a number of which what follows may be a part."""
 EXAMPLE = re.compile(rb"(?:pass(?:word)?|token|secret|yyy+|xxx+|\*+|\.+|[$%<].*|\{\{.*)", re.IGNORECASE)
@@ -125,18 +129,16 @@ def iban(data: bytes, start: int, end: int) -> int:
 def phone(data: bytes, start: int, end: int) -> int:
     """Phone: seven to fifteen digits (ITU-T E.164) that are no date, no sum and no part of something longer."""
     text = data[start:end]
-    if (
-        not 7 <= len(digits(text.partition(b"x")[0])) <= 15
-        or MOMENT.match(text)
-        or text.count(b")") != text.count(b"(")
-    ):
-        return 0
+    if MOMENT.match(text):
+        return -end
     before = data[max(start - 2, 0) : start]
-    within = before[-1:].isalnum() or before[-1:] in (b"-", b".", b"_", b"/", b"#", b"$", b"@") or NUMERAL.match(before)
-    behind = data[end : end + 2]
-    if behind[:1] in (b".", b"-", b"/", b":", b",", b"%", b"=") and behind[1:].isdigit():
+    if text[:1] != b"+" and (before[-1:].isalnum() or before[-1:] in JOINED or NUMERAL.match(before)):
+        return -end if text[:1] != b"(" else 0
+    count = len(digits(text.partition(b"x")[0]))
+    if not 7 <= count <= 15 or text.count(b")") != text.count(b"("):
         return 0
-    return 0 if within and text[:1] != b"+" else end
+    behind = data[end : end + 2]
+    return 0 if behind[:1] in FOLLOWED and behind[1:].isdigit() else end
 
 
 def card_alone(text: bytes) -> float:

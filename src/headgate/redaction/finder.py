@@ -98,7 +98,7 @@ class Finder:
             if check is not None:
                 end = check(data, start, end)
             if end <= start:
-                at = _behind(data, start)
+                at = -end if end < 0 else _behind(data, start)
                 continue
             at = end
             alone = pattern.alone if isinstance(pattern.alone, float) else pattern.alone(data[start:end])
@@ -150,11 +150,19 @@ def weighed(rule: Pattern | Shape, alone: float, before: bytes, after: bytes) ->
     """How sure something is, and what by."""
     near = NEAR_PROVED if rule.checksum else max(NEAR, alone)
     said: Evidence = "checksum and context" if rule.checksum else "context"
-    if any(word in before for word in rule.words):
+    if said_in(rule.words, before):
         return near, said
-    if any(word in after for word in rule.words):
+    if said_in(rule.words, after):
         return max(near - BEHIND, alone), said
     return alone * DOUBT if OTHERWISE.search(before) else alone, "checksum" if rule.checksum else "pattern"
+
+
+def said_in(words: tuple[bytes, ...], text: bytes) -> bool:
+    """Whether one of them stands there; a loop takes a third of what `any` does."""
+    for word in words:  # noqa: SIM110
+        if word in text:
+            return True
+    return False
 
 
 def nearest(rule: Shape, before: bytes) -> int:

@@ -8,7 +8,8 @@ from itertools import product
 from typing import Literal, NamedTuple
 
 Check = Callable[[bytes, int, int], int]
-"""Given the text and where in it a pattern has matched; says where what was found ends, 0: it is nothing."""
+"""Given the text and where in it a pattern has matched; says where what was found ends, 0: it is nothing,
+less than 0: nor is anything else up to there."""
 Proof = Callable[[bytes], bool]
 """Given a number without what separates its parts, in capitals."""
 Evidence = Literal["checksum", "context", "checksum and context", "pattern"]
