@@ -22,7 +22,7 @@ def test_all_of_it_in_order(told):
 @pytest.mark.parametrize(
     ("semantic", "where", "words"),
     [
-        ("{embedder: {folder: gone}}", "embedder.folder", "there is no such folder"),
+        ("{embedder: {folder: gone}}", "embedder.folder", "there is no file `config.json` in this folder"),
         ("{embedder: {folder: ., model: other}}", "embedder", "`folder` or `model`, one of them"),
         ("{embedder: {model: nowhere/x}}", "embedder.model", "there is no provider `nowhere`"),
         ("{embedder: {model: ai21/jamba}}", "embedder.model", "`ai21/jamba` gives no embeddings"),

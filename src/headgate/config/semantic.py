@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Counted = Literal["system", "earlier", "tools", "parameters"]
 LEXICAL = "lexical"
 PACKAGE = "numpy"
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+"""What is in a folder of weights."""
 DRIVER = "asyncpg"
 POSTGRES = ("postgresql://", "postgres://")
 
@@ -122,8 +124,11 @@ def check(
             hint = "install headgate[semantic]"
             tell(path, f"similar questions need the package {PACKAGE}, which is not there", hint)
         embedder, verify = semantic.embedder, semantic.verify
-        if embedder.folder is not None and not embedder.folder.is_dir():
-            tell((*path, "embedder", "folder"), "there is no such folder", "name one with the weights of a model")
+        if embedder.folder is not None:
+            missing = next((name for name in (CONFIG, WEIGHTS) if not (embedder.folder / name).is_file()), None)
+            if missing is not None:
+                hint = "name one with the weights of a sentence encoder, as sentence-transformers saves it"
+                tell((*path, "embedder", "folder"), f"there is no file `{missing}` in this folder", hint)
         if embedder.model is not None:
             embeds((*path, "embedder", "model"), embedder.model)
         if verify is not None:

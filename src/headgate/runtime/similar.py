@@ -5,8 +5,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from headgate.config.caching import Answers
 from headgate.config.schema import Config
@@ -17,6 +15,7 @@ from headgate.core.errors import RequirementUnmet
 from headgate.core.exchange import Exchange
 from headgate.core.ids import Ids
 from headgate.dialects import openai_chat
+from headgate.runtime.embedders import local_of
 from headgate.runtime.gateway import Ports
 from headgate.similarity.agree import differ
 from headgate.stages.cache.similar import Similar
@@ -27,9 +26,6 @@ from headgate.stages.guard import Aimed
 from headgate.stages.rules.embedder import Embedder, Within
 from headgate.stages.send import Send
 from headgate.stages.stage import Proceed, Stage, chain
-
-if TYPE_CHECKING:
-    from headgate.core.ports import Embedder as Local
 
 ADVISED = 0.93
 """How like two questions have to be where an embedding model is asked that advises nothing itself."""
@@ -68,26 +64,12 @@ class Alikes:
             asked = Embedder(said.model, self.asking(seconds), self.asking(seconds), Ids(), PATH, "similarity")
             embed, advised = Asked(asked, self.shown), ADVISED
         else:
-            local = self._local(str(said.folder) if said.folder is not None else "")
+            local = local_of(said.folder, self.ports.embedders)
             embed, advised = here(local), local.threshold
         about = f"{said!r} {seconds}"
         if about not in self._vectors:
             self._vectors[about] = Vectors(embed, seconds)
         return self._vectors[about], advised
-
-    def _local(self, folder: str) -> Local:
-        """It outlives a configuration: weights take long to read."""
-        known = self.ports.embedders
-        if folder not in known:
-            if folder:
-                from headgate.similarity.weights import Weights
-
-                known[folder] = Weights(Path(folder))
-            else:
-                from headgate.similarity.lexical import Lexical
-
-                known[folder] = Lexical()
-        return known[folder]
 
     def _verify(self, said: ConfiguredVerify) -> Verify:
         ask = self.asking(said.timeout)

@@ -32,6 +32,7 @@ from headgate.identity.jwt import Issuer
 from headgate.journal.journal import Journal
 from headgate.journal.segments import nowhere
 from headgate.runtime.build import build, limits_of
+from headgate.runtime.embedders import preload
 from headgate.runtime.gateway import Gateway, Ports
 from headgate.server import drain, finished, found, lag
 from headgate.server.alerting import Alerting
@@ -344,6 +345,7 @@ class Parts:
             loaded = await asyncio.to_thread(self.loaded.again, os.environ)
             refresh = Refresh(loaded.config, self.upstream)
             refreshed = await asyncio.to_thread(refresh.load, self.refreshed)
+            await asyncio.to_thread(preload, loaded.config, self.embedders)
             gateway = self._build(loaded, refreshed)
         except (ConfigError, ValueError, OSError) as error:
             self.metrics.reloaded(applied=False)
