@@ -11,6 +11,7 @@ import pytest
 from gateways import ADMIN_KEY, KEY, OTHER_KEY, running
 from upstreams import ScriptedUpstream, json_reply
 
+THIRD = "hg-test-key-third-0123456789"
 CONFIG = """
 server: {{host: 127.0.0.1, port: {{PORT}}}}
 data_dir: {{DATA}}
@@ -38,6 +39,7 @@ models:
 keys:
   - {{name: one, key: {one}, team: red}}
   - {{name: two, key: {two}, team: red}}
+  - {{name: three, key: {three}, team: red}}
 """
 
 
@@ -75,7 +77,7 @@ def provider():
 @pytest.fixture(scope="module")
 def gateway(provider, tmp_path_factory):
     with ScriptedUpstream(provider) as up:
-        config = CONFIG.format(up=up.url, one=KEY, two=OTHER_KEY)
+        config = CONFIG.format(up=up.url, one=KEY, two=OTHER_KEY, three=THIRD)
         key = {"HEADGATE_SECRET_KEY": base64.b64encode(b"k" * 32).decode()}
         with running(tmp_path_factory.mktemp("kept"), config, environ=key) as started:
             yield started
@@ -129,6 +131,26 @@ def test_one_is_taken_out_by_its_id_or_by_its_tag(gateway):
     assert ask(gateway, "by tag")[1] == "hit"
     assert gateway.told_by("cache", "clear", "--tag", "v2").split() == ["1", "taken", "out"]
     assert ask(gateway, "by tag")[1] == "miss"
+
+
+def test_an_application_takes_out_what_its_own_key_asked(gateway):
+    def out(key=KEY, **said):
+        status, _, answer = gateway.post(said, path="/v1/cache/clear", key=key)
+        return answer["cleared"] if status == 200 else status
+
+    entry = ask(gateway, "mine", "ours", x_headgate_cache_tags="stock")[3]["x-headgate-cache-entry"]
+    assert ask(gateway, "mine", "ours", key=THIRD)[1] == "hit"
+    ask(gateway, "yours", "ours", key=THIRD, x_headgate_cache_tags="stock")
+    assert out(THIRD, entry=entry) == 0
+    assert out(tag="stock") == 1
+    assert ask(gateway, "mine", "ours", key=THIRD)[1] == "miss"
+    assert ask(gateway, "yours", "ours")[1] == "hit"
+    assert out(THIRD, tag="stock") == 1
+    entry = ask(gateway, "mine")[3]["x-headgate-cache-entry"]
+    assert [out(entry=entry), out(entry=entry)] == [1, 0]
+    for wrong in ({}, {"tag": "a", "entry": entry}, {"entry": "xyz"}, {"entry": "A1"}, {"tag": 7}, {"key": "two"}):
+        assert out(**wrong) == 400, wrong
+    assert out("hg-no-such-key-0123456789", tag="stock") == 401
 
 
 def test_a_refresh_is_one_request_of_whose_answer_it_is(gateway, provider):

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Protocol
+from collections.abc import Callable
 
 import msgspec
 
 from headgate.core.cached import NotGiven, Outcome, Verdict
-from headgate.core.errors import GatewayError, InvalidRequest, MethodNotAllowed, Overloaded, UnknownRequest
-from headgate.core.ids import ALPHABET, REQUEST, Ids
+from headgate.core.caller import Caller
+from headgate.core.errors import InvalidRequest, Overloaded, UnknownRequest
+from headgate.core.ids import ALPHABET, REQUEST
 from headgate.core.record import Record
-from headgate.runtime.gateway import Gateway
-from headgate.server.body import Incoming
-from headgate.server.respond import identity
+from headgate.server.cache_page import CachePage, Gateways
 from headgate.server.verdicts import Verdicts
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
 PATH = b"/v1/cache/feedback"
-LARGEST = 4096
-"""Bytes of what is said."""
 WAITING = 32
 """Requests that are looked for, or wait for that."""
 ID = re.compile(f"{REQUEST}[{ALPHABET}]{{26}}")
@@ -40,47 +32,22 @@ class Said(msgspec.Struct, forbid_unknown_fields=True):
 _said = msgspec.json.Decoder(Said).decode
 
 
-class Gateways(Protocol):
-    @property
-    def gateway(self) -> Gateway: ...
-
-
-class Feedback:
+class Feedback(CachePage):
     """A key has a say in the answers to its own requests alone; of others' it is told as little as of none."""
+
+    path = PATH
 
     def __init__(self, gateways: Gateways, read: Callable[[str], Record | None], verdicts: Verdicts) -> None:
         """`read` finds a request's record; it is called in a thread. Raises OSError."""
-        self.gateways = gateways
+        super().__init__(gateways)
         self.read = read
         self.verdicts = verdicts
-        self.next_id = Ids()
         self._turn = asyncio.Lock()
         self._waiting = 0
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        gateway, id = self.gateways.gateway, self.next_id()
-        face = gateway.face_like(b"/v1/chat/completions", scope["headers"])
-        headers = [(b"content-type", b"application/json"), *identity(face, id)]
+    async def say(self, caller: Caller, body: bytes) -> Outcome:
         try:
-            body, status = msgspec.json.encode(await self._answer(gateway, scope, receive)), 200
-        except GatewayError as error:
-            status, body = error.status, face.write_error(error, id, streaming=False)
-            headers += [
-                (b"x-headgate-error-code", error.code.encode()),
-                (b"x-headgate-error-origin", error.origin.encode()),
-            ]
-        headers.append((b"content-length", b"%d" % len(body)))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-    async def _answer(self, gateway: Gateway, scope: Scope, receive: Receive) -> Outcome:
-        caller = await gateway.admit(scope, "chat")
-        if scope["raw_path"] != PATH:
-            raise MethodNotAllowed(f"of the cache there is {PATH.decode()} alone")
-        if scope["method"] != "POST":
-            raise MethodNotAllowed(f"{scope['path']} takes POST, not {scope['method']}")
-        try:
-            said = _said(await Incoming(receive, scope["headers"], LARGEST).read())
+            said = _said(body)
         except msgspec.DecodeError as error:
             raise InvalidRequest(f"say `request`, an `x-request-id`, and `verdict`, wrong or right: {error}") from None
         try:

@@ -41,6 +41,8 @@ from headgate.server.app import App, Mounted, Page, Receive, Scope, Send
 from headgate.server.beside import Beside
 from headgate.server.budgets import Budgets
 from headgate.server.checks import Checks
+from headgate.server.clearing import PATH as CLEARING
+from headgate.server.clearing import Clearing
 from headgate.server.drain import Drain
 from headgate.server.feedback import PATH as FEEDBACK
 from headgate.server.feedback import Feedback
@@ -180,7 +182,8 @@ class Parts:
         pages = self._pages(config)
         mounts: dict[bytes, Mounted] = {ADMIN_API: self.control} if self.control is not None else {}
         said: dict[bytes, Mounted] = {
-            FEEDBACK: Feedback(self, partial(found.record, places_of(config)), self.answers.verdicts)
+            FEEDBACK: Feedback(self, partial(found.record, places_of(config)), self.answers.verdicts),
+            CLEARING: Clearing(self, self.answers),
         }
         public = said if config.server.admin else {**said, **mounts}
         app = App(self, pages, mounts=public, worker=self.lifecycle.worker)
