@@ -148,7 +148,7 @@ def test_an_application_takes_out_what_its_own_key_asked(gateway):
     assert out(THIRD, tag="stock") == 1
     entry = ask(gateway, "mine")[3]["x-headgate-cache-entry"]
     assert [out(entry=entry), out(entry=entry)] == [1, 0]
-    for wrong in ({}, {"tag": "a", "entry": entry}, {"entry": "xyz"}, {"entry": "A1"}, {"tag": 7}, {"key": "two"}):
+    for wrong in ({}, {"tag": "a", "entry": entry}, {"entry": "xyz"}, {"entry": "A1"}, {"tag": 7}, {"team": "red"}):
         assert out(**wrong) == 400, wrong
     assert out("hg-no-such-key-0123456789", tag="stock") == 401
 
