@@ -34,9 +34,10 @@ WAITING = 1000
 PURGED = 60.0
 """Seconds after which what is over is taken out again."""
 TRIP = Trip(failures=3, error_rate=2.0, slow_rate=2.0, rest=2.0, most_rest=30.0)
+# the vector in a SELECT of its own, as its text would be read again for each row
 NEAREST = """
 SELECT key, similarity, (SELECT least FROM questions_raised WHERE context = ?) FROM (SELECT 1) AS one LEFT JOIN (
-    SELECT key, -(vector <#> CAST(CAST(? AS TEXT) AS VECTOR)) AS similarity FROM questions
+    SELECT key, -(vector <#> (SELECT CAST(CAST(? AS TEXT) AS VECTOR))) AS similarity FROM questions
     WHERE context = ? AND until > ? AND vector_dims(vector) = ? ORDER BY similarity DESC LIMIT 4
 ) AS near ON TRUE ORDER BY similarity DESC
 """
