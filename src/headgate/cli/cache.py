@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
-from headgate.cli.objects import asking, client
+from headgate.cli.objects import THERE, asking, client, json_option
+from headgate.cli.settings import FOLDER
 from headgate.cli.times import read_span
 
 
@@ -51,3 +53,34 @@ def thresholds(config: Path | None, url: str | None, as_json: bool, reset: bool)
     """List where reports of wrong answers have raised how like a question has to be."""
     asked = client(config, url, as_json)
     asked.reset_thresholds() if reset else asked.thresholds()
+
+
+@cache.command()
+@click.argument("file", type=THERE)
+@click.option("--folder", type=FOLDER, help="A folder with the weights of a sentence encoder. Default: lexical.")
+@click.option(
+    "--precision", type=click.FloatRange(0, 1), default=0.99, show_default=True, help="How often it is to be right."
+)
+@click.option(
+    "--answers-alike",
+    type=click.FloatRange(0, 1),
+    default=0.9,
+    show_default=True,
+    help="For lines of the log: how like two answers are that count as one, by the same embedder.",
+)
+@json_option
+def tune(file: Path, folder: Path | None, precision: float, answers_alike: float, as_json: bool) -> None:
+    """Say how often each threshold for similar questions is right, and how much it finds, on pairs that you know.
+
+    FILE has lines of JSON. Either pairs: {"a": "a question", "b": "another", "alike": true}, where `alike` says whether
+    one answer serves both (also as text_a, text_b, label); with "similarity" it is taken as given, for an embedder of
+    your own. Or what `headgate records --export FILE --payload` has written: near questions in the same context are
+    paired, and told alike where their answers agree, which is a guess.
+    """
+    from headgate.similarity import PACKAGE
+
+    if find_spec(PACKAGE) is None:
+        raise click.ClickException(f"this needs the package {PACKAGE}, which is not there: install headgate[semantic]")
+    from headgate.governance.tuning import tune
+
+    tune(file, folder, precision, answers_alike, as_json=as_json)
