@@ -1,12 +1,14 @@
 """What one worker is told to take out goes from the memory of every other."""
 
 import asyncio
+import struct
 import time
 
+import msgspec
 import pytest
 
 from headgate.config.schema import Config
-from headgate.core.cached import Entry, Which
+from headgate.core.cached import Asked, Entry, Which
 from headgate.server import answers
 from headgate.server.answers import Answers
 from valkeys import valkey
@@ -44,6 +46,37 @@ def test_what_one_takes_out_goes_from_all(tmp_path):
     late.kept.put(b"c", entry("smart"))
     asyncio.run(late._look())
     assert len(late.kept) == 1
+
+
+def test_what_stands_in_a_file_is_found_for_similar_questions_after_a_restart(tmp_path):
+    models = {"faq": {"targets": ["up/m"], "cache": {"semantic": True}}}
+    config = Config(data_dir=tmp_path, cache={"store": "sqlite", "encrypt": False}, models=models)
+    context, vector = bytes(24), struct.pack("<2f", 1.0, 0.0)
+
+    async def first():
+        made = Answers(config)
+        for number in range(250):
+            key = b"%024d" % number
+            asked = Asked(context, "a question", vector, key)
+            made.kept.put(key, msgspec.structs.replace(entry("faq"), asked=asked))
+        made.kept.put(b"%024d" % 999, entry("faq"))
+        await made.close()
+
+    async def second():
+        made = Answers(config)
+        made.configured(config)
+        running = asyncio.ensure_future(made.run())
+        async with asyncio.timeout(5):
+            while len(made.index.index) < 250:
+                await asyncio.sleep(0.01)
+        _, near = await made.index.nearest(context, vector)
+        assert {each.similarity for each in near} == {1.0}
+        assert (await made.kept.get(near[0].key)).asked.text == "a question"
+        running.cancel()
+        await made.close()
+
+    asyncio.run(first())
+    asyncio.run(second())
 
 
 def test_what_one_machine_takes_out_goes_from_all_that_share_a_state(tmp_path):

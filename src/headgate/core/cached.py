@@ -132,6 +132,8 @@ class Asked(msgspec.Struct, array_like=True, frozen=True, gc=False):
     text: str
     vector: bytes = b""
     """Where others who share the answer are to find it by that."""
+    key: bytes = b""
+    """The same: what the answer is kept under, which its place need not tell."""
 
 
 class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):

@@ -76,6 +76,8 @@ class Answers:
         self._later: set[asyncio.Task[None]] = set()
         self._wanted = asyncio.Event()
         """Any are kept."""
+        self._alike = asyncio.Event()
+        """Any are given to similar questions."""
 
     def configured(self, config: Config) -> None:
         """How much room there is from here on, and whether similar questions are found."""
@@ -87,6 +89,7 @@ class Answers:
             self.back.room = config.cache.max_file_bytes
         if self.index is None and next(semantic.configured(config), None) is not None:
             self.index = self.verdicts.index = self._index(config)
+            self._alike.set()
 
     def _index(self, config: Config) -> Index:
         said = config.cache
@@ -125,6 +128,20 @@ class Answers:
             if self.orders is not None:
                 group.create_task(self.orders.run())
             group.create_task(self._measure())
+            await self._alike.wait()
+            await self._fill()
+
+    async def _fill(self) -> None:
+        """Have those found that stand in the file already."""
+        if not isinstance(self.back, FileAnswers) or not isinstance(self.index, Questions):
+            return
+        try:
+            async for entry in self.back.each():
+                asked = entry.asked
+                if asked is not None and asked.vector and not self.index.has(asked.key):
+                    self.index.add(asked.context, asked.key, asked.vector, entry.until)
+        except OSError as error:
+            log.warning("not all answers are found for similar questions: %s", error)
 
     async def _watch(self) -> None:
         while True:

@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
@@ -98,6 +98,21 @@ class FileAnswers:
                 self._wanted[name] = self._wanted.get(name, 0) + 1
         self._soon()
         return [each or (kept[1] if kept is not None else None) for each, kept in zip(waiting, found, strict=True)]
+
+    async def each(self) -> AsyncIterator[Entry]:
+        """All in the file, some at a time; others come first. Raises OSError."""
+        loop, place = asyncio.get_running_loop(), -1
+        while True:
+            try:
+                last, entries = await loop.run_in_executor(self._reader, self._read.some, place, BATCH)
+            except sqlite3.Error as error:
+                raise OSError(f"{self._read.path}: {error}") from error
+            if last == place:
+                return
+            place = last
+            for entry in entries:
+                yield entry
+            await asyncio.sleep(SOON)
 
     async def claim(self, key: bytes, seconds: float) -> bool:
         """Where it cannot be written, everybody is to ask."""

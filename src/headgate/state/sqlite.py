@@ -88,6 +88,16 @@ class File:
         entry = self._form.read(name, row[0]) if row is not None else None
         return (name, entry) if entry is not None else None
 
+    def some(self, after: int, count: int) -> tuple[int, list[Entry]]:
+        """The next answers behind a place in the file, and the place of the last; none: that was all."""
+        rows = (
+            "SELECT id, name, body FROM answers JOIN bodies USING (id) WHERE id > ? AND until > ? ORDER BY id LIMIT ?"
+        )
+        with self._connected() as db:
+            found = db.execute(rows, (after, self.clock(), count)).fetchall()
+            read = [self._form.read(name, body) for _, name, body in found]
+        return (found[-1][0] if found else after), [entry for entry in read if entry is not None]
+
     def put(self, entries: Sequence[tuple[bytes, Entry]], wanted: Mapping[bytes, int]) -> None:
         """Answers under their keys, and how often those were wanted that were there, by their names."""
         with self._transaction() as db:

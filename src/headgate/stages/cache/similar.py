@@ -163,7 +163,7 @@ class Similar:
             self._remembered.popitem(last=False)
         # vectors of two embedders lie in different spaces, so they are different contexts
         within = blake2b(placed.who.encode(), key=place, digest_size=24).digest()
-        asked = Asked(within, text, placed.vector if self.beside else b"")
+        asked = Asked(within, text, placed.vector, key) if self.beside else Asked(within, text)
         return await self._nearest(exchange, asked, placed.vector) if read else Sought(asked, placed.vector)
 
     async def _nearest(self, exchange: Exchange, asked: Asked, vector: bytes) -> Sought:
