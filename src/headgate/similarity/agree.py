@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from headgate.similarity import words as known
-from headgate.similarity.reading import OPPOSED, Reading
-from headgate.similarity.words import PREFIXES, stem
+from headgate.similarity.reading import OPPOSED, PERSONS, Reading
+from headgate.similarity.words import PREFIXES, THIRD, stem
 
 SAME = 0.9
 """Where more than this part of the words is shared, the rest is what is asked for, wherever it stands."""
@@ -76,7 +76,7 @@ def _marks(mine: Reading, theirs: Reading) -> str | None:
         return "number"
     if mine.times != theirs.times:
         return "time"
-    if mine.units != theirs.units:
+    if list(mine.units) != list(theirs.units):
         return "unit"
     if mine.signs != theirs.signs:
         return "sign"
@@ -131,7 +131,15 @@ def _turned(mine: Reading, theirs: Reading) -> str | None:
             return "direction"
     if mine.all != theirs.all and sorted(mine.all) == sorted(theirs.all) and list(mine.content) != list(theirs.content):
         return "order"
+    first, second = _persons(mine), _persons(theirs)
+    if first != second and THIRD.intersection(first) and sorted(first) == sorted(second):
+        return "order"
     return None
+
+
+def _persons(reading: Reading) -> list[str]:
+    """Who is spoken of, in the order of their coming."""
+    return list(dict.fromkeys(PERSONS[word] for word in reading.all if word in PERSONS))
 
 
 def _swapped(ours: set[str], others: set[str], mine: set[str], theirs: set[str]) -> bool:

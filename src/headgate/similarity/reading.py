@@ -70,6 +70,9 @@ def _sides() -> dict[str, set[tuple[int, int]]]:
 
 
 OPPOSED = _sides()
+MANY = frozenset(("many", "a", "an", "per"))
+"""Before a unit they count like figures."""
+PERSONS = _first(known.PERSONS)
 
 
 class Reading:
@@ -81,7 +84,8 @@ class Reading:
         self.content: dict[str, None] = {}
         """The stems of words that say much, and are nothing of what follows, in their order."""
         self.numbers: list[str] = []
-        self.units: set[str] = set()
+        self.units: dict[str, None] = {}
+        """In their order: grams in an ounce are not ounces in a gram."""
         self.times: set[str] = set()
         self.names: set[str] = set()
         self.signs: Counter[str] = Counter()
@@ -117,7 +121,7 @@ class Reading:
         elif kind == "sign":
             self.signs[text.strip()] += 1
         elif kind == "unit":
-            self.units.add(UNITS[text.casefold()])
+            self.units.setdefault(UNITS[text.casefold()])
         else:
             self.all.append(text.casefold())
             self._say(text.casefold())
@@ -135,7 +139,7 @@ class Reading:
         self._figure = True
         if behind and behind not in ("st", "nd", "rd", "th"):
             self.all.append(behind)
-            self.units.add(UNITS.get(behind, behind))
+            self.units.setdefault(UNITS.get(behind, behind))
 
     def _word(self, part: str) -> None:
         word, figure = part.casefold(), self._figure
@@ -145,11 +149,12 @@ class Reading:
         self._figure = self._counting.word(word)
         time = TIMES.get(word)
         unit = UNITS.get(word) or UNITS.get(stem(word))
+        counted = figure or (len(self.all) > 1 and self.all[-2] in MANY)
         if time and (figure or word not in DOUBTFUL or (part[0].isupper() and not self._fresh)):
             self.times.add(time)
             self._behind(word)
-        elif unit and (figure or (unit in MEASURES and len(word) > 1)):
-            self.units.add(unit)
+        elif unit and (counted or (unit in MEASURES and len(word) > 1)):
+            self.units.setdefault(unit)
             self._behind(word)
         elif self._figure:
             self._behind(word)

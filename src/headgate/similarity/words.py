@@ -163,6 +163,10 @@ summer|winter|spring|autumn fall
 """
 """Words of a line exclude each other, but for those that stand together."""
 
+PERSONS = "i,me,my,mine,we,us,our you,your he,him,his she,her,hers they,them,their"
+"""Who does what to whom: two of them do not change places where one is a third."""
+THIRD = frozenset(("he", "she", "they"))
+
 PREFIXES = ("un", "in", "im", "il", "ir", "dis", "non", "mis", "anti", "de")
 """Before a word they turn it round."""
 
