@@ -118,7 +118,7 @@ def test_a_dashboard_fits_grafanas_model(name):
 
 
 def test_there_are_the_dashboards_that_are_promised():
-    assert set(DASHBOARDS) == {"overview", "providers", "spend", "gateway"}
+    assert set(DASHBOARDS) == {"overview", "providers", "spend", "answers", "gateway"}
     assert len({board["uid"] for board in DASHBOARDS.values()}) == len(DASHBOARDS)
 
 

@@ -77,7 +77,7 @@ FREE_STANDING = {
     "stages.filters": {"filter"},
     "stages.guards": {"guard"},
     "stages.policies": {"policy"},
-    "stages.rules": {"embedder", "expression", "rule", "subject", "words"},
+    "stages.rules": {"clause", "embedder", "expression", "rule", "subject", "words"},
 }
 PLUGINS = {
     "dialects": "dialects.md",

@@ -44,6 +44,7 @@ providers:
 models:
   chat: {{targets: [a/gpt-4o-mini], fallbacks: [b/gpt-4o-mini]}}
   slow: b/gpt-4o-mini
+  kept: {{targets: b/gpt-4o-mini, cache: true}}
 breaker: {{enabled: false}}
 retry: {{budget: 100}}
 applications: {{shop: , other: }}
@@ -64,6 +65,7 @@ alert_rules:
   slow: {{measure: latency_p95, where: {{model: slow}}, above: 0.2, window: 1.5, min_requests: 3}}
   budget: {{measure: limit_used, where: {{what: money}}, above: 0.8}}
   memory: {{measure: memory, above: 1}}
+  cold: {{measure: cache_hit_ratio, by: model, below: 0.5, window: 1, min_requests: 5}}
 """
 
 
@@ -155,6 +157,25 @@ def test_a_step_of_latency_is_noticed(world):
     [alert] = catcher.wait(HOOK, of("slow", "firing"))["alerts"]
     assert 0.25 < alert["value"] < 0.6
     assert alert["limit"] == 0.2
+
+
+def test_a_cache_that_is_flushed_under_load_is_noticed(world):
+    """R129."""
+    gateway, _, _, catcher, _ = world
+    bodies = [{"model": "kept", "messages": [{"role": "user", "content": str(number)}]} for number in range(25)]
+    for body in bodies:
+        for _ in range(4):
+            gateway.post(body)
+    for body in bodies:
+        assert gateway.post(body)[1]["x-headgate-cache"] == "hit"
+    assert not [each for each in catcher.got(HOOK) if each["rule"] == "cold"]
+    gateway.post({}, path="/admin/api/cache/clear", key=ADMIN_KEY)
+    for body in bodies:
+        gateway.post(body)
+    [alert] = catcher.wait(HOOK, of("cold", "firing"))["alerts"]
+    assert alert["labels"]["model"] == "kept"
+    with asking(gateway, bodies[0]):
+        catcher.wait(HOOK, of("cold", "resolved"))
 
 
 def test_a_budget_that_is_nearly_used_up_is_told_by_mail_and_in_teams(world):

@@ -37,6 +37,7 @@ users:
 OWN = {
     "organisations": {}, "teams": {}, "models": {"targets": ["simulator/x"]},
     "providers": {"kind": "simulator"}, "rules": {"models": ["auto"], "targets": ["simulator/x"]},
+    "clauses": {"deny": "false", "says": "nothing is denied"},
     "limits": {"requests": 10**6, "every": "day"}, "holds": {"reason": "case 1", "user": "ann"},
      "users": {"teams": ["mine"]},
     "applications": {"team": "mine"}, "keys": {"team": "mine"},

@@ -32,6 +32,7 @@ COLUMNS: Mapping[str, Sequence[str]] = {
     "models": ("policy", "targets"),
     "providers": ("kind", "base_url"),
     "rules": ("models", "when", "use"),
+    "clauses": ("deny", "says", "law", "mode"),
     "alert_rules": ("measure", "kind", "above", "below", "by", "severity", "enabled"),
     "channels": ("kind", "for"),
     "silences": ("match", "until", "by", "reason"),

@@ -31,6 +31,7 @@ from headgate.admin.secrets import HOLDING, sealed, shown
 from headgate.admin.visit import SESSION, token_of
 from headgate.config import stored
 from headgate.config.alerts import AlertRule, Silence
+from headgate.config.clauses import Clause
 from headgate.config.identities import Application, Key, Organisation, Team, User
 from headgate.config.limits import Limit
 from headgate.config.moments import Moment
@@ -46,8 +47,8 @@ PREFIX = 10
 """Characters of a key by which people know it."""
 SECTIONS: Mapping[str, type[Section] | None] = {
     "organisations": Organisation, "teams": Team, "applications": Application, "users": User, "keys": Key,
-    "limits": Limit, "models": Model, "rules": Rule, "providers": None, "alert_rules": AlertRule, "channels": None,
-    "silences": Silence, "holds": Hold,
+    "limits": Limit, "models": Model, "rules": Rule, "clauses": Clause, "providers": None, "alert_rules": AlertRule,
+    "channels": None, "silences": Silence, "holds": Hold,
 }  # fmt: skip
 """What the body of each kind is; of a provider and a channel it depends on its kind."""
 assert set(SECTIONS) == set(stored.KINDS)

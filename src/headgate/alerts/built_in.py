@@ -34,6 +34,14 @@ BUILT_IN: tuple[Rule, ...] = (
         summary="A target fails so often that it is left alone",
     ),
     Rule(
+        name="guard-findings-rise", measure="guard_findings", kind="change", above=5.0, at_least=20.0,
+        baseline=21_600.0, lasting=60.0, resolve_after=120.0, summary="Guards find much more than usual",
+    ),
+    Rule(
+        name="guard-failing", measure="guard_failures", above=0.0, resolve_after=60.0, severity="critical",
+        summary="A guard cannot look at what it should",
+    ),
+    Rule(
         name="gateway-late", measure="loop_lag", above=0.25, lasting=60.0, resolve_after=60.0,
         summary="A worker of the gateway has too much to do",
     ),

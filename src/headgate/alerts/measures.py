@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
-from headgate.alerts.seen import OF_KEYS, OF_LIMITS, Seen, Tried
+from headgate.alerts.seen import GUARD_FAILED, OF_KEYS, OF_LIMITS, Seen, Tried
 from headgate.core.money import NANO, in_nano
 
 FINE = math.log(1.05)
@@ -21,12 +21,14 @@ class Sums:
 
     __slots__ = (
         "answer",
+        "blocked",
         "cached",
         "cost",
         "count",
         "durations",
         "errors",
         "first_tokens",
+        "found",
         "hits",
         "keys",
         "limits",
@@ -34,11 +36,13 @@ class Sums:
         "own",
         "prompt",
         "refused",
+        "unguarded",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.count = self.errors = self.own = self.refused = self.limits = self.keys = 0
         self.prompt = self.cached = self.answer = self.cost = self.hits = self.looked = 0
+        self.found = self.blocked = self.unguarded = 0
         self.durations: Durations = {}
         self.first_tokens: Durations = {}
 
@@ -56,6 +60,10 @@ class Sums:
             self.cost += in_nano(tried.cost) or 0
         if seen.own or seen.ending == "explained":
             return
+        for each in seen.guards:
+            self.found += 1
+            self.blocked += each.action == "block" and each.mode == "enforce"
+            self.unguarded += each.category == GUARD_FAILED
         if seen.refused:
             self.refused += 1
             self.limits += seen.error in OF_LIMITS
@@ -101,7 +109,10 @@ class Sums:
         return made
 
 
-COUNTS = ("count", "errors", "own", "refused", "limits", "keys", "prompt", "cached", "answer", "cost", "hits", "looked")
+COUNTS = (
+    "count", "errors", "own", "refused", "limits", "keys", "prompt", "cached", "answer", "cost", "hits", "looked",
+    "found", "blocked", "unguarded",
+)  # fmt: skip
 
 
 def together(spans: Iterable[Sums]) -> Sums:
@@ -182,6 +193,9 @@ MEASURES: dict[str, Measure] = {
     ),
     "refused_keys": Measure("Requests without a key that is let in.", "count", lambda sums: sums.keys),
     "limit_refusals": Measure("Requests that a limit had no room for.", "count", lambda sums: sums.limits),
+    "guard_findings": Measure("What guards have found, whatever followed.", "count", lambda sums: sums.found),
+    "guard_blocks": Measure("What policies have blocked.", "count", lambda sums: sums.blocked),
+    "guard_failures": Measure("Times that a guard could not look.", "count", lambda sums: sums.unguarded),
     "requests": Measure("Requests.", "count", lambda sums: sums.count + sums.refused),
     "tokens": Measure("Tokens of prompts and answers.", "count", lambda sums: sums.prompt + sums.answer),
     "input_tokens": Measure("Tokens of prompts.", "count", lambda sums: sums.prompt),

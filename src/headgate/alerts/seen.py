@@ -16,6 +16,8 @@ HEDGED = "hedged"
 OF_LIMITS = frozenset({"limit_exceeded", "budget_exceeded"})
 OF_TARGETS = frozenset({"no_target"})
 """Said by the gateway, by the fault of those whom it could ask: they are left alone."""
+GUARD_FAILED = "guard_failed"
+"""The category of what a guard could not look at."""
 OF_KEYS = frozenset({"invalid_api_key", "key_expired", "key_disabled"})
 
 
@@ -44,6 +46,12 @@ class _Cached(msgspec.Struct):
     how: str = ""
 
 
+class _Verdict(msgspec.Struct):
+    action: str = ""
+    mode: str = "enforce"
+    category: str = ""
+
+
 class Seen(msgspec.Struct):
     """A record (core.record), as far as alerts go by it."""
 
@@ -70,6 +78,7 @@ class Seen(msgspec.Struct):
     cached: _Cached | None = None
     shadow_of: str | None = None
     judgment: dict[str, Any] | None = None
+    guards: list[_Verdict] = []
 
     @property
     def at(self) -> float:

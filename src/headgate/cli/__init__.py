@@ -14,6 +14,7 @@ import click
 from headgate.cli import (
     alerts,
     cache,
+    clauses,
     gateway,
     governance,
     guards,
@@ -135,5 +136,5 @@ for each in governance.audit_commands:
 for each in objects.key_commands:
     keys.key.add_command(each)
 for group in objects.groups:
-    for each in passwords.user_commands if group.name == "user" else ():
+    for each in {"user": passwords.user_commands, "clause": clauses.commands}.get(group.name or "", ()):
         group.add_command(each)

@@ -25,6 +25,7 @@ GROUPS = {
     "budget": ("limits", "budget"),
     "model": ("models", "model"),
     "rule": ("rules", "rule"),
+    "clause": ("clauses", "clause"),
     "provider": ("providers", "provider"),
     "alert-rule": ("alert_rules", "alert rule"),
     "channel": ("channels", "channel"),

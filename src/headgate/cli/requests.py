@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import click
 
-from headgate.cli.settings import FILE, Refused, config_option, data_dir_option, loaded_from, places_of
+from headgate.cli.settings import FILE, Refused, config_option, data_dir_option, loaded_from, places_of, warn
 from headgate.cli.times import read_moment
 from headgate.core.errors import Origin
 from headgate.core.record import Ending
@@ -30,10 +30,6 @@ def _amount(context: click.Context, parameter: click.Parameter, value: str | Non
     if value is not None and (amount is None or amount < 0):
         raise click.BadParameter(f"{value!r} is no amount of US dollars: 0.05")
     return amount
-
-
-def _warn(message: str) -> None:
-    click.echo(f"warning: {message}", err=True)
 
 
 @click.command()
@@ -117,7 +113,7 @@ def records(
         if payload:
             return
     places = places_of(config, data_dir, follow=True)
-    with source(*places, _warn) as found:
+    with source(*places, warn) as found:
         show(places.data_dir, id=id_, source=found, **wanted)
 
 
@@ -138,7 +134,7 @@ def _said(config: Path | None, data_dir: Path | None, id_: str | None, wanted: d
     from headgate.config.said import Said
 
     try:
-        with Said(config, data_dir, os.environ, _warn) as said:
+        with Said(config, data_dir, os.environ, warn) as said:
             if id_ is not None:
                 said.show(id_, as_json=wanted["as_json"])
             else:
@@ -157,7 +153,7 @@ def explain(config: Path | None, data_dir: Path | None, id_: str, as_json: bool)
     from headgate.journal.explain import explain as told
     from headgate.records.reading import source
 
-    with source(*places_of(config, data_dir, follow=True), _warn) as found:
+    with source(*places_of(config, data_dir, follow=True), warn) as found:
         told(found, id_, as_json=as_json)
 
 

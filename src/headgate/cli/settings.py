@@ -80,3 +80,7 @@ class ListByDefault(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         plain = not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)
         return super().parse_args(ctx, ["list", *args] if plain else args)
+
+
+def warn(message: str) -> None:
+    click.echo(f"warning: {message}", err=True)

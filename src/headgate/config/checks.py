@@ -176,6 +176,8 @@ class _Checks(ProviderChecks):
                 except Wrong as wrong:
                     self.tell((*path, "when"), wrong.message, wrong.hint)
 
+        matching.clauses(self.config, self.kept.get("clauses", ()), self.root, self.tell, self.shown)
+
     def embeds(self, path: Path, model: str) -> None:
         """A model that is to give vectors."""
         if matching.embeds(self.config, self.tell, self.shown, path, model):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from headgate.catalog.catalogue import assemble
 from headgate.config.document import Node, Path
 from headgate.config.schema import Config
 from headgate.config.targets import ProviderEntry
 from headgate.providers.provider import Provider
-from headgate.stages.rules.expression import PACKAGE, Compiler, installed
+from headgate.stages.rules import clause
+from headgate.stages.rules.expression import PACKAGE, Compiler, Wrong, installed
 from headgate.stages.rules.subject import variables
 
 Tell = Callable[..., None]
@@ -31,6 +32,30 @@ def compiler(config: Config, root: Node, tell: Tell) -> Compiler | None:
         lists = {**dict.fromkeys(_names(root, "lists"), ()), **config.matching.lists}
         return Compiler(kinds, lists, _names(root, "topics"))
     return None
+
+
+def clauses(config: Config, kept: Sequence[int], root: Node, tell: Tell, shown: Callable[[Path, str], str]) -> None:
+    """Tell what is wrong with clauses; `kept`: where they stand in the file."""
+    if not config.clauses:
+        return
+    if not installed():
+        hint = "install headgate[rules]"
+        tell(("clauses",), f"they need the package {PACKAGE.replace('_', '-')}, which is not there", hint)
+        return
+    by = clause.compiler({**dict.fromkeys(_names(root, "lists"), ()), **config.matching.lists})
+    taken: set[str] = set()
+    for index, each in zip(kept, config.clauses, strict=True):
+        path: Path = ("clauses", index)
+        if not each.name.isprintable() or each.name != each.name.strip():
+            tell((*path, "name"), "not a clause's name", "use printable characters")
+        elif each.name in taken:
+            name = shown((*path, "name"), each.name)
+            tell((*path, "name"), f"the name `{name}` is taken by another clause", "names must differ")
+        taken.add(each.name)
+        try:
+            by.compile(each.deny)
+        except Wrong as wrong:
+            tell((*path, "deny"), wrong.message, wrong.hint)
 
 
 def _names(root: Node, section: str) -> list[str]:

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from headgate.alerts.channels.channel import Channel
 from headgate.config import compliance, preset_guards, provider_checks, state, stored
 from headgate.config.alerts import AlertRule, ChannelEntry, ChannelTerms, Silence
+from headgate.config.clauses import Clause
 from headgate.config.document import Node, made
 from headgate.config.explain import found
 from headgate.config.following import Following
@@ -46,7 +47,9 @@ SECTIONS: Mapping[str, type[Section]] = {
     "holds": Hold,
 }
 NAMED: Mapping[str, type[pydantic.BaseModel]] = {"alert_rules": AlertRule, "silences": Silence, "guards": GuardPolicy}
-LISTED: Mapping[str, type[pydantic.BaseModel]] = {"keys": Key, "stages": Stage, "rules": Rule, "limits": Limit}
+LISTED: Mapping[str, type[pydantic.BaseModel]] = {
+    "keys": Key, "stages": Stage, "rules": Rule, "limits": Limit, "clauses": Clause,
+}  # fmt: skip
 """Sections whose entries are read as their type says."""
 CERTIFICATES = ("ca_file", "cert", "key")
 """Settings that name a file which must be there."""

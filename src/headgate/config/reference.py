@@ -6,7 +6,7 @@ import inspect
 import json
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from pydantic_core import PydanticUndefined
 
 from headgate.alerts.channels.channel import Channel
 from headgate.config.alerts import AlertRule, ChannelTerms, Silence
+from headgate.config.clauses import Clause
 from headgate.config.discover import kinds
 from headgate.config.explain import bare
 from headgate.config.guards import GuardPolicy
@@ -33,7 +34,8 @@ from headgate.records.sinks.sink import Settings as SinkSettings
 from headgate.records.sinks.sink import Sink
 from headgate.stages.guards.guard import Guard
 from headgate.stages.policies.policy import Policy, settings_of
-from headgate.stages.rules.subject import variables
+from headgate.stages.rules.clause import SERVED
+from headgate.stages.rules.subject import Variable, variables
 
 SHORT_FORMS: dict[type, str] = {Target: "`provider/model`", Model: "`provider/model`, a list of them"}
 WORDS = {
@@ -49,6 +51,7 @@ WORDS = {
 ENTRIES: dict[str, tuple[str, type[pydantic.BaseModel]]] = {
     "models": ("models.<name>", Model),
     "rules": ("rules[]", Rule),
+    "clauses": ("clauses[]", Clause),
     "organisations": ("organisations.<name>", Organisation),
     "teams": ("teams.<name>", Team),
     "applications": ("applications.<name>", Application),
@@ -86,6 +89,11 @@ KINDS = {
 }  # fmt: skip
 VARIABLES_HEAD = """
 `when` is an expression in [CEL](https://cel.dev) about these variables, each worked out only where a rule asks for it:
+
+"""
+CLAUSES_HEAD = """
+`deny` is an expression as `when` of rules is, about the [same variables](#rules)
+but `topic` and `topic_score`, and these:
 
 """
 SINKS = "records.sinks[]"
@@ -143,16 +151,18 @@ def page() -> str:
             about = inspect.cleandoc(inner.__doc__ or "")
             parts += f"\n## {name}\n\n{about}\n\n", _table(list(_rows(inner, path)))
             if name == "rules":
-                parts.append(_variables_of_rules())
+                parts += VARIABLES_HEAD, _asked(variables())
+            if name == "clauses":
+                parts += CLAUSES_HEAD, _asked(SERVED)
             if name == "records":
                 parts.append(_sinks())
     return "".join(parts)
 
 
-def _variables_of_rules() -> str:
-    """What there is to ask about in `when`."""
-    lines = [VARIABLES_HEAD, "| Variable | Type | What it is |\n|---|---|---|\n"]
-    for name, each in variables().items():
+def _asked(said: Mapping[str, Variable]) -> str:
+    """What there is to ask about in an expression."""
+    lines = ["| Variable | Type | What it is |\n|---|---|---|\n"]
+    for name, each in said.items():
         about = each.about.replace("\n", " ")
         lines.append(f"| `{name}` | {KINDS[each.kind]} | {about} |\n")
     return "".join(lines)

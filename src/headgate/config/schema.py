@@ -20,6 +20,7 @@ from headgate.config.audit_settings import Audit
 from headgate.config.authentication import Authentication
 from headgate.config.caching import Cache
 from headgate.config.catalogue_settings import CatalogueSettings
+from headgate.config.clauses import Clause
 from headgate.config.compliance import Law
 from headgate.config.guards import GuardPolicy
 from headgate.config.identities import (
@@ -259,6 +260,9 @@ class Config(Section):
     rules: list[Rule] = Field(
         default_factory=list,
         description="Where requests go by who asks for what and when: the first rule that fits decides.",
+    )
+    clauses: list[Clause] = Field(
+        default_factory=list, description="What may not be done, whoever asks: policy as code."
     )
     matching: Matching = Field(
         default_factory=Matching, description="What rules go by: word lists of yours, the time zone."

@@ -28,7 +28,7 @@ MAPPINGS = (
     "providers", "models", "organisations", "teams", "applications", "users", "alert_rules", "channels", "silences",
     "holds",
 )  # fmt: skip
-LISTS = ("keys", "limits", "rules")
+LISTS = ("keys", "limits", "rules", "clauses")
 """Sections whose entries may stand in the store; of the second kind, each has its `name` inside."""
 KINDS = (*MAPPINGS, *LISTS)
 DATA_DIR = ".headgate"

@@ -12,6 +12,8 @@
     │   ├── Forbidden               403  model_not_allowed
     │   │   ├── OperationForbidden  403  operation_not_allowed
     │   │   └── AddressForbidden    403  address_not_allowed
+    │   ├── RequirementUnmet        403  requirement_not_met
+    │   │   └── ClauseViolated      403  clause_violated     (by `clauses` of the configuration)
     │   ├── UnknownModel            404  model_not_found
     │   ├── UnknownPath             404  unknown_path
     │   ├── UnknownRequest          404  unknown_request     (of which something is said: not this key's)
@@ -126,6 +128,12 @@ class RequirementUnmet(RequestError):
 
     status = 403
     code = "requirement_not_met"
+
+
+class ClauseViolated(RequirementUnmet):
+    """A clause of the configuration forbids it."""
+
+    code = "clause_violated"
 
 
 class Forbidden(RequestError):

@@ -21,6 +21,7 @@ from headgate.core.form import Form
 from headgate.core.guard import Gatekeeper
 from headgate.core.kept import Heard
 from headgate.core.labels import Labels, Priority, read
+from headgate.core.needs import NONE, Law, Needs
 from headgate.core.ports import Incoming
 from headgate.core.record import Attempt, Record
 from headgate.core.target import PLAIN, Manner, Provider, Target
@@ -119,8 +120,9 @@ class Exchange(msgspec.Struct, eq=False):
     effort: str | None = None  # route: of reasoning, as the model's name asks for it
     ceilings: Mapping[Target, Ceiling] | None = None  # route: of targets that write less than asked for
     manner: Manner = PLAIN  # route
-    imposed: frozenset[str] = frozenset()
-    """Of a question of the gateway's own: what another request requires that it is about."""
+    imposed: Needs = NONE
+    """Of a question of the gateway's own: what another request needs that it is about."""
+    law: Law | None = None  # abide, where there are clauses
     dry: bool = False  # explain: nobody will be asked
     until: float = inf  # retry: when an answer must have begun, time.monotonic() seconds
     target: Target | None = None  # retry
@@ -164,9 +166,14 @@ class Exchange(msgspec.Struct, eq=False):
     @property
     def requires(self) -> frozenset[str]:
         """What must be so of whoever is given this request: `Target.traits`."""
-        said, caller = self.labels.requires, self.caller
-        own = caller.requires | self.imposed if caller is not None else self.imposed
+        said, caller, imposed = self.labels.requires, self.caller, self.imposed.traits
+        own = caller.requires | imposed if caller is not None else imposed
         return own | said if said else own
+
+    @property
+    def needs(self) -> Needs:
+        """The same, and what clauses say."""
+        return Needs(self.requires, self.law or self.imposed.law)
 
     @property
     def tags(self) -> Sequence[str]:

@@ -103,6 +103,16 @@ class Cached(msgspec.Struct, omit_defaults=True, kw_only=True):
     """Of embeddings: for how many of the inputs there was a vector."""
 
 
+class Violated(msgspec.Struct, omit_defaults=True):
+    """A clause that a request ran into."""
+
+    clause: str
+    mode: Literal["enforce", "monitor"] = "enforce"
+    """`monitor`: nothing was forbidden."""
+    target: str | None = None
+    """Who was not to be given it; None: anybody."""
+
+
 class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     """One line of the journal. Times are Unix seconds, durations seconds, sizes bytes on the client's side."""
 
@@ -173,10 +183,16 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     """The id of the request that this is a copy of, whose answer nobody was given."""
     judgment: Judgment | None = None
     """Of a question to a judge: whose answer it was about, and what he found."""
+    sources: list[str] = []
+    """What stages of one's own have put into it from elsewhere, by name."""
     guards: list[Verdict] = []
     """What guards found in it and in its answer."""
     guarded: float | None = None
     """Seconds that they took."""
+    clauses: str | None = None
+    """Where there are `clauses`, the version of all of them that it was looked at by."""
+    violated: list[Violated] = []
+    """Those that forbade it, or to give it to somebody."""
     instructed: list[str] = []
     """Whose system prompts were put before the conversation: `organisation acme`."""
     fingerprint: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
 from functools import reduce
@@ -22,7 +23,7 @@ from headgate.journal.table import moment, offset, seconds
 
 NAMES = (
     "id", "time", "key", "tags", "model", "stream", "target", "status", "ending", "error", "message", "decision",
-    "attempts", "lost", "resumed", "shadow_of", "usage", "cost", "cost_parts", "unpriced",
+    "attempts", "lost", "guards", "sources", "resumed", "shadow_of", "usage", "cost", "cost_parts", "unpriced",
     "saved", "cached", "data_class", "payload", "duration",
 )  # fmt: skip
 """What of a record says why; left out where it is empty."""
@@ -67,6 +68,7 @@ def lines(record: Record, zone: tzinfo) -> Iterator[str]:
     yield printable(_asked(record))
     if record.shadow_of is not None:
         yield f"It is a copy of {record.shadow_of}, whose answer nobody was given."
+    yield from map(printable, _guarded(record))
     decided = record.decision
     if decided is None:
         yield printable(f"It did not get as far as to be routed: {record.message or record.ending}")
@@ -99,6 +101,17 @@ def _asked(record: Record) -> str:
     tags = f", tags {', '.join(record.tags)}" if record.tags else ""
     streamed = ", streamed" if record.stream else ""
     return f"Asked for {record.model or record.path} {who}{tags}{streamed}."
+
+
+def _guarded(record: Record) -> Iterator[str]:
+    """What guards found, each kind once."""
+    count = Counter((each.policy, each.category, each.action, each.mode, each.side) for each in record.guards)
+    for (policy, category, action, mode, side), times in count.items():
+        often = f", {times} times" if times > 1 else ""
+        would = "would be: " if mode == "monitor" else ""
+        yield f"Policy {policy}: {category} in the {side}{often}: {would}{action}."
+    if record.sources:
+        yield f"It was given what stands in {', '.join(record.sources[:20])}."
 
 
 def _unit(decided: Decided) -> str:

@@ -51,6 +51,10 @@ class _Trace(msgspec.Struct):
     id: Text = ""
 
 
+class _Verdict(msgspec.Struct):
+    policy: str = ""
+
+
 class Line(msgspec.Struct):
     """A record (core.record), as far as its columns go, of what fits them."""
 
@@ -68,6 +72,7 @@ class Line(msgspec.Struct):
     path: Text = ""
     model: Text | None = None
     tags: list[Text] = []
+    guards: list[_Verdict] = []
     target: Text | None = None
     attempts: list[_Attempt] = []
     stream: bool = False
@@ -163,7 +168,9 @@ def read(line: bytes) -> Entry | None:
             found = _decode(clean)
         except msgspec.ValidationError:
             found = msgspec.convert(_fitting(_decode_any(clean)), Line)
-        tags = sorted(set(found.tags)) if found.tags else ()
+        tags: Sequence[str] = sorted(set(found.tags)) if found.tags else ()
+        if found.guards:
+            tags = sorted({*tags, *(f"guard:{each.policy}"[:TEXTS] for each in found.guards)})
         return Entry(_row(found, tags), line.decode(), tags)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None

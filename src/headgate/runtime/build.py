@@ -37,8 +37,9 @@ from headgate.dialects.dialect import dialects
 from headgate.dialects.opaque import Opaque
 from headgate.providers.provider import Provider
 from headgate.runtime.gateway import ADMIN, Gateway, Ports
-from headgate.runtime.maker import Maker, instance
+from headgate.runtime.maker import Maker, classes_of, instance, settings_of
 from headgate.runtime.verifiers import verifiers
+from headgate.stages.abide import Abide
 from headgate.stages.authenticate import Authenticate
 from headgate.stages.cache import Cache, Meaning
 from headgate.stages.cache.identity import NEUTRAL_HEADERS
@@ -64,6 +65,7 @@ from headgate.stages.record import Record
 from headgate.stages.resume import Resume
 from headgate.stages.retry import Retry
 from headgate.stages.route import Alias, Route
+from headgate.stages.rules.clause import compiled, version
 from headgate.stages.rules.embedder import Embedder, Within
 from headgate.stages.rules.rule import Rules
 from headgate.stages.rules.topic import Topics
@@ -81,11 +83,13 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
     maker = Maker(config, ports.board, known)
     providers = maker.host()
     aliases = {name: maker.alias(name, model) for name, model in config.models.items()}
-    classes = Classes({name: each.data_class for name, each in config.models.items() if each.data_class is not None})
+    classes = classes_of(config)
     fingerprints = Fingerprints(admin_digest) if config.records.fingerprints else None
     record, reckon = Record(ports.journal, ports.meter, fingerprints, classes), Reckon(ports.board.ratios)
     plain = Route(aliases, providers, [Requirement(), Health()], ports.board)
-    rules = maker.rules(aliases, _topics(config, ports, record, plain, attempts))
+    guard, aim, aimed = _guards(config, classes, admin_digest)
+    asking: list[Stage] = [Retry(_retries(config), allowance=attempts), *aim, Translate()]
+    rules = maker.rules(aliases, _topics(config, ports, record, plain, asking))
     menu = Menu(known, _offered(aliases, rules, providers))
     addresses = config.server.addresses
     authenticate = Authenticate(
@@ -96,7 +100,6 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
     kept = ports.cache is not None and config.caches
     route = Route(aliases, providers, _filters(config, menu, attempts), ports.board, rules, known, kept)
     faces, templates = _faces(config.dialects)
-    guard, aim, aimed = _guards(config, classes, admin_digest)
     sending: list[Stage] = [*aim, Count(menu), *([Fetch(ports.fetch)] if ports.fetch is not None else []), Translate()]
     once = Retry(Retries(attempts=1), allowance=attempts)
     sampling = config.traces.sampling
@@ -108,6 +111,7 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         Receive(config.data_dir),
         *(_stage(stage.use, stage.settings) for stage in config.stages),
         *guard,
+        *_clauses(config),
         *([Instruct()] if _instructs(config) else []),
         Explain(chain([route], _nobody), known),
     ]
@@ -115,7 +119,7 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         *([Limit(ports.ledger, route.behind)] if any(not rule.by_target for rule in limits) else []),
         reckon,
         route,
-        *_cache(config, ports, list(faces.values()), refresh, record, plain, attempts, aimed),
+        *_cache(config, ports, list(faces.values()), refresh, record, plain, asking, aimed),
         *_judge(config, route, ports, [record, reckon, once, *sending]),
         *_shadow(config, route, ports, record, [reckon, once, *sending]),
         *([Resume()] if any(model.resume for model in config.models.values()) else []),
@@ -185,10 +189,10 @@ def _cache(
     refresh: Refresh,
     record: Record,
     route: Route,
-    attempts: Attempts | None,
+    asking: Sequence[Stage],
     aimed: Aimed | None,
 ) -> list[Stage]:
-    """The stage that gives answers again, where any are kept; `route` as for topics."""
+    """The stage that gives answers again, where any are kept; `route` and `asking` as for topics."""
     if ports.cache is None or not config.caches:
         return []
     known = {dialect.name: dialect for dialect in (*dialects(config.dialects), *faces)}
@@ -199,10 +203,16 @@ def _cache(
     if ports.index is not None:
         from headgate.runtime.similar import alikes
 
-        sending: list[Stage] = [Retry(_retries(config), allowance=attempts), Translate()]
-        like = alikes(config, ports, [record, route], sending, aimed)
+        like = alikes(config, ports, [record, route], asking, aimed)
         terms, others = {name: like.terms(each) for name, each in said.items()}, like.terms(config.cache.others)
     return [Cache(ports.cache, terms, others, known, headers, _meaning(config), refresh=refresh, aimed=aimed)]
+
+
+def _clauses(config: Config) -> list[Stage]:
+    """The stage that keeps to clauses, where there are any."""
+    if not config.clauses:
+        return []
+    return [Abide(compiled(config.clauses, config.matching.lists), settings_of(config), version(config.clauses))]
 
 
 def _instructs(config: Config) -> bool:
@@ -224,16 +234,16 @@ def _meaning(config: Config) -> Meaning:
     return meaning
 
 
-def _topics(config: Config, ports: Ports, record: Record, route: Route, attempts: Attempts | None) -> Topics | None:
-    """`route` knows no rules: who is asked for the topic is not to depend on it."""
+def _topics(config: Config, ports: Ports, record: Record, route: Route, asking: Sequence[Stage]) -> Topics | None:
+    """`route` knows no rules: who is asked for the topic is not to depend on it. `asking`: the stages behind it of a
+    question of the gateway's own."""
     matching = config.matching
     if not matching.topics or matching.embedding_model is None:
         return None
     model, seconds = matching.embedding_model, matching.topic_timeout
-    sending: list[Stage] = [Retry(_retries(config), allowance=attempts), Translate()]
     send = Send(ports.upstream)
     embedder = Embedder(
-        model, chain([record, route, Within(seconds), *sending], send), chain([record, *sending], send), Ids()
+        model, chain([record, route, Within(seconds), *asking], send), chain([record, *asking], send), Ids()
     )
     # hashed, as there may be a key among the settings of a target
     space = ports.board.spaces.space(hash_key(repr((model, config.models.get(model), config.providers))))

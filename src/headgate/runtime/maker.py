@@ -22,6 +22,7 @@ from headgate.config.targets import Target as ConfiguredTarget
 from headgate.core import plugin
 from headgate.core.canary import Canary
 from headgate.core.credential import Arm
+from headgate.core.kept import Classes
 from headgate.core.quality import Judged
 from headgate.core.standing import Board
 from headgate.core.target import PLAIN, Manner, Shape, Target, Terms
@@ -37,6 +38,17 @@ from headgate.stages.rules.subject import Settings, variables
 from headgate.stages.rules.topic import Topics
 
 T = TypeVar("T")
+
+
+def settings_of(config: Config) -> Settings:
+    """What rules and clauses go by."""
+    zone = UTC if config.matching.time_zone == "UTC" else ZoneInfo(config.matching.time_zone)
+    return Settings(zone, config.matching.lists, classes=classes_of(config))
+
+
+def classes_of(config: Config) -> Classes:
+    """Of data, by the names that clients ask for."""
+    return Classes({name: each.data_class for name, each in config.models.items() if each.data_class is not None})
 
 
 @dataclass(slots=True, frozen=True)
@@ -106,9 +118,8 @@ class Maker:
         config = self.config
         if not config.rules:
             return None
-        zone = UTC if config.matching.time_zone == "UTC" else ZoneInfo(config.matching.time_zone)
-        settings = Settings(zone, config.matching.lists)
-        compiler: Compiler | None = None
+        settings = settings_of(config)
+        by: Compiler | None = None
         rules = []
         for rule in config.rules:
             gives = {}
@@ -118,10 +129,10 @@ class Maker:
                     gives[name] = aliases[rule.use]
                 elif given is not None:
                     gives[name] = self.alias(rule.use or name, given)
-            if rule.when is not None and compiler is None:
+            if rule.when is not None and by is None:
                 kinds = {name: each.kind for name, each in variables().items()}
-                compiler = Compiler(kinds, settings.lists, config.matching.topics)
-            when = compiler.compile(rule.when) if compiler is not None and rule.when is not None else None
+                by = Compiler(kinds, settings.lists, config.matching.topics)
+            when = by.compile(rule.when) if by is not None and rule.when is not None else None
             rules.append(Rule(rule.name, gives, when, rule.use))
         return Rules(rules, settings, topics)
 

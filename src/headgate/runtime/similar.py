@@ -97,7 +97,7 @@ class Asked:
 
     async def __call__(self, text: str, exchange: Exchange) -> Placed:
         self._shown(exchange)
-        numbers, target = await self._embedder.one(text, exchange.record.worker, exchange.requires)
+        numbers, target = await self._embedder.one(text, exchange.record.worker, exchange.needs)
         return Placed(f"{target.name} {target.shape}", struct.pack(f"<{len(numbers)}f", *numbers))
 
 

@@ -121,7 +121,7 @@ class Judge:
     async def _judge(self, exchange: Exchange, bench: Bench, said: Said) -> float | None:
         """From 0 to 1, and noted; None where the judge gives no score in time."""
         target, name = exchange.target, exchange.decision.alias or ""
-        if target is None or not said.text or not exchange.requires <= bench.target.traits:
+        if target is None or not said.text or exchange.needs.lacking(bench.target) is not None:
             return None
         judgment = Judgment(of=exchange.id, model=name, target=target.name)
         try:

@@ -16,6 +16,7 @@ from headgate.core.canary import Canary
 from headgate.core.errors import Forbidden, Incapable, InternalError, NoTarget, UnknownModel
 from headgate.core.exchange import Exchange
 from headgate.core.named import ANY, parts
+from headgate.core.needs import Needs
 from headgate.core.printable import printable
 from headgate.core.quality import Judged
 from headgate.core.reply import Reply
@@ -134,7 +135,7 @@ class Route:
         if alias is not None:
             exchange.decision.among = (asked or alias).all
             exchange.targets = self._ranked(exchange, alias)
-            exchange.manner = alias.manner if not exchange.requires else _meeting(alias.manner, exchange.requires)
+            exchange.manner = _meeting(alias.manner, exchange.needs)
         elif targets is not None:
             exchange.targets = self._left(exchange, targets)
         else:
@@ -270,11 +271,11 @@ class Route:
         return UnknownModel(f"there is no model {_short(model)}; {hint}", param="model")
 
 
-def _meeting(manner: Manner, requires: frozenset[str]) -> Manner:
-    """Asked for a certain cause are only those of whom all is so that is required."""
-    if not manner.instead:
+def _meeting(manner: Manner, needs: Needs) -> Manner:
+    """Asked for a certain cause are only those who may be."""
+    if not manner.instead or not needs.any:
         return manner
-    left = {why: [each for each in targets if requires <= each.traits] for why, targets in manner.instead.items()}
+    left = {why: [one for one in targets if needs.lacking(one) is None] for why, targets in manner.instead.items()}
     return replace(manner, instead=left)
 
 

@@ -101,6 +101,14 @@ COUNTED = (
         ("model", "target"),
     ),
     Family("headgate_judgment_points", "counter", "The sum of these scores, each from 0 to 1.", ("model", "target")),
+    Family(
+        "headgate_guard_verdicts",
+        "counter",
+        "Findings of guards, by what followed; of one request a hundred at the most.",
+        ("policy", "category", "action", "mode"),
+    ),
+    Family("headgate_guard_requests", "counter", "Requests that guards have looked at."),
+    Family("headgate_guard_seconds", "counter", "Seconds that guards took."),
     Family("headgate_resumed", "counter", "Times that a broken stream was continued by another target.", ("model",)),
     Family(
         "headgate_cache_requests",

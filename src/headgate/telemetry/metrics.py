@@ -29,6 +29,7 @@ from headgate.telemetry.families import (
     Family,
     Labels,
 )  # fmt: skip
+from headgate.telemetry.guarded import Guarded
 from headgate.telemetry.similarities import Similarities
 
 Read = Callable[[], float | Mapping[Labels, float]]
@@ -146,6 +147,7 @@ class Metrics:
         self._spared: dict[Labels, float] = {}
         self._unread: dict[Labels, float] = {}
         self._similar = Similarities()
+        self._guards = Guarded(max_series)
         self._overflow: dict[Labels, int] = {}
         self._reloads = {("applied",): 0, ("refused",): 0}
         self.loaded = time.time()
@@ -201,8 +203,8 @@ class Metrics:
                 _count_pace(row, duration - first, usage.completion)
         if record.cost is not None:
             row.cost += float(record.cost)
-        if record.error is not None:
-            self._count_error(row.labels, record)
+        if record.error is not None or record.guarded is not None:
+            self._count_seldom(row.labels, record)
         if record.team is not None or self._by_key:
             self._count_used(row.labels[0], record)
         row.resumed += record.resumed
@@ -214,6 +216,13 @@ class Metrics:
         """So late the event loop came to what was due."""
         self._lag[bisect_left(LAG_BUCKETS, seconds)] += 1
         self._lag_sum += seconds
+
+    def _count_seldom(self, labels: Labels, record: Record) -> None:
+        """What most requests do not have."""
+        if record.error is not None:
+            self._count_error(labels, record)
+        if record.guarded is not None and not self._guards.count(record, record.guarded):
+            self._overflowed("headgate_guard_verdicts")
 
     def _count_error(self, labels: Labels, record: Record) -> None:
         key = (*labels, record.origin or NONE, record.error or NONE)
@@ -357,6 +366,8 @@ class Metrics:
         for name, counts in (("refused", self._similar.refused), ("verified", self._similar.verified)):
             series[f"headgate_cache_{name}"] = [Series(labels, n) for labels, n in counts.copy().items()]
         series["headgate_cache_similarity"] = [Series(*each) for each in self._similar.given()]
+        for name, found in self._guards.given():
+            series[name] = [Series(labels, n) for labels, n in found.items()]
         series["headgate_config_reloads"] = [Series(labels, n) for labels, n in self._reloads.items()]
         series["headgate_series_overflow"] = [Series(labels, n) for labels, n in self._overflow.copy().items()]
         for name, read in self._watched.items():

@@ -193,9 +193,18 @@ def _request(record: Record, trace: Trace) -> Attributes:
             "headgate.attempts": len(record.attempts),
             "headgate.resumed": record.resumed or None,
             "headgate.downgraded": _said(record.downgraded),
+            "headgate.guard.verdicts": _verdicts(record) or None,
+            "headgate.sources": [_said(each) for each in record.sources[:50]] or None,
             "headgate.worker": record.worker,
         }
     )
+
+
+def _verdicts(record: Record) -> list[str]:
+    """`policy: category: action`, each once."""
+    monitored = {"monitor": " (monitored)", "enforce": ""}
+    said = [f"{each.policy}: {each.category}: {each.action}{monitored[each.mode]}" for each in record.guards]
+    return [printable(each, limit=LONGEST) for each in dict.fromkeys(said)]
 
 
 def _stages(record: Record, trace: Trace) -> Iterator[tuple[str, tuple[float, float], Attributes]]:

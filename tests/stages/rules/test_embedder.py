@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from headgate.core.errors import ProviderNonsense
+from headgate.core.needs import Needs
 from headgate.core.target import PLAIN, Manner, Target
 from headgate.dialects import cohere_embed
 from headgate.stages.rules.embedder import PATIENCE, Embedder, Within
@@ -32,10 +33,10 @@ def made(*vectors, data=None):
 
 async def test_a_text_and_who_answers():
     embedder, asked = made([3.0, 4])
-    assert await embedder.one("Hello", 2, frozenset({"eu"})) == ((0.6, 0.8), TARGET)
+    assert await embedder.one("Hello", 2, Needs(frozenset({"eu"}))) == ((0.6, 0.8), TARGET)
     [exchange] = asked
     assert json.loads(exchange.body) == {"model": "near", "input": ["Hello"]}
-    assert exchange.imposed == {"eu"}
+    assert exchange.imposed.traits == {"eu"}
     record = exchange.record
     assert (record.path, record.worker, record.status, record.key) == ("topic", 2, 200, None)
     said = json.loads(cohere_embed.write_request(exchange.request, []))

@@ -75,5 +75,5 @@ class Verify:
         messages = [{"role": "system", "content": ORDER}, {"role": "user", "content": material}]
         fields = {"model": self.model, "messages": messages}
         made = question(self.next_id(), self.face, fields, PATH, exchange.record.worker)
-        made.imposed = exchange.requires
+        made.imposed = exchange.needs
         return made

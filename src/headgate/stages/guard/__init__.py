@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import TypeVar
 
+from headgate.core.errors import Blocked
 from headgate.core.exchange import Exchange
 from headgate.core.guard import CHANGES, Passage
 from headgate.core.ids import name_task
@@ -21,7 +22,7 @@ from headgate.stages.guard.changing import Hashes, edited
 from headgate.stages.guard.judging import Judge, Refused, elsewhere
 from headgate.stages.guard.policy import Policy
 from headgate.stages.guard.replies import HEADER, Gate, listed, saying, tell
-from headgate.stages.guard.subject import Looked, Whole, content_type, restate, restated, said
+from headgate.stages.guard.subject import Looked, Whole, content_type, of_url, restate, restated, said
 from headgate.stages.stage import Proceed
 
 T = TypeVar("T")
@@ -132,6 +133,8 @@ async def look(judge: Judge, policies: Sequence[Policy]) -> None:
     texts = {place: edited(found[place].text, each) for place, each in edits.items()}
     if whole is None:
         restated(exchange, {found[place].path: text for place, text in texts.items()})
+    elif max(texts) >= len(whole.passages):
+        raise Blocked("what is to be changed stands in the URL; send it in the body")
     else:
         exchange.body = whole.saying(texts)
         exchange.passing = Looked(exchange.body)
@@ -141,11 +144,11 @@ async def _passages(exchange: Exchange) -> tuple[list[Passage], Whole | None]:
     """Those of what is asked; with what they stand in, where it is forwarded as it came."""
     await read(exchange)
     passing = exchange.passing
-    if isinstance(passing, Looked):
-        whole = Whole(passing.data, content_type(exchange.headers), "request")
-        return whole.passages, whole
-    restate(exchange)
-    return said(exchange), None
+    if passing is None:
+        restate(exchange)
+        return said(exchange), None
+    whole = Whole(passing.data if isinstance(passing, Looked) else b"", content_type(exchange.headers), "request")
+    return [*whole.passages, *of_url(exchange)], whole
 
 
 async def read(exchange: Exchange) -> None:

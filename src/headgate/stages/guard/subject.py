@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
@@ -70,6 +71,13 @@ def restated(exchange: Exchange, texts: Texts) -> None:
 
 def content_type(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
     return next((value for name, value in headers if name == b"content-type"), b"")
+
+
+def of_url(exchange: Exchange) -> list[Passage]:
+    """What a URL says that is forwarded: it can be looked at, but not changed."""
+    place = exchange.place
+    parts = (place.rest, place.query.replace(b"+", b" ")) if place is not None else ()
+    return [Passage(unquote(part.decode("latin-1")), part="other", path=("url",)) for part in parts if part]
 
 
 class Whole:

@@ -184,17 +184,18 @@ class Window:
             channel = self.channels.get(name)
             if channel is None:
                 channel = self.channels[name] = Channel(name)
-                self._over(name[0], due, but=channel)
+                self._over(name[0], due, held)
             channel.add(held, holder, field)
             if channel not in due and channel.end - channel.looked >= STEP:
                 due[channel] = False
         if found.ends:
             self._over(None, due)
 
-    def _over(self, choice: Any, due: dict[Channel, bool], but: Channel | None = None) -> None:
-        """The texts of a choice (None: all) are at their end, as something else has begun."""
+    def _over(self, choice: Any, due: dict[Channel, bool], held: Held | None = None) -> None:
+        """The texts of a choice (None: all) are at their end, as something else has begun; but for those of the frame
+        that it begins in, which go side by side (an answer and its tokens)."""
         for name, channel in self.channels.items():
-            if channel.pieces and channel is not but and (choice is None or name[0] == choice):
+            if channel.pieces and channel.pieces[-1].held is not held and (choice is None or name[0] == choice):
                 due[channel] = True
 
     async def _look(self, due: dict[Channel, bool]) -> None:
@@ -285,6 +286,8 @@ class Reading:
             self.pieces.append((name, holder, field))
 
     def _walk(self, value: dict[str, Any], name: tuple[Any, ...], path: tuple[Any, ...]) -> None:
+        if value.get("thought") is True:  # Gemini's parts tell only so what they are
+            name = (*name, "thought")
         for key, each in value.items():
             kind = type(each)
             if kind is str:

@@ -11,6 +11,7 @@ import msgspec
 from headgate.core.embeddings import Purpose
 from headgate.core.errors import ProviderNonsense
 from headgate.core.exchange import Exchange
+from headgate.core.needs import Needs
 from headgate.core.question import answer, question
 from headgate.core.reply import Reply
 from headgate.core.spaces import Vector
@@ -70,10 +71,10 @@ class Embedder:
         self._path = path
         self._purpose = purpose
 
-    async def one(self, text: str, worker: int, requires: frozenset[str]) -> tuple[Vector, Target]:
-        """Of a text, and who gave it, of whom all is so that is required. Raises GatewayError."""
+    async def one(self, text: str, worker: int, needs: Needs) -> tuple[Vector, Target]:
+        """Of a text, and who gave it, who is one that may be given it. Raises GatewayError."""
         asked = self._question([text], worker)
-        asked.imposed = requires
+        asked.imposed = needs
         [vector] = _vectors(await answer(asked, self._ask), 1)
         assert asked.target is not None
         return vector, asked.target

@@ -80,7 +80,7 @@ class Rules:
             return False
 
     async def _find_topic(self, topics: Topics, exchange: Exchange, subject: Subject) -> None:
-        found = await topics.find(subject["prompt"], exchange.record.worker, exchange.requires)
+        found = await topics.find(subject["prompt"], exchange.record.worker, exchange.needs)
         subject["topic"], subject["topic_score"] = found.topic, found.score
         if found.said:
             exchange.decision.said.append(found.said)

@@ -20,9 +20,11 @@ from headgate.core import chat
 from headgate.core.caller import NOBODYS, Belongs
 from headgate.core.errors import GatewayError
 from headgate.core.exchange import Exchange
+from headgate.core.kept import Classes
 from headgate.stages.rules.complexity import COMPLEX, score
 from headgate.stages.rules.language import language
 
+NO_CLASSES = Classes({})
 LONGEST = 100_000
 """Characters of a text that are looked at: half of them at its beginning, half at its end."""
 CREDENTIAL = re.compile(rb"auth|cookie|key|secret|token|password|signature|credential")
@@ -36,6 +38,7 @@ class Settings:
     zone: tzinfo = UTC
     lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
     clock: Callable[[], float] = time.time
+    classes: Classes = NO_CLASSES
 
 
 class Subject:
@@ -126,6 +129,15 @@ class Subject:
     def stream(self) -> bool:
         """Whether the answer is wanted as a stream."""
         return self._exchange.stream
+
+    def data_class(self) -> str:
+        """The class of what is said: the key's or the name's, else as `x-headgate-data-class` says; "" where nobody
+        says it."""
+        return self._settings.classes.of(self._exchange) or ""
+
+    def findings(self) -> list[str]:
+        """The categories of what [guards](../how-to/guard.md) found in the request: `email`, `injection` …"""
+        return list(dict.fromkeys(each.category for each in self._exchange.record.guards if each.side == "request"))
 
     def hour(self) -> int:
         """0 to 23, in `time_zone`."""
@@ -264,11 +276,11 @@ class Variable(NamedTuple):
     about: str
 
 
-def variables() -> dict[str, Variable]:
+def variables(of: type = Subject) -> dict[str, Variable]:
     """What there is, by name."""
     return {
         name: Variable(typing.get_type_hints(method)["return"], inspect.getdoc(method) or "")
-        for name, method in vars(Subject).items()
+        for name, method in vars(of).items()
         if not name.startswith("_")
     }
 

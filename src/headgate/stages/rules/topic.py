@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from headgate.core.breaker import Breaker, Trip
 from headgate.core.errors import GatewayError, ProviderNonsense, ProviderRefused, ProviderTimeout, RequirementUnmet
+from headgate.core.needs import NONE, Needs
 from headgate.core.spaces import Space, Vector
 from headgate.core.target import Target
 from headgate.stages.rules.embedder import TOGETHER, Embedder
@@ -69,7 +70,7 @@ class Topics:
         self._failed_at: float | None = None
         self._recent: dict[bytes, Found] = {}
 
-    async def find(self, text: str, worker: int, requires: frozenset[str] = frozenset()) -> Found:
+    async def find(self, text: str, worker: int, needs: Needs = NONE) -> Found:
         """Never raises what a provider is at fault for."""
         text = text.strip()
         if not text:
@@ -80,7 +81,7 @@ class Topics:
         found = self._recent.pop(digest, None)
         if found is None:
             try:
-                found = await self._ask(text, worker, requires)
+                found = await self._ask(text, worker, needs)
             except GatewayError as error:
                 return Found("", 0.0, f"the topic could not be told: {error.message[:300]}")
         self._recent[digest] = found
@@ -88,14 +89,14 @@ class Topics:
             del self._recent[next(iter(self._recent))]
         return found
 
-    async def _ask(self, text: str, worker: int, requires: frozenset[str]) -> Found:
+    async def _ask(self, text: str, worker: int, needs: Needs) -> Found:
         """Raises GatewayError."""
         now, breaker = self._clock(), self._breaker
         if not breaker.allows(now):
             raise ProviderTimeout(f"{self._embedder.model} is not asked at the moment ({breaker.why})")
         probe = breaker.claim(now)
         try:
-            vector, target = await self._embedder.one(text, worker, requires)
+            vector, target = await self._embedder.one(text, worker, needs)
             found = await self._nearest(vector, await self._examples(target, len(vector), now + self._seconds, worker))
         except RequirementUnmet:
             if probe:

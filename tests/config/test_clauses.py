@@ -1,0 +1,28 @@
+"""What is wrong with clauses is told where it stands."""
+
+import pytest
+
+from headgate.config.load import load
+from headgate.config.problems import ConfigError
+
+
+def problems(tmp_path, clauses):
+    path = tmp_path / "headgate.yaml"
+    path.write_text(f"providers: {{simulator: }}\nclauses:\n{clauses}")
+    with pytest.raises(ConfigError) as raised:
+        load(path, {}, {})
+    return str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("clauses", "told"),
+    [
+        ("  - {name: a, deny: tem == 'x', says: no}\n", "there is no `tem`"),
+        ("  - {name: a, deny: team, says: no}\n", "gives string, not true or false"),
+        ("  - {name: a, deny: topic == 'x', says: no}\n", "there is no `topic`"),
+        ("  - {name: a, deny: 'true', says: x}\n  - {name: a, deny: 'true', says: x}\n", "taken by another clause"),
+        ("  - {name: a, deny: 'traits.exists(t, t == \"x\")', says: x}\n", "goes over every entry"),
+    ],
+)
+def test_a_clause_that_cannot_be_is_refused(tmp_path, clauses, told):
+    assert told in problems(tmp_path, clauses)

@@ -1,0 +1,141 @@
+"""What clauses forbid, seen from outside: by whom it is asked, of whom, and what is told."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from gateways import KEY, running
+from headgate.cli import cli
+
+CLINIC, INTERN, WATCHED = (f"hg-{name}-key-0123456789abcdef" for name in ("clinic", "intern", "watched"))
+CONFIG = f"""
+server: {{host: 127.0.0.1, port: {{PORT}}}}
+data_dir: {{DATA}}
+providers:
+  us: {{kind: simulator, traits: [us]}}
+  eu: {{kind: simulator, traits: [eu]}}
+models:
+  chat: {{targets: [us/a, eu/b], fallbacks: [us/c]}}
+  american: us/a
+  copied: {{targets: [eu/b], shadow: {{target: us/next}}, judge: {{target: us/judge, share: 1}}}}
+  long: {{targets: [eu/b], fallbacks_on: {{context_overflow: [us/long], rate_limit: [eu/c, us/d]}}}}
+teams: {{clinic: {{data_class: health}}, interns: {{}}}}
+clauses:
+  - name: health-in-eu
+    deny: data_class == "health" && !("eu" in traits)
+    says: health data stays in the EU
+    law: GDPR Art. 44
+  - {{name: no-pictures, deny: 'team == "interns" && operation == "images"', says: interns make no pictures}}
+  - {{name: unread, deny: 'team == "interns" && operation == "opaque"', says: interns ask at our paths}}
+  - {{name: third-tag, deny: 'key == "tagged" && tags[2] == "x"', says: no third tag}}
+  - {{name: odd, deny: 'provider == "us"', says: nothing to America, mode: monitor}}
+keys:
+  - {{name: test, key: {KEY}}}
+  - {{name: clinic, key: {CLINIC}, team: clinic}}
+  - {{name: intern, key: {INTERN}, team: interns}}
+  - {{name: tagged, key: {WATCHED}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    with running(tmp_path_factory.mktemp("clauses"), CONFIG) as made:
+        yield made
+
+
+def ask(gateway, model, key=KEY, path="/v1/chat/completions", **headers):
+    body = {"model": model, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 5}
+    return gateway.post(body, path, key=key, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+
+def test_who_may_not_be_given_it_is_left_out(gateway):
+    status, headers, _ = ask(gateway, "chat", CLINIC)
+    assert (status, headers["x-headgate-model"]) == (200, "eu/b")
+    record = gateway.record_of(headers["x-request-id"])
+    out = {each["target"]: each["out"] for each in record["decision"]["candidates"] if "out" in each}
+    assert out == dict.fromkeys(("us/a", "us/c"), "clause health-in-eu (GDPR Art. 44): health data stays in the EU")
+    assert {"clause": "health-in-eu", "target": "us/a"} in record["violated"]
+    assert ask(gateway, "chat")[1]["x-headgate-model"] == "us/a"
+
+
+def test_where_nobody_is_left_the_clause_is_named(gateway):
+    for model in ("american", "us/anything"):
+        status, _, body = ask(gateway, model, CLINIC)
+        assert (status, body["error"]["code"]) == (403, "clause_violated")
+        assert "clause health-in-eu (GDPR Art. 44): health data stays in the EU" in body["error"]["message"]
+    status, _, body = ask(gateway, "american", CLINIC, "/v1/messages")
+    assert (status, body["error"]["type"]) == (403, "permission_error")
+
+
+def test_a_class_that_only_the_request_says_counts_too(gateway):
+    assert ask(gateway, "chat", x_headgate_data_class="health")[1]["x-headgate-model"] == "eu/b"
+    assert ask(gateway, "chat", CLINIC, x_headgate_data_class="public")[1]["x-headgate-model"] == "eu/b"
+
+
+def test_what_is_about_the_request_alone_refuses_it(gateway):
+    headers = {"authorization": f"Bearer {INTERN}", "content-type": "application/json"}
+    body = json.dumps({"model": "us/picture", "prompt": "a cat"}).encode()
+    status, _, told = gateway.request("POST", "/v1/images/generations", body, headers)
+    assert (status, told["error"]["code"]) == (403, "clause_violated")
+    assert told["error"]["message"] == "the request is not allowed, by clause no-pictures: interns make no pictures"
+    assert gateway.request("GET", "/us/v1/files", headers=headers)[0] == 403
+    assert ask(gateway, "chat", INTERN)[0] == 200
+
+
+def test_what_cannot_be_told_is_forbidden(gateway):
+    assert ask(gateway, "chat", WATCHED)[2]["error"]["code"] == "clause_violated"
+    assert ask(gateway, "chat", WATCHED, x_headgate_tags="a, b, c")[0] == 200
+    assert ask(gateway, "chat", WATCHED, x_headgate_tags="a, b, x")[0] == 403
+
+
+def test_it_holds_for_fallbacks_copies_and_judges(gateway):
+    status, _, told = ask(gateway, "long", CLINIC, x_headgate_explain="true")
+    assert status == 200
+    assert told["manner"]["fallbacks_on"] == {"context_overflow": [], "rate_limit": ["eu/c"]}
+    assert ask(gateway, "copied", CLINIC)[0] == 200
+    assert ask(gateway, "copied")[0] == 200  # of this one there are both, after that one's
+    gateway.wait_for_metric(1, "headgate_shadows_total", target="us/next", ending="complete")
+    gateway.wait_for_metric(1, "headgate_attempts_total", target="us/judge")
+    refused = gateway.records(1, error="clause_violated", ending="failed")
+    assert [each["shadow_of"] for each in refused if "shadow_of" in each]
+
+
+def test_what_is_only_watched_is_noted_and_the_version_is_told(gateway):
+    record = gateway.record_of(ask(gateway, "american")[1]["x-request-id"])
+    assert record["violated"] == [{"clause": "odd", "mode": "monitor", "target": "us/a"}]
+    assert len(record["clauses"]) == 12
+
+
+def command(gateway, *arguments):
+    return CliRunner().invoke(cli, ["clause", *arguments, "--config", str(gateway.config)])
+
+
+def test_cases_are_tried_out(gateway, tmp_path):
+    cases = tmp_path / "cases.yaml"
+    cases.write_text(
+        "- {case: to America, given: {data_class: health, target: us/a}, denied_by: [health-in-eu, odd]}\n"
+        "- {case: at home, given: {data_class: health, target: eu/b}}\n"
+    )
+    done = command(gateway, "test", str(cases))
+    assert (done.exit_code, done.output) == (0, "ok    to America: health-in-eu, odd\nok    at home: allowed\n")
+    cases.write_text("- {case: pictures, given: {team: interns, operation: images}}\n")
+    done = command(gateway, "test", str(cases))
+    assert (done.exit_code, done.output) == (1, "WRONG  pictures: no-pictures, not allowed\n")
+    for wrong, told in (("- {case: a}", "given: Field required"), ("- {case: a, given: {tam: x}}", "'tam', which no")):
+        cases.write_text(wrong)
+        done = command(gateway, "test", str(cases))
+        assert done.exit_code == 1
+        assert told in done.output
+
+
+def test_what_they_would_have_forbidden_is_reported(gateway):
+    id = ask(gateway, "american")[1]["x-request-id"]
+    gateway.record_of(id)
+    told = json.loads(command(gateway, "report", "--since", "1h", "--json").output)
+    effects = {each["clause"]: each for each in told["clauses"]}
+    assert told["requests"] >= 1
+    assert effects["odd"]["denied"] >= 1
+    assert effects["no-pictures"]["undecided"] >= 0
+    table = command(gateway, "report").output.splitlines()
+    assert table[1].split()[:4] == ["CLAUSE", "MODE", "DENIED", "UNDECIDED"]
