@@ -1,10 +1,12 @@
 """Personal data and secrets over HTTP: nothing of them leaves the gateway, whole, in tool arguments, or in streams."""
 
+import inspect
 import json
 
 import pytest
 
 from gateways import KEY, running
+from headgate.redaction.fingerprints import Registry, numbers
 from traffic import answering, chunk, whole
 from upstreams import LAST_CHUNK, as_chunk, chunked_head
 
@@ -13,11 +15,13 @@ server: {{host: 127.0.0.1, port: {{PORT}}}}
 data_dir: {{DATA}}
 providers:
   openai: {{api_key: sk-upstream, base_url: 'URL/v1'}}
-models: {{chat: openai/gpt-4o-mini}}
+  home: {{kind: openai_compatible, base_url: 'URL/v1', api_key: none, internal: true}}
+models: {{chat: openai/gpt-4o-mini, coding: {{targets: [openai/gpt-4o-mini], fallbacks: [home/small]}}}}
 keys: [{{name: test, key: {KEY}}}]
 guards:
   personal: {{use: personal, with: {{also: [diagnosis]}}, then: {{card: mask, "*": redact}}}}
   secrets: {{use: secrets}}
+  code: {{use: code, with: {{owners: [ACME Ltd.], registered: KNOWN}}, external_only: true}}
 """
 KEY_FOUND = "sk-proj-" + "a1B2c3D4" * 5
 PLANTED = [
@@ -38,10 +42,15 @@ TOLD = (
     "pays with **** **** **** 1111; the key is [API_KEY], call [PHONE] please."
 )
 
+CODE = inspect.getsource(inspect.getmodulename)
+
 
 @pytest.fixture(scope="module")
 def gateway(first, tmp_path_factory):
-    with running(tmp_path_factory.mktemp("gateway"), CONFIG.replace("URL", first.url)) as started:
+    folder = tmp_path_factory.mktemp("gateway")
+    Registry(numbers(CODE.encode())).save(folder / "known")
+    config = CONFIG.replace("URL", first.url).replace("KNOWN", str(folder / "known"))
+    with running(folder, config) as started:
         yield started
         output = started.output()
         assert "Traceback" not in output
@@ -91,3 +100,17 @@ def test_what_holds_nothing_is_forwarded_byte_for_byte(gateway, first):
     assert status == 200
     assert first.requests[0].body == body.replace(b"openai/gpt", b"gpt")
     assert "x-headgate-guard" not in headers
+
+
+@pytest.mark.parametrize(
+    "code", [CODE.replace("\n", "\n\t"), "# Copyright 2024 ACME Ltd.\nx = 1", "# Internal use only\nx = 1"]
+)
+def test_own_code_goes_to_ones_own_models_only(gateway, first, code):
+    first.requests.clear()
+    first.script = answering()
+    messages = [{"role": "user", "content": f"Mend this:\n{code}"}]
+    status, headers, body = gateway.post({"model": "chat", "messages": messages})
+    assert (status, body["error"]["code"], len(first.requests)) == (400, "blocked_by_guard", 0)
+    status, headers, _ = gateway.post({"model": "coding", "messages": messages})
+    assert (status, headers["x-headgate-model"]) == (200, "home/small")
+    assert json.loads(first.requests[0].body)["messages"] == messages

@@ -1,6 +1,10 @@
 """Every kind is found by its documented example, and not where its checksum is wrong."""
 
+import string
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from headgate.redaction.finder import Finder
 from headgate.redaction.kinds import chosen, groups, meant, names, pack, personal
@@ -99,6 +103,29 @@ def test_every_kind_has_its_example():
 )  # fmt: skip
 def test_what_is_nothing(text):
     assert DEFAULT.find(text.encode()) == []
+
+
+@given(
+    st.sampled_from(sorted(ALL._table)),
+    st.text("0123456789", min_size=24, max_size=24),
+    st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZabz", min_size=24, max_size=24),
+)
+def test_whatever_has_a_shape_can_be_checked(shape, digits, letters):
+    text = "".join(
+        digits[place % 24] if each == "9" else letters[place % 24] if each == "A" else each
+        for place, each in enumerate(shape.decode())
+    )
+    for said in (text, f"({text})", f"id: {text}."):
+        for each in ALL.find(said.encode()):
+            assert 0 <= each.start < each.end <= len(said)
+
+
+@given(st.text(string.printable + "äß€漢", max_size=200))
+def test_whatever_is_said_can_be_looked_at(text):
+    last = 0
+    for each in ALL.find(text.encode()):
+        assert last <= each.start < each.end
+        last = each.end
 
 
 def test_words_make_surer_and_others_less_sure():
