@@ -23,6 +23,14 @@ def test_words_are_found_whole_and_in_any_capitals():
     assert found(words("Blue", case=True), "blue Blue") == [("Blue", "w")]
 
 
+def test_accents_need_not_matter():
+    guard = words("José", "Malmo", "uber uns", "c++", accents=False)
+    text = "JOSE, jose\u0301, josé; Malmö malmoe; ÜBER  Uns; josefa èjosé c++"
+    said = ["JOSE", "jose\u0301", "josé", "Malmö", "ÜBER  Uns", "c++"]
+    assert [word for word, _ in found(guard, text)] == said
+    assert found(words("José"), "Jose") == []
+
+
 def test_patterns_find_what_their_group_holds():
     guard = Patterns(PatternsSettings(patterns={"id": r"ticket (\d+)", "host": [r"\w+\.corp", "x{3}"]}))
     assert found(guard, "ticket 12 at db.corp xxx") == [("12", "id"), ("db.corp", "host"), ("xxx", "host")]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -32,6 +34,9 @@ class WordsSettings(GuardSettings):
         "(insults and threats). They know words, not what is meant by them.",
     )
     case: bool = pydantic.Field(False, description="Whether capitals matter.")
+    accents: bool = pydantic.Field(
+        True, description="Whether accents matter. If not, `Jose` is found in `José`, and `José` in `Jose`."
+    )
 
 
 class Words(Guard):
@@ -51,9 +56,10 @@ class Words(Guard):
             stems = [word.strip() for word in words if word.strip(" *")]
             if not stems:
                 raise ValueError(f"the category {category} has no words")
-            expression = "|".join(map(_pattern, stems))
+            expression = "|".join(_pattern(stem, settings.accents) for stem in stems)
             self._expressions.append((category, compiled(expression, longest=True, case=settings.case)))
-        self.hold = max(_length(word) for words in every.values() for word in words)
+        longest = max(_length(word) for words in every.values() for word in words)
+        self.hold = longest if settings.accents else 2 * longest  # accents may be letters that follow
 
     def look(self, passages: Sequence[Passage], asked: Asked) -> Iterable[Finding]:
         found = []
@@ -75,15 +81,38 @@ def listed(name: str) -> list[str]:
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
-def _pattern(word: str) -> str:
+def _pattern(word: str, accents: bool) -> str:
     """Its expression. RE2's \\b knows the letters of ASCII only, the others are looked at where something is found."""
     import re2
 
     stem = word.removesuffix("*").rstrip()
     parts = rf"[\s\x{{a0}}]{{1,{SPACES}}}"
-    begins = r"\b" if _plain(stem[0]) else ""
-    ends = rf"[\pL\pN_]{{0,{REST}}}" if word.endswith("*") else r"\b" if _plain(stem[-1]) else ""
-    return f"{begins}{parts.join(map(re2.escape, stem.split()))}{ends}"
+    begins = r"\b" if accents and _plain(stem[0]) else ""
+    ends = rf"[\pL\pN_]{{0,{REST}}}" if word.endswith("*") else r"\b" if accents and _plain(stem[-1]) else ""
+    return f"{begins}{parts.join(map(re2.escape if accents else _bare, stem.split()))}{ends}"
+
+
+def _bare(word: str) -> str:
+    """The expression of a word of which accents do not matter, whether they are letters of their own or follow them."""
+    import re2
+
+    signs = []
+    for letter in unicodedata.normalize("NFKD", word):
+        if not unicodedata.combining(letter):
+            more = _accented().get(letter.lower(), "")
+            signs.append(f"[{letter}{more}]\\pM{{0,2}}" if more else re2.escape(letter))
+    return "".join(signs)
+
+
+@cache
+def _accented() -> dict[str, str]:
+    """By the letter without it: Latin letters with an accent."""
+    found: dict[str, str] = {}
+    for letter in map(chr, range(0xC0, 0x250)):
+        plain = unicodedata.normalize("NFKD", letter)[0].lower()
+        if plain.isascii() and plain.isalpha():
+            found[plain] = found.get(plain, "") + letter
+    return found
 
 
 def _length(word: str) -> int:
