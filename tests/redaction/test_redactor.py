@@ -45,6 +45,7 @@ def redacted(text):
         ("sk-ant-api03-" + "a1B2_-" * 8 + "AA is it", "[API_KEY] is it"),
         ("AKIAIOSFODNN7EXAMPLQ", "[API_KEY]"),
         ("postgres://app:hunter22@db/x", "postgres://[PASSWORD]@db/x"),
+        ('the password is "correct horse battery"', 'the password is "[PASSWORD]"'),
         ("my password is Tr0ub4dor&3", "my password is [SECRET]"),
         ('{"client_secret": "q1w2e3r4"}', '{"client_secret": "[SECRET]"}'),
         (r"log: {\"password\":\"hunter22\"}", r"log: {\"password\":\"[SECRET]\"}"),

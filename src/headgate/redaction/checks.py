@@ -157,7 +157,7 @@ def phone_alone(text: bytes) -> float:
 
 def mail(data: bytes, start: int, end: int) -> int:
     """E-mail address: a name, `@`, and a domain that is no file and no package (RFC 5322)."""
-    return 0 if NO_DOMAIN.search(data, start, end) else end
+    return 0 if NO_DOMAIN.search(data, start, end) or data.startswith(b"git@", start) else end
 
 
 def address(data: bytes, start: int, end: int) -> int:

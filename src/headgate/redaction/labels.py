@@ -17,7 +17,7 @@ DATE = (
     rf"{MONTH} (?:del? |of )?\d{{4}}"
 )
 GAP = (
-    r"(?:[\s.:=#\"'`’*_()-]{0,4}\b?(?:numbers?|nummer|number|num|nr|no|nº|n°|id|code|card|is|was|are|ist|es|est|è|é|to|of|the|my|on|"
+    r"(?:[\s.:=#\"'`’*_()-]{0,4}\b?(?:numbers?|nummer|number|num|nr|no|nº|n°|id|code|card|is|was|are|ist|es|est|è|é|to|of|the|my|on|der|die|das|den|le|la|el|il|"
     r"it['’]s|full|with|holder|numero|número|numéro|nummer|ending in|details(?: like)?|scan|ref|reference)\b){0,4}"
     r"[\s.:=#\"'`’*_(-]{1,6}"
 )

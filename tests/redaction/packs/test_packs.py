@@ -48,7 +48,7 @@ SAID = [
     ("passport", "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\nL898902C36UTO7408122F1204159ZE184226B<<<<<10"),
     ("driving_licence", "driver's license D245-938-19-203"), ("licence_plate", "Kennzeichen: M-AB 1234"), ("licence_plate", "license plate 7ABC123"),
     ("birth_date", "born on 3 May 1980"), ("birth_date", '"dateOfBirth": "1980-05-03"'), ("birth_date", "geboren am 03.05.1980"), ("birth_date", "née le 3 mai 1980"),
-    ("device_id", "IDFA: 6D92078A-8246-4BA4-AE5B-76104861E7DC"), ("coordinates", "home at 52.52000, 13.40495"), ("coordinates", "52°31'12\"N 13°24'17\"E"),
+    ("device_id", "IDFA: 6D92078A-8246-4BA4-AE5B-76104861E7DC"), ("coordinates", '{"lat": 52.5200, "lng": 13.4049}'), ("birth_date", "Mein Geburtsdatum ist der 3. Mai 1980"), ("coordinates", "home at 52.52000, 13.40495"), ("coordinates", "52°31'12\"N 13°24'17\"E"),
     ("url", "see https://example.org/a"), ("username", "username: jdoe42"), ("age", "a 47-year-old man"), ("age", "paciente de 62 años"),
     ("date", "on 2024-02-29"), ("date", "12 de mayo de 2019"), ("crypto", "0xde709f2102306220921060314715629080e2fb77"), ("ssn", "ssn 078-05-1120"), ("us_itin", "ITIN 912-90-3456"), ("us_ein", "EIN 91-1144442"),
     ("us_mbi", "1EG4-TE5-MK73"), ("gb_nino", "AB 12 34 56 C"), ("gb_driving_licence", "MORGA657054SM9IJ"), ("gb_sort_code", "sort code 20-00-00"), ("dk_cpr", "211062-5629"),

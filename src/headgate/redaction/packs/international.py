@@ -28,7 +28,6 @@ PATTERNS = (
     Pattern("email", r"[^\s@<>()\[\]\",;:|`'{}=&?/\\]+@(?:[^\x00-,./:-@\[-^`{-\x{a0}]+\.)+[^\x00-@\[-`{-\x{a0}]+", checks.mail, 0.99),
     Pattern("card", r"\b\d{4}(?:[ -]?\d{3,7}){1,3}[ -]?\d{1,7}\b", checks.card, checks.card_alone, CARD, checksum=True),
     Pattern("iban", r"(?i)\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}", checks.iban, 0.99, checksum=True),
-    labelled("card", r"(?:credit|debit|bank|visa|master) ?card", r"[2-6]\d{3}(?:[ -]?\d{4}){2}[ -]?\d{1,7}", checks.number, 0.7),
     labelled("bic", r"bic|swift(?:[ -]?code)?|bic/swift", r"[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?"),
     labelled(
         "bank_account",
@@ -67,6 +66,7 @@ PATTERNS = (
     labelled("birth_date", BIRTH, DATE, alone=0.95),
     labelled("device_id", r"idfa|gaid|aaid|advertising id(?:entifier)?|device[ _-]?id|udid|android[ _-]?id", r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[0-9a-fA-F]{16,40}"),
     Pattern("coordinates", r"(?:^|[^\d.])([-+]?\d{1,2}\.\d{4,}°?[NS]?[,;] ?[-+]?\d{1,3}\.\d{4,}°?[EW]?)\b", checks.place, 0.4, words("gps|lat|latitude|coordinates|coords|location|located|live|lives|home|geo|position|koordinaten|coordenadas|coordonnées")),
+    Pattern("coordinates", r"(?i)\b(?:lat|lon|lng|long)(?:itude)?[\"']?[ :=]{1,3}([-+]?\d{1,3}\.\d{3,12})\b"),
     Pattern("coordinates", r"\b\d{1,2}°\s?\d{1,2}['′]\s?(?:[\d.]{1,8}[\"″]\s?)?[NS],?\s{0,2}\d{1,3}°\s?\d{1,2}['′]\s?(?:[\d.]{1,8}[\"″]\s?)?[EW]"),
     Pattern("url_with_data", r"(?i)\bhttps?://[^\s\"'<>]{3,500}?[?&](?:e-?mail|user(?:_?(?:name|id))?|uid|login|name|first_?name|last_?name|phone|tel|ssn|dob|address)=([^&\s#\"'<>]{2,})", None, 0.95),
     Pattern("url", r"(?i)\b(?:https?://|www\.)[^\s\"'<>()\[\]{}|\\^`]{3,}[^\s\"'<>()\[\]{}|\\^`.,;:!?]", None, 0.9),
