@@ -16,12 +16,16 @@ data_dir: {{DATA}}
 providers:
   openai: {{api_key: sk-upstream, base_url: 'URL/v1'}}
   home: {{kind: openai_compatible, base_url: 'URL/v1', api_key: none, internal: true}}
-models: {{chat: openai/gpt-4o-mini, coding: {{targets: [openai/gpt-4o-mini], fallbacks: [home/small]}}}}
+models:
+  chat: openai/gpt-4o-mini
+  named: openai/gpt-4o-mini
+  coding: {{targets: [openai/gpt-4o-mini], fallbacks: [home/small]}}
 keys: [{{name: test, key: {KEY}}}]
 guards:
   personal: {{use: personal, with: {{also: [diagnosis]}}, then: {{card: mask, "*": redact}}}}
   secrets: {{use: secrets}}
   code: {{use: code, with: {{owners: [ACME Ltd.], registered: KNOWN}}, external_only: true}}
+  names: {{use: personal, with: {{kinds: [imei], names: true}}, for: {{model: named}}}}
 """
 KEY_FOUND = "sk-proj-" + "a1B2c3D4" * 5
 PLANTED = [
@@ -89,6 +93,35 @@ def test_nothing_of_it_leaves_in_a_stream_however_it_is_split(gateway, first, si
     events = [json.loads(line[6:]) for line in body.decode().splitlines() if line.startswith("data: {")]
     said = "".join(choice["delta"].get("content") or "" for event in events for choice in event["choices"])
     assert said == TOLD
+
+
+LETTER = (
+    "Dear Mrs. Lindqvist, I have moved to 42 Birchwood Avenue, Springfield. "
+    "Best regards, Margaret Okafor, from the café"
+)
+WITHOUT = "Dear Mrs. [PERSON], I have moved to [ADDRESS]. Best regards, [PERSON], from the café"
+
+
+def test_names_and_addresses_stay_here_where_it_is_asked_to(gateway, first):
+    first.requests.clear()
+    first.script = (whole("Dear Margaret Okafor"),)
+    status, headers, body = gateway.post({"model": "named", "messages": [{"role": "user", "content": LETTER}]})
+    assert status == 200
+    assert json.loads(first.requests[0].body)["messages"][0]["content"] == WITHOUT
+    assert body["choices"][0]["message"]["content"] == "Dear [PERSON]"
+    assert "Lindqvist" not in json.dumps(gateway.record_of(headers["x-request-id"]))
+
+
+@pytest.mark.parametrize("size", [1, 9])
+def test_no_name_leaves_in_a_stream_however_it_is_split(gateway, first, size):
+    frames = b"".join(as_chunk(chunk({"content": LETTER[at : at + size]})) for at in range(0, len(LETTER), size))
+    end = as_chunk(chunk({}, "stop")) + as_chunk(b"data: [DONE]\n\n") + LAST_CHUNK
+    first.script = (chunked_head() + frames + end,)
+    status, _, body = gateway.post({"model": "named", "messages": [{"role": "user", "content": "Hi"}], "stream": True})
+    assert status == 200
+    events = [json.loads(line[6:]) for line in body.decode().splitlines() if line.startswith("data: {")]
+    said = "".join(choice["delta"].get("content") or "" for event in events for choice in event["choices"])
+    assert said == WITHOUT
 
 
 def test_what_holds_nothing_is_forwarded_byte_for_byte(gateway, first):

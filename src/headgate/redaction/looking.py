@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -31,6 +32,8 @@ NUMBER = re.compile(r"[\d(+]")
 MONTH = 9
 """Letters of the longest."""
 BLOCK, BLOCK_END = "-----BEGIN", "-----END"
+LONG = 8192
+"""Characters of names that are looked for in one turn: some milliseconds."""
 LAST = 4
 """Words that tell what the one before them is."""
 SAID = "it reads like one, by its words and those around it"
@@ -99,14 +102,41 @@ def looked(finder: Finder, passages: Sequence[Passage]) -> list[Finding]:
 
 def with_names(found: Sequence[Finding], names: Names, passages: Sequence[Passage]) -> list[Finding]:
     """What was found, and names: where two overlap, both of them together, by the name of the longer one."""
-    every = list(found)
+    named = [each for index, passage in enumerate(passages) for each in _named(index, passage, names)]
+    return _apart([*found, *named])
+
+
+async def with_names_in_turns(found: Sequence[Finding], names: Names, passages: Sequence[Passage]) -> list[Finding]:
+    """The same of long texts, piece by piece: others have their turn between two."""
+    named: list[Finding] = []
     for index, passage in enumerate(passages):
-        text = passage.text
-        before = _field(passage) if len(text) <= FIELD else ""
-        shift = len(before)
-        for start, end, kind, score in names.find(before + text):
-            if end > shift:
-                every.append(Finding(index, max(start - shift, 0), end - shift, kind, score, SAID))
+        for start, end in _pieces(passage.text):
+            named += _named(index, passage, names, start, end)
+            await asyncio.sleep(0)
+    return _apart([*found, *named])
+
+
+def _named(index: int, passage: Passage, names: Names, start: int = 0, end: int | None = None) -> Iterator[Finding]:
+    text = passage.text[start:end]
+    before = _field(passage) if len(text) <= FIELD else ""
+    shift = start - len(before)
+    for first, last, kind, score in names.find(before + text):
+        if last + shift > start:
+            yield Finding(index, max(first + shift, start), last + shift, kind, score, SAID)
+
+
+def _pieces(text: str) -> Iterator[tuple[int, int]]:
+    """Whole lines, or sentences, or words, of which together there are not too many for one turn."""
+    at = 0
+    while len(text) - at > LONG:
+        ends = (text.rfind(end, at + LONG // 2, at + LONG) + len(end) for end in ("\n", ". ", " "))
+        end = next((each for each in ends if each > at + LONG // 2), at + LONG)
+        yield at, end
+        at = end
+    yield at, len(text)
+
+
+def _apart(every: list[Finding]) -> list[Finding]:
     every.sort(key=lambda each: (each.passage, each.start))
     kept = every[:1]
     for each in every[1:]:

@@ -1,5 +1,7 @@
 """The guards of personal data and of secrets: kinds that are chosen, places in characters, fields, streams."""
 
+import asyncio
+
 import pytest
 
 from headgate.core.guard import Asked, Passage
@@ -165,3 +167,23 @@ def test_what_of_a_stream_may_still_become_a_name(text, open_):
 def test_a_recogniser_that_cannot_be_is_refused(settings, message):
     with pytest.raises(ValueError, match=message.replace("?", r"\?")):
         personal(**settings)
+
+
+async def test_others_have_their_turn_while_long_texts_are_looked_through():
+    turns = 0
+
+    async def others():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(others())
+    said = "Dear Mrs. Lindqvist, this is a letter. " * 1500 + "My name is Margaret Okafor"
+    findings = await NAMED.look([Passage("nothing"), Passage(said), Passage("x" * 20_000)], Asked())
+    beside.cancel()
+    assert [(each.passage, said[each.start : each.end]) for each in findings] == [
+        *[(1, "Lindqvist")] * 1500,
+        (1, "Margaret Okafor"),
+    ]
+    assert turns > len(said) / 8192

@@ -69,11 +69,9 @@ def inner(word: str) -> tuple[str, ...]:
 
 def joint(near: Sequence[Seen]) -> tuple[str, ...]:
     """What a word says with two on each side of it."""
-    first, second, word, fourth, fifth = near
-    low, sort = word.low, word.sort
-    before, after = f"{second.sort}|{sort}", f"{sort}|{fourth.sort}"
+    first, second, word, fourth, _ = near
+    here, before, after = word.sort, second.sort, fourth.sort
     return (
-        f"B{before}", f"C{after}", f"D{before}|{fourth.sort}", f"E{second.low}|{sort}", f"F{sort}|{fourth.low}",
-        f"G{first.low}|{second.low}", f"H{first.sort}|{before}", f"I{after}|{fifth.sort}", f"J{second.low}|{low}",
-        f"K{low}|{fourth.low}",
+        f"B{before}|{here}", f"C{here}|{after}", f"D{before}|{here}|{after}", f"E{second.low}|{here}",
+        f"F{here}|{fourth.low}", f"G{first.low}|{second.low}",
     )  # fmt: skip

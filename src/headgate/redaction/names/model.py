@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from operator import mul
 from pathlib import Path
 from typing import NamedTuple
@@ -31,7 +31,12 @@ LANES = 2 * LABELS
 SHARES = [math.exp(-each / SCALE) for each in range(1 << 14)]
 """How likely what weighs so much less is."""
 MASK = (1 << 8 * LANES) - 1
-CERTAIN = 3 * SCALE
+ONES = (1.0,) * LABELS
+EVERY = 16
+"""Words after which likelihoods are scaled."""
+LEAST = 0.1
+"""How sure it is at least that a word is something, for it to be told."""
+CERTAIN = 2 * SCALE
 """What is less likely by so much than that there is nothing is not looked at."""
 BETWEEN = "\x1f"
 """Between features: it is a space, and so in none."""
@@ -94,9 +99,9 @@ class Model:
         self._letters: dict[str, int] = {}
         self._blocks: dict[str, tuple[int, ...]] = {}
 
-    def label(self, words: Sequence[str], spans: Sequence[tuple[int, int]]) -> list[Word | None]:
-        """Of each word what it is; None where it was not weighed or is nothing."""
-        labelled: list[Word | None] = [None] * len(words)
+    def label(self, words: Sequence[str], spans: Sequence[tuple[int, int]]) -> dict[int, Word]:
+        """By their places, the words that are something."""
+        labelled: dict[int, Word] = {}
         if not spans:
             return labelled
         padded = [EDGE, EDGE, *words, EDGE, EDGE]
@@ -109,7 +114,7 @@ class Model:
                     known[place] = self._known.get(word) or fresh.get(word) or self._learn(word, fresh)
             rows = [self._row(known[place : place + OFFSETS]) for place in range(start, end)]
             if self._likely(rows):
-                labelled[start:end] = _labels(rows, self._factors)
+                labelled |= ((start + place, word) for place, word in _labels(rows, self._factors))
         return labelled
 
     def _learn(self, word: str, fresh: dict[str, Known]) -> Known:
@@ -164,35 +169,37 @@ def _lanes(keys: Sequence[str], weights: bytes, size: int) -> dict[str, int]:
     return {key: int.from_bytes(lanes[at * size : (at + 1) * size], "little") for at, key in enumerate(keys)}
 
 
-def _labels(rows: Sequence[list[int]], factors: Sequence[Sequence[float]]) -> list[Word | None]:
-    """By the likelihood of each label, all ways through the others taken together (forward and backward). Before and
-    behind them is nothing."""
-    likely = [[SHARES[max(row) - each] for each in row] for row in rows]
+def _labels(rows: Sequence[list[int]], factors: Sequence[Sequence[float]]) -> Iterator[tuple[int, Word]]:
+    """Those that are something, by the likelihood of each label, all ways through the others together (forward and
+    backward). Before and behind them is nothing."""
+    likely = [[SHARES[top - each] for each in row] for row in rows for top in (max(row),)]
     into = list(zip(*factors, strict=True))
-    forward = [list(map(mul, likely[0], factors[0]))]
-    for row in likely[1:]:
-        last = forward[-1]
-        now = [own * sum(map(mul, last, column)) for own, column in zip(row, into, strict=True)]
-        total = sum(now)
-        forward.append([each / total for each in now])
-    backward = list(into[0])
-    words: list[Word | None] = [None] * len(rows)
+    last = list(map(mul, likely[0], factors[0]))
+    forward = [last]
+    for place in range(1, len(likely)):
+        last = _times(likely[place], last, into)
+        if not place % EVERY:
+            last = _scaled(last)
+        forward.append(last)
+    backward: Sequence[float] = into[0]
     for place in range(len(rows) - 1, -1, -1):
         both = list(map(mul, forward[place], backward))
-        total = sum(both)
-        words[place] = _word([each / total for each in both])
+        something = 1.0 - both[0] / sum(both)
+        if something >= LEAST:
+            best = max(both[1:])
+            yield place, Word(both.index(best, 1) - 1, something)
         if place:
-            ahead = list(map(mul, likely[place], backward))
-            backward = [sum(map(mul, ahead, row)) for row in factors]
-            total = sum(backward)
-            backward = [each / total for each in backward]
-    return words
+            backward = _times(ONES, list(map(mul, likely[place], backward)), factors)
+            if not place % EVERY:
+                backward = _scaled(backward)
 
 
-def _word(shares: Sequence[float]) -> Word | None:
-    """The likeliest kind, by how sure it is that a word is something at all."""
-    something = 1.0 - shares[0]
-    if something < 0.05:
-        return None
-    best = max(shares[1:])
-    return Word(shares.index(best, 1) - 1, something)
+def _times(own: Sequence[float], last: Sequence[float], factors: Sequence[Sequence[float]]) -> list[float]:
+    a, b, c, d, e = last
+    return [each * (a * f + b * g + c * h + d * i + e * j) for each, (f, g, h, i, j) in zip(own, factors, strict=True)]
+
+
+def _scaled(values: Sequence[float]) -> list[float]:
+    """The same in proportion, so that long chains stay within what a number can hold."""
+    total = sum(values)
+    return [each / total for each in values]

@@ -13,6 +13,7 @@ from headgate.redaction.names.tokens import WORD
 
 PERSON = NAMED.index("person")
 PLACES = frozenset(("address", "location"))
+PARTING = ",;:-\n "
 BETWEEN = " \t\r\n,.;-/()"
 """Stands between the parts of an address."""
 SHORT = 4
@@ -50,8 +51,8 @@ class Recogniser:
         _again(words, labelled, self.threshold)
         at, place = 0, -1
         found: list[Found] = []
-        for now, label in enumerate(labelled):
-            if label is None or label.score < self.threshold:
+        for now, label in sorted(labelled.items()):
+            if label.score < self.threshold:
                 continue
             for each in words[place + 1 : now + 1]:
                 at = text.index(each, at) + len(each)
@@ -62,7 +63,14 @@ class Recogniser:
             else:
                 found.append(Found(at - len(word), at, kind, label.score))
             place = now
-        return found
+        return [_trimmed(text, each) for each in found]
+
+
+def _trimmed(text: str, found: Found) -> Found:
+    """Without what parts it from what follows."""
+    value = text[found.start : found.end]
+    start = found.start + len(value) - len(value.lstrip(PARTING))
+    return Found(start, max(found.end - len(value) + len(value.rstrip(PARTING)), start + 1), found.kind, found.score)
 
 
 def _whole(text: str, named: Sequence[Found]) -> list[Found]:
@@ -82,20 +90,21 @@ def _whole(text: str, named: Sequence[Found]) -> list[Found]:
     return kept
 
 
-def _again(words: Sequence[str], labelled: list[Word | None], threshold: float) -> None:
+def _again(words: Sequence[str], labelled: dict[int, Word], threshold: float) -> None:
     """Who was named in full is known again by one of the names."""
     known: dict[str, Word] = {}
-    for place, label in enumerate(labelled[1:], 1):
-        before = labelled[place - 1]
-        if label is not None and before is not None and label.kind == before.kind == PERSON:
+    for place, label in labelled.items():
+        before = labelled.get(place - 1)
+        if before is not None and label.kind == before.kind == PERSON:
             known |= {words[place - 1]: before, words[place]: label}
-    for word, each in known.items():
-        if each.score < threshold or len(word) < SHORT or not word[0].isupper():
-            continue
-        for place in (at for at, other in enumerate(words) if other == word):
-            label = labelled[place]
-            if label is None or label.score < threshold:
-                labelled[place] = each
+    sure = {
+        word: each
+        for word, each in known.items()
+        if each.score >= threshold and len(word) >= SHORT and word[0].isupper()
+    }
+    for place, word in enumerate(words) if sure else ():
+        if word in sure and (place not in labelled or labelled[place].score < threshold):
+            labelled[place] = sure[word]
 
 
 def _goes_on(kind: str, now: str, word: str, following: str) -> bool:

@@ -14,7 +14,7 @@ WORD = re.compile(r"\w+|\n|[^\w\s]")
 """Every character but spaces is in one."""
 JOINING = _words("""
 of the and de la las los le les du des da do dos das di del della dei van von der den zu zum zur am im an y e et i
-und en el al bin ibn st s d l c o a n
+und en el al bin ibn st s d l c o a n nº no nr núm num esc piso pta bl port apto planta km dcha izq interior
 """) | frozenset(",.-\u2013'\u2019/&#\n:ºª")
 """Stand within names and addresses."""
 NOTHING, PART, NAME = range(3)
@@ -31,8 +31,8 @@ is : - m , = the a to my our of and '
 """Stand between a cue and a name."""
 GAP = 3
 """So many words that may be part of a name are weighed with what is beside them."""
-NEAR = 4
-"""Words between the number of a house and the word for a street, and behind that word in its name."""
+NEAR, BEHIND = 4, 9
+"""Words between the number of a house and the word for a street, and behind that word in the address."""
 
 
 class Lexicon:
@@ -81,8 +81,8 @@ class Lexicon:
             for other in numbers:
                 found += range(min(place, other), max(place, other) + 1)
             if numbers or not word.islower():
-                for other in range(place + 1, near.stop):
-                    if not sorts[other] and not words[other].isalpha():
+                for other in range(place + 1, min(place + BEHIND, len(words))):
+                    if words[other] == "\n" or (not sorts[other] and not words[other].isalpha()):
                         break
                     sorts[other] = sorts[other] or PART
         return found

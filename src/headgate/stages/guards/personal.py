@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 import pydantic
 
@@ -81,9 +81,13 @@ class Personal(Guard):
         elif settings.ner or settings.spacy:
             raise ValueError("a recogniser is named, and nothing for it to find: add `names: true`")
 
-    def look(self, passages: Sequence[Passage], asked: Asked) -> list[Finding]:
+    def look(self, passages: Sequence[Passage], asked: Asked) -> list[Finding] | Awaitable[list[Finding]]:
         found = looking.looked(self._finder, passages)
-        return found if self._names is None else looking.with_names(found, self._names, passages)
+        if self._names is None:
+            return found
+        if sum(len(each.text) for each in passages) > looking.LONG:
+            return looking.with_names_in_turns(found, self._names, passages)
+        return looking.with_names(found, self._names, passages)
 
     def clear(self, text: str) -> int:
         at = looking.clear(text)
