@@ -67,6 +67,13 @@ FOLLOWED = frozenset({b".", b"-", b"/", b":", b",", b"%", b"="})
 """What stands between a number and the rest of it."""
 NUMERAL = re.compile(rb"\d[ .,/-]\Z")
 """The end of a number of which what follows may be a part."""
+BLOCK = 16_384
+"""Bytes that a private key has at most."""
+BODY = re.compile(
+    rb"(?:(?:\s|\\[nr]|[\"',|>#*]){0,16}"
+    rb"(?:[A-Za-z0-9+/=]{12,}|[A-Za-z0-9+/]{1,11}={1,2}|(?:Proc-Type|DEK-Info|Version|Comment): ?[^\n\\]{1,80}))*"
+)
+"""What stands in such a block: lines of base64, however they are joined."""
 EXAMPLE = re.compile(rb"(?:pass(?:word)?|token|secret|yyy+|xxx+|\*+|\.+|[$%<].*|\{\{.*)", re.IGNORECASE)
 WORDED = re.compile(rb"example|your")
 DUMMY = re.compile(rb"EXAMPLE\Z|([\w*#])\1{7}|x{6}|X{6}|\.{3}|\*{3}")
@@ -239,8 +246,15 @@ def key(data: bytes, start: int, end: int) -> int:
 
 
 def block(data: bytes, start: int, end: int) -> int:
-    """The block of a private key with something in it, or its head alone."""
-    return 0 if b"----------END" in data[start:end] else end
+    """The block of a private key (RFC 7468) up to its end, or as far as it goes on; its head alone, too."""
+    last = data.find(b"-----END", end, end + BLOCK)
+    if last == end:
+        return 0
+    if last > end and data.find(b"-----BEGIN", end, last) < 0:
+        stop = data.find(b"-----", last + 8, last + 80)
+        return stop + 5 if stop >= 0 else last + 8
+    body = BODY.match(data, end)
+    return body.end() if body else end
 
 
 def basic(data: bytes, start: int, end: int) -> int:

@@ -31,7 +31,16 @@ SPACE = re.compile(r".*[\s\u2e80-\uffff]", re.DOTALL)
 NUMBER = re.compile(r"[\d(+]")
 MONTH = 9
 """Letters of the longest."""
-BLOCK, BLOCK_END = "-----BEGIN", "-----END"
+LONGEST = 16_384
+"""Characters of a private key, at most."""
+BLOCK = "-----BEGIN"
+OPEN = re.compile(
+    r"-----BEGIN[ A-Z0-9_]{0,40}-{0,5}"
+    r"(?:(?:\s|\\[nr]?|[\"',|>#*]){0,16}"
+    r"(?:[A-Za-z0-9+/=]{12,}|(?:Proc-Type|DEK-Info|Version|Comment): ?[^\n\\]{0,80}))*"
+    r"(?:\s|\\[nr]?|[\"',|>#*]){0,16}[A-Za-z0-9+/=-]{0,40}"
+)
+"""A private key of which more may follow: its head, and lines of base64."""
 LONG = 8192
 """Characters of names that are looked for in one turn: some milliseconds."""
 LAST = 4
@@ -164,7 +173,7 @@ def clear(text: str) -> int:
     """Up to where nothing in the text of a stream can become part of a finding any more: a word that is not over, and
     before it numbers in parts and dates, `4111 1111 11`, `3 May 19`."""
     block = text.rfind(BLOCK)
-    if block >= 0 and text.find(BLOCK_END, block) < 0:
+    if len(text) - LONGEST <= block >= 0 and OPEN.fullmatch(text, block):
         return block
     since = max(len(text) - HOLD, 0)
     words = [match.span() for match in WORD.finditer(text, since)]

@@ -89,7 +89,7 @@ def test_secrets():
     [
         ("all is said. ", ""), ("and the wor", "wor"), ("card 4111 1111 11", "4111 1111 11"), ("card 4111 1111 ", "4111 1111 "),
         ("born 3 May 19", "3 May 19"), ("on 3 chairs we ", ""), ("lines 12\n34", "34"), ("我的电话", ""), ("x" * 500, "x" * 500),
-        ("a " + "y" * 9000, "y" * 4096), (f"a -----BEGIN PRIVATE KEY-----\n{'z ' * 300}", f"-----BEGIN PRIVATE KEY-----\n{'z ' * 300}"), ("", ""),
+        ("a " + "y" * 9000, "y" * 4096), (f"a -----BEGIN PRIVATE KEY-----\n{'zz11' * 300}\nab", f"-----BEGIN PRIVATE KEY-----\n{'zz11' * 300}\nab"), ("-----BEGIN PRIVATE KEY----- is how it begins, mostly ", ""), ("", ""),
     ],
 )  # fmt: skip
 def test_what_of_a_stream_may_still_become_something(text, open_):

@@ -37,7 +37,7 @@ VENDORS = (
 )
 CALLED = r"password|passwort|passcode|passphrase|contraseña|mot de passe|parola d['’]ordine|senha|wachtwoord|hasło|pwd"
 PATTERNS = (
-    Pattern("private_key", r"-----BEGIN[ A-Z0-9_]*PRIVATE KEY[ A-Z]{0,9}-----[\s\S]*?(?:-----END[ A-Z0-9_-]+-----|\z)", checks.block, 0.99),
+    Pattern("private_key", r"-----BEGIN[ A-Z0-9_]*PRIVATE KEY[ A-Z]{0,9}-----", checks.block, 0.99),
     Pattern("private_key", r"PuTTY-User-Key-File-\d:[\s\S]*?Private-MAC: ?[0-9a-f]{40,64}", None, 0.99),
     Pattern("token", r"\beyJ[\w-]{8,}\.(?:eyJ|[\w-]{2})[\w-]{6,}\.[\w-]*", None, 0.97),  # JSON Web Tokens
     Pattern("api_key", rf"(?:^|[^\w-])((?:{'|'.join(KEYS)}))(?:[^\w-]|\z)", checks.key, 0.95),
