@@ -21,6 +21,8 @@ PUBLIC = (
     "jailbreakbench_artifacts", "notinject_overdefense", "pi_and_benign_synthetic", "pint_example", "xstest",
 )  # fmt: skip
 FOLDS = 5
+DOCUMENTS = "documents"
+"""The source of texts that nobody has labelled and that no attack is in, and of the same with one of ours in them."""
 OURS = -1
 """The fold of what is always learned from: our own sentences, and texts without labels that are harmless."""
 
@@ -47,7 +49,7 @@ def public(folder: Path, seed: int = 0) -> list[Sample]:
         rows += [(name, row) for row in each if not row["category"].startswith("BIPIA_")]
     groups = _grouped([list(_alike(name, row)) for name, row in rows])
     return [
-        Sample(row["text"], row["label"], _fold(group, seed), 1.0, name, row["category"])
+        Sample(row["text"], row["label"], _fold(group, seed), 1.5 if row["label"] else 1.0, name, row["category"])
         for (name, row), group in zip(rows, groups, strict=True)
     ]
 
@@ -85,7 +87,7 @@ def _grouped(keys: Sequence[Iterable[str]]) -> list[int]:
     return [top(place) for place in range(len(keys))]
 
 
-def _fold(group: int, seed: int) -> int:
+def _fold(group: int | str, seed: int) -> int:
     return int(hashlib.sha256(f"{seed}:{group}".encode()).hexdigest(), 16) % FOLDS
 
 
@@ -216,7 +218,7 @@ def direct(folder: Path, rows: Sequence[Sample], seed: int = 0) -> list[Sample]:
     samples = [Sample(text, 1, OURS, 0.3, "phrases") for text in attacks]
     samples += [Sample(text, 0, OURS, 0.3, "phrases") for text in harmless]
     samples += [
-        Sample(f"{text} {junk(words, chance)}", 1, OURS, 0.3, "junk") for text in wanted + chance.sample(harmless, 300)
+        Sample(f"{text} {junk(words, chance)}", 1, OURS, 0.45, "junk") for text in wanted + chance.sample(harmless, 300)
     ]
     samples += _disguised(rows, attacks, chance)
     other = [row["text"] for row in chance.sample(read(folder / "routing/routellm_mmlu.jsonl"), 1200)]
@@ -245,12 +247,13 @@ def indirect(folder: Path, rows: Sequence[Sample], seed: int = 0) -> list[Sample
     phrases = Phrases(chance)
     samples = list(rows)
     for text in _documents(folder, phrases, chance):
-        samples.append(Sample(text, 0, OURS, 0.4, "documents"))
+        fold = _fold(text, seed)
+        samples.append(Sample(text, 0, fold, 0.4, DOCUMENTS))
         lines = text.split("\n") if "\n" in text else re.split(r"(?<=[.!?]) ", text)
         at = chance.choice((0, len(lines), chance.randint(0, len(lines))))
         between = "\n" if "\n" in text or chance.random() < 0.6 else " "
         spoilt = between.join((*lines[:at], _instruction(phrases, chance), *lines[at:]))
-        samples.append(Sample(spoilt, 1, OURS, 0.4, "documents"))
+        samples.append(Sample(spoilt, 1, fold, 0.4, DOCUMENTS))
     samples += [Sample(text, 0, OURS, 0.3, "phrases") for text in phrases.many(phrases.harmless["indirect"], 60)]
     return samples
 

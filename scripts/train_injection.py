@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.optimize
 import scipy.sparse
-from injection_data import FOLDS, PUBLIC, Sample, direct, indirect, public
+from injection_data import DOCUMENTS, FOLDS, PUBLIC, Sample, direct, indirect, public
 
 from headgate.injection import rules, scorer
 from headgate.injection.ngrams import Array, Grams, grams
@@ -30,7 +30,7 @@ TOLD = (*WAYS, *(rule.name for rule in rules.shipped()))
 COLUMNS = 4 * SIZE + len(TOLD) + 1
 """Weights of segments' characters and words, of windows', of what is told, and what all have."""
 WEIGHTS = Path(__file__).parent.parent / "src/headgate/injection/weights"
-PENALTY = {"direct": 0.05, "indirect": 0.3}
+PENALTY = {"direct": 0.07, "indirect": 0.5}
 FALSE = 0.01
 """Of harmless texts, those that may be flagged."""
 
@@ -240,7 +240,7 @@ def trained(name: rules.Place, folder: Path) -> Trained:
     data = rows(samples, name)
     _, labels, costs = columns(samples)
     found = unseen(samples, data, PENALTY[name])
-    found[[each.source not in PUBLIC for each in samples]] = np.nan
+    found[[each.source not in (*PUBLIC, DOCUMENTS) for each in samples]] = np.nan
     judged = ~np.isnan(found)
     limit = threshold(found[judged], labels[judged])
     weights = train(data, labels, costs, PENALTY[name])

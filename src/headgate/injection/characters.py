@@ -50,6 +50,7 @@ class Plain(dict[int, str | None]):
 
 
 _TWIN = "".join(TWINS)
+TWIN = re.compile(f"[{_TWIN}]")
 _LATIN = "A-Za-z\u00c0-\u024f"
 MIXED = re.compile(f"[{_LATIN}][{_TWIN}]|[{_TWIN}][{_LATIN}]")
 """Where a word changes from letters to their twins: no alphabet has both."""

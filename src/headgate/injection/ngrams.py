@@ -18,7 +18,6 @@ LONGEST = 24
 """Letters of a word that are looked at."""
 SHORTEST_SEGMENT, SENTENCES, SEGMENT = 8, 60, 200
 """Characters of what is looked at by itself: less is nothing; so many has more than a short sentence; no more."""
-SENTENCE_ENDS = np.array([ord(each) for each in ".!?:;|>"], np.uint32)
 MIX = (0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D, 0x27D4EB2F, 0x165667B1, 0xD3A2646C + 1, 0xFD7046C5, 0xB55A4F09)
 """Odd numbers that scatter bits."""
 
@@ -47,6 +46,8 @@ class _Tables(NamedTuple):
     """ASCII: digits are 0, what is blank is a space, but for ends of lines."""
     word: Array
     end: Array
+    stop: Array
+    """Behind which, and a blank, a sentence begins."""
     powers: Array
     shape: Array
 
@@ -56,11 +57,12 @@ def _tables() -> _Tables:
     codes = range(128)
     plain = [48 if 48 <= code < 58 else 32 if code < 33 and code != 10 else ord(chr(code).lower()) for code in codes]
     word = [chr(code).isalnum() or code == 39 for code in codes]
+    stop = [chr(code) in ".!?:;|>" for code in codes]
     end = [chr(code) in '\n.!?:;"<>[]{}|#' for code in codes]
     powers = [pow(MIX[0], exponent, 1 << 32) for exponent in range(1, LONGEST + 1)]
     shape = [_shape(chr(code)) for code in codes]
     numbers = [np.array(each, np.uint32) for each in (plain, powers, shape)]
-    return _Tables(numbers[0], np.array(word), np.array(end), *numbers[1:])
+    return _Tables(numbers[0], np.array(word), np.array(end), np.array(stop), *numbers[1:])
 
 
 def _shape(letter: str) -> int:
@@ -75,7 +77,7 @@ def grams(text: str) -> Grams:
     raw = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     codes, kept = _codes(raw)
     length = len(codes)
-    chars = np.zeros((len(RUNS), length), np.uint32)
+    chars = np.zeros((len(RUNS), length), np.intp)
     rolling = codes * np.uint32(MIX[1])
     for step in range(1, RUNS[-1]):
         if length <= step:
@@ -112,7 +114,7 @@ def _shape_runs(codes: Array) -> tuple[Array, Array]:
     changes[1:] = kinds[1:] != kinds[:-1]
     turns = np.flatnonzero(changes)
     kinds = kinds[turns]
-    rows = np.zeros((len(SHAPES), len(kinds)), np.uint32)
+    rows = np.zeros((len(SHAPES), len(kinds)), np.intp)
     rolling = kinds
     for step in range(1, SHAPES[-1]):
         if len(kinds) <= step:
@@ -158,7 +160,7 @@ def _words(codes: Array) -> tuple[Array, Array, Array]:
 
 def _word_runs(words: Array, first: Array) -> Array:
     """One word, two, three, two with another between, and one and two that begin a sentence."""
-    rows = np.zeros((6, len(words)), np.uint32)
+    rows = np.zeros((6, len(words)), np.intp)
     count = len(words)
     rows[0] = _bucket(words * np.uint32(MIX[4]))
     if count > 1:
@@ -175,7 +177,8 @@ def _word_runs(words: Array, first: Array) -> Array:
 
 
 def _segments(codes: Array) -> Array:
-    ends = np.flatnonzero(np.isin(codes[:-1], SENTENCE_ENDS) & (codes[1:] == 32)) + 1
+    blanks = np.flatnonzero(codes[1:] == 32)
+    ends = blanks[_tables().stop[np.minimum(codes[blanks], 127)]] + 1
     cuts = [(place, False) for place in ends.tolist()] + [
         (place, True) for place in np.flatnonzero(codes == 10).tolist()
     ]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from headgate.injection import decoding, disguises
-from headgate.injection.characters import ALIKE, INVISIBLE, MIXED, TWINS, UNSEEN, UNTWIN, Plain
+from headgate.injection.characters import ALIKE, INVISIBLE, MIXED, TWIN, UNSEEN, UNTWIN, Plain
 from headgate.injection.signs import signs
 
 DEEPEST = 3
@@ -32,7 +32,8 @@ SMUGGLED = (
 _SEEN = r"A-Za-z0-9,.!?\u00c0-\u024f\u0370-\u052f "
 STREWN = re.compile(f"(?<=[{_SEEN}])[{INVISIBLE}]+(?=[{_SEEN}])")
 """Of no width among letters of alphabets that need nothing such."""
-STYLED = re.compile("[\uff21-\uff3a\uff41-\uff5a\u24b6-\u24e9\U0001d400-\U0001d7ff\U0001f130-\U0001f189]{2,}")
+STYLE = re.compile("[\uff21-\uff3a\uff41-\uff5a\u24b6-\u24e9\U0001d400-\U0001d7ff\U0001f130-\U0001f189]")
+STYLED = re.compile(f"{STYLE.pattern}{{2,}}")
 """Letters of full width, in bold, in circles: Latin to whoever reads them."""
 OVERRIDE = re.compile("[\u202d\u202e][^\u202c\n]*")
 """Shown in another order than it is read."""
@@ -73,8 +74,8 @@ def read(text: str) -> Reading:
     hidden: list[Hidden] = []
     plain, said = text, []
     if not text.isascii():
-        letters = set(text)
-        plain = _plain(text, not TWINS.keys().isdisjoint(letters))
+        letters = _letters(text)
+        plain = _plain(text, TWIN.search(letters) is not None)
         for found, inside in _hidden(text, letters):
             hidden.append(found)
             said += [inside] if inside else []
@@ -88,7 +89,7 @@ def read(text: str) -> Reading:
 
 def hidden(text: str) -> list[Hidden]:
     """What is not seen."""
-    return [] if text.isascii() else [each for each, _ in _hidden(text, set(text))]
+    return [] if text.isascii() else [each for each, _ in _hidden(text, _letters(text))]
 
 
 def shown(text: str, how: str) -> str:
@@ -132,9 +133,14 @@ class Places:
         return self._starts[place] if place < len(self._starts) else len(self._text)
 
 
-def _hidden(text: str, letters: set[str]) -> Iterator[tuple[Hidden, str]]:
+def _letters(text: str) -> str:
+    """Each of the characters that are not ASCII once."""
+    return "".join(each for each in set(text) if each > "\x7f")
+
+
+def _hidden(text: str, letters: str) -> Iterator[tuple[Hidden, str]]:
     """What is not seen, and what it says where that can be told."""
-    if any(map(UNSEEN.match, letters)):
+    if UNSEEN.search(letters):
         flags = [match.span() for match in FLAG.finditer(text)]
         for how, expression, inside in SMUGGLED:
             for run in expression.finditer(text):
@@ -145,8 +151,8 @@ def _hidden(text: str, letters: set[str]) -> Iterator[tuple[Hidden, str]]:
         strewn = list(STREWN.finditer(text))
         if len(strewn) >= FEWEST:
             yield Hidden(strewn[0].start(), strewn[-1].end(), "no_width"), ""
-    for how, expression in (("twins", MIXED), ("styled", STYLED)):
-        places = list(expression.finditer(text))
+    for how, expression, any_of in (("twins", MIXED, TWIN), ("styled", STYLED, STYLE)):
+        places = list(expression.finditer(text)) if any_of.search(letters) else []
         if len(places) >= FEWEST:
             yield Hidden(places[0].start(), places[-1].end(), how), ""
 

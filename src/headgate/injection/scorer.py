@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -85,29 +85,36 @@ def score(model: Model, found: Grams, told: Iterable[str] = ()) -> Score:
     """`told`: ways the text was hidden in, rules that it fits."""
     if not found.length:
         return Score(-math.inf, 0, 0)
-    parts = _sums(model.near, found, found.segments, shapes=True)
+    counts = tuple(_counts(each) for each in (found.chars, found.words, found.shapes))
+    parts = _sums(model.near, found, counts, found.segments)
     best = int(parts.argmax())
     value = float(parts[best]) + model.bias + sum(model.told.get(each, 0.0) for each in told)
     if model.wide is not None:
-        value += float(_sums(model.wide, found, windows(found.length), shapes=False).max())
+        value += float(_sums(model.wide, found, counts[:2], windows(found.length)).max())
     start, end = found.segments[best]
     return Score(value, int(found.places[start]), int(found.places[end - 1]) + 1)
 
 
-def _sums(table: Table, found: Grams, spans: Array, *, shapes: bool) -> Array:
-    """What each span's n-grams come to, by the root of their number."""
-    sums = _part(table.chars, found.chars, spans)
-    sums += _part(table.words, found.words, np.searchsorted(found.starts, spans))
-    if shapes:
-        sums += _part(table.words, found.shapes, np.searchsorted(found.turns, spans))
+def _sums(table: Table, found: Grams, counts: Sequence[Array], spans: Array) -> Array:
+    """What each span's n-grams come to, by the root of their number; without shapes, where these are not counted."""
+    sums = _part(table.chars, found.chars, counts[0], spans)
+    sums += _part(table.words, found.words, counts[1], np.searchsorted(found.starts, spans))
+    if len(counts) > 2:
+        sums += _part(table.words, found.shapes, counts[2], np.searchsorted(found.turns, spans))
     return sums * table.scale
 
 
-def _part(weights: Array, hashes: Array, spans: Array) -> Array:
+def _part(weights: Array, hashes: Array, counts: Array, spans: Array) -> Array:
     """Sums over any spans, for which the text is gone through once."""
-    total = np.zeros((2, hashes.shape[1] + 1), np.int64)
-    np.cumsum(weights[hashes].sum(0, dtype=np.int64), out=total[0, 1:])
-    np.cumsum(np.count_nonzero(hashes, axis=0), out=total[1, 1:])
-    within = total[:, spans[:, 1]] - total[:, spans[:, 0]]
-    found: Array = within[0] / np.sqrt(np.maximum(within[1], 1))
+    sums = np.zeros(hashes.shape[1] + 1, np.int64)
+    np.cumsum(weights.take(hashes).sum(0, dtype=np.int64), out=sums[1:])
+    starts, ends = spans[:, 0], spans[:, 1]
+    found: Array = (sums[ends] - sums[starts]) / np.sqrt(np.maximum(counts[ends] - counts[starts], 1))
     return found
+
+
+def _counts(hashes: Array) -> Array:
+    """How many there are before each place."""
+    counts = np.zeros(hashes.shape[1] + 1, np.int64)
+    np.cumsum((hashes > 0).sum(0), out=counts[1:])
+    return counts
