@@ -138,7 +138,7 @@ def install(folder, name):
 
 class TestHowTo:
     def test_the_page_shows_a_stage_a_policy_and_a_provider(self):
-        assert set(dict(examples())) == {"Greet", "Shout", "Shuffle", "Acme"}
+        assert set(dict(examples())) == {"Greet", "Shout", "Shuffle", "Acme", "Tiers", "Notes", "Mood"}
 
     @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
     @pytest.mark.parametrize("stream", [False, True])
@@ -160,6 +160,45 @@ class TestHowTo:
         assert (first["role"], said_in(first["content"])) == ("system", "Be brief.")
         assert sent["messages"][1]["content"] == "Hello"
         assert sent["model"] == "gpt-4o-mini"
+
+    @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
+    def test_the_stages_that_enrich_validate_and_tell(self, tmp_path, upstream, path):
+        (tmp_path / "notes").mkdir()
+        (tmp_path / "notes" / "travel.md").write_text("Whoever travels by train is paid back in full.")
+        (tmp_path / "notes" / "food.md").write_text("Lunch is at noon; great cakes on Fridays.")
+        (tmp_path / "tiers.json").write_text('{"test": "gold"}')
+        found = [re.search(r"stages: \[(.*)\]", install(tmp_path, name))[1] for name in ("Tiers", "Notes", "Mood")]
+        stages = f"stages: [{', '.join(found)}]\n".replace("tiers.json}", "tiers.json, most_messages: 3}")
+        question = {**TO_ANTHROPIC, "messages": [{"role": "user", "content": "Great! What of travels by train?"}]}
+        with running(tmp_path, config_for(upstream.url, stages)) as gateway:
+            status, headers, body = gateway.post(question, path=path)
+            assert status == 200, gateway.output()
+            too_long = {**question, "messages": question["messages"] * 4}
+            assert gateway.post(too_long, path=path)[0] == 400
+            record = gateway.record_of(headers["x-request-id"])
+        sent = json.dumps(json.loads(upstream.requests[0].body)["messages"])
+        assert "tier is gold" in sent
+        assert "paid back in full" in sent
+        assert "Lunch" not in sent
+        assert record["sources"] == ["tiers", "travel.md"]
+        assert (headers["x-sources"], headers["x-sentiment"]) == ("travel.md", "positive")
+        if path == "/v1/chat/completions":
+            assert body["choices"][0]["message"]["sentiment"] == "positive"
+
+    def test_the_guard(self, tmp_path, upstream):
+        page = PAGE.with_name("guard.md").read_text()
+        [(module, code, yaml)] = [
+            (re.search(r"(\w+):Shouting", other)[1], code, other)
+            for (_, code), (_, other) in itertools.pairwise(BLOCK.findall(page))
+            if "class Shouting" in code
+        ]
+        (tmp_path / f"{module}.py").write_text(code)
+        with running(tmp_path, config_for(upstream.url, yaml.replace("parts: [text]", "then: block"))) as gateway:
+            question = {**QUESTION, "messages": [{"role": "user", "content": "WHY DOES NOBODY LISTEN"}]}
+            status, headers, body = gateway.post(question)
+            assert (status, headers["x-headgate-error-code"]) == (400, "blocked_by_guard")
+            assert body["error"]["message"] == "the policy 'calm' blocks this: shouting"
+            assert gateway.post(QUESTION)[0] == 200
 
     def test_the_policy(self, tmp_path, upstream):
         yaml = install(tmp_path, "Shuffle")
