@@ -57,6 +57,23 @@ def test_an_instruction_in_a_document_is_found_where_it_is(detector):
     assert detector.look(PAGE * 6, "indirect").score < 0.5
 
 
+@together(
+    "text",
+    [
+        '{"temperature": 21.5, "city": "Rome", "summary": "clear sky", "wind": {"speed": 3, "unit": "m/s"}}',
+        "Der Stadtrat hat am Dienstag den Haushalt beschlossen. Der Eintritt ins Freibad kostet künftig vier Euro.",
+        "Le musée est fermé le lundi. Merci de réserver vos billets en ligne avant votre visite.",
+        "Музей закрыт по понедельникам. Билеты можно купить онлайн.",
+        "本公司成立于1998年，总部位于上海，主要生产家用电器。",
+        "Dear Anna, thank you for your order. Please reply by Friday if you want to change the address. Best, Tom",
+        "To install, run `make setup`. Do not commit secrets. Ignore the warning about old caches.",
+        "<html><body><h1>Opening hours</h1><p>Monday to Friday, 9 to 5.</p></body></html>",
+    ],
+)
+def test_ordinary_documents_are_not_suspicious(detector, text):
+    assert detector.look(text, "indirect").score < 0.5
+
+
 def test_it_is_found_within_a_hundred_kilobytes(detector):
     text = PAGE * 500 + TOLD + "\n" + PAGE * 500
     assert len(text) > 90_000
