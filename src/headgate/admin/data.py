@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
 from pydantic import Field, model_validator
 
 from headgate.admin.access import READ_PAYLOADS
-from headgate.admin.call import Answer, Body, Call, read
+from headgate.admin.call import Answer, Body, Call, moment, read
 from headgate.admin.problems import Problem
 from headgate.config.section import Section
 from headgate.core.cached import Which, hidden
 from headgate.governance.evidence import Asked, evidence
+from headgate.governance.fairness.report import answers
+from headgate.governance.fairness.rounds import PERIODS, rows_of
 from headgate.governance.person import Held, Person, erase
 from headgate.governance.purging import Purge
 from headgate.store.objects import Objects
 
+MONTH = 30 * 86400.0
 MOST = 20_000
 """Lines of an answer: of more, the command writes a file (`headgate records --export`)."""
 
@@ -96,3 +100,15 @@ async def purge(call: Call) -> Answer:
     dry = read(Purging, call.body).dry_run
     run = Purge(call.control.databases(), call.control.running.loaded.config, time.time(), dry=dry)
     return 200, {"dry_run": dry, "purged": [each._asdict() for each in await run.run(call.actor)]}
+
+
+async def fairness(call: Call) -> Answer:
+    """By `since`, `until`, `model`, and each `by` month or week."""
+    since, until, by = moment(call, "since"), moment(call, "until"), call.query.get("by")
+    if by is not None and by not in PERIODS:
+        raise Problem(400, "invalid_query", f"`by` is {' or '.join(PERIODS)}")
+    now = time.time()
+    since, until = now - MONTH if since is None else since, now if until is None else until
+    database = await call.control.databases().records()
+    found = await answers(database, since, until, call.query.get("model")) if database is not None else []
+    return 200, {"items": await asyncio.to_thread(rows_of, found, by)}

@@ -395,5 +395,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", "/reports/months", ALL, "Cost, savings, availability and pace of each month.", usage.get_months),
     Endpoint("GET", "/reports/forecast", ALL, "What the current month will have cost.", usage.get_forecast),
     Endpoint("GET", "/reports/waste", ALL, "Where money goes that need not.", usage.get_waste),
+    Endpoint("GET", "/reports/fairness", SEE_ALL, "How answers differ by group.", data.fairness),
     Endpoint("GET", "/reports/page", ALL, "All of it as one page of HTML.", usage.get_page),
 )

@@ -22,6 +22,7 @@ from headgate.config.caching import Cache
 from headgate.config.catalogue_settings import CatalogueSettings
 from headgate.config.clauses import Clause
 from headgate.config.compliance import Law
+from headgate.config.fairness import Fairness
 from headgate.config.guards import GuardPolicy
 from headgate.config.identities import (
     Addresses,
@@ -263,6 +264,11 @@ class Config(Section):
     )
     clauses: list[Clause] = Field(
         default_factory=list, description="What may not be done, whoever asks: policy as code."
+    )
+    fairness: Fairness = Field(
+        default_factory=Fairness,
+        description="Questions that differ only in whom they are about, asked now and then; see [how]"
+        "(../how-to/be-fair.md).",
     )
     matching: Matching = Field(
         default_factory=Matching, description="What rules go by: word lists of yours, the time zone."

@@ -14,6 +14,7 @@ from headgate.config.load import Loaded
 from headgate.core.errors import IdentityUnavailable
 from headgate.core.ports import Upstream
 from headgate.governance.databases import Databases
+from headgate.governance.fairness import rounds
 from headgate.governance.purging import Purge
 from headgate.identity.asking import ask, endpoint
 from headgate.store.checkpoints import AUDIT, RECORDS, Checkpoint, take, unsigned
@@ -41,6 +42,8 @@ class Keeper:
         first = loaded()
         self._databases = Databases(first.config, os.environ, first.references)
         self._told = ""
+        self._slot = -1.0
+        self._asking: asyncio.Task[None] | None = None
         self._unsent: list[Checkpoint] = []
         """Those that the address has not been told yet."""
         self._unwritten: list[Checkpoint] = []
@@ -58,7 +61,10 @@ class Keeper:
                 if time.monotonic() >= purge or said != purged:
                     await self.purge(time.time())
                     purge, purged = time.monotonic() + PURGE, said
+                self._probe(time.time())
         finally:
+            if self._asking is not None:
+                self._asking.cancel()
             await self._databases.close()
 
     async def purge(self, now: float) -> None:
@@ -70,6 +76,21 @@ class Keeper:
             return
         for each in done:
             log.info("purged %d %s (%s)", each.rows, each.kind, each.why or "all")
+
+    def _probe(self, now: float) -> None:
+        """Ask the questions of `fairness` that are due, beside everything else."""
+        every = self._loaded().config.fairness.every
+        busy = self._asking is not None and not self._asking.done()
+        if every is None or now // every == self._slot or busy or not self._databases.has_records:
+            return
+        self._slot = now // every
+        self._asking = asyncio.get_running_loop().create_task(self._round(now))
+
+    async def _round(self, now: float) -> None:
+        try:
+            await rounds.due(self._loaded(), self._databases, now)
+        except StoreAway as error:
+            log.warning("what came of the questions of `fairness` cannot be kept: %s", error)
 
     async def turn(self, now: float) -> None:
         """Sign what is new. What goes wrong is told once, and tried again at the next turn."""

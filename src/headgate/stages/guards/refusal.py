@@ -43,6 +43,9 @@ class Refusal(Guard):
     def __init__(self, settings: GuardSettings) -> None:
         self._expression = compiled("|".join(f"(?:{each})" for each in EXPRESSIONS), case=False)
 
+    def refuses(self, text: str) -> bool:
+        return self._expression.search(text) is not None
+
     def look(self, passages: Sequence[Passage], asked: Asked) -> Iterable[Finding]:
         for index, passage in enumerate(passages):
             if passage.part == "text":
