@@ -197,3 +197,43 @@ def test_a_refusal_is_an_answer(gateway, upstream, stream):
     assert status == 200
     assert (said(body) if stream else body["choices"][0]["message"]["content"]) == "Let us stay polite."
     assert not upstream.requests
+
+
+CALLS = [
+    {"tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": {"name": "pay", "arguments": ""}}]},
+    *(
+        {"tool_calls": [{"index": 0, "function": {"arguments": text}}]}
+        for text in ('{"to": "C-12', '3456", "sum"', ": 5}")
+    ),
+]
+
+
+def calling(deltas):
+    """A script: a stream that calls a tool; and its bytes."""
+    frames = b"".join(chunk(delta) for delta in deltas) + chunk({}, "tool_calls") + b"data: [DONE]\n\n"
+    return (chunked_head() + as_chunk(frames) + LAST_CHUNK,), frames
+
+
+@pytest.mark.parametrize("changed", [False, True], ids=["untouched", "changed"])
+def test_calls_of_tools_are_the_providers_unless_a_policy_changes_them_and_says_so(gateway, first, changed):
+    deltas = json.loads(json.dumps(CALLS) if changed else json.dumps(CALLS).replace("C-12", "X-12"))
+    first.script, frames = calling(deltas)
+    _, headers, body = ask(gateway, "Pay", stream=True)
+    record = gateway.record_of(headers["x-request-id"])
+    assert headers["x-headgate-guard"] == "watching=numbers"
+    if not changed:
+        assert body == frames
+        assert not record.get("guards")
+        return
+    events = [json.loads(line[6:]) for line in body.decode().splitlines() if line.startswith("data: {")]
+    calls = [call for event in events for call in event["choices"][0]["delta"].get("tool_calls", ())]
+    assert json.loads("".join(call["function"]["arguments"] for call in calls)) == {"to": "[CUSTOMER]", "sum": 5}
+    [verdict] = record["guards"]
+    assert (verdict["policy"], verdict["action"], verdict["part"]) == ("numbers", "redact", "tool_argument")
+
+
+def test_a_dry_run_tells_what_guards_find(gateway, upstream):
+    messages = [{"role": "user", "content": "C-123456"}]
+    status, _, body = gateway.post({"model": "chat", "messages": messages}, headers={"x-headgate-explain": "true"})
+    assert (status, [each["policy"] for each in body["guards"]]) == (200, ["numbers"])
+    assert not upstream.requests

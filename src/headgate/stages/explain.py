@@ -15,6 +15,7 @@ from headgate.catalog.pricing import UNIT, price_of
 from headgate.core.errors import Incapable, LimitExceeded, NoTarget, PriceUnknown
 from headgate.core.estimate import answers_limit
 from headgate.core.exchange import Exchange
+from headgate.core.guard import Verdict
 from headgate.core.labels import EXPLAIN
 from headgate.core.reply import Reply
 from headgate.core.target import Manner, Target
@@ -74,6 +75,8 @@ class Explanation(msgspec.Struct, omit_defaults=True, kw_only=True):
     candidates: list[Way]
     manner: dict[str, Any] = {}
     """How they are asked: limits in seconds, `hedge`, `resume`, and who is asked for a certain cause."""
+    guards: list[Verdict] = []
+    """What guards found in it; what they block is told as such, and not explained."""
     error: Failure | None = None
 
 
@@ -138,6 +141,7 @@ class Explain:
             tags=list(exchange.tags),
             candidates=ways,
             manner=_manner(exchange.manner),
+            guards=exchange.record.guards,
             error=error,
         )
 
