@@ -118,3 +118,16 @@ async def test_a_guard_that_must_see_all_of_it_does():
     one = window(Policy("all", guard, "all", frozenset({"after"})))
     assert await one.feed(frame({"content": "x" * 1000})) == b""
     assert said(await one.end()) == "x" * 1000
+
+
+async def test_what_is_changed_does_not_stand_in_the_scores_of_tokens():
+    def scored(text):
+        token = {"token": text, "logprob": -1.0, "bytes": list(text.encode()), "top_logprobs": []}
+        choice = {"index": 0, "delta": {"content": text}, "logprobs": {"content": [token]}, "finish_reason": None}
+        return b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n"
+
+    out = await through(window(), [scored(piece) for piece in ("Dear ", "C-1", "23456", " and so on, and on")])
+    assert said(out) == "Dear [CUSTOMER] and so on, and on"
+    assert b"23456" not in out
+    assert str(list(b"23456")).encode() not in out
+    assert b'" and so on, and on", "logprob"' in out, "others stay"

@@ -97,6 +97,7 @@ ARGUMENTS = frozenset({"arguments", "partial_json"})
 """Fields that hold JSON as a text."""
 DIGITS = 10**7
 """Numbers from here on may be somebody's."""
+SCORES = frozenset({"logprobs", "logprobsResult"})
 INNER, NAME = "{}", "#"
 """In a path: what follows is inside a text that is JSON; it is the name of the field that is meant."""
 
@@ -216,6 +217,17 @@ def _changed(value: Any, path: tuple[Any, ...], text: str) -> Any:
     if rest == (NAME,):
         return {text if key == step else key: each for key, each in value.items()}
     return {**value, step: _changed(value[step], rest, text)}
+
+
+def unscored(value: Any) -> Any:
+    """A reply without the scores of its tokens, which say it once more, piece by piece."""
+    if isinstance(value, dict):
+        return {key: _no_scores(each) if key in SCORES else unscored(each) for key, each in value.items()}
+    return [unscored(each) for each in value] if isinstance(value, list) else value
+
+
+def _no_scores(value: Any) -> Any:
+    return [] if isinstance(value, list) else None
 
 
 def written(path: tuple[Any, ...]) -> str:

@@ -12,7 +12,7 @@ from headgate.core.exchange import Exchange
 from headgate.core.guard import Passage, Side
 from headgate.dialects.dialect import decode, patch
 from headgate.dialects.multipart import boundary_of
-from headgate.stages.guard.passages import changed, passages
+from headgate.stages.guard.passages import changed, passages, unscored
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -85,6 +85,7 @@ class Whole:
 
     def __init__(self, data: bytes, content_type: bytes, side: Side) -> None:
         self.passages: list[Passage] = []
+        self._reply = side == "reply"
         self._parts: list[bytes] = []
         self._values: dict[int, Any] = {}
         """By part: what it says, where it is JSON."""
@@ -121,7 +122,8 @@ class Whole:
         for number, said in by_part.items():
             if number in self._values:
                 end = b"\n" if parts[number].endswith(b"\n") else b""
-                parts[number] = _encode(changed(self._values[number], said)) + end
+                value = changed(self._values[number], said)
+                parts[number] = _encode(unscored(value) if self._reply else value) + end
             else:
                 parts[number] = said[()].encode()
         return b"".join(parts)

@@ -18,7 +18,7 @@ from headgate.core.guard import Part, Passage
 from headgate.stages.guard.changing import Edit, apart, edited
 from headgate.stages.guard.framing import Cut, Frame, Message
 from headgate.stages.guard.judging import Bound, Judge
-from headgate.stages.guard.passages import DATA, WIRE, WORD, changed, passages
+from headgate.stages.guard.passages import DATA, WIRE, WORD, changed, passages, unscored
 from headgate.stages.guard.policy import Policy
 
 _decode = msgspec.json.Decoder().decode
@@ -54,7 +54,7 @@ class Held:
 
     @property
     def data(self) -> bytes:
-        return self.frame.saying(_encode(self.value)) if self.changed else self.frame.raw
+        return self.frame.saying(_encode(unscored(self.value))) if self.changed else self.frame.raw
 
 
 class Piece:
