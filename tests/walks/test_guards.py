@@ -237,3 +237,12 @@ def test_a_dry_run_tells_what_guards_find(gateway, upstream):
     status, _, body = gateway.post({"model": "chat", "messages": messages}, headers={"x-headgate-explain": "true"})
     assert (status, [each["policy"] for each in body["guards"]]) == (200, ["numbers"])
     assert not upstream.requests
+
+
+def test_what_a_provider_says_in_refusing_is_looked_at(gateway, first):
+    said = json.dumps({"error": {"message": "C-123456 is unknown", "type": "invalid_request_error"}}).encode()
+    first.script = reply(said, status=400)
+    status, headers, body = ask(gateway, "Who?")
+    assert (status, body["error"]["message"]) == (400, "[CUSTOMER] is unknown")
+    record = gateway.record_of(headers["x-request-id"])
+    assert "C-123456" not in json.dumps(record)

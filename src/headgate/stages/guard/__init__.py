@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import TypeVar
 
-from headgate.core.errors import Blocked
+from headgate.core.errors import Blocked, ProviderRefused
 from headgate.core.exchange import Exchange
 from headgate.core.guard import CHANGES, Passage
 from headgate.core.ids import name_task
@@ -50,8 +50,20 @@ class Guard:
             if error.answer is None or exchange.dialect.operation != "chat":
                 raise
             return _answer(exchange, error.answer)
-        self._watch(judge, reply, [policy for policy in policies if "after" in policy.at])
+        except ProviderRefused as error:
+            await look_at_error(judge, self._after(exchange, policies), error)
+            raise
+        self._watch(judge, reply, self._after(exchange, policies))
         return reply
+
+    def _after(self, exchange: Exchange, policies: Sequence[Policy]) -> list[Policy]:
+        """Those for what comes back from whom it comes."""
+        target = exchange.target
+        return [
+            policy
+            for policy in policies
+            if "after" in policy.at and (not policy.by_target or policy.concerns(exchange, self.classes, target))
+        ]
 
     async def _asked(self, judge: Judge, policies: Sequence[Policy], proceed: Proceed) -> Reply:
         first = [policy for policy in policies if not policy.parallel]
@@ -63,15 +75,11 @@ class Guard:
         beside = [policy for policy in policies if policy.parallel]
         return await (_beside(judge, beside, proceed) if beside else proceed(judge.exchange))
 
-    def _watch(self, judge: Judge, reply: Reply, policies: Sequence[Policy]) -> None:
+    def _watch(self, judge: Judge, reply: Reply, after: Sequence[Policy]) -> None:
         """Have the reply looked at, and tell what was changed."""
         exchange = judge.exchange
         if exchange.record.ending == "explained":
             return
-        target = exchange.target
-        after = [
-            policy for policy in policies if not policy.by_target or policy.concerns(exchange, self.classes, target)
-        ]
         if after:
             exchange.gatekeeper = Gate(judge, after)
         tell(judge, reply)
@@ -138,6 +146,26 @@ async def look(judge: Judge, policies: Sequence[Policy]) -> None:
     else:
         exchange.body = whole.saying(texts)
         exchange.passing = Looked(exchange.body)
+
+
+async def look_at_error(judge: Judge, policies: Sequence[Policy], error: ProviderRefused) -> None:
+    """A provider's refusal may quote what it was asked, or more. Raises Blocked, GuardUnavailable."""
+    if not policies:
+        return
+    whole = Whole(error.body, error.content_type, "reply")
+    edits = await judge.look(
+        policies, [*whole.passages, Passage(error.message, "reply", part="other", path=("error",))]
+    )
+    texts = {
+        place: edited(whole.passages[place].text, each) for place, each in edits.items() if place < len(whole.passages)
+    }
+    if texts:
+        error.body = whole.saying(texts)
+    if len(whole.passages) in edits:
+        raw, error.message = error.message, edited(error.message, edits[len(whole.passages)])
+        for attempt in judge.exchange.attempts:
+            if attempt.message == raw[: len(attempt.message or "")]:
+                attempt.message = error.message[:500]
 
 
 async def _passages(exchange: Exchange) -> tuple[list[Passage], Whole | None]:
