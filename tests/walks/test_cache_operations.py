@@ -233,6 +233,25 @@ def test_vectors_of_two_models_never_stand_in_one_answer(client, provider):
     assert embedded(client, ["x", "y"], model="two")[1] == vectors
 
 
+def test_vectors_of_two_models_never_stand_in_one_answer_either_where_a_call_is_shared(gateway, client, provider):
+    embedded(client, ["of the first"], model="two")
+    provider.failing = "first"
+    provider.gate.clear()
+    found = []
+    ask = threading.Thread(target=embedded, args=(client, ["of both"]), kwargs={"model": "two"})
+    ask.start()
+    gateway.wait_for_metric(1, "headgate_in_flight")
+    other = threading.Thread(target=lambda: found.append(embedded(client, ["of the first", "of both"], model="two")))
+    other.start()
+    gateway.wait_for_metric(2, "headgate_in_flight")
+    provider.gate.set()
+    for each in (ask, other):
+        each.join()
+    provider.failing = ""
+    [(headers, vectors, _)] = found
+    assert vectors == [vector(text, "second") for text in ("of the first", "of both")], headers
+
+
 def test_what_is_lacking_is_asked_once_by_who_asks_at_the_same_time(gateway, provider, client):
     embedded(client, ["known"])
     asked = len(provider.asked)

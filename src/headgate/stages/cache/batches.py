@@ -84,7 +84,9 @@ class Batches:
         fork: Exchange | None = None,
     ) -> Reply:
         keep = partial(self._keep, keys=keys, inputs=inputs, terms=terms)
-        return await self.flights.ask(exchange, proceed, items.together(key, keys), wanted, keep, terms, fork)
+        # what is to go with another's vectors is not shared with who is content with anybody's
+        only = [fork.targets[0].name.encode()] if fork is not None else []
+        return await self.flights.ask(exchange, proceed, items.together(key, [*keys, *only]), wanted, keep, terms, fork)
 
     def _keep(self, flight: Flight, keys: Sequence[bytes], inputs: Sequence[Input], terms: Terms) -> None:
         body, reply = b"".join(flight.pieces), flight.reply
