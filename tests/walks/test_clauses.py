@@ -18,6 +18,7 @@ providers:
 models:
   chat: {{targets: [us/a, eu/b], fallbacks: [us/c]}}
   american: us/a
+  kept: {{targets: [us/a, eu/b], cache: true}}
   copied: {{targets: [eu/b], shadow: {{target: us/next}}, judge: {{target: us/judge, share: 1}}}}
   long: {{targets: [eu/b], fallbacks_on: {{context_overflow: [us/long], rate_limit: [eu/c, us/d]}}}}
 teams: {{clinic: {{data_class: health}}, interns: {{}}}}
@@ -66,6 +67,12 @@ def test_where_nobody_is_left_the_clause_is_named(gateway):
         assert "clause health-in-eu (GDPR Art. 44): health data stays in the EU" in body["error"]["message"]
     status, _, body = ask(gateway, "american", CLINIC, "/v1/messages")
     assert (status, body["error"]["type"]) == (403, "permission_error")
+
+
+def test_nobody_is_given_again_what_was_answered_by_who_may_not_be_asked(gateway):
+    found = [ask(gateway, "kept", x_headgate_data_class=each)[1] for each in ("public", "health", "health", "other")]
+    said = [(headers["x-headgate-cache"], headers["x-headgate-model"]) for headers in found]
+    assert said == [("miss", "us/a"), ("miss", "eu/b"), ("hit", "eu/b"), ("hit", "us/a")]
 
 
 def test_a_class_that_only_the_request_says_counts_too(gateway):

@@ -116,6 +116,7 @@ def _hashed(exchange: Exchange, meant: tuple[Any, ...], meaning: bytes, per: Per
         [header for header in exchange.headers if header[0] in headers and header != USUAL],
         meant,
         _echoed(exchange),
+        _barred(exchange),
     )
     return blake2b(_encode(told), key=tenant(exchange.caller, per, exchange.end_user), digest_size=24).digest()
 
@@ -139,6 +140,16 @@ def _meant(exchange: Exchange) -> tuple[Any, ...] | None:
         return "edited", repr(msgspec.structs.replace(request, stream=False, stream_usage=None, user=None, metadata={}))
     fields = exchange.fields
     return exchange.dialect.name, [(name, fields[name]) for name in sorted(fields.keys() - NEUTRAL)]
+
+
+def _barred(exchange: Exchange) -> list[Any]:
+    """Who may not be given it by a clause, and who may for a certain cause: whom the same clauses do not concern has
+    answers of others."""
+    if exchange.law is None:
+        return []
+    out = sorted({target.name for target, why, _ in exchange.decision.out if why == "requirement"})
+    instead = exchange.manner.instead.items()
+    return [out, *((why, [target.name for target in targets]) for why, targets in instead)]
 
 
 def _echoed(exchange: Exchange) -> list[tuple[str, Any]]:
