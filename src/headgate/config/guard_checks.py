@@ -49,6 +49,8 @@ def _reachable(path: Path, policy: GuardPolicy, tell: Tell) -> None:
     for position, at in enumerate(policy.at):
         if at not in can:
             tell((*path, "at", position), f"this guard is not asked `{at}` the model", f"leave it out: `{min(can)}`")
+    if policy.hides and "after" in policy.at:
+        tell((*path, "at"), "a reply is shown to whoever asked: nothing is hidden in it", "say `before`, or `redact`")
     if policy.parallel and "before" not in policy.sides:
         tell((*path, "parallel"), "only what is asked is looked at beside the model", "leave it out")
     if policy.parallel and _by_target(policy):

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr
 
 from headgate.config.limits import Names
 from headgate.config.section import Section
-from headgate.core.guard import EVERY, Action, Part
+from headgate.core.guard import EVERY, HIDES, Action, Part
 from headgate.providers.settings import Seconds
 from headgate.stages.guard.policy import At, Dimension, Policy
 from headgate.stages.guards.guard import Guard
@@ -39,7 +39,8 @@ class GuardPolicy(Section):
     then: Annotated[dict[str, Action], BeforeValidator(_by_category)] = Field(
         default_factory=dict,
         description="What follows a finding, by its category (`*`: any other), or one word for all: `block` it; "
-        "`redact` (`[EMAIL]`), `mask` (`****1111`) or `hash` it, or `replace` it by what the guard says; ask the model "
+        "`redact` (`[EMAIL]`), `mask` (`****1111`) or `hash` it, or `replace` it by what the guard says; `tokenise` it "
+        "(`<EMAIL_1>`, put back in the reply); ask the model "
         "`model` instead (`route`); tell it only (`flag`); `pass` it. Left out: what is usual for the guard.",
     )
     mode: Literal["enforce", "monitor"] = Field(
@@ -105,7 +106,13 @@ class GuardPolicy(Section):
         """Where it looks."""
         if self.at:
             return frozenset(self.at)
-        return frozenset("before" if side == "request" else "after" for side in self.type.sides)
+        can = frozenset[At]("before" if side == "request" else "after" for side in self.type.sides)
+        return can - {"after"} if self.hides and "before" in can else can
+
+    @property
+    def hides(self) -> bool:
+        """All that it finds is hidden, which is about what is asked only."""
+        return EVERY in self.then and HIDES.issuperset(self.then.values())
 
     def made(self, name: str) -> Policy:
         """As it is kept to. Raises what its guard raises where it cannot be made."""

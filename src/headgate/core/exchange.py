@@ -27,6 +27,7 @@ from headgate.core.record import Attempt, Record
 from headgate.core.target import PLAIN, Manner, Provider, Target
 from headgate.core.trace import Tracing
 from headgate.core.usage import Usage
+from headgate.core.vault import Vault
 
 if TYPE_CHECKING:
     from headgate.core.reply import Reply
@@ -140,6 +141,8 @@ class Exchange(msgspec.Struct, eq=False):
     refreshing: bool = False  # cache: nobody waits, as there is an answer, which is stale
     heard: Heard | None = None  # keep: what the client is given is to be told to it
     gatekeeper: Gatekeeper | None = None  # guard: what the client is given is to go through it
+    vault: Vault | None = None  # guard: what is hidden from providers, where anything may be
+    restorer: Gatekeeper | None = None  # guard: what puts it back, once all else has been done and kept
     announced: list[tuple[bytes, bytes]] = []
     """Headers that the client is told whatever becomes of it."""  # limit
     charged: int | None = None

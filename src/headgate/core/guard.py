@@ -22,11 +22,13 @@ Part = Literal[
     "definition",  # of tools and formats
     "other",  # labels, names, whatever else stands in a body
 ]
-Action = Literal["pass", "flag", "redact", "mask", "hash", "replace", "route", "block"]
-"""What follows a finding: nothing; it is told; `[CATEGORY]`, stars, a keyed hash or what the guard says stands in its
-place; another model is asked; nobody is given it."""
+Action = Literal["pass", "flag", "redact", "mask", "hash", "replace", "tokenise", "route", "block"]
+"""What follows a finding: nothing; it is told; `[CATEGORY]`, stars, a keyed hash, what the guard says, or a surrogate
+(until the reply) stands in its place; another model is asked; nobody is given it."""
 ACTIONS: tuple[Action, ...] = get_args(Action)
-CHANGES: frozenset[Action] = frozenset({"redact", "mask", "hash", "replace"})
+CHANGES: frozenset[Action] = frozenset({"redact", "mask", "hash", "replace", "tokenise"})
+HIDES: frozenset[Action] = frozenset({"tokenise"})
+"""Those whose change is undone for whoever asked. They are about what is asked only."""
 EVERY = "*"
 """In place of a category: any other."""
 

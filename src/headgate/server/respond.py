@@ -51,6 +51,8 @@ class Answer:
             body = await exchange.gatekeeper.whole(body, reply)
         if exchange.heard is not None:
             exchange.heard.given(body)
+        if exchange.restorer is not None:
+            body = await exchange.restorer.whole(body, reply)
         headers = _headers(exchange, reply)
         kind = reply.content_type or exchange.dialect.content_type(False, exchange.fields)
         headers.append((b"content-type", kind))
@@ -76,7 +78,7 @@ class Answer:
         headers = _headers(exchange, reply)
         if reply.content_type:
             headers.append((b"content-type", reply.content_type))
-        if reply.length is not None and reply.status != 204 and exchange.gatekeeper is None:
+        if reply.length is not None and reply.status != 204 and exchange.gatekeeper is exchange.restorer is None:
             headers.append((b"content-length", b"%d" % reply.length))
         if reply.status >= 400:
             headers += (
@@ -100,7 +102,9 @@ class Answer:
         frames = reply.frames(exchange.dialect, exchange.fields)
         if exchange.gatekeeper is not None:
             frames = exchange.gatekeeper.through(frames, reply)
-        return frames if exchange.heard is None else exchange.heard.through(frames)
+        if exchange.heard is not None:
+            frames = exchange.heard.through(frames)
+        return frames if exchange.restorer is None else exchange.restorer.through(frames, reply)
 
     async def _head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         await self.send({"type": "http.response.start", "status": status, "headers": headers})

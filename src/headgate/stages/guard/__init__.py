@@ -18,10 +18,13 @@ from headgate.core.guard import CHANGES, Passage
 from headgate.core.ids import name_task
 from headgate.core.kept import Classes
 from headgate.core.reply import Reply
+from headgate.core.vault import Vault
 from headgate.stages.guard.changing import Hashes, edited
+from headgate.stages.guard.hiding import first_number
 from headgate.stages.guard.judging import Judge, Refused, elsewhere
 from headgate.stages.guard.policy import Policy
 from headgate.stages.guard.replies import HEADER, Gate, listed, saying, tell
+from headgate.stages.guard.restoring import restorer
 from headgate.stages.guard.subject import Looked, Whole, content_type, of_url, restate, restated, said
 from headgate.stages.stage import Proceed
 
@@ -43,6 +46,8 @@ class Guard:
         if not policies:
             return await proceed(exchange)
         judge = Judge(exchange, self.hashes)
+        if any(policy.hides for policy in policies):
+            exchange.vault = Vault(first_number(exchange.fields))
         before = [policy for policy in policies if "before" in policy.at and not policy.by_target]
         try:
             reply = await self._asked(judge, before, proceed)
@@ -54,7 +59,26 @@ class Guard:
             await look_at_error(judge, self._after(exchange, policies), error)
             raise
         self._watch(judge, reply, self._after(exchange, policies))
+        if exchange.vault is not None:
+            await self._restore(judge, exchange.vault, policies)
         return reply
+
+    async def _restore(self, judge: Judge, vault: Vault, policies: Sequence[Policy]) -> None:
+        """Have put back what whoever answered was not shown."""
+        exchange = judge.exchange
+        aimed = [
+            policy
+            for policy in policies
+            if policy.hides
+            and policy.by_target
+            and "before" in policy.at
+            and policy.concerns(exchange, self.classes, exchange.target)
+        ]
+        if aimed and not vault.aimed and exchange.record.ending != "explained":  # another asked the same
+            await judge.look(aimed, (await _passages(exchange))[0])
+            judge.changed.clear()
+        if vault.general or aimed or exchange.manner.resume:
+            exchange.restorer = restorer(exchange, vault)
 
     def _after(self, exchange: Exchange, policies: Sequence[Policy]) -> list[Policy]:
         """Those for what comes back from whom it comes."""
@@ -69,6 +93,9 @@ class Guard:
         first = [policy for policy in policies if not policy.parallel]
         if first:
             await look(judge, first)
+            vault = judge.exchange.vault
+            if vault is not None:
+                vault.general = bool(vault.values)
         if judge.route is not None:
             _reroute(judge.exchange, judge.route)
         judge.barred = frozenset({"route"})
@@ -108,6 +135,8 @@ class Aim:
         kept = exchange.body, exchange.fields, exchange.form, exchange.passing, exchange._request, exchange._tokens
         try:
             await look(judge, policies)
+            if exchange.vault is not None:
+                exchange.vault.aimed = True
             reply = await proceed(exchange)
         except Refused as error:  # another target may be asked
             raise elsewhere(error) from None

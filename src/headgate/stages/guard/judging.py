@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from headgate.core.errors import Blocked, GatewayError, GuardUnavailable, Unsupported
 from headgate.core.exchange import Exchange
-from headgate.core.guard import CHANGES, Action, Asked, Finding, Passage, Verdict
+from headgate.core.guard import CHANGES, HIDES, Action, Asked, Finding, Passage, Verdict
+from headgate.core.vault import Vault
 from headgate.stages.guard.changing import Edit, Hashes, replacement
+from headgate.stages.guard.hiding import Span, hide
 from headgate.stages.guard.passages import written
 from headgate.stages.guard.policy import Policy
 
@@ -42,10 +44,22 @@ class Bound:
         """What ends behind this may still grow; less of it is clear then, and that is drawn later."""
 
 
+class Looking(Protocol):
+    """What looks at a reply, and says what is to be changed in it."""
+
+    exchange: Exchange
+    changed: dict[str, None]
+
+    async def look(
+        self, policies: Sequence[Policy], passages: Sequence[Passage], bounds: Sequence[Bound] | None = None
+    ) -> dict[int, list[Edit]]:
+        """As Judge.look."""
+
+
 class Judge:
     """One request's, on its way there and back."""
 
-    __slots__ = ("asked", "barred", "changed", "exchange", "hashes", "route")
+    __slots__ = ("_hidden", "asked", "barred", "changed", "exchange", "hashes", "route")
 
     def __init__(self, exchange: Exchange, hashes: Hashes) -> None:
         self.exchange = exchange
@@ -61,6 +75,7 @@ class Judge:
         )
         self.changed: dict[str, None] = {}
         """Names of policies that changed something, in order."""
+        self._hidden: dict[int, list[Span]] = {}
         self.route: Policy | None = None
         """The one that has another model asked."""
         self.barred: Collection[Action] = ()
@@ -88,11 +103,20 @@ class Judge:
         if not found:
             return {}
         if bounds is not None:
-            found = _within(found, bounds)
+            found = within(found, bounds)
         edits: dict[int, list[Edit]] = {}
         for policy, place, each in found:
             self._draw(policy, each, passages[place], place, edits)
+        if self._hidden:
+            self._hide(passages, edits)
         return edits
+
+    def _hide(self, passages: Sequence[Passage], edits: dict[int, list[Edit]]) -> None:
+        vault = self.exchange.vault
+        if vault is None:
+            vault = self.exchange.vault = Vault()
+        hide(vault, passages, self._hidden, edits)
+        self._hidden = {}
 
     async def _found(self, policy: Policy, passages: Sequence[Passage]) -> Iterable[Finding]:
         """What the guard says. Of one that fails: nothing, where it is not needed; else raises GuardUnavailable."""
@@ -125,6 +149,8 @@ class Judge:
             return
         if action in self.barred:
             action = "block"
+        if action in HIDES and passage.side == "reply":  # there is nobody to hide it from
+            action = "flag"
         self._tell(policy, found, action, passage)
         if not policy.enforced:
             return
@@ -132,6 +158,9 @@ class Judge:
             raise refused(policy, found)
         if action == "route":
             self.route = self.route or policy
+        elif action in HIDES:
+            self._hidden.setdefault(place, []).append((found.start, found.end, found.category))
+            self.changed[policy.name] = None
         elif action in CHANGES:
             text = passage.text[found.start : found.end]
             instead = replacement(action, found, text, self.hashes)
@@ -171,7 +200,8 @@ def elsewhere(error: Refused) -> Elsewhere:
     return made
 
 
-def _within(found: list[Drawn], bounds: Sequence[Bound]) -> list[Drawn]:
+def within(found: list[Drawn], bounds: Sequence[Bound]) -> list[Drawn]:
+    """What is drawn now, of parts of texts that go on."""
     for _, place, each in sorted(found, key=lambda drawn: -drawn[2].end):
         bound = bounds[place]
         if each.end > bound.clear:

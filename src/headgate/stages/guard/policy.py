@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from headgate.core.exchange import Exchange
-from headgate.core.guard import EVERY, Action, Finding, Part
+from headgate.core.guard import EVERY, HIDES, Action, Finding, Part
 from headgate.core.kept import Classes
 from headgate.core.limits.rule import OF_CALLER, of_caller
 from headgate.core.target import Target
@@ -56,6 +56,11 @@ class Policy:
     def by_target(self) -> bool:
         """It depends on who is asked."""
         return self.external or any(dimension in OF_TARGET for dimension in self.match)
+
+    @property
+    def hides(self) -> bool:
+        """It may have something hidden from providers that is put back in the reply."""
+        return self.enforced and not HIDES.isdisjoint((*self.actions.values(), self.guard.usual))
 
     def action(self, finding: Finding) -> Action:
         """What follows, from its category, else what the guard says, else what is usual with it."""

@@ -10,7 +10,7 @@ from headgate.core.exchange import Exchange
 from headgate.core.reply import Reply
 from headgate.stages.guard.changing import edited
 from headgate.stages.guard.framing import cutter
-from headgate.stages.guard.judging import Judge, Refused
+from headgate.stages.guard.judging import Looking, Refused
 from headgate.stages.guard.policy import Policy
 from headgate.stages.guard.subject import Whole
 from headgate.stages.guard.window import Window
@@ -26,7 +26,7 @@ HEADER = b"x-headgate-guard"
 class Gate:
     """Implements core.guard.Gatekeeper."""
 
-    def __init__(self, judge: Judge, policies: Sequence[Policy]) -> None:
+    def __init__(self, judge: Looking, policies: Sequence[Policy]) -> None:
         self.judge = judge
         self.policies = policies
 
@@ -86,7 +86,7 @@ class Gate:
         yield await self._looked(b"".join([data async for data in frames]), kind)
 
 
-def tell(judge: Judge, reply: Reply) -> None:
+def tell(judge: Looking, reply: Reply) -> None:
     """Name in a header the policies that have changed something since this was asked last."""
     if judge.changed:
         reply.headers = [*reply.headers, (HEADER, b"changed=" + listed(list(judge.changed)))]

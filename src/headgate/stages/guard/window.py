@@ -17,7 +17,7 @@ import msgspec
 from headgate.core.guard import Part, Passage
 from headgate.stages.guard.changing import Edit, apart, edited
 from headgate.stages.guard.framing import Cut, Frame, Message
-from headgate.stages.guard.judging import Bound, Judge
+from headgate.stages.guard.judging import Bound, Looking
 from headgate.stages.guard.passages import DATA, WIRE, WORD, changed, passages, unscored
 from headgate.stages.guard.policy import Policy
 
@@ -77,8 +77,10 @@ class Channel:
 
     def __init__(self, name: tuple[Any, ...]) -> None:
         words = [step for step in name if isinstance(step, str)]
-        self.escaped = any(word in step for step in words for word in ARGUMENTS)
-        self.part: Part = "tool_argument" if self.escaped else "text"
+        said = any(word in step for step in words for word in ARGUMENTS)
+        # "delta" by itself is told by the `type` before it; arguments that come as an object have no escapes
+        self.escaped = said and any(word in step for step in words[-2:] for word in ARGUMENTS)
+        self.part: Part = "tool_argument" if said else "text"
         if any(word in step for step in words for word in THOUGHTS):
             self.part = "thinking"
         self.text = ""
@@ -126,7 +128,7 @@ def _cut_out(text: str, start: int, edits: Sequence[Edit]) -> str:
 class Window:
     """One stream's."""
 
-    def __init__(self, judge: Judge, policies: Sequence[Policy], cut: Cut) -> None:
+    def __init__(self, judge: Looking, policies: Sequence[Policy], cut: Cut) -> None:
         self.judge = judge
         self.policies = policies
         self.cut = cut

@@ -1,0 +1,172 @@
+"""What stands for what in one request: surrogates that others are shown, and what they stand for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+LABEL = 20
+"""Letters of a category that stand in a surrogate."""
+LONGEST = 2 * LABEL
+"""Characters before its number that may belong to one, however it is written."""
+HELD = LONGEST + 8
+"""Characters that one takes at most, as far as it is not over."""
+NUMBERED = re.compile(r"\\?[_ -](\d{1,6})(?!\d)")
+ANY_NUMBER = re.compile(r"\\?[_ -](\d{1,6})")
+CLOSED = re.compile(r"(['\u2019]?[sS]?)(>|\\>|&gt;|%3[Ee])")
+AROUND = {"<": (">",), "\\<": ("\\>", ">"), "&lt;": ("&gt;",), "%3C": ("%3E", "%3e"), "%3c": ("%3E", "%3e")}
+"""How models write brackets: in Markdown, in HTML, in URLs."""
+OPEN = re.compile(r"(?:\\?<|\\|&(?:l(?:t;?)?)?|%(?:3[Cc]?)?)?")
+REST = re.compile(r"[\\_ -]{0,2}\d{0,6}['\u2019sS]{0,2}(?:\\|&g?t?|%3?)?\Z")
+PLAIN = str.maketrans({"\\": None, " ": "_", "-": "_"})
+
+
+class Met(NamedTuple):
+    """A surrogate in a text, with what belongs to it."""
+
+    start: int
+    end: int
+    value: str
+
+
+class Vault:
+    """One request's. It is never written anywhere.
+
+    Surrogates are numbered as their values come, so that a client that sends its history again, to whichever worker,
+    has the same ones again.
+    """
+
+    __slots__ = ("aimed", "first", "general", "labels", "numbers", "values")
+
+    def __init__(self, first: int = 1) -> None:
+        """`first`: number of each category."""
+        self.first = first
+        self.values: dict[tuple[str, int], str] = {}
+        self.numbers: dict[str, tuple[str, int]] = {}
+        """The other way round."""
+        self.labels: dict[str, int] = {}
+        """The last number of each."""
+        self.general = False
+        """Some stand in what every target is asked."""
+        self.aimed = False
+        """What depends on the target has been looked at."""
+
+    def surrogate(self, category: str, value: str, taken: Taken) -> str:
+        """What stands for a value; the same for the same one, whatever it is found to be."""
+        name = self.numbers.get(value)
+        if name is None:
+            label = label_of(category)
+            number, there = self.labels.get(label, self.first - 1) + 1, taken.of(label)
+            while str(number) in there:
+                number += 1
+            name = self.numbers[value] = label, number
+            self.labels[label], self.values[name] = number, value
+        return f"<{name[0]}_{name[1]}>"
+
+    def met(self, text: str) -> Iterator[Met]:
+        """The surrogates in a text, as far as models have left them to be known."""
+        at = 0
+        for number in NUMBERED.finditer(text):
+            if number.start() < at:
+                continue
+            tail = text[max(number.start() - LONGEST, at) : number.start()]
+            for label in self.labels:
+                found = tail[-1:].upper() == label[-1] and _written(label).search(tail)
+                value = self.values.get((label, int(number[1]))) if found else None
+                if not found or value is None:
+                    continue
+                begin = number.start() - len(tail) + found.start()
+                one = _met(text, begin, number, found[1] or "", label, value)
+                if one is not None:
+                    at = one.end
+                    yield one
+                    break
+
+    def clear(self, text: str) -> int:
+        """Up to where no surrogate may begin that is not over."""
+        for at in range(max(len(text) - HELD, 0), len(text)):
+            letter = text[at]
+            if letter in "<\\&%":
+                opened = OPEN.match(text, at)
+                rest = text[opened.end() if opened else at :]
+            elif letter.isupper() and not _inner(text[at - 1 : at]):
+                rest = text[at:]
+            else:
+                continue
+            if self._begun(rest):
+                return at
+        return len(text)
+
+    def _begun(self, rest: str) -> bool:
+        """Whether a surrogate may go on so."""
+        plain = rest.translate(PLAIN).upper()
+        for label in self.labels:
+            if label.startswith(plain):
+                return True
+            if plain.startswith(label):
+                size = next(size for size in range(len(label), len(rest) + 1) if _same(rest[:size], label))
+                if REST.match(rest, size):
+                    return True
+        return False
+
+
+class Taken:
+    """What in some texts looks like a surrogate and is none: these are not given to anything."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = texts
+        self._seen: list[tuple[str, str]] | None = None
+        self._of: dict[str, set[str]] = {}
+
+    def of(self, label: str) -> set[str]:
+        """The numbers that stand behind a label, or could when something behind them is taken away."""
+        if self._seen is None:
+            self._seen = [
+                (text[max(each.start() - LONGEST, 0) : each.start()].translate(PLAIN).upper(), each[1])
+                for text in self._texts
+                for each in ANY_NUMBER.finditer(text)
+            ]
+        found = self._of.get(label)
+        if found is None:
+            seen = [digits for before, digits in self._seen if before.endswith(label)]
+            found = self._of[label] = {digits[:size] for digits in seen for size in range(1, len(digits) + 1)}
+        return found
+
+
+@lru_cache(1024)
+def label_of(category: str) -> str:
+    """A category as it stands in surrogates."""
+    said = re.sub(r"[^A-Za-z0-9]+", "_", category).strip("_").upper()[:LABEL].strip("_")
+    return said if said[:1].isalpha() else f"V{said}"
+
+
+@lru_cache(1024)
+def _written(label: str) -> re.Pattern[str]:
+    """A label at the end of a text, as models write it."""
+    said = r"\\?[_ -]".join(map(re.escape, label.split("_")))
+    return re.compile(rf"(\\<|<|&lt;|%3[Cc])?{said}\Z", re.IGNORECASE)
+
+
+def _met(text: str, begin: int, number: re.Match[str], opening: str, label: str, value: str) -> Met | None:
+    """With its brackets; or without, where it is written as it was."""
+    closed = CLOSED.match(text, number.end()) if opening else None
+    if closed is not None:
+        ending = closed[2]
+        if ending in AROUND[opening]:
+            if opening == "\\<" and ending == ">":  # the backslash is somebody's own
+                begin += 1
+            return Met(begin, closed.end(), value + closed[1])
+    bare = begin + len(opening)
+    if text[bare : number.end()].replace("\\", "") == f"{label}_{number[1]}" and not _inner(text[bare - 1 : bare]):
+        return None if _inner(text[number.end() : number.end() + 1]) else Met(bare, number.end(), value)
+    return None
+
+
+def _inner(letter: str) -> bool:
+    return letter.isalnum() or letter == "_"
+
+
+def _same(text: str, label: str) -> bool:
+    return text.translate(PLAIN).upper() == label

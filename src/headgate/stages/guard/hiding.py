@@ -1,0 +1,75 @@
+"""Put surrogates in the place of what is not to be shown, wherever it stands."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import Any
+
+from headgate.core.guard import Passage
+from headgate.core.vault import Taken, Vault
+from headgate.stages.guard.changing import Edit
+
+LEAST = 4
+"""Characters from which on a value is looked for elsewhere, too."""
+GROWING = frozenset((name,) for name in ("messages", "contents", "input", "prompt", "chat_history"))
+"""Where a conversation goes on: what stands there is numbered last, so that numbers stay as they are."""
+KEPT = ("previous_response_id", "conversation")
+"""Fields that name a conversation which the provider keeps."""
+FAR, MANY = 1000, 900_000
+Span = tuple[int, int, str]
+"""From where to where, and its category."""
+
+
+def first_number(fields: Mapping[str, Any]) -> int:
+    """That no surrogate of the conversation has that a provider keeps, of which nothing is known here."""
+    return 1 + (FAR + secrets.randbelow(MANY) if any(fields.get(name) for name in KEPT) else 0)
+
+
+def hide(
+    vault: Vault,
+    passages: Sequence[Passage],
+    spans: Mapping[int, Sequence[Span]],
+    edits: MutableMapping[int, list[Edit]],
+) -> None:
+    """Add the edits that hide these spans, and their texts wherever else they stand."""
+    taken = Taken([each.text for each in passages])
+    values: dict[str, str] = {}
+    covered: dict[int, list[Span]] = {}
+    for place in sorted(spans, key=lambda place: (passages[place].path[:1] in GROWING, place)):
+        covered[place] = joined(spans[place])
+        text = passages[place].text
+        for start, end, category in covered[place]:
+            value = text[start:end]
+            instead = values[value] = vault.surrogate(category, value, taken)
+            edits.setdefault(place, []).append((start, end, instead))
+    longest = sorted((value for value in values if len(value) >= LEAST), key=len, reverse=True)
+    for place, each in enumerate(passages):
+        for value in longest:
+            if value in each.text:
+                _elsewhere(each.text, value, values[value], covered.setdefault(place, []), edits.setdefault(place, []))
+
+
+def _elsewhere(text: str, value: str, instead: str, covered: list[Span], edits: list[Edit]) -> None:
+    at = text.find(value)
+    while at >= 0:
+        end = at + len(value)
+        whole = not (text[at - 1 : at].isalnum() and value[0].isalnum()) and not (
+            text[end : end + 1].isalnum() and value[-1].isalnum()
+        )
+        if whole and all(end <= start or at >= over for start, over, _ in covered):
+            covered.append((at, end, ""))
+            edits.append((at, end, instead))
+        at = text.find(value, end)
+
+
+def joined(spans: Sequence[Span]) -> list[Span]:
+    """In order; those that overlap are one, by the name of the longest."""
+    kept: list[Span] = []
+    for start, end, category in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if kept and start < kept[-1][1]:
+            begin, over, name = kept[-1]
+            kept[-1] = begin, max(over, end), name if over - begin >= end - start else category
+        else:
+            kept.append((start, end, category))
+    return kept
