@@ -499,6 +499,7 @@ class TestClock:
         source = Path(headgate.__file__).parent
         allowed = {
             "admin",  # until when answers are kept, and logins last
+            "cli/guards.py",  # from when on records are looked at
             "alerts",  # when something was told, and signatures
             "core/ids.py",  # names of requests; they rise all the same
             "core/limits/ledger.py",  # windows of the calendar
@@ -511,11 +512,14 @@ class TestClock:
             "records",  # how old records are, names of files, signatures
             "runtime/gateway.py",  # whether a key has expired
             "server/app.py",  # a record's time
+            "server/clearing.py",  # up to when answers were asked for that are taken out
             "server/drain.py",  # how old the records are that the database lacks
             "server/keeper.py",  # for how long a process beside the gateway has been dead
             "server/parts.py",  # a record's time, and when the server started
             "server/payloads.py",  # how old what was said is that the database lacks
             "server/sinks.py",  # how old the records are that a sink lacks
+            "server/verdicts.py",  # when an answer was reported
+            "stages/cache/stale.py",  # a record's time
             "stages/shadow.py",  # a record's time
             "store/signing.py",  # when a checkpoint was signed
             "telemetry/metrics.py",  # when the configuration was loaded

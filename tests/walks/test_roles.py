@@ -106,6 +106,7 @@ def expected(endpoint, kind, role, own):
         ("POST", "/guards/test"): 422 if role in SEES_ALL else 403,
         ("GET", "/cache/thresholds"): 200 if role in SEES_ALL else 403,
         ("DELETE", "/cache/thresholds"): 200 if role in RULERS else 403,
+        ("GET", "/reports/fairness"): 200 if role in SEES_ALL else 403,
         ("GET", "/levels"): 200 if role in SEES_PEOPLE else 403,
         ("GET", "/alerts"): 200 if role in SEES_ALL else 403,
         ("GET", "/alerts/{id}"): 404 if role in SEES_ALL else 403,

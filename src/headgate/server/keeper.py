@@ -14,7 +14,6 @@ from headgate.config.load import Loaded
 from headgate.core.errors import IdentityUnavailable
 from headgate.core.ports import Upstream
 from headgate.governance.databases import Databases
-from headgate.governance.fairness import rounds
 from headgate.governance.purging import Purge
 from headgate.identity.asking import ask, endpoint
 from headgate.store.checkpoints import AUDIT, RECORDS, Checkpoint, take, unsigned
@@ -87,6 +86,8 @@ class Keeper:
         self._asking = asyncio.get_running_loop().create_task(self._round(now))
 
     async def _round(self, now: float) -> None:
+        from headgate.governance.fairness import rounds
+
         try:
             await rounds.due(self._loaded(), self._databases, now)
         except StoreAway as error:

@@ -6,7 +6,6 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from math import sqrt
-from statistics import fmean
 from typing import Any, NamedTuple
 
 from headgate.store.database import Database
@@ -94,7 +93,7 @@ def _value(measure: str, answer: Answer) -> float | None:
 
 
 def _told(values: Sequence[float], *, share: bool) -> dict[str, float]:
-    mean = fmean(values)
+    mean = sum(values) / len(values)
     if share:
         low, high = wilson(round(mean * len(values)), len(values))
     else:
