@@ -15,6 +15,7 @@ class Store:
         self.cleared = []
 
     async def clear(self, which):
+        assert which.before is not None  # what is being read just then is not to come back
         self.cleared.append(which.id)
         return 1
 

@@ -23,7 +23,8 @@ CONFIG = """
 server: {{host: 127.0.0.1, port: {{PORT}}}}
 data_dir: {{DATA}}
 retry: {{attempts: 1}}
-catalogue: {{models: {{up/m: {{prices: {{input: 10, output: 20}}}}}}}}
+catalogue:
+  models: {{up/m: {{prices: {{input: 10, output: 20}}}}, up/spare: {{prices: {{input: 10, output: 20}}}}}}
 providers: {{up: {{kind: openai, api_key: sk-x, base_url: '{up}/v1'}}}}
 models:
   kept: {{targets: up/m, cache: true}}
@@ -33,6 +34,7 @@ models:
   tools: {{targets: up/m, cache: {{tool_calls: true}}}}
   alone: {{targets: up/m, cache: {{coalesce: false}}}}
   shared: {{targets: up/m, cache: {{per: team}}}}
+  busy: {{targets: up/full, fallbacks_on: {{rate_limit: [up/spare]}}, cache: true}}
   plain: up/m
 teams: {{red: {{}}, blue: {{}}}}
 limits:
@@ -63,7 +65,9 @@ class Provider:
         body = json.loads(asked.request.body)
         words = body["messages"][-1]["content"]
         text = f"answer {self.calls}"
-        if body.get("stream"):
+        if body["model"] == "full":
+            await asked.send(json_reply({"error": {"message": "no"}}, status=429))
+        elif body.get("stream"):
             await self.stream(asked, text, words)
         else:
             await self.wait()
@@ -182,6 +186,14 @@ def test_a_second_answer_costs_nothing(gateway, provider):
     assert record["cached"]["how"] == "hit"
     assert (record["cached"]["usage"]["input"], record["cached"]["usage"]["output"]) == (100, 50)
     assert record.get("attempts", []) == []
+
+
+def test_what_one_asked_for_a_cause_has_answered_spares_as_much(gateway):
+    for how, attempts in (("miss", "2"), ("hit", "0")):
+        _, headers, _ = gateway.post(chat("who else", "busy"))
+        told = headers["x-headgate-cache"], headers["x-headgate-model"], headers["x-headgate-attempts"]
+        assert told == (how, "up/spare", attempts)
+    assert gateway.record_of(headers["x-request-id"])["saved"] == {"cache": "0.002"}
 
 
 def test_metrics_tell_how_much_was_spared(gateway):

@@ -220,6 +220,14 @@ def test_inputs_that_bear_on_each_other_are_kept_together(gateway, provider):
     assert [ask("a", "b"), ask("a", "b"), ask("a"), ask("b", "a")] == ["miss", "hit", "miss", "miss"]
 
 
+def test_a_vector_is_taken_out_by_its_entry(gateway, client):
+    headers, _, _ = embedded(client, ["to be taken out", "to stay"])
+    headers, _, _ = embedded(client, ["to be taken out"])
+    said = {"entry": headers["x-headgate-cache-entry"]}
+    assert gateway.post(said, "/v1/cache/clear")[2] == {"cleared": 1}
+    assert embedded(client, ["to stay", "to be taken out"])[0]["x-headgate-cache"] == "partial"
+
+
 def test_vectors_of_two_models_never_stand_in_one_answer(client, provider):
     embedded(client, ["x"], model="two")
     provider.failing = "first"

@@ -62,7 +62,7 @@ class Verdicts:
         if raised is not None and self.index is not None:
             await self.index.learn(raised)
             await self._told(msgspec.json.encode(raised))
-        count = await self._store.clear(Which(id=cached.entry or cached.key))
+        count = await self._store.clear(Which(id=cached.entry or cached.key, before=time.time()))
         return Outcome(record.id, verdict, count, raised.least if raised is not None else None)
 
     async def raised(self) -> Sequence[Raised]:

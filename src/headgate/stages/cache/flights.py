@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 
 from headgate.core.cached import Entry, Terms
 from headgate.core.errors import GatewayError, NotCached, ProviderRefused
@@ -90,9 +91,11 @@ def told(reply: Reply, how: bytes, key: bytes | None = None) -> Reply:
 
 def again(exchange: Exchange, entry: Entry, key: bytes, how: str, age: int) -> list[tuple[bytes, bytes]]:
     """Say of whom the answer is that is given again, and give the headers."""
-    named = (each for each in (*exchange.targets, *exchange.decision.among) if each.name == entry.target)
-    exchange.target, exchange.lost = next(named, None), list(entry.lost)
-    exchange.decision.said.append(f"answered by the cache, as {entry.of} was")
+    decision = exchange.decision
+    out, instead = (each for each, _, _ in decision.out), chain.from_iterable(exchange.manner.instead.values())
+    known = chain(exchange.targets, decision.among, out, instead)
+    exchange.target, exchange.lost = next((each for each in known if each.name == entry.target), None), list(entry.lost)
+    decision.said.append(f"answered by the cache, as {entry.of} was")
     return [(HEADER, how.encode()), (b"age", b"%d" % age), (ENTRY, key.hex().encode())]
 
 
