@@ -70,6 +70,9 @@ def _follows(path: Path, policy: GuardPolicy, tell: Tell, known: Known) -> None:
         tell((*path, "model"), "another model is asked only where `then` is `route`", "set it, or leave `model` out")
     elif policy.model is not None:
         known((*path, "model"), policy.model)
+    asks = policy.asks
+    if asks is not None:
+        known((*path, "with", "model"), asks)
     if "route" in actions and (policy.sides == {"after"} or _by_target(policy)):
         tell((*path, "then"), "it is too late to ask another model then", "look `before`, whoever is asked")
 

@@ -95,6 +95,11 @@ class GuardPolicy(Section):
         return self._type
 
     @property
+    def asks(self) -> str | None:
+        """The model that its guard asks, once the configuration has been read."""
+        return getattr(self._read, "model", None) if self._type.outside else None
+
+    @property
     def guard(self) -> Guard:
         """Made on first use. Raises ValueError where its settings make no sense, or what its class raises."""
         if self._guard is None:

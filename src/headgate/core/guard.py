@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import msgspec
 
 if TYPE_CHECKING:
     from headgate.core.caller import Caller
+    from headgate.core.ports import Upstream
     from headgate.core.reply import Reply
 
 Side = Literal["request", "reply"]
@@ -31,6 +32,22 @@ HIDES: frozenset[Action] = frozenset({"tokenise"})
 """Those whose change is undone for whoever asked. They are about what is asked only."""
 EVERY = "*"
 """In place of a category: any other."""
+
+
+Question = Literal["chat", "moderation"]
+"""What a model behind the gateway can be asked by a guard."""
+
+
+class Help(Protocol):
+    """What a guard has that asks others, for one request."""
+
+    @property
+    def upstream(self) -> Upstream:
+        """For servers of its own."""
+
+    async def ask(self, about: Question, fields: Mapping[str, Any]) -> bytes:
+        """A model behind the gateway: the request and its answer in OpenAI's API. It is recorded like a request, and
+        goes only where the request itself may go. Raises GatewayError."""
 
 
 class Passage(msgspec.Struct, gc=False):
@@ -79,6 +96,8 @@ class Asked(msgspec.Struct):
     stream: bool = False
     notes: dict[str, Any] = {}
     """What guards keep from the request to its reply."""
+    help: Help | None = None
+    """Of guards that ask others (`Guard.outside`); None where nobody is to be asked."""
 
 
 class Verdict(msgspec.Struct, omit_defaults=True, kw_only=True):

@@ -24,6 +24,7 @@ from headgate.core.caller import EVERY_OPERATION, Caller
 from headgate.core.dialect import Dialect
 from headgate.core.exchange import Exchange
 from headgate.core.fingerprint import Fingerprints
+from headgate.core.guard import Question
 from headgate.core.ids import Ids
 from headgate.core.kept import Classes
 from headgate.core.limits.rule import Rule, limited
@@ -32,7 +33,7 @@ from headgate.core.reply import Reply
 from headgate.core.standing import Board, Standing
 from headgate.core.target import Provider as AnyProvider
 from headgate.core.target import Target, Terms
-from headgate.dialects import openai_chat
+from headgate.dialects import openai_chat, openai_moderations
 from headgate.dialects.dialect import dialects
 from headgate.dialects.opaque import Opaque
 from headgate.providers.provider import Provider
@@ -53,6 +54,7 @@ from headgate.stages.filters.health import Health
 from headgate.stages.filters.requirement import Requirement
 from headgate.stages.guard import Aim, Aimed, Guard
 from headgate.stages.guard.changing import Hashes
+from headgate.stages.guard.outside import Outside
 from headgate.stages.hedge import Hedge
 from headgate.stages.instruct import Instruct
 from headgate.stages.judge import Bench, Judge
@@ -87,8 +89,10 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
     fingerprints = Fingerprints(admin_digest) if config.records.fingerprints else None
     record, reckon = Record(ports.journal, ports.meter, fingerprints, classes), Reckon(ports.board.ratios)
     plain = Route(aliases, providers, [Requirement(), Health()], ports.board)
-    guard, aim, aimed = _guards(config, classes, admin_digest)
-    asking: list[Stage] = [Retry(_retries(config), allowance=attempts), *aim, Translate()]
+    allowed = Retry(_retries(config), allowance=attempts)
+    outside: list[Stage] = [record, reckon, plain, allowed, Translate()]
+    guard, aim, aimed = _guards(config, classes, admin_digest, ports, outside)
+    asking: list[Stage] = [allowed, *aim, Translate()]
     rules = maker.rules(aliases, _topics(config, ports, record, plain, asking))
     menu = Menu(known, _offered(aliases, rules, providers))
     addresses = config.server.addresses
@@ -250,19 +254,26 @@ def _topics(config: Config, ports: Ports, record: Record, route: Route, asking: 
     return Topics(matching.topics, matching.topic_threshold, seconds, embedder, space)
 
 
-def _guards(config: Config, classes: Classes, secret: str) -> tuple[list[Stage], list[Stage], Aimed | None]:
+def _guards(
+    config: Config, classes: Classes, secret: str, ports: Ports, asking: Sequence[Stage]
+) -> tuple[list[Stage], list[Stage], Aimed | None]:
     """The stage that has guards look at what is asked and answered, and the one for who is asked, where there are
-    policies for them; and what tells for whom the latter are."""
+    policies for them; and what tells for whom the latter are. `asking`: the stages of a question of a guard's."""
     policies = [each.made(name) for name, each in config.guards.items()]
     if not policies:
         return [], [], None
     hashes = Hashes(secret)
     aimed = [each for each in policies if each.by_target and "before" in each.at]
-    guard: list[Stage] = [Guard(policies, classes, hashes)]
-    if not aimed:
-        return guard, [], None
-    said = {each: hash_key(repr(config.guards[each.name])).encode() for each in aimed}
-    return guard, [Aim(aimed, classes, hashes)], Aimed(said, classes)
+    aims = None
+    if aimed:
+        aims = Aimed({each: hash_key(repr(config.guards[each.name])).encode() for each in aimed}, classes)
+    outside = None
+    if any(each.guard.outside for each in policies):
+        ask = chain(asking, Send(ports.upstream))
+        faces: dict[Question, Dialect] = {"chat": openai_chat, "moderation": openai_moderations}
+        outside = Outside(ports.upstream, ask, faces, Ids(), aims)
+    guard: list[Stage] = [Guard(policies, classes, hashes, outside)]
+    return guard, [Aim(aimed, classes, hashes, outside)] if aimed else [], aims
 
 
 def _keep(config: Config, ports: Ports, classes: Classes) -> list[Stage]:

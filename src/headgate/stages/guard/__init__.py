@@ -22,6 +22,7 @@ from headgate.core.vault import Vault
 from headgate.stages.guard.changing import Hashes, edited
 from headgate.stages.guard.hiding import first_number
 from headgate.stages.guard.judging import Judge, Refused, elsewhere
+from headgate.stages.guard.outside import Outside
 from headgate.stages.guard.policy import Policy
 from headgate.stages.guard.replies import HEADER, Gate, listed, saying, tell
 from headgate.stages.guard.restoring import restorer
@@ -34,10 +35,13 @@ T = TypeVar("T")
 class Guard:
     """Where all that others add has been added, before anybody is told what is asked."""
 
-    def __init__(self, policies: Sequence[Policy], classes: Classes, hashes: Hashes) -> None:
+    def __init__(
+        self, policies: Sequence[Policy], classes: Classes, hashes: Hashes, outside: Outside | None = None
+    ) -> None:
         self.policies = policies
         self.classes = classes
         self.hashes = hashes
+        self.outside = outside
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
         if exchange.trace is not None:
@@ -45,7 +49,7 @@ class Guard:
         policies = [policy for policy in self.policies if policy.concerns(exchange, self.classes)]
         if not policies:
             return await proceed(exchange)
-        judge = Judge(exchange, self.hashes)
+        judge = Judge(exchange, self.hashes, self.outside)
         if any(policy.hides for policy in policies):
             exchange.vault = Vault(first_number(exchange.fields))
         before = [policy for policy in policies if "before" in policy.at and not policy.by_target]
@@ -119,17 +123,20 @@ class Aim:
     """Between `retry` and `translate`: what is asked of one target as the policies have it that are about where it
     goes. Another target is asked for what the client said."""
 
-    def __init__(self, policies: Sequence[Policy], classes: Classes, hashes: Hashes) -> None:
+    def __init__(
+        self, policies: Sequence[Policy], classes: Classes, hashes: Hashes, outside: Outside | None = None
+    ) -> None:
         self.policies = policies
         self.classes = classes
         self.hashes = hashes
+        self.outside = outside
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
         target = exchange.target
         policies = [policy for policy in self.policies if policy.concerns(exchange, self.classes, target)]
         if not policies:
             return await proceed(exchange)
-        judge = Judge(exchange, self.hashes)
+        judge = Judge(exchange, self.hashes, self.outside)
         judge.barred = frozenset({"route"})
         await read(exchange)
         kept = exchange.body, exchange.fields, exchange.form, exchange.passing, exchange._request, exchange._tokens

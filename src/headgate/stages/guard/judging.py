@@ -13,6 +13,7 @@ from headgate.core.guard import CHANGES, HIDES, Action, Asked, Finding, Passage,
 from headgate.core.vault import Vault
 from headgate.stages.guard.changing import Edit, Hashes, replacement
 from headgate.stages.guard.hiding import Span, hide
+from headgate.stages.guard.outside import Help, Outside
 from headgate.stages.guard.passages import written
 from headgate.stages.guard.policy import Policy
 
@@ -61,7 +62,7 @@ class Judge:
 
     __slots__ = ("_hidden", "asked", "barred", "changed", "exchange", "hashes", "route")
 
-    def __init__(self, exchange: Exchange, hashes: Hashes) -> None:
+    def __init__(self, exchange: Exchange, hashes: Hashes, outside: Outside | None = None) -> None:
         self.exchange = exchange
         self.hashes = hashes
         target = exchange.target
@@ -73,6 +74,8 @@ class Judge:
             target.name if target is not None else None,
             exchange.stream,
         )
+        if outside is not None:
+            self.asked.help = Help(outside, exchange)
         self.changed: dict[str, None] = {}
         """Names of policies that changed something, in order."""
         self._hidden: dict[int, list[Span]] = {}
@@ -130,6 +133,8 @@ class Judge:
                 return list(await said)
         except TimeoutError:
             return self._failed(policy, f"it took longer than {policy.timeout:g} s")
+        except GuardUnavailable as error:
+            return self._failed(policy, error.message)
         except GatewayError as error:
             return self._failed(policy, error.code)
         except Exception as error:  # noqa: BLE001  # somebody else's code, whose failure must not let anything through

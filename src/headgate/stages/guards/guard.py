@@ -36,6 +36,8 @@ class Guard:
     """What follows a finding, where the policy does not say it."""
     changes: ClassVar[bool] = False
     """Whether its findings may ask for a change themselves."""
+    outside: ClassVar[bool] = False
+    """Whether it asks others, by `asked.help`."""
     added: ClassVar[frozenset[str]] = frozenset()
     """Categories that are no findings, but what the guard adds to a request: a policy's `*` is not about them."""
     hold: int | None = 0

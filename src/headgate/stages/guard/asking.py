@@ -1,0 +1,160 @@
+"""How guards ask others: a server of theirs over the gateway's own connections, and nobody twice about the same."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+import msgspec
+
+from headgate.core.breaker import Breaker, Trip
+from headgate.core.errors import GatewayError, GuardUnavailable, ProviderUnreachable
+from headgate.core.guard import Asked, Finding, Help, Passage, Side
+from headgate.core.target import Endpoint, Origin, Timeouts
+from headgate.stages.guards.guard import Guard
+
+Header = tuple[bytes, bytes]
+LONGEST = 4 << 20
+"""Bytes of an answer."""
+TIMEOUTS = Timeouts(connect=3.0, first_byte=60.0, idle=60.0, total=60.0)
+"""The policy's own is shorter."""
+SLOW = 2.0
+"""Seconds after which a question that nobody waits for any more has taken too long."""
+REMEMBERED = 10_000
+"""Texts whose findings are kept."""
+TOGETHER = 8
+"""Questions of one request that are under way at a time."""
+
+
+class Server:
+    """One that a guard asks. What fails again and again is not asked for a while."""
+
+    def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
+        """Raises ValueError for what is no address; the message does not have it."""
+        where = urlsplit(url)
+        if where.scheme not in ("https", "http") or not where.hostname:
+            raise ValueError("the address of the server has to be like https://host/path")
+        self.path = (where.path or "/") + (f"?{where.query}" if where.query else "")
+        lines = [f"POST {self.path} HTTP/1.1", f"host: {where.netloc.rpartition('@')[2]}", "user-agent: headgate"]
+        lines += [f"{name}: {value}" for name, value in {"content-type": "application/json", **(headers or {})}.items()]
+        if not all(line.isascii() and line.isprintable() for line in lines) or " " in self.path:
+            raise ValueError("an address or a header holds a space, a line break or a letter beyond ASCII")
+        port = where.port or (443 if where.scheme == "https" else 80)
+        head = "".join(f"{line}\r\n" for line in lines).encode("ascii")
+        self.endpoint = Endpoint(Origin(where.scheme, where.hostname, port), head, TIMEOUTS)
+        self._breaker = Breaker(Trip())
+
+    async def ask(self, help: Help | None, body: bytes, headers: Sequence[Header] = ()) -> bytes:
+        """Its answer. Once more where nothing has reached it. Raises GuardUnavailable."""
+        if help is None:
+            raise GuardUnavailable("nobody else is asked here")
+        now = time.monotonic()
+        if not self._breaker.allows(now):
+            raise GuardUnavailable(f"its server is not asked for now: {self._breaker.why}")
+        probe = self._breaker.claim(now)
+        try:
+            said = await self._ask(help, body, headers)
+        except GatewayError as error:
+            self._breaker.failed(time.monotonic(), probe, error.code, None)
+            why = error.message if isinstance(error, GuardUnavailable) else error.code
+            raise GuardUnavailable(f"its server: {why}") from None
+        except asyncio.CancelledError:
+            slow = time.monotonic() - now > SLOW  # else it is the client who went away
+            self._breaker.failed(time.monotonic(), probe, "it took too long", None, certain=slow)
+            raise
+        self._breaker.succeeded(probe)
+        return said
+
+    async def _ask(self, help: Help, body: bytes, headers: Sequence[Header]) -> bytes:
+        try:
+            response = await help.upstream.post(self.endpoint, body, headers)
+        except ProviderUnreachable:
+            response = await help.upstream.post(self.endpoint, body, headers)
+        try:
+            if response.status != 200:
+                raise GuardUnavailable(f"it answered with status {response.status}")
+            return await response.read(LONGEST)
+        finally:
+            response.close()
+
+
+class Asking(Guard):
+    """A guard that asks others about each text, once: a conversation is sent again with every turn."""
+
+    outside: ClassVar[bool] = True
+    hold = None
+
+    def __init__(self, remember: float = 3600.0) -> None:
+        self._seconds = remember
+        self._known: dict[bytes, tuple[float, Sequence[Finding]]] = {}
+
+    async def judged(self, texts: Sequence[str], side: Side, asked: Asked) -> Sequence[Iterable[Finding]]:
+        """For each text what is in it, as if it were the only passage. Raises GatewayError."""
+        raise NotImplementedError
+
+    async def look(self, passages: Sequence[Passage], asked: Asked) -> list[Finding]:
+        now = time.monotonic()
+        keys = {place: key_of(each) for place, each in enumerate(passages) if worth(each)}
+        known = {key: said[1] for key in keys.values() if (said := self._known.get(key)) and said[0] > now}
+        fresh: dict[Side, dict[bytes, str]] = {}
+        for place, key in keys.items():
+            if key not in known:
+                fresh.setdefault(passages[place].side, {})[key] = passages[place].text
+        for side, those in fresh.items():
+            answers = await self.judged(list(those.values()), side, asked)
+            for key, found in zip(those, answers, strict=True):
+                known[key] = tuple(found)
+                self._remember(key, known[key], now)
+        return [
+            msgspec.structs.replace(each, passage=place, end=min(each.end, len(passages[place].text)))
+            for place, key in keys.items()
+            for each in known[key]
+        ]
+
+    def _remember(self, key: bytes, said: Sequence[Finding], now: float) -> None:
+        if not self._seconds:
+            return
+        if len(self._known) >= REMEMBERED:
+            del self._known[next(iter(self._known))]
+        self._known[key] = now + self._seconds, said
+
+
+def worth(passage: Passage) -> bool:
+    """Whether anybody is asked about it: a name or a number in some field is nothing that is said."""
+    text = passage.text
+    if passage.part == "other":
+        return " " in text.strip() or len(text) > 40
+    return bool(text.strip())
+
+
+def key_of(passage: Passage) -> bytes:
+    text = passage.text.encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(text, digest_size=16, key=passage.side.encode()).digest()
+
+
+async def several(asking: Iterable[Awaitable[Any]]) -> list[Any]:
+    """A few at a time. The first failure ends all."""
+    room = asyncio.Semaphore(TOGETHER)
+
+    async def one(each: Awaitable[Any]) -> Any:
+        async with room:
+            return await each
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(each)) for each in asking]
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+def read(data: bytes, kind: Any) -> Any:
+    """An answer. Raises GuardUnavailable where it is none."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        raise GuardUnavailable("its answer cannot be read") from None

@@ -1,0 +1,71 @@
+"""What guards ask of others: models behind the gateway, recorded like requests, and servers of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from headgate.core.dialect import Dialect
+from headgate.core.exchange import Exchange
+from headgate.core.guard import Question
+from headgate.core.needs import Needs
+from headgate.core.ports import Upstream
+from headgate.core.question import answer, question
+from headgate.core.target import Target
+from headgate.stages.stage import Proceed
+
+PATH = "guard"
+"""What stands in records instead of a path."""
+
+
+class Outside:
+    """One configuration's."""
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        ask: Proceed,
+        faces: Mapping[Question, Dialect],
+        next_id: Callable[[], str],
+        aimed: Callable[[Exchange], bytes] | None,
+    ) -> None:
+        """`ask` sends a question, recorded; `aimed` tells whether guards change what some providers are asked."""
+        self.upstream = upstream
+        self.ask = ask
+        self.faces = faces
+        self.next_id = next_id
+        self.aimed = aimed
+
+
+class Help:
+    """Implements core.guard.Help: for one request."""
+
+    __slots__ = ("_exchange", "_outside")
+
+    def __init__(self, outside: Outside, exchange: Exchange) -> None:
+        self._outside = outside
+        self._exchange = exchange
+
+    @property
+    def upstream(self) -> Upstream:
+        return self._outside.upstream
+
+    async def ask(self, about: Question, fields: Mapping[str, Any]) -> bytes:
+        outside, exchange = self._outside, self._exchange
+        asked = question(outside.next_id(), outside.faces[about], fields, PATH, exchange.record.worker)
+        asked.imposed = exchange.needs
+        if outside.aimed is not None and outside.aimed(exchange):
+            asked.imposed = Needs(exchange.needs.traits, Within(exchange.needs))
+        return await answer(asked, outside.ask)
+
+
+class Within:
+    """Implements core.needs.Law: only one's own providers are shown what guards keep from others."""
+
+    def __init__(self, needs: Needs) -> None:
+        self._needs = needs
+
+    def forbids(self, target: Target) -> str | None:
+        if not target.provider.internal:
+            return "is not internal, and guards keep something of it from others"
+        return self._needs.lacking(target)
