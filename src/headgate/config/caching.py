@@ -74,7 +74,7 @@ class Answers(Section):
     semantic: Semantic | None = Field(
         None,
         description="It is given to who asks the like in other words, too: "
-        "[how](../how-to/cache-answers.md#similar-questions). Left out: only to who asks the very same.",
+        "[how](../how-to/answer-similar-questions.md). Left out: only to who asks the very same.",
     )
     max_answer_bytes: int = Field(1 << 20, ge=1024, description="Most bytes of an answer that is kept.")
 
