@@ -72,6 +72,8 @@ async def test_a_patch_says_what_it_should_and_leaves_the_rest(fields, changes):
 
 async def test_a_list_takes_the_place_of_what_stood_there():
     made, _ = form(part("g[]", b"word"), part("g[]", b"segment"), part("model", b"m"))
+    again = made.patched({"g": ["word"]}).patched({"model": "n"}).patched({"g": ["char"]})
+    assert await sent(again) == await sent(made.patched({"g": ["char"], "model": "n"}))
     patched = await sent(made.patched({"g": ["char"]}))
     assert patched.count(b'name="g[]"') == 1
     assert reread(patched) == {"model": "m", "g[]": "char"}

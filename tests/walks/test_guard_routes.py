@@ -48,7 +48,11 @@ data_dir: {{DATA}}
 providers:
 {providers}
 keys: [{{name: test, key: {KEY}}}]
-guards: {{projects: {{use: words, with: {{words: {{project: [{WORD}]}}}}}}}}
+breaker: {{enabled: false}}
+retry: {{attempts: 1}}
+guards:
+  projects: {{use: words, with: {{words: {{project: [{WORD}]}}}}}}
+  people: {{use: patterns, with: {{patterns: {{person: 'Jo "[A-Z]+"'}}}}, then: tokenise}}
 """
     with running(tmp_path_factory.mktemp("gateway"), config) as started:
         yield started
@@ -229,3 +233,70 @@ def says(dialect, events):
     """Whether an API has words for all of it."""
     writer = dialect.writer(False, {}, [])
     return WORD.encode() in (writer.feed(events) + writer.end())
+
+
+PERSON = 'Jo "ROE"'
+"""Hidden from providers; in JSON it is written otherwise."""
+HIDDEN = [
+    [Text(text="Dear <PER"), Text(text="SON_1"), Text(text=">!")],
+    [ToolCall(id="call_1", name="find"), ToolInput(json='{"q": ["<per'), ToolInput(json='son_1>", "a"]}')],
+    [Thinking(text="of \\<PERSON\\"), Thinking(text="_1\\> now"), Text(text="a", block=1)],
+]
+"""What providers say, and what the client is told then."""
+COMES = [f"Dear {PERSON}!", {"q": [PERSON, "a"]}, f"of {PERSON} nowa"]
+
+
+def test_no_route_shows_a_provider_what_is_hidden(gateway, upstream):
+    reached = set()
+    for dialect, path, stream in ROUTES:
+        fields = {"model": f"{dialect.name.replace('_', '-')}/m", "x": PERSON, **({"stream": True} if stream else {})}
+        with contextlib.suppress(Unsupported):
+            if dialect.takes == "json":
+                request = dialect.write_request(ASKED[dialect.operation], [])
+                fields = json.loads(request.replace(WORDS.encode(), json.dumps(PERSON)[1:-1].encode())) | fields
+        upstream.requests.clear()
+        post(gateway, place(path, fields["model"]), *encoded(dialect, fields))
+        for each in upstream.requests:
+            assert b"ROE" not in each.body, (dialect.name, path, each.body)
+            assert b"<PERSON_1>" in each.body, (dialect.name, path, each.body)
+            reached.add(dialect.name)
+    left = {dialect.name for dialect, _, _ in ROUTES} - reached
+    assert not left & {dialect.name for dialect in CHATS}, left
+    assert len(left) < 10, left
+
+
+def told_back(dialect, stream, body):
+    """The texts of a reply, or the arguments of its call."""
+    reader = dialect.reader(stream)
+    events = [*reader.feed(body), *reader.end()]
+    arguments = "".join(each.json for each in events if isinstance(each, ToolInput))
+    return (
+        json.loads(arguments)
+        if arguments
+        else "".join(each.text for each in events if isinstance(each, Text | Thinking))
+    )
+
+
+@pytest.mark.parametrize("crossed", [False, True], ids=["own", "crossed"])
+def test_what_is_hidden_comes_back_on_every_route(gateway, upstream, crossed):
+    for dialect, path, stream in WAYS:
+        provider = "openai-chat" if crossed else dialect.name.replace("_", "-")
+        message = chat.Message(role="user", parts=[chat.Text(text=PERSON)], plain=True)
+        try:
+            said = dialect.write_request(chat.ChatRequest(dialect="", model="m", messages=[message], max_tokens=10), [])
+        except Unsupported:  # it takes no conversation
+            said = json.dumps({"prompt": PERSON}).encode()
+        fields = json.loads(said) | ({} if dialect.in_url else {"model": f"{provider}/m", "stream": stream})
+        for events, wanted in zip(HIDDEN, COMES, strict=True):
+            whole = [Start(id="r", model="m", created=1), *events, Stop(reason="stop")]
+            if not all(has_words(voice, whole) for voice in (dialect, PLAIN["openai_chat"])[: 1 + crossed]):
+                continue
+            upstream.script = answering(whole)
+            status, _, body = post(gateway, place(path, f"{provider}/m"), json.dumps(fields).encode())
+            assert (status, told_back(dialect, stream, body)) == (200, wanted), (dialect.name, path, stream, body)
+
+
+def has_words(dialect, events):
+    writer = dialect.writer(False, {}, [])
+    data = (writer.feed(events) + writer.end()).lower()
+    return b"son_1" in data or b"\\_1" in data

@@ -102,7 +102,7 @@ Span = tuple[int, int]
 class Form:
     """A form as a body: runs of the bytes that came, and what is said in place of others."""
 
-    __slots__ = ("_boundary", "_close", "_runs", "_store", "content_type", "parts")
+    __slots__ = ("_boundary", "_changes", "_close", "_runs", "_store", "content_type", "parts")
     again = True
     path = None
 
@@ -114,6 +114,7 @@ class Form:
         self.parts = parts
         self.content_type = content_type
         self._runs: list[Span | bytes] = [(0, store.size)]
+        self._changes: Mapping[str, Any] = {}
 
     @property
     def length(self) -> int:
@@ -162,6 +163,7 @@ class Form:
         """The form with these fields said otherwise, or taken out (None); every other byte stays as it was."""
         if not changes:
             return self
+        changes = {**self._changes, **changes}  # what was said otherwise before stays so
         runs: list[Span | bytes] = []
         kept = 0
         done = set()
@@ -184,7 +186,7 @@ class Form:
                 runs += [self._field(f"{name}[]" if many else name, each) for each in (value if many else [value])]
         runs.append((self._close, self._store.size))
         form = Form(self._store, self.parts, self._close, self._boundary, self.content_type)
-        form._runs = runs
+        form._runs, form._changes = runs, changes
         return form
 
     def _field(self, name: str, value: Any) -> bytes:
