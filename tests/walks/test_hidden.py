@@ -1,6 +1,7 @@
 """What is hidden from providers comes back in the reply, whole, streamed and in tool arguments, and stays nowhere."""
 
 import json
+import time
 
 import pytest
 
@@ -18,6 +19,7 @@ models:
   chat: openai/gpt-4o-mini
   kept: {{targets: [openai/gpt-4o-mini], cache: {{ttl: 3600, tool_calls: true}}}}
   both: {{targets: [home/small], fallbacks: [openai/gpt-4o-mini]}}
+  judged: {{targets: [home/small], judge: {{target: openai/judge, share: 1}}}}
   abroad: {{targets: [openai/gpt-4o-mini], cache: {{ttl: 3600}}}}
 payloads: {{keep: full}}
 teams: {{support: }}
@@ -31,7 +33,7 @@ guards:
     with: {{patterns: {{customer: 'C-[0-9]{{6}}'}}}}
     then: tokenise
     external_only: true
-    for: {{model: [both, abroad]}}
+    for: {{model: [both, abroad, judged], team: support}}
 """
 JOE, ANN = "joe.public@mail.example.com", "ann@other.example.org"
 CUSTOMER = "C-123456"
@@ -170,3 +172,13 @@ def test_ones_own_model_is_told_it_and_another_that_is_asked_instead_is_not(gate
     assert headers["x-headgate-model"] == "openai/gpt-4o-mini"
     assert said == f"You said: Who is {CUSTOMER}?"
     assert asked(upstream) == "Who is <CUSTOMER_1>?"
+
+
+def test_a_judge_elsewhere_is_told_as_little(gateway, upstream):
+    ask(gateway, f"Who is {CUSTOMER}?", "judged")
+    until = time.monotonic() + 10
+    while len(upstream.requests) < 2 and time.monotonic() < until:
+        time.sleep(0.01)
+    material = asked(upstream)
+    assert CUSTOMER not in material
+    assert material.count("<CUSTOMER_1>") == 2

@@ -175,8 +175,8 @@ class Exchange(msgspec.Struct, eq=False):
 
     @property
     def needs(self) -> Needs:
-        """The same, and what clauses say."""
-        return Needs(self.requires, self.law or self.imposed.law)
+        """The same, what clauses say, and what it is."""
+        return Needs(self.requires, self.law or self.imposed.law, self.imposed.about or self)
 
     @property
     def tags(self) -> Sequence[str]:

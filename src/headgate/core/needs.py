@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from headgate.core.exchange import Exchange
     from headgate.core.target import Target
 
 
@@ -20,6 +21,8 @@ class Needs(NamedTuple):
 
     traits: frozenset[str] = frozenset()
     law: Law | None = None
+    about: Exchange | None = None
+    """The request itself: guards keep from others what they keep from providers of it."""
 
     @property
     def any(self) -> bool:

@@ -162,6 +162,7 @@ class Judge:
         fields = {"model": bench.target.name, "messages": messages}
         made = question(self.next_id(), self.face, fields, PATH, exchange.record.worker)
         made.targets, made.manner = (bench.target,), Manner(whole_answer=bench.seconds)
+        made.imposed = exchange.needs
         return made
 
 

@@ -132,10 +132,11 @@ class Aim:
         self.outside = outside
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
-        target = exchange.target
-        policies = [policy for policy in self.policies if policy.concerns(exchange, self.classes, target)]
+        target, about = exchange.target, exchange.imposed.about or exchange
+        policies = [policy for policy in self.policies if policy.concerns(about, self.classes, target)]
         if not policies:
             return await proceed(exchange)
+        exchange.vault = about.vault
         judge = Judge(exchange, self.hashes, self.outside)
         judge.barred = frozenset({"route"})
         await read(exchange)
