@@ -13,7 +13,7 @@ import msgspec
 
 from headgate.core.breaker import Breaker, Trip
 from headgate.core.errors import GatewayError, GuardUnavailable, ProviderUnreachable
-from headgate.core.guard import Asked, Finding, Help, Passage, Side
+from headgate.core.guard import Asked, Finding, Help, Passage
 from headgate.core.target import Endpoint, Origin, Timeouts
 from headgate.stages.guards.guard import Guard
 
@@ -45,6 +45,7 @@ class Server:
             raise ValueError("an address or a header holds a space, a line break or a letter beyond ASCII")
         port = where.port or (443 if where.scheme == "https" else 80)
         head = "".join(f"{line}\r\n" for line in lines).encode("ascii")
+        self.host = where.netloc.rpartition("@")[2].encode("ascii")
         self.endpoint = Endpoint(Origin(where.scheme, where.hostname, port), head, TIMEOUTS)
         self._breaker = Breaker(Trip())
 
@@ -92,21 +93,17 @@ class Asking(Guard):
         self._seconds = remember
         self._known: dict[bytes, tuple[float, Sequence[Finding]]] = {}
 
-    async def judged(self, texts: Sequence[str], side: Side, asked: Asked) -> Sequence[Iterable[Finding]]:
-        """For each text what is in it, as if it were the only passage. Raises GatewayError."""
+    async def judged(self, passages: Sequence[Passage], asked: Asked) -> Sequence[Iterable[Finding]]:
+        """For each what is in it, as if it were the only one. Raises GatewayError."""
         raise NotImplementedError
 
     async def look(self, passages: Sequence[Passage], asked: Asked) -> list[Finding]:
         now = time.monotonic()
         keys = {place: key_of(each) for place, each in enumerate(passages) if worth(each)}
         known = {key: said[1] for key in keys.values() if (said := self._known.get(key)) and said[0] > now}
-        fresh: dict[Side, dict[bytes, str]] = {}
-        for place, key in keys.items():
-            if key not in known:
-                fresh.setdefault(passages[place].side, {})[key] = passages[place].text
-        for side, those in fresh.items():
-            answers = await self.judged(list(those.values()), side, asked)
-            for key, found in zip(those, answers, strict=True):
+        fresh = {key: passages[place] for place, key in keys.items() if key not in known}
+        if fresh:
+            for key, found in zip(fresh, await self.judged(list(fresh.values()), asked), strict=True):
                 known[key] = tuple(found)
                 self._remember(key, known[key], now)
         return [
@@ -133,7 +130,13 @@ def worth(passage: Passage) -> bool:
 
 def key_of(passage: Passage) -> bytes:
     text = passage.text.encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(text, digest_size=16, key=passage.side.encode()).digest()
+    return hashlib.blake2b(text, digest_size=16, key=f"{passage.side} {passage.part}".encode()).digest()
+
+
+def pieces(text: str, longest: int, overlap: int = 500) -> list[tuple[int, str]]:
+    """A text that is too long for one question, and where each piece begins: nothing is hidden at a seam."""
+    ends = range(0, max(len(text) - overlap, 1), longest - overlap)
+    return [(start, text[start : start + longest]) for start in ends]
 
 
 async def several(asking: Iterable[Awaitable[Any]]) -> list[Any]:

@@ -11,8 +11,8 @@ import msgspec
 import pydantic
 
 from headgate.core.errors import GuardUnavailable
-from headgate.core.guard import Asked, Finding, Side
-from headgate.stages.guard.asking import Asking, read, several
+from headgate.core.guard import Asked, Finding, Passage
+from headgate.stages.guard.asking import Asking, pieces, read, several
 from headgate.stages.guards.guard import GuardSettings
 
 LONGEST = 24_000
@@ -62,11 +62,12 @@ class Judge(Asking):
         self._rubric = settings.rubric
         self._said = "\n".join(f"- {name}: {words}" for name, words in settings.rubric.items())
 
-    async def judged(self, texts: Sequence[str], side: Side, asked: Asked) -> Sequence[Iterable[Finding]]:
-        pieces = [(place, text) for place, whole in enumerate(texts) for text in _pieces(whole)]
-        verdicts = await several(self._ask([text for _, text in those], asked) for those in _batches(pieces))
+    async def judged(self, passages: Sequence[Passage], asked: Asked) -> Sequence[Iterable[Finding]]:
+        texts = [each.text for each in passages]
+        shown = [(place, text) for place, whole in enumerate(texts) for _, text in pieces(whole, LONGEST)]
+        verdicts = await several(self._ask([text for _, text in those], asked) for those in _batches(shown))
         found: list[dict[str, None]] = [{} for _ in texts]
-        for (place, _), categories in zip(pieces, (each for batch in verdicts for each in batch), strict=True):
+        for (place, _), categories in zip(shown, (each for batch in verdicts for each in batch), strict=True):
             found[place].update(dict.fromkeys(categories))
         return [
             [Finding(0, 0, len(text), each, reason=f"the judge: {self._rubric[each]}") for each in categories]
@@ -96,16 +97,10 @@ class Judge(Asking):
         return [verdicts[str(n)] for n in range(1, count + 1)]
 
 
-def _pieces(text: str) -> Iterable[str]:
-    """What is long is judged piece by piece, so that nothing is hidden in the middle; pieces overlap."""
-    step = LONGEST - 500
-    return [text[start : start + LONGEST] for start in range(0, max(len(text) - 500, 1), step)]
-
-
-def _batches(pieces: Sequence[tuple[int, str]]) -> Iterable[list[tuple[int, str]]]:
+def _batches(shown: Sequence[tuple[int, str]]) -> Iterable[list[tuple[int, str]]]:
     batch: list[tuple[int, str]] = []
     size = 0
-    for each in pieces:
+    for each in shown:
         if batch and size + len(each[1]) > LONGEST:
             yield batch
             batch, size = [], 0

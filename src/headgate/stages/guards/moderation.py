@@ -11,7 +11,7 @@ import msgspec
 import pydantic
 
 from headgate.core.errors import GuardUnavailable
-from headgate.core.guard import Asked, Finding, Side
+from headgate.core.guard import Asked, Finding, Passage
 from headgate.stages.guard.asking import Asking, read
 from headgate.stages.guards.guard import GuardSettings
 
@@ -52,12 +52,13 @@ class Moderation(Asking):
         self._model = settings.model
         self._thresholds = settings.thresholds
 
-    async def judged(self, texts: Sequence[str], side: Side, asked: Asked) -> Sequence[Iterable[Finding]]:
+    async def judged(self, passages: Sequence[Passage], asked: Asked) -> Sequence[Iterable[Finding]]:
+        texts = [each.text for each in passages]
         if asked.help is None:
             raise GuardUnavailable("nobody else is asked here")
         found: list[list[Finding]] = []
         for start in range(0, len(texts), MOST):
-            those = list(texts[start : start + MOST])
+            those = texts[start : start + MOST]
             said = read(await asked.help.ask("moderation", {"model": self._model, "input": those}), _Answer)
             if len(said.results) != len(those):
                 raise GuardUnavailable("the moderation model gave no verdict for each text")

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pydantic
 
-from headgate.core.guard import Asked, Finding, Side
+from headgate.core.guard import Asked, Finding, Passage
 from headgate.stages.guard.asking import Asking, Server, read
 from headgate.stages.guards.guard import GuardSettings
 
@@ -45,7 +45,8 @@ class Presidio(Asking):
         if settings.entities is not None:
             self._said["entities"] = settings.entities
 
-    async def judged(self, texts: Sequence[str], side: Side, asked: Asked) -> Sequence[Iterable[Finding]]:
+    async def judged(self, passages: Sequence[Passage], asked: Asked) -> Sequence[Iterable[Finding]]:
+        texts = [each.text for each in passages]
         body = msgspec.json.encode({"text": BETWEEN.join(texts), **self._said})
         said = read(await self._server.ask(asked.help, body), list[_Found])
         return list(_apart(texts, said))

@@ -1,0 +1,118 @@
+"""Azure AI Content Safety: harm by severity, and attacks by Prompt Shields.
+
+https://learn.microsoft.com/en-us/rest/api/contentsafety/text-operations/analyze-text
+https://learn.microsoft.com/en-us/rest/api/contentsafety/text-operations/shield-prompt
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+import msgspec
+import pydantic
+
+from headgate.core.guard import Asked, Finding, Passage
+from headgate.stages.guard.asking import Asking, Server, pieces, read, several
+from headgate.stages.guards.guard import GuardSettings
+
+LONGEST = 10_000
+"""Code points in one request."""
+VERSION = "2024-09-01"
+WORST = 6
+GIVEN = frozenset({"document", "tool_result"})
+"""Parts that nobody said who is served: what attacks from there is `document_attack`."""
+Harm = Literal["Hate", "SelfHarm", "Sexual", "Violence"]
+
+
+class AzureSettings(GuardSettings):
+    endpoint: str = pydantic.Field(description="Of the resource: `https://NAME.cognitiveservices.azure.com`.")
+    api_key: pydantic.SecretStr = pydantic.Field(description="One of its keys.")
+    harms: dict[Harm, int] = pydantic.Field(
+        default_factory=lambda: dict.fromkeys(("Hate", "SelfHarm", "Sexual", "Violence"), 4),  # type: ignore[arg-type]
+        description="What is looked for, and the severity from which on it counts: 2 (low), 4 or 6. `{}`: nothing.",
+    )
+    blocklists: list[str] = pydantic.Field(default_factory=list, description="Lists of the resource to look through.")
+    shield: bool = pydantic.Field(False, description="Have Prompt Shields look for attacks in what is asked, too.")
+    remember: float = pydantic.Field(3600.0, ge=0, description="Seconds for which it is not asked of the same again.")
+
+
+class _Harm(msgspec.Struct):
+    category: str
+    severity: int = 0
+
+
+class _Listed(msgspec.Struct, rename="camel"):
+    blocklist_name: str
+    blocklist_item_text: str = ""
+
+
+class _Analysis(msgspec.Struct, rename="camel"):
+    categories_analysis: list[_Harm] = []
+    blocklists_match: list[_Listed] = []
+
+
+class _Attack(msgspec.Struct, rename="camel"):
+    attack_detected: bool
+
+
+class _Shield(msgspec.Struct, rename="camel"):
+    user_prompt_analysis: _Attack | None = None
+    documents_analysis: list[_Attack] = []
+
+
+class Azure(Asking):
+    """`hate`, `selfharm`, `sexual`, `violence` with severity / 6 as score, `blocklist`; with `shield`, `prompt_attack`
+    and, of documents and results of tools, `document_attack`. Each text is asked about by itself, long ones in pieces
+    of 10,000 characters; of harm and attacks all of the piece is the finding."""
+
+    Settings = AzureSettings
+
+    def __init__(self, settings: AzureSettings) -> None:
+        super().__init__(settings.remember)
+        base = f"{settings.endpoint.rstrip('/')}/contentsafety/text"
+        headers = {"ocp-apim-subscription-key": settings.api_key.get_secret_value()}
+        self._analyze = Server(f"{base}:analyze?api-version={VERSION}", headers)
+        self._shield = Server(f"{base}:shieldPrompt?api-version={VERSION}", headers) if settings.shield else None
+        self._harms: dict[str, int] = {str(name): least for name, least in settings.harms.items()}
+        self._said: dict[str, Any] = {"categories": list(self._harms)} if self._harms else {}
+        if settings.blocklists:
+            self._said["blocklistNames"] = settings.blocklists
+        if not self._said and not settings.shield:
+            raise ValueError("it is told to look for nothing: name `harms` or `blocklists`, or set `shield`")
+
+    async def judged(self, passages: Sequence[Passage], asked: Asked) -> Sequence[Iterable[Finding]]:
+        return await several(self._all(each, asked) for each in passages)
+
+    async def _all(self, passage: Passage, asked: Asked) -> list[Finding]:
+        found: dict[Finding, None] = {}
+        for start, text in pieces(passage.text, LONGEST):
+            if self._said:
+                found.update(dict.fromkeys(await self._harmful(start, text, asked)))
+            if self._shield is not None and passage.side == "request":
+                found.update(dict.fromkeys(await self._attacks(self._shield, start, text, passage, asked)))
+        return list(found)
+
+    async def _harmful(self, start: int, text: str, asked: Asked) -> list[Finding]:
+        body = msgspec.json.encode({"text": text, **self._said})
+        said = read(await self._analyze.ask(asked.help, body), _Analysis)
+        end = start + len(text)
+        found = [
+            Finding(0, start, end, each.category.lower(), min(each.severity / WORST, 1.0), f"severity {each.severity}")
+            for each in said.categories_analysis
+            if each.severity >= self._harms.get(each.category, WORST + 1)
+        ]
+        for each in said.blocklists_match:
+            at = text.lower().find(each.blocklist_item_text.lower()) if each.blocklist_item_text else -1
+            place = (start + at, start + at + len(each.blocklist_item_text)) if at >= 0 else (start, end)
+            found.append(Finding(0, *place, "blocklist", reason=f"on the list {each.blocklist_name}"))
+        return found
+
+    async def _attacks(self, shield: Server, start: int, text: str, passage: Passage, asked: Asked) -> list[Finding]:
+        given = passage.part in GIVEN
+        body = msgspec.json.encode({"userPrompt": "", "documents": [text]} if given else {"userPrompt": text})
+        said = read(await shield.ask(asked.help, body), _Shield)
+        attacks = [*([said.user_prompt_analysis] if said.user_prompt_analysis else []), *said.documents_analysis]
+        if not any(each.attack_detected for each in attacks):
+            return []
+        return [Finding(0, start, start + len(text), "document_attack" if given else "prompt_attack")]
