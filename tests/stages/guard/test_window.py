@@ -131,3 +131,31 @@ async def test_what_is_changed_does_not_stand_in_the_scores_of_tokens():
     assert b"23456" not in out
     assert str(list(b"23456")).encode() not in out
     assert b'" and so on, and on", "logprob"' in out, "others stay"
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_letters_of_two_escapes_are_one(seed):
+    """What is written so must not make a guard fail."""
+    arguments = json.dumps({"to": "😀 C-123456 😀", "for": "😀" * 20})
+    frames = [
+        frame({"tool_calls": [{"index": 0, "function": {"arguments": each}}]}) for each in pieces(arguments, seed)
+    ]
+    one = window(policy(Words(WordsSettings(words={"customer": ["C-123456"]}))))
+    out = await through(one, frames)
+    read = said(out, lambda delta: delta["tool_calls"][0]["function"]["arguments"])
+    assert json.loads(read) == {"to": "😀 [CUSTOMER] 😀", "for": "😀" * 20}
+    assert [each.category for each in one.judge.exchange.record.guards] == ["customer"]
+
+
+async def test_long_words_are_no_data():
+    frames = [frame({"content": "a" * 200 + " C-123456 "})]
+    assert b"C-123456" not in await through(window(), frames)
+
+
+async def test_the_end_of_one_choice_and_an_empty_one_are_no_end_of_another():
+    def choice(index, content, finish):
+        value = {"choices": [{"index": index, "delta": {"content": content}, "finish_reason": finish}]}
+        return b"data: " + json.dumps(value).encode() + b"\n\n"
+
+    frames = [choice(0, "of C-12", ""), choice(1, "no", "stop"), choice(0, "3456", ""), choice(0, "", "stop")]
+    assert said(await through(window(), frames)) == "of [CUSTOMER]"

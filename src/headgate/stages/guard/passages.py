@@ -6,6 +6,9 @@ none of them knows is a text like any other, so nothing is overlooked.
 
 from __future__ import annotations
 
+import base64
+import binascii
+import codecs
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -90,16 +93,29 @@ WIRE = frozenset({
 })  # fmt: skip
 """Fields whose text is a word of the API, where it looks like one."""
 WORD = re.compile(r"[A-Za-z0-9_.:/+-]{0,64}\Z")
-DATA = re.compile(r"(?:data:[\w.+-]+/[\w.+-]+;base64,)?[A-Za-z0-9+/_=\r\n-]{200}")
-"""How a picture, a sound or a file begins that stands in a body, or a vendor's proof."""
-ENCODED = re.compile(r"[A-Za-z0-9+/_=\r\n-]*\Z")
+DATA = frozenset({
+    "data", "url", "image_url", "imageUrl", "b64_json", "file_data", "bytes", "image", "images", "image_base64",
+    "audio", "video", "signature", "thoughtSignature", "thought_signature", "encrypted_content", "encrypted_index",
+    "redactedContent", "partial_image_b64", "result", "bytesBase64Encoded", "imageBytes", "videoBytes",
+})  # fmt: skip
+"""Fields that hold pictures, sounds, files and vendors' proofs. Elsewhere what looks like them is read by models."""
+ENCODED = re.compile(r"(?:data:[^,]{0,200},)?[A-Za-z0-9+/_=\r\n-]{16,}\Z")
+URLSAFE = str.maketrans("-_", "+/")
+UTF8 = codecs.getincrementaldecoder("utf-8")
+PEEK = 88
+"""Characters of base64 that tell whether it is text."""
+ESCAPE = re.compile(r"\\(?:u([dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|[0-9a-fA-F]{4})|.)", re.DOTALL)
+KEPT = frozenset({'"', "\\"})
+"""Letters that JSON needs escapes for; and those below the blank."""
 ARGUMENTS = frozenset({"arguments", "partial_json"})
 """Fields that hold JSON as a text."""
 DIGITS = 10**7
 """Numbers from here on may be somebody's."""
+NUMBERS = frozenset({int, float})
 SCORES = frozenset({"logprobs", "logprobsResult"})
-INNER, NAME = "{}", "#"
-"""In a path: what follows is inside a text that is JSON; it is the name of the field that is meant."""
+INNER, NAME, CODED = "{}", "#", "="
+"""In a path: what follows is inside a text that is JSON; it is the name of the field that is meant; what is meant is
+written in base64."""
 
 
 def passages(value: Any, side: Side) -> list[Passage]:
@@ -129,16 +145,18 @@ def _walk(value: Any, path: tuple[Any, ...], here: Context, found: list[Passage]
     elif kind is list:
         for index, each in enumerate(value):
             inner = type(each)
-            if inner is str or inner is dict or inner is list or (inner is int and each >= DIGITS):
+            if inner is str or inner is dict or inner is list or (here.free and inner in NUMBERS):
                 _walk(each, (*path, index), here, found)
-    elif kind is int and value >= DIGITS and here.free:
-        found.append(Passage(str(value), here.side, here.role, here.part, here.tool, path))
+    elif kind in NUMBERS and here.free and abs(value) >= DIGITS:
+        text = str(value) if kind is int or not value.is_integer() else str(int(value))
+        found.append(Passage(text, here.side, here.role, here.part, here.tool, path))
 
 
 def _members(value: dict[str, Any], path: tuple[Any, ...], here: Context, found: list[Passage]) -> None:
     free = here.free
+    named = free or path[-1:] == ("properties",)  # of a schema
     for key, each in value.items():
-        if free or not key.isidentifier():
+        if named or not key.isidentifier():
             found.append(Passage(key, here.side, here.role, here.part, here.tool, (*path, key, NAME)))
         kind = type(each)
         if kind is str:
@@ -146,8 +164,11 @@ def _members(value: dict[str, Any], path: tuple[Any, ...], here: Context, found:
                 continue
             if key in ARGUMENTS and _inner(each, (*path, key), here, found):
                 continue
-            _text(each, (*path, key), _at(key, here), found)
-        elif kind is dict or kind is list or kind is int:
+            if key in DATA and not free and ENCODED.match(each) and value.get("type") != "text":
+                _coded(each, (*path, key), _at(key, here), found)
+            else:
+                _text(each, (*path, key), _at(key, here), found)
+        elif kind is dict or kind is list or kind in NUMBERS:
             _walk(each, (*path, key), _at(key, here), found)
 
 
@@ -182,21 +203,66 @@ def _entered(value: dict[str, Any], here: Context) -> Context:
 
 
 def _text(text: str, path: tuple[Any, ...], here: Context, found: list[Passage]) -> None:
-    if not text or (len(text) >= 200 and DATA.match(text) and ENCODED.match(text, text.find(",", 0, 100) + 1)):
+    if not text:
         return
+    if not here.free and path[-2:-1] and path[-2] in DATA and ENCODED.match(text):
+        _coded(text, path, here, found)
+        return
+    if "\\u" in text and (here.part == "tool_result" or text.lstrip()[:1] in ("{", "[")):
+        text = ESCAPE.sub(_letter, text)
     found.append(Passage(text, here.side, here.role, here.part, here.tool, path))
+
+
+def _letter(escape: re.Match[str]) -> str:
+    """What an escape in JSON stands for, where JSON may say it so, too."""
+    code = escape[1]
+    if code is None:
+        return escape[0]
+    letter = chr(int(code, 16)) if len(code) == 4 else _decode(f'"{escape[0]}"')
+    return escape[0] if letter in KEPT or letter < " " or "\ud800" <= letter <= "\udfff" else letter
+
+
+def _coded(text: str, path: tuple[Any, ...], here: Context, found: list[Passage]) -> None:
+    """Of data: nothing, unless it is a text in base64."""
+    at = text.find(",", 0, 206) + 1
+    if _plain(text[at : at + PEEK]) is None:
+        return
+    said = _plain(text[at:])
+    if said:
+        found.append(Passage(said, here.side, here.role, here.part, here.tool, (*path, CODED)))
+
+
+def _plain(coded: str) -> str | None:
+    """The text that is written so, or its beginning, where it is cut; None where it is none."""
+    coded = coded.rstrip("=\r\n").translate(URLSAFE)
+    try:
+        return UTF8().decode(binascii.a2b_base64(coded + "=" * (-len(coded) % 4)))
+    except (binascii.Error, UnicodeDecodeError):
+        return None
 
 
 def _inner(text: str, path: tuple[Any, ...], here: Context, found: list[Passage]) -> bool:
     """The texts of a text that is JSON; False where it is not."""
-    if text[:1] not in ("{", "["):
+    if text.lstrip()[:1] not in ("{", "["):
         return False
     try:
         value = _decode(text)
     except (msgspec.DecodeError, RecursionError, ValueError):
         return False
+    if repeats(text.encode(), value):
+        return False
     _walk(value, (*path, INNER), Context(here.side, here.role, "tool_argument", here.tool, True), found)
     return True
+
+
+def repeats(data: bytes, value: Any) -> bool:
+    """Whether a name stands twice in an object of the JSON that the value was read from, which has the last of them."""
+    return _quotes(_encode(value)) < _quotes(data)
+
+
+def _quotes(data: bytes) -> int:
+    """Those at the ends of strings."""
+    return data.count(b'"') - (data.replace(rb"\\", b"").count(rb"\"") if b"\\" in data else 0)
 
 
 def changed(value: Any, texts: Mapping[tuple[Any, ...], str]) -> Any:
@@ -212,6 +278,9 @@ def _changed(value: Any, path: tuple[Any, ...], text: str) -> Any:
     step, rest = path[0], path[1:]
     if step == INNER and isinstance(value, str):
         return _encode(_changed(_decode(value), rest, text)).decode()
+    if step == CODED and isinstance(value, str):
+        at = value.find(",", 0, 206) + 1
+        return value[:at] + base64.b64encode(text.encode()).decode()
     if isinstance(value, list):
         return [*value[:step], _changed(value[step], rest, text), *value[step + 1 :]]
     if rest == (NAME,):
@@ -236,7 +305,7 @@ def written(path: tuple[Any, ...]) -> str:
     for step in path:
         if isinstance(step, int):
             said += f"[{step}]"
-        elif step in (NAME, INNER) or not step.isidentifier():
+        elif step in (NAME, INNER, CODED) or not step.isidentifier():
             return f"{said}.*"
         else:
             said += f".{step}" if said else step

@@ -18,7 +18,7 @@ from headgate.core.guard import Part, Passage
 from headgate.stages.guard.changing import Edit, apart, edited
 from headgate.stages.guard.framing import Cut, Frame, Message
 from headgate.stages.guard.judging import Bound, Looking
-from headgate.stages.guard.passages import DATA, WIRE, WORD, changed, passages, unscored
+from headgate.stages.guard.passages import DATA, ENCODED, WIRE, WORD, changed, passages, unscored
 from headgate.stages.guard.policy import Policy
 
 _decode = msgspec.json.Decoder().decode
@@ -36,8 +36,10 @@ ONCE = WIRE | {"id", "model", "name", "p", "obfuscation", "item_id", "responseId
 PLACES = ("index", "output_index", "content_index", "summary_index", "contentBlockIndex")
 ARGUMENTS = ("arguments", "partial_json", "input")
 THOUGHTS = ("reasoning", "thinking", "thought")
-_ESCAPE = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt]))')
-_CUT = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
+_LATER = r"[dD][89abAB][0-9a-fA-F]{2}"
+"""The first half of a letter that takes two."""
+_ESCAPE = re.compile(rf'\\(?:u({_LATER}\\u[dD][c-fC-F][0-9a-fA-F]{{2}}|[0-9a-fA-F]{{4}})|(["\\/bfnrt]))')
+_CUT = re.compile(rf"\\(?:u(?:[0-9a-fA-F]{{0,3}}|{_LATER}(?:\\(?:u[0-9a-fA-F]{{0,3}})?)?))?\Z")
 _SIGNS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -190,8 +192,8 @@ class Window:
             channel.add(held, holder, field)
             if channel not in due and channel.end - channel.looked >= STEP:
                 due[channel] = False
-        if found.ends:
-            self._over(None, due)
+        for choice in found.over:
+            self._over(choice, due)
 
     def _over(self, choice: Any, due: dict[Channel, bool], held: Held | None = None) -> None:
         """The texts of a choice (None: all) are at their end, as something else has begun; but for those of the frame
@@ -253,14 +255,15 @@ class View:
 class Reading:
     """The texts of one frame."""
 
-    __slots__ = ("ends", "loose", "pieces")
+    __slots__ = ("loose", "over", "pieces")
 
     def __init__(self, value: Any) -> None:
         self.pieces: list[tuple[tuple[Any, ...], dict[str, Any], str]] = []
         """Of a text that comes in pieces: its name, and where this one stands."""
         self.loose: list[Passage] = []
         """Those that are whole."""
-        self.ends = False
+        self.over: set[Any] = set()
+        """Choices that are at their end; None: all."""
         if type(value) is not dict:
             self.loose = passages(value, "reply")
             return
@@ -275,16 +278,19 @@ class Reading:
             self._whole(rest)
         elif type(kind) is str:
             self.loose = passages(value, "reply")
-            self.ends = kind not in ("ping", "keepalive")
+            if kind not in ("ping", "keepalive"):
+                self.over.add(None)
         else:
             self._walk(value, (0,), ())
-            self.ends = self.ends or not (self.pieces or "choices" in value or "candidates" in value)
+            if not (self.pieces or "choices" in value or "candidates" in value):
+                self.over.add(None)
 
     def _whole(self, value: dict[str, Any]) -> None:
         self.loose += [each for each in passages(value, "reply") if each.path[-1] not in ONCE]
 
     def _piece(self, name: tuple[Any, ...], holder: dict[str, Any], field: str, text: str) -> None:
-        if text and not (len(text) >= 200 and DATA.match(text)):
+        sound = field == "delta" and "audio" in str(name[-2]) and "transcript" not in name[-2]
+        if text and not ((sound or field in DATA) and ENCODED.match(text)):
             self.pieces.append((name, holder, field))
 
     def _walk(self, value: dict[str, Any], name: tuple[Any, ...], path: tuple[Any, ...]) -> None:
@@ -293,8 +299,8 @@ class Reading:
         for key, each in value.items():
             kind = type(each)
             if kind is str:
-                if key in ENDS:
-                    self.ends = True
+                if key in ENDS and each:
+                    self.over.add(name[0])
                 if key not in ONCE:
                     self._piece((*name, key), value, key, each)
                 elif not (key in WIRE and WORD.match(each)):
@@ -334,12 +340,19 @@ def _unescaped(text: str) -> tuple[str, list[int]]:
     for match in _ESCAPE.finditer(text):
         start, end = match.span()
         code, sign = match.groups()
-        parts += (text[at:start], chr(int(code, 16)) if code else _SIGNS.get(sign, sign))
+        parts += (text[at:start], _letter(code) if code else _SIGNS.get(sign, sign))
         places += (*range(at, start), start)
         at = end
     parts.append(text[at:])
     places += range(at, len(text) + 1)
     return "".join(parts), places
+
+
+def _letter(code: str) -> str:
+    first = int(code[:4], 16)
+    if len(code) > 4:
+        return chr(0x10000 + ((first - 0xD800) << 10) + int(code[6:], 16) - 0xDC00)
+    return chr(first) if not 0xD800 <= first < 0xE000 else "\ufffd"
 
 
 def _cut_short(text: str) -> str:
