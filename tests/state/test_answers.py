@@ -108,3 +108,21 @@ def test_those_are_taken_out_of_which_all_is_so_that_is_said():
     assert left(key="nobody") == [b"a", b"b", b"c"]
     assert left(team=hidden("red")) == [b"c"]
     assert left(team="sha256:") == [b"a", b"b", b"c"]
+    assert left(id=b"b".hex()) == [b"a", b"c"]
+    assert left(id=b"b".hex(), key="one") == [b"a", b"b", b"c"]
+
+
+def test_others_have_their_turn_while_many_are_looked_at():
+    async def walk():
+        memory = Memory(1 << 24, Clock())
+        for number in range(5000):
+            memory.put(b"%d" % number, entry(0, time=1.0))
+        clearing, turns = asyncio.ensure_future(memory.clear(Which(before=2.0))), 0
+        while not clearing.done():
+            await asyncio.sleep(0)
+            memory.put(b"under way", entry(0, time=1.0))
+            turns += 1
+        assert turns >= 4
+        assert (clearing.result(), len(memory), memory.bytes) == (5000, 0, 0)
+
+    asyncio.run(walk())

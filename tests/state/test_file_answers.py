@@ -79,6 +79,29 @@ def test_those_are_taken_out_of_which_all_is_so_that_is_said_written_or_not(tmp_
     asyncio.run(walk())
 
 
+def test_each_is_counted_once_however_many_there_are_and_written_just_then_or_not(tmp_path):
+    async def walk():
+        one = made(tmp_path)
+        for number in range(1100):
+            one.put(b"%d" % number, entry(100, name="smart" if number % 2 else "other"))
+        await written(one)
+        assert await one.clear(Which(name="other")) == 550
+        busy = sqlite3.connect(tmp_path / "answers.db", isolation_level=None)
+        busy.execute("BEGIN IMMEDIATE")
+        one.put(b"late", entry(name="other"))
+        async with asyncio.timeout(10):
+            while not one._writing:
+                await asyncio.sleep(0.005)
+        clearing = asyncio.ensure_future(one.clear(Which(name="other")))
+        await asyncio.sleep(0)
+        busy.close()
+        assert await clearing == 1
+        assert (await one.measured())[0] == 550
+        one.close()
+
+    asyncio.run(walk())
+
+
 def test_one_is_to_ask_anew(tmp_path):
     async def walk():
         one, other = made(tmp_path), made(tmp_path)

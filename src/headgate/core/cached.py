@@ -232,17 +232,22 @@ class Which(NamedTuple):
     end_user: str | None = None
 
     def has(self, key: bytes, entry: Entry) -> bool:
-        named: Sequence[tuple[str | None, str]] = (
-            (self.name, entry.name),
-            (self.key, entry.key),
-            (self.team, entry.team),
-            (self.organisation, entry.organisation),
-            (self.user, entry.user),
-            (self.end_user, entry.end_user),
+        """Asked of all that is kept, and of all that comes: what nearly always tells comes first."""
+        return (
+            (self.before is None or entry.time < self.before)
+            and (self.tag is None or self.tag in entry.tags)
+            and (self.id is None or self.id == key.hex())
+            and _is(self.key, entry.key)
+            and _is(self.name, entry.name)
+            and _is(self.team, entry.team)
+            and _is(self.organisation, entry.organisation)
+            and _is(self.user, entry.user)
+            and _is(self.end_user, entry.end_user)
         )
-        fits = all(wanted is None or wanted in (found, hidden(found, wanted)) for wanted, found in named)
-        fits = fits and (self.tag is None or self.tag in entry.tags) and (self.id is None or self.id == key.hex())
-        return fits and (self.before is None or entry.time < self.before)
+
+
+def _is(wanted: str | None, found: str) -> bool:
+    return wanted is None or wanted == found or wanted == hidden(found, wanted)
 
 
 def hidden(name: str, like: str = HASH) -> str:

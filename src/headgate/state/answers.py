@@ -7,6 +7,7 @@ of answers that nobody wants twice does not push out those that are.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict, deque
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ OFTEN = 3
 """Up to which it is counted how often an answer was wanted."""
 CLEARED = 100
 """How many orders to take some out are remembered, for answers that were under way then."""
+AT_ONCE = 1000
+"""Answers that are looked at to be taken out before others have their turn."""
 CAUSES = ("room", "time", "cleared")
 """Why an answer goes."""
 BESIDE: Final = 600
@@ -101,11 +104,17 @@ class Memory:
         """How many there were."""
         if which.before is not None:
             self._cleared.append(which)
-        gone = [key for queue in (self._new, self._main) for key, held in queue.items() if which.has(key, held.entry)]
-        for key in gone:
-            self._drop(key)
-        self.evictions["cleared"] += len(gone)
-        return len(gone)
+        keys = [*self._new, *self._main] if which.id is None else [bytes.fromhex(which.id)]
+        count = 0
+        for place, key in enumerate(keys):
+            if place % AT_ONCE == AT_ONCE - 1:
+                await asyncio.sleep(0)  # hundreds of thousands may have to be looked at
+            held = self._main.get(key) or self._new.get(key)
+            if held is not None and which.has(key, held.entry):
+                self._drop(key)
+                count += 1
+        self.evictions["cleared"] += count
+        return count
 
     async def heard(self, which: Which) -> None:
         await self.clear(which)

@@ -57,6 +57,8 @@ class FileAnswers:
         self._reading = 0
         self._pending: dict[bytes, Entry] = {}
         """Not written yet, by their keys."""
+        self._writing: frozenset[bytes] = frozenset()
+        """Of these, those that the writing thread has taken up."""
         self._size = 0
         self._wanted: dict[bytes, int] = {}
         self._lock = threading.Lock()
@@ -150,14 +152,14 @@ class FileAnswers:
         self._forget(which)
 
     def _forget(self, which: Which) -> int:
-        """How many of them were not written yet."""
+        """How many of them will not be written."""
         if which.before is not None:
             self._cleared.append(which)
         with self._lock:
             waiting = [key for key, entry in self._pending.items() if which.has(key, entry)]
             for key in waiting:
                 self._size -= self._pending.pop(key).size
-        return len(waiting)
+            return sum(key not in self._writing for key in waiting)
 
     async def measured(self) -> tuple[int, int]:
         """Answers and bytes in the file. Raises OSError."""
@@ -192,6 +194,7 @@ class FileAnswers:
         while True:
             with self._lock:
                 entries = list(islice(self._pending.items(), BATCH))
+                self._writing = frozenset(key for key, _ in entries)
                 wanted, self._wanted = self._wanted, {}
             if not entries and not wanted:
                 return

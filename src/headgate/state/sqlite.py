@@ -24,6 +24,8 @@ from headgate.state.sealed_answers import Choose, Form, Plain, Sealed
 PATIENCE = 5.0
 """Seconds for which another process may be writing."""
 GHOSTS = 10_000
+AT_ONCE = 500
+"""Answers that are looked at to be taken out before others may write."""
 EXPIRED = 1000
 """Answers whose time is over that are deleted with a batch, at most."""
 CACHE = 4 << 10
@@ -110,18 +112,27 @@ class File:
             self._make_room(db)
 
     def clear(self, which: Which) -> int:
+        count, last = 0, -1
+        while rows := self._clear(which, last):
+            last, taken = rows
+            count += taken
+        with self._connected() as db:
+            db.executescript("PRAGMA incremental_vacuum")  # `execute` frees one page
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # nothing of it is left there, either
+        return count
+
+    def _clear(self, which: Which, after: int) -> tuple[int, int] | None:
+        """Of the next in the file, so that others can write between two looks: the place of the last, and how many were
+        taken out; None: that was all."""
         with self._transaction() as db:
-            count = 0
-            for row in self._among(db, which):
+            count, rows = 0, self._among(db, which, after)
+            for row in rows:
                 found = db.execute("SELECT body FROM bodies WHERE id = ?", (row.id,)).fetchone()
                 entry = self._form.read(row.name, found[0]) if found is not None else None
                 if entry is not None and which.has(bytes.fromhex(which.id or ""), entry):
                     self._drop(db, row, "cleared")
                     count += 1
-        with self._connected() as db:
-            db.executescript("PRAGMA incremental_vacuum")  # `execute` frees one page
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # nothing of it is left there, either
-        return count
+        return (rows[-1].id, count) if rows else None
 
     def claim(self, key: bytes, until: float) -> bool:
         with self._transaction() as db:
@@ -143,13 +154,14 @@ class File:
         if connection is not None:
             connection.close()
 
-    def _among(self, db: sqlite3.Connection, which: Which) -> list[_Row]:
-        """Rows to look at."""
+    def _among(self, db: sqlite3.Connection, which: Which, after: int) -> list[_Row]:
+        """The next rows to look at."""
+        some = f"SELECT {COLUMNS} FROM answers WHERE id > ? "  # noqa: S608  # ours
         if which.id is None:
-            rows = db.execute(f"SELECT {COLUMNS} FROM answers")  # noqa: S608  # ours
+            rows = db.execute(f"{some} ORDER BY id LIMIT ?", (after, AT_ONCE))
         else:
             name = self._form.name(bytes.fromhex(which.id))
-            rows = db.execute(f"SELECT {COLUMNS} FROM answers WHERE id = ? AND name = ?", (_id(name), name))  # noqa: S608
+            rows = db.execute(f"{some} AND id = ? AND name = ?", (after, _id(name), name))
         return [_Row(*row) for row in rows]
 
     def _put(self, db: sqlite3.Connection, key: bytes, entry: Entry) -> None:
