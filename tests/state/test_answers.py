@@ -87,6 +87,8 @@ def test_too_large_for_it_pushes_nobody_out():
     memory.put(b"b", entry(ROOM))
     assert get(memory, b"b") is None
     assert get(memory, b"a") is not None
+    memory.put(b"a", entry(ROOM))  # the older one is given no more
+    assert get(memory, b"a") is None
 
 
 def test_those_are_taken_out_of_which_all_is_so_that_is_said():

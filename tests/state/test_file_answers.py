@@ -138,6 +138,14 @@ def test_the_file_grows_no_larger_than_there_is_room_for(tmp_path):
     assert (tmp_path / "answers.db").stat().st_size < 0.2 * ROOM
 
 
+def test_an_older_one_goes_also_where_the_newer_one_is_too_large(tmp_path):
+    file = File(tmp_path / "answers.db", ROOM)
+    file.put([(b"a", entry()), (b"b", entry())], {})
+    file.put([(b"a", entry(ROOM))], {})
+    assert [found is not None for found in file.get([b"a", b"b"])] == [False, True]
+    file.close()
+
+
 def test_what_is_wanted_outlives_a_scan(tmp_path):
     """Of seven times as much as there is room for."""
     file = File(tmp_path / "answers.db", ROOM)

@@ -87,9 +87,9 @@ class Memory:
         held = _Held(entry, min(entry.end, self.clock() + most))
         if any(which.has(key, entry) for which in self._cleared):  # it was under way then
             return
+        self._drop(key)  # there is a newer one, be it too large
         if held.size > self.room * SHORT:
             return
-        self._drop(key)
         if key in self._ghosts:
             del self._ghosts[key]
             self._main[key] = held

@@ -167,11 +167,11 @@ class File:
     def _put(self, db: sqlite3.Connection, key: bytes, entry: Entry) -> None:
         name = self._form.name(key)
         id, body = _id(name), self._form.write(name, entry)
-        if len(body) > self.room * SHORT:
-            return
         before = db.execute(f"SELECT {COLUMNS} FROM answers WHERE id = ?", (id,)).fetchone()  # noqa: S608  # ours
         if before is not None:
             self._drop(db, _Row(*before))
+        if len(body) > self.room * SHORT:
+            return
         main = db.execute("DELETE FROM ghosts WHERE id = ?", (id,)).rowcount
         row = (id, name, main, _place(db), 0, len(body), entry.end)
         db.execute("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)", row)
