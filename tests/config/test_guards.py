@@ -23,6 +23,12 @@ def test_files_of_guards_are_those_beside_the_configuration(tmp_path):
         ("{use: personal, with: {packs: [germany]}}", "there is no pack `germany`"),
         ("{use: secrets, with: {kinds: [card]}}", "there is no kind `card`"),
         ("{use: code, with: {registered: none}}", "cannot be read"),
+        ("{use: topics, with: {denied: [law]}}", "there is no topic `law` in `matching.topics`"),
+        ("{use: topics}", "name topics"),
+        ("{use: topics, with: {denied: [law], words: {law: [court], tax: [vat]}}}", "the topic 'tax' of `words`"),
+        ("{use: judge, with: {model: nobody/x, rubric: {a: b}}}", "nobody"),
+        ("{use: webhook, with: {url: 'ftp://secret-host'}}", "has to be like https://host/path"),
+        ("{use: azure, with: {endpoint: 'https://a.example', api_key: k, harms: {}}}", "look for nothing"),
     ],
 )
 def test_what_makes_no_sense_is_told_with_its_place(tmp_path, guard, said):

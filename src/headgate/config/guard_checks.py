@@ -27,6 +27,10 @@ def check(config: Config, tell: Tell, known: Known) -> None:
         _reachable(path, policy, tell)
         _follows(path, policy, tell, known)
         _concerned(config, path, policy, tell)
+        for topic in policy.topics:
+            if topic not in config.matching.topics:
+                hint = "give it some example sentences there, or `words` here"
+                tell((*path, "with"), f"there is no topic `{topic}` in `matching.topics`", hint)
 
 
 def makeable(path: Path, policy: GuardPolicy, tell: Tell) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from typing import Annotated, Any, Literal
 
@@ -98,6 +98,11 @@ class GuardPolicy(Section):
     def asks(self) -> str | None:
         """The model that its guard asks, once the configuration has been read."""
         return getattr(self._read, "model", None) if self._type.outside else None
+
+    @property
+    def topics(self) -> Sequence[str]:
+        """Those of `matching.topics` that its guard goes by, once the configuration has been read."""
+        return getattr(self._read, "topics", ()) if self._type.outside else ()
 
     @property
     def guard(self) -> Guard:

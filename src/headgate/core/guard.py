@@ -49,6 +49,10 @@ class Help(Protocol):
         """A model behind the gateway: the request and its answer in OpenAI's API. It is recorded like a request, and
         goes only where the request itself may go. Raises GatewayError."""
 
+    async def topic(self, text: str) -> tuple[str, float, str]:
+        """Of those in `matching.topics` the one that a text is about, "" for none; how like it is to it; and both in
+        words. Raises GatewayError."""
+
 
 class Passage(msgspec.Struct, gc=False):
     """A text, and where it stands."""

@@ -75,7 +75,7 @@ async def test_the_nearest_example_gives_the_topic():
     assert (none.topic, none.said) == ("", f"no topic, the nearest is code ({none.score:.2f})")
     cosine = sum(map(float.__mul__, embedded("weather bug weather"), embedded("python bug")))
     assert none.score == pytest.approx(cosine)
-    assert await topics.find("  ", 0) == ("", 0.0, "")
+    assert await topics.find("  ", 0) == ("", 0.0, "", True)
 
 
 async def test_examples_are_asked_once_and_a_text_once_of_late(monkeypatch):

@@ -101,7 +101,7 @@ class Guard:
             if vault is not None:
                 vault.general = bool(vault.values)
         if judge.route is not None:
-            _reroute(judge.exchange, judge.route)
+            _reroute(judge.exchange, judge.route, judge.routed_for)
         judge.barred = frozenset({"route"})
         beside = [policy for policy in policies if policy.parallel]
         return await (_beside(judge, beside, proceed) if beside else proceed(judge.exchange))
@@ -254,10 +254,12 @@ async def _named(id: str, work: Awaitable[T]) -> T:
     return await work
 
 
-def _reroute(exchange: Exchange, policy: Policy) -> None:
+def _reroute(exchange: Exchange, policy: Policy, category: str) -> None:
     use = policy.use or exchange.model
     if use != exchange.model:
-        exchange.decision.said.append(f"{use} instead of {exchange.model}, as the policy {policy.name!r} has it")
+        exchange.decision.said.append(
+            f"{use} instead of {exchange.model}, as the policy {policy.name!r} has it: {category}"
+        )
         exchange.model = use
 
 

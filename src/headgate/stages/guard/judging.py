@@ -60,7 +60,7 @@ class Looking(Protocol):
 class Judge:
     """One request's, on its way there and back."""
 
-    __slots__ = ("_hidden", "asked", "barred", "changed", "exchange", "hashes", "route")
+    __slots__ = ("_hidden", "asked", "barred", "changed", "exchange", "hashes", "route", "routed_for")
 
     def __init__(self, exchange: Exchange, hashes: Hashes, outside: Outside | None = None) -> None:
         self.exchange = exchange
@@ -81,6 +81,8 @@ class Judge:
         self._hidden: dict[int, list[Span]] = {}
         self.route: Policy | None = None
         """The one that has another model asked."""
+        self.routed_for = ""
+        """The category that it does so for."""
         self.barred: Collection[Action] = ()
         """What cannot follow any more; it is blocked then."""
 
@@ -162,7 +164,8 @@ class Judge:
         if action == "block":
             raise refused(policy, found)
         if action == "route":
-            self.route = self.route or policy
+            if self.route is None:
+                self.route, self.routed_for = policy, found.category
         elif action in HIDES:
             self._hidden.setdefault(place, []).append((found.start, found.end, found.category))
             self.changed[policy.name] = None

@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from headgate.core.dialect import Dialect
+from headgate.core.errors import GuardUnavailable
 from headgate.core.exchange import Exchange
 from headgate.core.guard import Question
 from headgate.core.needs import Needs
 from headgate.core.ports import Upstream
 from headgate.core.question import answer, question
 from headgate.core.target import Target
+from headgate.stages.rules.topic import Topics
 from headgate.stages.stage import Proceed
 
 PATH = "guard"
@@ -28,6 +30,7 @@ class Outside:
         faces: Mapping[Question, Dialect],
         next_id: Callable[[], str],
         aimed: Callable[[Exchange], bytes] | None,
+        topics: Topics | None,
     ) -> None:
         """`ask` sends a question, recorded; `aimed` tells whether guards change what some providers are asked."""
         self.upstream = upstream
@@ -35,6 +38,7 @@ class Outside:
         self.faces = faces
         self.next_id = next_id
         self.aimed = aimed
+        self.topics = topics
 
 
 class Help:
@@ -51,12 +55,26 @@ class Help:
         return self._outside.upstream
 
     async def ask(self, about: Question, fields: Mapping[str, Any]) -> bytes:
-        outside, exchange = self._outside, self._exchange
-        asked = question(outside.next_id(), outside.faces[about], fields, PATH, exchange.record.worker)
-        asked.imposed = exchange.needs
-        if outside.aimed is not None and outside.aimed(exchange):
-            asked.imposed = Needs(exchange.needs.traits, Within(exchange.needs))
+        outside, worker = self._outside, self._exchange.record.worker
+        asked = question(outside.next_id(), outside.faces[about], fields, PATH, worker)
+        asked.imposed = self._needs()
         return await answer(asked, outside.ask)
+
+    async def topic(self, text: str) -> tuple[str, float, str]:
+        topics = self._outside.topics
+        if topics is None:
+            raise GuardUnavailable("there are no topics in `matching.topics`")
+        found = await topics.find(text, self._exchange.record.worker, self._needs())
+        if not found.known:
+            raise GuardUnavailable("no model tells the topic")
+        return found.topic, found.score, found.said
+
+    def _needs(self) -> Needs:
+        """What must be so of a model that is shown what is said."""
+        exchange, aimed = self._exchange, self._outside.aimed
+        if aimed is None or not aimed(exchange):
+            return exchange.needs
+        return Needs(exchange.needs.traits, Within(exchange.needs))
 
 
 class Within:

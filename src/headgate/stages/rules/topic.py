@@ -40,6 +40,8 @@ class Found(NamedTuple):
     score: float
     said: str
     """In words, for the decision."""
+    known: bool = True
+    """False: nobody could tell it."""
 
 
 NOTHING = Found("", 0.0, "")
@@ -83,7 +85,7 @@ class Topics:
             try:
                 found = await self._ask(text, worker, needs)
             except GatewayError as error:
-                return Found("", 0.0, f"the topic could not be told: {error.message[:300]}")
+                return Found("", 0.0, f"the topic could not be told: {error.message[:300]}", known=False)
         self._recent[digest] = found
         if len(self._recent) > REMEMBERED:
             del self._recent[next(iter(self._recent))]
