@@ -20,6 +20,7 @@ models:
   kept: {{targets: [openai/gpt-4o-mini], cache: {{ttl: 3600, tool_calls: true}}}}
   both: {{targets: [home/small], fallbacks: [openai/gpt-4o-mini]}}
   judged: {{targets: [home/small], judge: {{target: openai/judge, share: 1}}}}
+  real: openai/gpt-4o-mini
   abroad: {{targets: [openai/gpt-4o-mini], cache: {{ttl: 3600}}}}
 payloads: {{keep: full}}
 teams: {{support: }}
@@ -28,6 +29,7 @@ keys:
   - {{name: other, key: {OTHER_KEY}, team: support}}
 guards:
   personal: {{use: personal, then: tokenise, for: {{model: [chat, kept]}}}}
+  made_up: {{use: personal, with: {{names: true}}, then: surrogate, for: {{model: real}}}}
   customers:
     use: patterns
     with: {{patterns: {{customer: 'C-[0-9]{{6}}'}}}}
@@ -182,3 +184,14 @@ def test_a_judge_elsewhere_is_told_as_little(gateway, upstream):
     material = asked(upstream)
     assert CUSTOMER not in material
     assert material.count("<CUSTOMER_1>") == 2
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_something_made_up_is_what_a_provider_is_told(gateway, upstream, stream):
+    text = f"Dear Mrs. Ada Lovelace: {JOE} now pays with 4111 1111 1111 1111. Yours, Ada Lovelace"
+    _, said = ask(gateway, text, "real", stream=stream)
+    told = asked(upstream)
+    assert said == f"You said: {text}"
+    assert "@example.com now pays with 4" in told
+    assert not [each for each in ("Lovelace", JOE, "1111 1111") if each in told]
+    assert "<" not in told

@@ -39,9 +39,10 @@ class GuardPolicy(Section):
     then: Annotated[dict[str, Action], BeforeValidator(_by_category)] = Field(
         default_factory=dict,
         description="What follows a finding, by its category (`*`: any other), or one word for all: `block` it; "
-        "`redact` (`[EMAIL]`), `mask` (`****1111`) or `hash` it, or `replace` it by what the guard says; `tokenise` it "
-        "(`<EMAIL_1>`, put back in the reply); ask the model "
-        "`model` instead (`route`); tell it only (`flag`); `pass` it. Left out: what is usual for the guard.",
+        "`redact` (`[EMAIL]`), `mask` (`****1111`), `generalise` (`1985`) or `hash` it, or `replace` it by what the "
+        "guard says; show providers `<EMAIL_1>` (`tokenise`) or another address (`surrogate`) and put it back in the "
+        "reply; ask the model `model` instead (`route`); tell it only (`flag`); `pass` it. Left out: what is usual for "
+        "the guard.",
     )
     mode: Literal["enforce", "monitor"] = Field(
         "enforce", description="`monitor`: what it finds stands in records, and nothing else follows."

@@ -23,12 +23,15 @@ Part = Literal[
     "definition",  # of tools and formats
     "other",  # labels, names, whatever else stands in a body
 ]
-Action = Literal["pass", "flag", "redact", "mask", "hash", "replace", "tokenise", "route", "block"]
-"""What follows a finding: nothing; it is told; `[CATEGORY]`, stars, a keyed hash, what the guard says, or a surrogate
-(until the reply) stands in its place; another model is asked; nobody is given it."""
+Action = Literal[
+    "pass", "flag", "redact", "mask", "generalise", "hash", "replace", "tokenise", "surrogate", "route", "block"
+]
+"""What follows a finding: nothing; it is told; in its place stands `[CATEGORY]`, stars, what many have in common, a
+keyed hash, what the guard says, or, until the reply, a label or something made up; another model is asked; nobody is
+given it."""
 ACTIONS: tuple[Action, ...] = get_args(Action)
-CHANGES: frozenset[Action] = frozenset({"redact", "mask", "hash", "replace", "tokenise"})
-HIDES: frozenset[Action] = frozenset({"tokenise"})
+CHANGES: frozenset[Action] = frozenset({"redact", "mask", "generalise", "hash", "replace", "tokenise", "surrogate"})
+HIDES: frozenset[Action] = frozenset({"tokenise", "surrogate"})
 """Those whose change is undone for whoever asked. They are about what is asked only."""
 EVERY = "*"
 """In place of a category: any other."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
+
+from headgate.core.made_up import LENGTH, MOST, made_up, parts
 
 LABEL = 20
 """Letters of a category that stand in a surrogate."""
@@ -38,14 +40,21 @@ class Vault:
     has the same ones again.
     """
 
-    __slots__ = ("aimed", "first", "general", "labels", "numbers", "values")
+    __slots__ = ("_made", "_pattern", "aimed", "first", "general", "labels", "made", "numbers", "parts", "values")
 
     def __init__(self, first: int = 1) -> None:
         """`first`: number of each category."""
         self.first = first
         self.values: dict[tuple[str, int], str] = {}
-        self.numbers: dict[str, tuple[str, int]] = {}
-        """The other way round."""
+        self.numbers: dict[str, str] = {}
+        """The other way round: of each value its surrogate."""
+        self.made: dict[str, str] = {}
+        """Values that are made up, in small letters, and what they stand for."""
+        self.parts: dict[str, str] = {}
+        """The same of names in a name, in whole words."""
+        self._made: dict[str, int] = {}
+        """The next of each kind."""
+        self._pattern: re.Pattern[str] | None = None
         self.labels: dict[str, int] = {}
         """The last number of each."""
         self.general = False
@@ -53,27 +62,69 @@ class Vault:
         self.aimed = False
         """What depends on the target has been looked at."""
 
-    def surrogate(self, category: str, value: str, taken: Taken) -> str:
-        """What stands for a value; the same for the same one, whatever it is found to be."""
-        name = self.numbers.get(value)
-        if name is None:
-            label = label_of(category)
-            number, there = self.labels.get(label, self.first - 1) + 1, taken.of(label)
-            while str(number) in there:
-                number += 1
-            name = self.numbers[value] = label, number
-            self.labels[label], self.values[name] = number, value
-        return f"<{name[0]}_{name[1]}>"
+    def surrogate(self, category: str, value: str, taken: Taken, *, make: bool = False) -> str:
+        """What stands for a value; the same for the same one, whatever it is found to be. `make`: one like it, where
+        there is any."""
+        if value not in self.numbers:
+            likely = make and self.first == 1  # else another may have been told it before
+            made = self._make(category, value, taken) if likely else None
+            self.numbers[value] = made or self._label(category, value, taken)
+        return self.numbers[value]
 
-    def met(self, text: str) -> Iterator[Met]:
+    def _label(self, category: str, value: str, taken: Taken) -> str:
+        label = label_of(category)
+        number, there = self.labels.get(label, self.first - 1) + 1, taken.of(label)
+        while str(number) in there:
+            number += 1
+        self.labels[label], self.values[label, number] = number, value
+        return f"<{label}_{number}>"
+
+    def _make(self, category: str, value: str, taken: Taken) -> str | None:
+        for name, part in self.parts.items():  # somebody who has been named in full
+            if part == value and name.lower() not in self.made:
+                return self._like(name, value)
+        for number in range(self._made.get(category, 0), MOST):
+            made = made_up(category, value, number)
+            if made is None:
+                return None
+            called = parts(category, made, value)
+            if made.lower() in self.made or taken.says(made) or any(map(taken.says, called)):
+                continue
+            self._made[category] = number + 1
+            self.parts |= called
+            return self._like(made, value)
+        return None
+
+    def _like(self, made: str, value: str) -> str:
+        self.made[made.lower()], self._pattern = value, None
+        return made
+
+    def met(self, text: str) -> list[Met]:
         """The surrogates in a text, as far as models have left them to be known."""
+        found = list(self._numbered(text)) if self.labels else []
+        if self.made:
+            for match in self._written().finditer(text):
+                said = match[0]
+                value = self.parts.get(said) if match.lastgroup == "part" else self.made.get(said.lower())
+                if value is not None:
+                    found.append(Met(*match.span(), value))
+        return found
+
+    def _written(self) -> re.Pattern[str]:
+        if self._pattern is None:
+            made, called = _either(self.made), _either(self.parts)
+            part = rf"|\b(?P<part>{called})\b" if called else ""
+            self._pattern = re.compile(f"(?i:{made}){part}")
+        return self._pattern
+
+    def _numbered(self, text: str) -> Iterator[Met]:
         at = 0
         for number in NUMBERED.finditer(text):
             if number.start() < at:
                 continue
             tail = text[max(number.start() - LONGEST, at) : number.start()]
             for label in self.labels:
-                found = tail[-1:].upper() == label[-1] and _written(label).search(tail)
+                found = tail[-1:].upper() == label[-1] and _spelt(label).search(tail)
                 value = self.values.get((label, int(number[1]))) if found else None
                 if not found or value is None:
                     continue
@@ -86,6 +137,19 @@ class Vault:
 
     def clear(self, text: str) -> int:
         """Up to where no surrogate may begin that is not over."""
+        if not self.made:
+            return self._clear(text)
+        low = text[-LENGTH:].lower()
+        every = (*self.made, *map(str.lower, self.parts))
+        for size in range(len(low), 0, -1):
+            rest = low[-size:]
+            if any(each.startswith(rest) for each in every):
+                return min(self._clear(text), len(text) - size)
+        return self._clear(text)
+
+    def _clear(self, text: str) -> int:
+        if not self.labels:
+            return len(text)
         for at in range(max(len(text) - HELD, 0), len(text)):
             letter = text[at]
             if letter in "<\\&%":
@@ -119,6 +183,12 @@ class Taken:
         self._texts = texts
         self._seen: list[tuple[str, str]] | None = None
         self._of: dict[str, set[str]] = {}
+        self._low = ""
+
+    def says(self, words: str) -> bool:
+        """Whether they stand in any of the texts, in whatever letters."""
+        self._low = self._low or "\n".join(self._texts).lower()
+        return words.lower() in self._low
 
     def of(self, label: str) -> set[str]:
         """The numbers that stand behind a label, or could when something behind them is taken away."""
@@ -142,8 +212,12 @@ def label_of(category: str) -> str:
     return said if said[:1].isalpha() else f"V{said}"
 
 
+def _either(words: Iterable[str]) -> str:
+    return "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
+
+
 @lru_cache(1024)
-def _written(label: str) -> re.Pattern[str]:
+def _spelt(label: str) -> re.Pattern[str]:
     """A label at the end of a text, as models write it."""
     said = r"\\?[_ -]".join(map(re.escape, label.split("_")))
     return re.compile(rf"(\\<|<|&lt;|%3[Cc])?{said}\Z", re.IGNORECASE)

@@ -13,7 +13,7 @@ from headgate.core.vault import Vault
 from headgate.dialects import openai_chat
 from headgate.stages.guard.changing import edited
 from headgate.stages.guard.framing import cutter
-from headgate.stages.guard.hiding import first_number, hide
+from headgate.stages.guard.hiding import Span, first_number, hide
 from headgate.stages.guard.restoring import restorer
 from headgate.stages.guard.window import Window
 
@@ -45,7 +45,7 @@ def back(vault, text):
 def hidden(passages, spans):
     """The texts as others are shown them, and the vault."""
     vault, edits = Vault(), {}
-    hide(vault, passages, spans, edits)
+    hide(vault, passages, {place: [Span(*each) for each in said] for place, said in spans.items()}, edits)
     return [edited(each.text, edits.get(place, ())) for place, each in enumerate(passages)], vault
 
 
@@ -77,8 +77,10 @@ def found(draw):
     texts = draw(st.lists(TEXTS, min_size=1, max_size=3))
     spans = {}
     for place, text in enumerate(texts):
-        ends = st.tuples(st.integers(0, len(text)), st.integers(0, len(text)), st.sampled_from(["email", "person"]))
-        cut = [(min(a, b), max(a, b), kind) for a, b, kind in draw(st.lists(ends, max_size=4)) if a != b]
+        ends = st.tuples(
+            st.integers(0, len(text)), st.integers(0, len(text)), st.sampled_from(["email", "person"]), st.booleans()
+        )
+        cut = [(min(a, b), max(a, b), kind, make) for a, b, kind, make in draw(st.lists(ends, max_size=4)) if a != b]
         if cut:
             spans[place] = cut
     return texts, spans

@@ -99,7 +99,7 @@ class Guard:
             await look(judge, first)
             vault = judge.exchange.vault
             if vault is not None:
-                vault.general = bool(vault.values)
+                vault.general = bool(vault.numbers)
         if judge.route is not None:
             _reroute(judge.exchange, judge.route, judge.routed_for)
         judge.barred = frozenset({"route"})

@@ -6,9 +6,8 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 
 from headgate.core.guard import Action, Finding
+from headgate.stages.guard.partly import generalised, masked
 
-SHOWN = 4
-"""Characters that are left of one that is masked, of twice as many at least."""
 DIGITS = 12
 
 Edit = tuple[int, int, str]
@@ -36,9 +35,11 @@ def _redacted(finding: Finding, text: str, hashes: Hashes) -> str:
 
 
 def _masked(finding: Finding, text: str, hashes: Hashes) -> str:
-    shown = min(SHOWN, len(text) // 2 if len(text) > 2 else 0)
-    hidden = len(text) - shown
-    return "".join("*" if letter.isalnum() else letter for letter in text[:hidden]) + text[hidden:]
+    return masked(finding.category, text)
+
+
+def _generalised(finding: Finding, text: str, hashes: Hashes) -> str:
+    return generalised(finding.category, text)
 
 
 def _hashed(finding: Finding, text: str, hashes: Hashes) -> str:
@@ -52,6 +53,7 @@ def _replaced(finding: Finding, text: str, hashes: Hashes) -> str:
 CHANGES: Mapping[Action, Callable[[Finding, str, Hashes], str]] = {
     "redact": _redacted,
     "mask": _masked,
+    "generalise": _generalised,
     "hash": _hashed,
     "replace": _replaced,
 }

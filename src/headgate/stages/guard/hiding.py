@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, MutableMapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from headgate.core.guard import Passage
 from headgate.core.vault import Taken, Vault
@@ -17,8 +17,16 @@ GROWING = frozenset((name,) for name in ("messages", "contents", "input", "promp
 KEPT = ("previous_response_id", "conversation")
 """Fields that name a conversation which the provider keeps."""
 FAR, MANY = 1000, 900_000
-Span = tuple[int, int, str]
-"""From where to where, and its category."""
+
+
+class Span(NamedTuple):
+    """Something in a text."""
+
+    start: int
+    end: int
+    category: str
+    make: bool = False
+    """Something like it is to stand in its place."""
 
 
 def first_number(fields: Mapping[str, Any]) -> int:
@@ -39,9 +47,9 @@ def hide(
     for place in sorted(spans, key=lambda place: (passages[place].path[:1] in GROWING, place)):
         covered[place] = joined(spans[place])
         text = passages[place].text
-        for start, end, category in covered[place]:
+        for start, end, category, make in covered[place]:
             value = text[start:end]
-            instead = values[value] = vault.surrogate(category, value, taken)
+            instead = values[value] = vault.surrogate(category, value, taken, make=make)
             edits.setdefault(place, []).append((start, end, instead))
     longest = sorted((value for value in values if len(value) >= LEAST), key=len, reverse=True)
     for place, each in enumerate(passages):
@@ -57,8 +65,8 @@ def _elsewhere(text: str, value: str, instead: str, covered: list[Span], edits: 
         whole = not (text[at - 1 : at].isalnum() and value[0].isalnum()) and not (
             text[end : end + 1].isalnum() and value[-1].isalnum()
         )
-        if whole and all(end <= start or at >= over for start, over, _ in covered):
-            covered.append((at, end, ""))
+        if whole and all(end <= start or at >= over for start, over, *_ in covered):
+            covered.append(Span(at, end, ""))
             edits.append((at, end, instead))
         at = text.find(value, end)
 
@@ -66,10 +74,11 @@ def _elsewhere(text: str, value: str, instead: str, covered: list[Span], edits: 
 def joined(spans: Sequence[Span]) -> list[Span]:
     """In order; those that overlap are one, by the name of the longest."""
     kept: list[Span] = []
-    for start, end, category in sorted(spans, key=lambda span: (span[0], -span[1])):
-        if kept and start < kept[-1][1]:
-            begin, over, name = kept[-1]
-            kept[-1] = begin, max(over, end), name if over - begin >= end - start else category
+    for span in sorted(spans, key=lambda span: (span.start, -span.end)):
+        last = kept[-1] if kept else None
+        if last is not None and span.start < last.end:
+            longer = last if last.end - last.start >= span.end - span.start else span
+            kept[-1] = longer._replace(start=last.start, end=max(last.end, span.end))
         else:
-            kept.append((start, end, category))
+            kept.append(span)
     return kept

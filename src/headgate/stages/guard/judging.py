@@ -167,7 +167,9 @@ class Judge:
             if self.route is None:
                 self.route, self.routed_for = policy, found.category
         elif action in HIDES:
-            self._hidden.setdefault(place, []).append((found.start, found.end, found.category))
+            self._hidden.setdefault(place, []).append(
+                Span(found.start, found.end, found.category, action == "surrogate")
+            )
             self.changed[policy.name] = None
         elif action in CHANGES:
             text = passage.text[found.start : found.end]
