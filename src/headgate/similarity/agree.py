@@ -129,12 +129,18 @@ def _turned(mine: Reading, theirs: Reading) -> str | None:
         ours, others = mine.places[direction], theirs.places[direction]
         if _swapped(ours - others, others - ours, mine.known, theirs.known):
             return "direction"
-    if mine.all != theirs.all and sorted(mine.all) == sorted(theirs.all) and list(mine.content) != list(theirs.content):
+    moved = list(mine.content) != list(theirs.content) or _letters(mine) != _letters(theirs)
+    if moved and mine.all != theirs.all and sorted(mine.all) == sorted(theirs.all):
         return "order"
     first, second = _persons(mine), _persons(theirs)
     if first != second and THIRD.intersection(first) and sorted(first) == sorted(second):
         return "order"
     return None
+
+
+def _letters(reading: Reading) -> list[str]:
+    """What may stand for something: f(a, b) is not f(b, a)."""
+    return [word for word in reading.all if len(word) == 1]
 
 
 def _persons(reading: Reading) -> list[str]:

@@ -21,7 +21,7 @@ TOKENS = re.compile(
   | (?P<word>{LETTER}+(?:['\u2019]{LETTER}+|\.{LETTER}+)*(?:\+\+|\#(?!\w))?)
   | (?P<letter>[{APART}])
   | (?P<unit>[%$\u20ac\u00a3\u00a5\u20b9]|\u00b0(?:[CF](?!\w))?)
-  | (?P<sign>[+*<>=^\u00d7\u00f7\u2264\u2265\u2260&|~]|(?<=\d)\s[-/\u2212]\s(?=\d))
+  | (?P<sign>[+*<>=^\u00d7\u00f7&|~\u2190-\u22ff\u2600-\u27bf\U0001f000-\U0001faff]|(?<=\d)\s[-/\u2212]\s(?=\d))
   | (?P<end>[.!?:;\n\u2022()\[\]"\u201c\u201d])
     """,
     re.VERBOSE,
@@ -88,7 +88,8 @@ class Reading:
         """In their order: grams in an ounce are not ounces in a gram."""
         self.times: set[str] = set()
         self.names: set[str] = set()
-        self.signs: Counter[str] = Counter()
+        self.signs: list[str] = []
+        """In their order: of arithmetic, and pictures."""
         self.denied: Counter[str] = Counter()
         """How often, by the stem of the word that comes next."""
         self.refused: set[str] = set()
@@ -119,7 +120,7 @@ class Reading:
             for part in _parts(text):
                 self._word(part)
         elif kind == "sign":
-            self.signs[text.strip()] += 1
+            self.signs.append(text.strip())
         elif kind == "unit":
             self.units.setdefault(UNITS[text.casefold()])
         else:
