@@ -14,7 +14,7 @@ from headgate.similarity.weights import Weights
 
 DATA = Path(__file__).parents[3] / "shared" / "datasets" / "semantic_cache"
 MISSES, POSITIVES = ("minimal_pairs_own", "negation_semantoneg"), ("banking77_faq_pairs", "gptcache_mock")
-EACH = 6
+EACH = 20
 """One pair in so many is enough for a model that takes its time."""
 
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the labelled data of ../shared is not there")

@@ -138,19 +138,19 @@ def test_an_application_takes_out_what_its_own_key_asked(gateway):
         status, _, answer = gateway.post(said, path="/v1/cache/clear", key=key)
         return answer["cleared"] if status == 200 else status
 
-    entry = ask(gateway, "mine", "ours", x_headgate_cache_tags="stock")[3]["x-headgate-cache-entry"]
+    entry = ask(gateway, "mine", "ours", x_headgate_cache_tags="shelf")[3]["x-headgate-cache-entry"]
     assert ask(gateway, "mine", "ours", key=THIRD)[1] == "hit"
-    ask(gateway, "yours", "ours", key=THIRD, x_headgate_cache_tags="stock")
+    ask(gateway, "yours", "ours", key=THIRD, x_headgate_cache_tags="shelf")
     assert out(THIRD, entry=entry) == 0
-    assert out(tag="stock") == 1
+    assert out(tag="shelf") == 1
     assert ask(gateway, "mine", "ours", key=THIRD)[1] == "miss"
     assert ask(gateway, "yours", "ours")[1] == "hit"
-    assert out(THIRD, tag="stock") == 1
+    assert out(THIRD, tag="shelf") == 1
     entry = ask(gateway, "mine")[3]["x-headgate-cache-entry"]
     assert [out(entry=entry), out(entry=entry)] == [1, 0]
     for wrong in ({}, {"tag": "a", "entry": entry}, {"entry": "xyz"}, {"entry": "A1"}, {"tag": 7}, {"team": "red"}):
         assert out(**wrong) == 400, wrong
-    assert out("hg-no-such-key-0123456789", tag="stock") == 401
+    assert out("hg-no-such-key-0123456789", tag="shelf") == 401
 
 
 def test_a_refresh_is_one_request_of_whose_answer_it_is(gateway, provider):

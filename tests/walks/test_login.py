@@ -422,7 +422,7 @@ def test_who_guesses_waits_and_locks_out_nobody(gateway):
     assert owner.login("guessed")[0] == 200
     assert logged_in(gateway, "filed").known()
     failed = admin(gateway, "GET", "/audit?action=login_failed&limit=1000")[1]["items"]
-    assert {each["name"] for each in failed} >= {"guessed", ""}
+    assert "guessed" in {each["name"] for each in failed}
     assert not {each["name"] for each in failed} & {"nobody-here", "admin", "x" * 300}
     assert len(failed) <= 61
 

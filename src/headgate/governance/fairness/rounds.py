@@ -24,6 +24,8 @@ log = logging.getLogger("headgate.governance")
 
 Tell = Callable[[int, int], object]
 NONE = "outcomes are kept in the database of records: set records.store"
+PATIENCE = 15.0
+"""Seconds until there is a database, where these were the first requests ever."""
 PERIODS = {"month": "%Y-%m", "week": "%G-W%V"}
 
 
@@ -46,9 +48,14 @@ def hold(
     key, url = key_of(config), url or clients(config)
     databases = Databases(config, environ, loaded.references)
     if not config.records.store:
-        raise click.ClickException(NONE)
+        raise click.ClickException(NONE)  # before anything is paid for
     drawn = random.randrange(1 << 32) if seed is None else seed  # noqa: S311  # which questions, no secret
     held = ask_all(config.fairness, asked, url, key, drawn, tell)
+    until = time.monotonic() + PATIENCE
+    while held.answers and not databases.has_records and time.monotonic() < until:
+        time.sleep(0.1)  # the first records, those of these questions, are on their way there
+    if held.answers and not databases.has_records:
+        raise click.ClickException(f"there is no database of records after {PATIENCE:g} s: {NONE}")
     _run(databases, lambda database: keep(database, held.answers))
     return held
 
