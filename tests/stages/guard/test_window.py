@@ -159,3 +159,24 @@ async def test_the_end_of_one_choice_and_an_empty_one_are_no_end_of_another():
 
     frames = [choice(0, "of C-12", ""), choice(1, "no", "stop"), choice(0, "3456", ""), choice(0, "", "stop")]
     assert said(await through(window(), frames)) == "of [CUSTOMER]"
+
+
+@pytest.mark.parametrize("size", [1, 7, 50, 10_000])
+@pytest.mark.parametrize("ends", [b"\n", b"\r\n", b"\r"])
+async def test_a_stream_that_is_cut_anywhere_is_looked_at(size, ends):
+    """What is forwarded unread comes as the network has cut it."""
+    frames = [frame({"content": "of C-12"}), frame({"content": "3456."}, "stop"), b"data: [DONE]\n\n"]
+    data = b"\xef\xbb\xbf" + b"".join(frames).replace(b"\n", ends)
+    out = await through(window(), [data[at : at + size] for at in range(0, len(data), size)])
+    assert said(out.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")) == "of [CUSTOMER]."
+
+
+async def test_lines_that_are_cut_anywhere_are_looked_at():
+    data = b'{"response":"of C-12"}\n{"response":"3456."}'
+    out = await through(window(kind=b"application/x-ndjson"), [data[at : at + 5] for at in range(0, len(data), 5)])
+    assert "".join(json.loads(line)["response"] for line in out.splitlines()) == "of [CUSTOMER]."
+
+
+async def test_events_that_are_no_json_are_texts():
+    data = b"event: said\ndata: of C-123456\n\ndata: [DONE]\n\n"
+    assert await through(window(), [data]) == b"event: said\ndata: of [CUSTOMER]\n\ndata: [DONE]\n\n"

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from headgate.dialects import event_stream
+from headgate.dialects.framing import Cutter
 from headgate.dialects.framing import frames as blocks
 from headgate.dialects.gemini_generate.arrays import Elements
 
@@ -45,24 +46,50 @@ class Message(NamedTuple):
         return event_stream.write_message(self.message.headers, payload)
 
 
+BOM = b"\xef\xbb\xbf"
+
+
 class Cut(Protocol):
     def __call__(self, data: bytes) -> list[Frame] | list[Message]:
-        """The frames of these bytes, which are whole ones."""
+        """The frames that these bytes complete, wherever the stream was cut."""
+
+    def rest(self) -> list[Frame]:
+        """What is left at its end."""
 
 
 def cutter(content_type: bytes) -> Cut:
     """What cuts a stream of this type."""
     if content_type.startswith(b"text/event-stream"):
-        return events
+        return Events()
     if content_type.startswith(event_stream.EVENT_STREAM):
         return Messages()
-    return Array() if content_type.startswith(b"application/json") else lines
+    return Array() if content_type.startswith(b"application/json") else Lines()
 
 
-def events(data: bytes) -> list[Frame]:
+class Events:
     """Server-sent events."""
+
+    def __init__(self) -> None:
+        self._cutter = Cutter()
+
+    def __call__(self, data: bytes) -> list[Frame]:
+        return _events(self._cutter.feed(data))
+
+    def rest(self) -> list[Frame]:
+        return _events(self._cutter.rest)
+
+
+def _events(data: bytes) -> list[Frame]:
     found = []
+    if data[:3] == BOM:
+        found.append(Frame(BOM, b"", b""))
+        data = data[3:]
     for block in blocks(data):
+        if b"\r" in block:
+            bare = block.rstrip(b"\r\n")
+            if b"\r" in bare.replace(b"\r\n", b""):  # the only sign at the end of its lines
+                found.append(_in_one_line(bare))
+                continue
         at = 0 if block[:5] == b"data:" else block.find(b"\ndata:") + 1
         start = at + (6 if block[at + 5 : at + 6] == b" " else 5)
         end = len(block.rstrip(b"\r\n"))
@@ -88,8 +115,23 @@ def _in_one_line(block: bytes) -> Frame:
     return Frame(b"".join(head) + b"data: ", b" ".join(data), b"\n\n")
 
 
-def lines(data: bytes) -> list[Frame]:
+class Lines:
     """Lines of JSON."""
+
+    def __init__(self) -> None:
+        self._held = b""
+
+    def __call__(self, data: bytes) -> list[Frame]:
+        data = self._held + data
+        end = data.rfind(b"\n") + 1
+        self._held = data[end:]
+        return _lines(data[:end])
+
+    def rest(self) -> list[Frame]:
+        return _lines(self._held)
+
+
+def _lines(data: bytes) -> list[Frame]:
     found = []
     for line in data.splitlines(keepends=True):
         bare = line.strip()
@@ -114,6 +156,9 @@ class Array:
             self._elements.held.clear()
         return found
 
+    def rest(self) -> list[Frame]:
+        return []
+
 
 class Messages:
     """Amazon's event stream."""
@@ -123,6 +168,9 @@ class Messages:
 
     def __call__(self, data: bytes) -> list[Message]:
         return [_message(each) for each in self._stream.feed(data)]
+
+    def rest(self) -> list[Frame]:
+        return []
 
 
 def _message(message: event_stream.Message) -> Message:

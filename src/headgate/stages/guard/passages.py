@@ -209,8 +209,13 @@ def _text(text: str, path: tuple[Any, ...], here: Context, found: list[Passage])
         _coded(text, path, here, found)
         return
     if "\\u" in text and (here.part == "tool_result" or text.lstrip()[:1] in ("{", "[")):
-        text = ESCAPE.sub(_letter, text)
+        text = unescaped(text)
     found.append(Passage(text, here.side, here.role, here.part, here.tool, path))
+
+
+def unescaped(text: str) -> str:
+    """JSON, or what may pass for it, with letters in place of their escapes, where that says the same."""
+    return ESCAPE.sub(_letter, text)
 
 
 def _letter(escape: re.Match[str]) -> str:

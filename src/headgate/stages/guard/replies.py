@@ -12,12 +12,15 @@ from headgate.stages.guard.changing import edited
 from headgate.stages.guard.framing import cutter
 from headgate.stages.guard.judging import Looking, Refused
 from headgate.stages.guard.policy import Policy
-from headgate.stages.guard.subject import Whole
+from headgate.stages.guard.subject import CONTROLS, Whole
 from headgate.stages.guard.window import Window
 
 STREAMS = (b"text/event-stream", b"application/vnd.amazon.eventstream", b"application/x-ndjson")
 WORDS = (b"text/", b"application/json", b"application/x-ndjson", b"application/xml")
-"""Content types of what is looked at, of APIs that are not known; others are sounds, pictures, archives."""
+"""Content types of what is looked at."""
+NO_WORDS = (b"image/", b"audio/", b"video/", b"font/", b"application/zip", b"application/gzip", b"application/pdf")
+"""Of APIs that are not known anything else is, unless it shows at once that it is no text: files come as any type."""
+UTF16 = (b"\xff\xfe", b"\xfe\xff")
 WORDLESS = frozenset({"embeddings"})
 """Operations whose replies say nothing."""
 HEADER = b"x-headgate-guard"
@@ -53,12 +56,15 @@ class Gate:
 
     async def through(self, frames: AsyncIterator[bytes], reply: Reply) -> AsyncIterator[bytes]:
         exchange = self.judge.exchange
-        kind = reply.content_type or exchange.dialect.content_type(True, exchange.fields)
+        kind = (reply.content_type or exchange.dialect.content_type(True, exchange.fields)).strip()
+        kind = kind.lower() if b"boundary" not in kind else kind
         known = exchange.dialect.operation != "opaque"
         if kind.startswith(STREAMS) or (known and kind.startswith(b"application/json")):
             stream = self._windowed(frames, reply, kind)
         elif kind.startswith(WORDS):
             stream = self._collected(frames, reply, kind)
+        elif not known and not kind.startswith(NO_WORDS):
+            stream = self._tried(frames, reply, kind)
         else:
             stream = frames
         async for data in stream:
@@ -80,6 +86,19 @@ class Gate:
             if going:
                 yield going
             raise
+
+    async def _tried(self, frames: AsyncIterator[bytes], reply: Reply, kind: bytes) -> AsyncIterator[bytes]:
+        """Something, which is collected as long as it may be a text."""
+        parts: list[bytes] = []
+        async for data in frames:
+            parts.append(data)
+            if data.translate(None, CONTROLS) != data and parts[0][:2] not in UTF16:
+                yield b"".join(parts)
+                break
+        else:
+            yield await self._looked(b"".join(parts), kind)
+        async for data in frames:
+            yield data
 
     async def _collected(self, frames: AsyncIterator[bytes], reply: Reply, kind: bytes) -> AsyncIterator[bytes]:
         """Text that has no frames is looked at when all of it is there."""

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from json import detect_encoding
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote_plus, unquote, unquote_plus
 
 import msgspec
 
+from headgate.core.errors import InvalidJSON
 from headgate.core.exchange import Exchange
 from headgate.core.guard import Passage, Side
 from headgate.dialects.dialect import decode, patch
 from headgate.dialects.multipart import boundary_of
-from headgate.stages.guard.passages import changed, passages, unscored
+from headgate.stages.guard.passages import changed, passages, repeats, unescaped, unscored
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 URL = ("model", "stream")
 """Fields that may come from the URL, and that no guard is asked about."""
+FORM = b"application/x-www-form-urlencoded"
+FORMS = re.compile(rb"([&=])")
+TEXTUAL = (b"text/", b"application/json", b"application/x-ndjson", b"application/jsonl", FORM)
+CONTROLS = bytes([*range(9), 11, *range(14, 27), *range(28, 32)])
+"""Bytes that stand in no text."""
+BOM = b"\xef\xbb\xbf"
+ODD = {0xDC00 + byte: byte for byte in range(128, 256)}
+"""Bytes that are no UTF-8 are read as Latin-1."""
 Texts = Mapping[tuple[Any, ...], str]
 
 
@@ -91,24 +102,26 @@ class Whole:
         """By part: what it says, where it is JSON."""
         self._places: list[int] = []
         """Of each passage, its part."""
+        kind = content_type.strip().lower()
+        self._form = kind.startswith(FORM)
+        self._textual = kind.startswith(TEXTUAL)
         for part in _parted(data, content_type):
             self._add(part, side)
 
     def _add(self, part: bytes, side: Side) -> None:
         number = len(self._parts)
         self._parts.append(part)
-        try:
-            value = _decode(part) if part[:1] in b'{["' or part[:1].isspace() else None
-        except (msgspec.DecodeError, ValueError, RecursionError):
+        if self._form:
+            text: str | None = unquote_plus(part.decode("latin-1"))
             value = None
+        else:
+            text, value = _read(part, self._textual)
         if value is not None:
+            if side == "request" and repeats(part, value):
+                raise InvalidJSON("a key stands twice in one object, which cannot be guarded; send it once")
             self._values[number] = value
             found = passages(value, side)
         else:
-            try:
-                text = part.decode()
-            except UnicodeDecodeError:
-                return
             found = [Passage(text, side, part="other")] if text else []
         self.passages += found
         self._places += [number] * len(found)
@@ -121,12 +134,40 @@ class Whole:
         parts = list(self._parts)
         for number, said in by_part.items():
             if number in self._values:
-                end = b"\n" if parts[number].endswith(b"\n") else b""
+                end = parts[number][len(parts[number].rstrip()) :]
                 value = changed(self._values[number], said)
                 parts[number] = _encode(unscored(value) if self._reply else value) + end
             else:
-                parts[number] = said[()].encode()
+                parts[number] = quote_plus(said[()]).encode() if self._form else said[()].encode()
         return b"".join(parts)
+
+
+def _read(part: bytes, textual: bool) -> tuple[str | None, Any]:
+    """The text of some bytes, or what they say where they are JSON."""
+    encoding = detect_encoding(part)
+    if encoding.startswith("utf-8"):
+        data = part.removeprefix(BOM)
+        like = data.lstrip()[:1] in (b"{", b"[", b'"')
+        if not (textual or like) and part.translate(None, CONTROLS) != part:
+            return None, None
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            text = data.decode("utf-8", "surrogateescape").translate(ODD)
+            data = text.encode()
+    else:
+        try:
+            text = part.decode(encoding)
+        except UnicodeDecodeError:
+            return None, None
+        data, like = text.encode(), True
+    if not like:
+        return text, None
+    try:
+        value = _decode(data)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return unescaped(text), None
+    return None, value
 
 
 def _parted(data: bytes, content_type: bytes) -> list[bytes]:
@@ -134,6 +175,13 @@ def _parted(data: bytes, content_type: bytes) -> list[bytes]:
     boundary = boundary_of(content_type) if content_type.lower().startswith(b"multipart/") else None
     if boundary is not None:
         return [piece for part in data.split(b"--" + boundary) for piece in (*_headed(part), b"--" + boundary)][:-1]
+    if content_type.strip().lower().startswith(FORM):
+        return FORMS.split(data)
+    return _lined(data)
+
+
+def _lined(data: bytes) -> list[bytes]:
+    """Lines of JSON each by itself."""
     lines = data.split(b"\n")
     if len(lines) > 1 and all(line.strip()[:1] in (b"{", b"[", b"") for line in lines) and _json(lines[0]):
         return [line + b"\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
@@ -143,7 +191,7 @@ def _parted(data: bytes, content_type: bytes) -> list[bytes]:
 def _headed(part: bytes) -> list[bytes]:
     """A part's headers, and its content."""
     head, blank, content = part.partition(b"\r\n\r\n")
-    return [head + blank, content]
+    return [head + blank, *_lined(content)]
 
 
 def _json(line: bytes) -> bool:

@@ -30,6 +30,7 @@ LEAST = 32
 """Characters before what is looked at that are kept, to see what it follows on."""
 MOST = 65_536
 """Characters that one text holds back, whatever guards say."""
+DONE = b"[DONE]"
 ENDS = frozenset({"finish_reason", "finishReason", "done_reason", "stopReason", "stop_reason"})
 ONCE = WIRE | {"id", "model", "name", "p", "obfuscation", "item_id", "responseId", "modelVersion", "tool_call_id"}
 """Fields whose text does not come in pieces."""
@@ -143,15 +144,8 @@ class Window:
         """Texts that do not come in pieces and have been looked at."""
 
     async def feed(self, data: bytes) -> bytes:
-        """Whole frames; gives those that may go. Raises Blocked, GuardUnavailable."""
-        due: dict[Channel, bool] = {}
-        """Channels to be looked at, and whether they are at their end."""
-        for frame in self.cut(data):
-            value = _read(frame.data)
-            held = Held(frame, value)
-            self.held.append(held)
-            if value is not None:
-                await self._take(held, due)
+        """Some of its bytes; gives the frames that may go. Raises Blocked, GuardUnavailable."""
+        due = await self._fed(self.cut(data))
         if self.whole:
             return b""
         if due:
@@ -160,8 +154,29 @@ class Window:
 
     async def end(self) -> bytes:
         """What is left, where nothing follows."""
+        await self._fed(self.cut.rest())
         await self._look(dict.fromkeys(self.channels.values(), True))
         return self._going()
+
+    async def _fed(self, frames: Sequence[Frame | Message]) -> dict[Channel, bool]:
+        """Channels to be looked at, and whether they are at their end."""
+        due: dict[Channel, bool] = {}
+        for frame in frames:
+            value = _read(frame.data)
+            held = Held(frame, value)
+            self.held.append(held)
+            if value is not None:
+                await self._take(held, due)
+            elif isinstance(frame, Frame) and frame.data and frame.data != DONE:
+                await self._take_words(held, frame)
+        return due
+
+    async def _take_words(self, held: Held, frame: Frame) -> None:
+        """What is no JSON is a text."""
+        text = frame.data.decode("utf-8", "replace")
+        edits = await self.judge.look(self.policies, [Passage(text, "reply", "assistant")])
+        if edits:
+            held.frame = frame._replace(data=edited(text, edits[0]).encode())
 
     def _going(self) -> bytes:
         held = self.held
