@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
+
+LARGE = 1 << 20
+"""Bytes of a file above which it is begun anew,"""
+QUIET = 60.0
+"""once nobody has written for so many seconds: all have read it by then."""
 
 
 class Notes:
@@ -11,11 +18,14 @@ class Notes:
     def __init__(self, path: Path, *, anew: bool) -> None:
         """`anew`: what stands there already is read as well."""
         self._path = path
+        self._anew = anew
         self._read = 0 if anew else self._size()
 
     def write(self, line: bytes) -> None:
         self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         with self._path.open("ab", buffering=0) as file:
+            if not self._anew and file.tell() > LARGE and time.time() - os.fstat(file.fileno()).st_mtime > QUIET:
+                file.truncate(0)
             file.write(line + b"\n")
 
     def read(self) -> list[bytes]:
