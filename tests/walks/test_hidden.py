@@ -21,6 +21,7 @@ models:
   both: {{targets: [home/small], fallbacks: [openai/gpt-4o-mini]}}
   judged: {{targets: [home/small], judge: {{target: openai/judge, share: 1}}}}
   real: openai/gpt-4o-mini
+  copied: {{targets: [home/small], shadow: {{target: openai/other, share: 1}}}}
   abroad: {{targets: [openai/gpt-4o-mini], cache: {{ttl: 3600}}}}
 payloads: {{keep: full}}
 teams: {{support: }}
@@ -35,7 +36,7 @@ guards:
     with: {{patterns: {{customer: 'C-[0-9]{{6}}'}}}}
     then: tokenise
     external_only: true
-    for: {{model: [both, abroad, judged], team: support}}
+    for: {{model: [both, abroad, judged, copied], team: support}}
 """
 JOE, ANN = "joe.public@mail.example.com", "ann@other.example.org"
 CUSTOMER = "C-123456"
@@ -47,6 +48,8 @@ def gateway(first, tmp_path_factory):
         yield started
         output = started.output()
         assert "Traceback" not in output
+        seen = "".join(started.metrics())
+        assert not [each for each in (JOE, ANN, CUSTOMER) if each in seen]
         for path in started.folder.rglob("*"):
             if path.is_file():
                 data = path.read_bytes()
@@ -176,14 +179,16 @@ def test_ones_own_model_is_told_it_and_another_that_is_asked_instead_is_not(gate
     assert asked(upstream) == "Who is <CUSTOMER_1>?"
 
 
-def test_a_judge_elsewhere_is_told_as_little(gateway, upstream):
-    ask(gateway, f"Who is {CUSTOMER}?", "judged")
-    until = time.monotonic() + 10
-    while len(upstream.requests) < 2 and time.monotonic() < until:
-        time.sleep(0.01)
-    material = asked(upstream)
-    assert CUSTOMER not in material
-    assert material.count("<CUSTOMER_1>") == 2
+def test_judges_and_copies_elsewhere_are_told_as_little(gateway, upstream):
+    for model, times in (("judged", 2), ("copied", 1)):
+        upstream.requests.clear()
+        ask(gateway, f"Who is {CUSTOMER}?", model)
+        until = time.monotonic() + 10
+        while len(upstream.requests) < 2 and time.monotonic() < until:
+            time.sleep(0.01)
+        assert asked(upstream, 0) == f"Who is {CUSTOMER}?"
+        assert CUSTOMER not in asked(upstream)
+        assert asked(upstream).count("<CUSTOMER_1>") == times
 
 
 @pytest.mark.parametrize("stream", [False, True])
