@@ -8,7 +8,9 @@ from click.testing import CliRunner
 from gateways import KEY, running
 from headgate.cli import cli
 
-CLINIC, INTERN, WATCHED = (f"hg-{name}-key-0123456789abcdef" for name in ("clinic", "intern", "watched"))
+CLINIC, INTERN, WATCHED, SALES = (
+    f"hg-{name}-key-0123456789abcdef" for name in ("clinic", "intern", "watched", "sales")
+)
 CONFIG = f"""
 server: {{host: 127.0.0.1, port: {{PORT}}}}
 data_dir: {{DATA}}
@@ -30,11 +32,15 @@ clauses:
   - {{name: no-pictures, deny: 'team == "interns" && operation == "images"', says: interns make no pictures}}
   - {{name: unread, deny: 'team == "interns" && operation == "opaque"', says: interns ask at our paths}}
   - {{name: third-tag, deny: 'key == "tagged" && tags[2] == "x"', says: no third tag}}
+  - name: hr-base
+    deny: (team == "interns" || key == "sales") && ("vs_hr" in knowledge || "hr-index" in knowledge)
+    says: the knowledge base vs_hr is for HR
   - {{name: odd, deny: 'provider == "us"', says: nothing to America, mode: monitor}}
 keys:
   - {{name: test, key: {KEY}}}
   - {{name: clinic, key: {CLINIC}, team: clinic}}
   - {{name: intern, key: {INTERN}, team: interns}}
+  - {{name: sales, key: {SALES}}}
   - {{name: tagged, key: {WATCHED}}}
 """
 
@@ -88,6 +94,27 @@ def test_what_is_about_the_request_alone_refuses_it(gateway):
     assert told["error"]["message"] == "the request is not allowed, by clause no-pictures: interns make no pictures"
     assert gateway.request("GET", "/us/v1/files", headers=headers)[0] == 403
     assert ask(gateway, "chat", INTERN)[0] == 200
+
+
+def test_a_knowledge_base_is_for_those_who_may_ask_it(gateway):
+    def file_search(id):
+        return {"model": "chat", "input": "leave?", "tools": [{"type": "file_search", "vector_store_ids": ["a", id]}]}
+
+    status, _, told = gateway.post(file_search("vs_hr"), "/v1/responses", key=INTERN)
+    assert (status, told["error"]["code"]) == (403, "clause_violated")
+    assert "clause hr-base: the knowledge base vs_hr is for HR" in told["error"]["message"]
+    source = {"type": "azure_search", "parameters": {"index_name": "hr-index"}}
+    body = {"model": "chat", "messages": [{"role": "user", "content": "leave?"}], "data_sources": [source]}
+    assert gateway.post(body, key=INTERN)[0] == 403
+    for key, id in ((INTERN, "vs_sales"), (KEY, "vs_hr")):
+        _, _, told = gateway.post(file_search(id), "/v1/responses", key=key)
+        assert "clause_violated" not in str(told)
+    for path, body in (("/us/v1/vector_stores/vs_hr/search", {}), ("/us/v1/runs", {"vector_store_ids": ["vs_hr"]})):
+        status, _, told = gateway.post(body, path, key=SALES)
+        assert (status, told["error"]["code"]) == (403, "clause_violated")
+        assert "clause_violated" not in str(gateway.post(body, path, key=KEY)[2])
+    said = {"model": "chat", "messages": [{"role": "user", "content": 'what is "vs_hr"?'}]}
+    assert gateway.post(said, key=INTERN)[0] == 200
 
 
 def test_what_cannot_be_told_is_forbidden(gateway):

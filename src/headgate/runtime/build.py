@@ -52,7 +52,7 @@ from headgate.stages.filters.capability import Capability
 from headgate.stages.filters.filter import Filter
 from headgate.stages.filters.health import Health
 from headgate.stages.filters.requirement import Requirement
-from headgate.stages.guard import Aim, Aimed, Guard
+from headgate.stages.guard import Aim, Aimed, Guard, read
 from headgate.stages.guard.changing import Hashes
 from headgate.stages.guard.outside import Outside
 from headgate.stages.hedge import Hedge
@@ -217,7 +217,7 @@ def _clauses(config: Config) -> list[Stage]:
     """The stage that keeps to clauses, where there are any."""
     if not config.clauses:
         return []
-    return [Abide(compiled(config.clauses, config.matching.lists), settings_of(config), version(config.clauses))]
+    return [Abide(compiled(config.clauses, config.matching.lists), settings_of(config), version(config.clauses), read)]
 
 
 def _instructs(config: Config) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from headgate.core.errors import ClauseViolated
 from headgate.core.exchange import Exchange
@@ -11,17 +11,23 @@ from headgate.stages.rules.clause import Case, Clause
 from headgate.stages.rules.subject import Settings, Subject
 from headgate.stages.stage import Proceed
 
+Read = Callable[[Exchange], Awaitable[None]]
+
 
 class Abide:
     """Behind what finds out about the request, before all that has to do with targets, which ask `exchange.needs`."""
 
-    def __init__(self, clauses: Sequence[Clause], settings: Settings, version: str) -> None:
+    def __init__(self, clauses: Sequence[Clause], settings: Settings, version: str, read: Read) -> None:
+        """`read` reads what would be forwarded unread."""
         self.clauses = clauses
         self.settings = settings
         self.version = version
+        self._read = read if any("knowledge" in clause.deny.names for clause in clauses) else None
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
         """Raises ClauseViolated where nobody may be given the request."""
+        if self._read is not None and exchange.passing is not None:
+            await self._read(exchange)
         record = exchange.record
         record.clauses = self.version
         case = Case(self.clauses, Subject(exchange, exchange.model, self.settings), record.violated)

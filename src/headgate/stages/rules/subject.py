@@ -15,6 +15,8 @@ from datetime import UTC, datetime, tzinfo
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import msgspec
+
 from headgate.catalog import prompts, tokens
 from headgate.core import chat
 from headgate.core.caller import NOBODYS, Belongs
@@ -22,6 +24,7 @@ from headgate.core.errors import GatewayError
 from headgate.core.exchange import Exchange
 from headgate.core.kept import Classes
 from headgate.stages.rules.complexity import COMPLEX, score
+from headgate.stages.rules.knowledge import in_fields, in_path
 from headgate.stages.rules.language import language
 
 NO_CLASSES = Classes({})
@@ -138,6 +141,13 @@ class Subject:
     def findings(self) -> list[str]:
         """The categories of what [guards](../how-to/guard.md) found in the request: `email`, `injection` …"""
         return list(dict.fromkeys(each.category for each in self._exchange.record.guards if each.side == "request"))
+
+    def knowledge(self) -> list[str]:
+        """The knowledge bases that the request names: ids of vector stores, indexes, corpora, libraries, connectors;
+        of what is forwarded unread also by its path."""
+        exchange = self._exchange
+        place = exchange.place
+        return list(dict.fromkeys((*in_fields(_fields(exchange)), *in_path(place.rest if place is not None else b""))))
 
     def hour(self) -> int:
         """0 to 23, in `time_zone`."""
@@ -310,3 +320,15 @@ def _clean(text: str) -> str:
     if len(text) > LONGEST:
         text = f"{text[: LONGEST // 2]}\n{text[-LONGEST // 2 :]}"
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _fields(exchange: Exchange) -> Mapping[str, Any]:
+    """Those of the body, also of one that is forwarded, where a stage has read that."""
+    data = getattr(exchange.passing, "data", None)
+    if not data:
+        return exchange.fields
+    try:
+        found = msgspec.json.decode(data)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
