@@ -1,5 +1,6 @@
 """What is hidden from providers comes back in the reply, whole, streamed and in tool arguments, and stays nowhere."""
 
+import asyncio
 import json
 import time
 
@@ -21,6 +22,7 @@ models:
   both: {{targets: [home/small], fallbacks: [openai/gpt-4o-mini]}}
   judged: {{targets: [home/small], judge: {{target: openai/judge, share: 1}}}}
   real: openai/gpt-4o-mini
+  resumed: {{targets: [home/small], fallbacks: [openai/gpt-4o-mini], resume: true}}
   copied: {{targets: [home/small], shadow: {{target: openai/other, share: 1}}}}
   abroad: {{targets: [openai/gpt-4o-mini], cache: {{ttl: 3600}}}}
 payloads: {{keep: full}}
@@ -36,7 +38,7 @@ guards:
     with: {{patterns: {{customer: 'C-[0-9]{{6}}'}}}}
     then: tokenise
     external_only: true
-    for: {{model: [both, abroad, judged, copied], team: support}}
+    for: {{model: [both, abroad, judged, copied, resumed], team: support}}
 """
 JOE, ANN = "joe.public@mail.example.com", "ann@other.example.org"
 CUSTOMER = "C-123456"
@@ -177,6 +179,25 @@ def test_ones_own_model_is_told_it_and_another_that_is_asked_instead_is_not(gate
     assert headers["x-headgate-model"] == "openai/gpt-4o-mini"
     assert said == f"You said: Who is {CUSTOMER}?"
     assert asked(upstream) == "Who is <CUSTOMER_1>?"
+
+
+def test_who_goes_on_elsewhere_with_what_ones_own_model_began_is_told_as_little(gateway, upstream):
+    async def cut(asked):
+        if asked.request.path.startswith("/home"):
+            await asked.send(chunked_head() + as_chunk(chunk({"content": f"It is {CUSTOMER}, who "})))
+            await asyncio.sleep(0.02)
+            asked.reset()
+        pieces = ("lives near <CUST", "OMER_1>", ".")
+        frames = b"".join(as_chunk(chunk({"content": piece})) for piece in pieces)
+        await asked.send(
+            chunked_head() + frames + as_chunk(chunk({}, "stop")) + as_chunk(b"data: [DONE]\n\n") + LAST_CHUNK
+        )
+
+    upstream.script = cut
+    _, said = ask(gateway, f"Who is {CUSTOMER}?", "resumed", stream=True)
+    assert said == f"It is {CUSTOMER}, who lives near {CUSTOMER}."
+    assert CUSTOMER in upstream.requests[0].body.decode()
+    assert CUSTOMER not in upstream.requests[1].body.decode()
 
 
 def test_judges_and_copies_elsewhere_are_told_as_little(gateway, upstream):
