@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from headgate.core.exchange import Exchange
 from headgate.core.guard import Passage
 from headgate.core.record import Record
+from headgate.core.reply import Reply
 from headgate.core.vault import Vault
 from headgate.dialects import openai_chat
 from headgate.stages.guard.changing import edited
@@ -157,6 +158,19 @@ async def test_arguments_of_tools_stay_json_wherever_they_are_split(vault):
             ]
             out = said(await through(window(vault), [*calls, frame({}, "tool_calls")]), arguments)
             assert json.loads(out) == {"to": "joe@x.com", "é": f"x\\{VALUES[1]}\n", "Ann": 1}, (size, out)
+
+
+@pytest.mark.parametrize("around", ["{}", " [{}]", "```json\n{}\n```"])
+async def test_answers_in_json_stay_json(vault, around):
+    text = around.replace("{}", '{"to": "<EMAIL_1>", "who": "<PERSON_1>"}')
+    body = json.dumps({"choices": [{"message": {"content": text}}]}).encode()
+    wholly = await restorer(exchange(), vault).whole(body, Reply(openai_chat, False, b""))
+    told = {json.loads(wholly)["choices"][0]["message"]["content"]}
+    for size in (1, 2, 5, 11):
+        frames = [frame({"content": text[at : at + size]}) for at in range(0, len(text), size)]
+        told.add(said(await through(window(vault), [*frames, frame({}, "stop")]), content))
+    [once] = told
+    assert json.loads(once.strip("`json \n[]")) == {"to": "joe@x.com", "who": VALUES[1]}
 
 
 async def test_little_is_held_back(vault):

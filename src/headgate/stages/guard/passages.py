@@ -109,6 +109,8 @@ KEPT = frozenset({'"', "\\"})
 """Letters that JSON needs escapes for; and those below the blank."""
 ARGUMENTS = frozenset({"arguments", "partial_json"})
 """Fields that hold JSON as a text."""
+JSON_TEXT = re.compile(r"\s*(?:```(?:json)?\s*)?(?:\{|\[\s*[\"{\[])")
+"""How what a model says begins that is JSON."""
 DIGITS = 10**7
 """Numbers from here on may be somebody's."""
 NUMBERS = frozenset({int, float})
@@ -268,6 +270,11 @@ def repeats(data: bytes, value: Any) -> bool:
 def _quotes(data: bytes) -> int:
     """Those at the ends of strings."""
     return data.count(b'"') - (data.replace(rb"\\", b"").count(rb"\"") if b"\\" in data else 0)
+
+
+def escaped(text: str) -> str:
+    """As it stands in a string of JSON."""
+    return _encode(text)[1:-1].decode()
 
 
 def changed(value: Any, texts: Mapping[tuple[Any, ...], str]) -> Any:

@@ -9,6 +9,7 @@ from headgate.core.guard import Asked, Finding, Passage
 from headgate.core.vault import HELD, Vault
 from headgate.stages.guard.changing import Edit
 from headgate.stages.guard.judging import Bound, within
+from headgate.stages.guard.passages import JSON_TEXT, escaped
 from headgate.stages.guard.policy import Policy
 from headgate.stages.guard.replies import Gate
 from headgate.stages.guards.guard import Guard
@@ -57,5 +58,8 @@ class Restorer:
             found = within(found, bounds)
         edits: dict[int, list[Edit]] = {}
         for _, place, each in found:
-            edits.setdefault(place, []).append((each.start, each.end, each.instead or ""))
+            said = each.instead or ""
+            if bounds is None and JSON_TEXT.match(passages[place].text):  # parts of texts are written by who holds them
+                said = escaped(said)
+            edits.setdefault(place, []).append((each.start, each.end, said))
         return edits

@@ -18,7 +18,7 @@ from headgate.core.guard import Part, Passage
 from headgate.stages.guard.changing import Edit, apart, edited
 from headgate.stages.guard.framing import Cut, Frame, Message
 from headgate.stages.guard.judging import Bound, Looking
-from headgate.stages.guard.passages import DATA, ENCODED, WIRE, WORD, changed, passages, unscored
+from headgate.stages.guard.passages import DATA, ENCODED, JSON_TEXT, WIRE, WORD, changed, escaped, passages, unscored
 from headgate.stages.guard.policy import Policy
 
 _decode = msgspec.json.Decoder().decode
@@ -34,6 +34,8 @@ DONE = b"[DONE]"
 ENDS = frozenset({"finish_reason", "finishReason", "done_reason", "stopReason", "stop_reason"})
 ONCE = WIRE | {"id", "model", "name", "p", "obfuscation", "item_id", "responseId", "modelVersion", "tool_call_id"}
 """Fields whose text does not come in pieces."""
+BEGINNING = 16
+"""Characters that tell whether a text is JSON."""
 PLACES = ("index", "output_index", "content_index", "summary_index", "contentBlockIndex")
 ARGUMENTS = ("arguments", "partial_json", "input")
 THOUGHTS = ("reasoning", "thinking", "thought")
@@ -76,7 +78,7 @@ class Piece:
 class Channel:
     """One text, of which the end is here."""
 
-    __slots__ = ("base", "cleared", "edits", "escaped", "looked", "part", "pieces", "text")
+    __slots__ = ("base", "cleared", "edits", "escaped", "json", "looked", "part", "pieces", "text")
 
     def __init__(self, name: tuple[Any, ...]) -> None:
         words = [step for step in name if isinstance(step, str)]
@@ -86,6 +88,8 @@ class Channel:
         self.part: Part = "tool_argument" if said else "text"
         if any(word in step for step in words for word in THOUGHTS):
             self.part = "thinking"
+        self.json = False
+        """It reads like JSON: what stands in it instead is written so, too."""
         self.text = ""
         self.base = 0
         """Where in the whole text it begins."""
@@ -101,6 +105,8 @@ class Channel:
     def add(self, held: Held, holder: dict[str, Any], field: str) -> None:
         start, text = self.end, holder[field]
         self.text += text
+        if start < BEGINNING and not self.base:
+            self.json = JSON_TEXT.match(self.text) is not None
         self.pieces.append(Piece(held, holder, field, start, start + len(text)))
         held.pending += 1
 
@@ -230,7 +236,9 @@ class Window:
             view, bound = views[place], bounds[place]
             for start, end, instead in edits.get(place, ()):
                 begin = max(view.at(start), channel.cleared)
-                channel.edits.append((begin, view.at(end), _escaped(instead) if channel.escaped else instead))
+                channel.edits.append(
+                    (begin, view.at(end), escaped(instead) if channel.escaped or channel.json else instead)
+                )
             channel.looked = channel.end
             channel.clear(view.at(bound.clear), self.context)
 
@@ -374,7 +382,3 @@ def _cut_short(text: str) -> str:
     """An escape at the end that is not whole."""
     found = _CUT.search(text)
     return found[0] if found else ""
-
-
-def _escaped(text: str) -> str:
-    return _encode(text)[1:-1].decode()
