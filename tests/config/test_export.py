@@ -21,6 +21,8 @@ models:
   chat: openai/gpt-4o-mini
   smart:
     targets: [{{model: claude/claude-sonnet-4-5, with: {{api_key: "{LITERAL}2"}}}}]
+guards:
+  house: {{use: webhook, with: {{url: "https://guard.example/look", signing_secret: "{LITERAL}3", token: t1}}}}
 keys:
   - {{name: written, key: {CLIENT}, models: [chat]}}
   - {{name: varied, key: "${{HG_DEMO}}"}}
@@ -39,7 +41,7 @@ def loaded(tmp_path):
 def test_no_secret_is_in_it_and_all_that_is_needed_is_named(loaded):
     found = export(loaded, SECRETS)
     for text in (found.yaml(), found.json()):
-        for secret in (*SECRETS.values(), LITERAL, CLIENT, "t0"):
+        for secret in (*SECRETS.values(), LITERAL, CLIENT, "t0", "t1", "guard.example"):
             assert secret not in text
     assert found.document["providers"]["bedrock"]["secret_access_key"] == "${PROVIDERS_BEDROCK_SECRET_ACCESS_KEY}"
     assert found.variables == [
@@ -48,6 +50,9 @@ def test_no_secret_is_in_it_and_all_that_is_needed_is_named(loaded):
         "PROVIDERS_CLAUDE_API_KEY",
         "PROVIDERS_BEDROCK_SECRET_ACCESS_KEY",
         "MODELS_SMART_TARGETS_0_WITH_API_KEY",
+        "GUARDS_HOUSE_WITH_URL",
+        "GUARDS_HOUSE_WITH_SIGNING_SECRET",
+        "GUARDS_HOUSE_WITH_TOKEN",
         "HG_DEMO",
     ]
     assert found.named == found.variables[1:-1]
@@ -94,6 +99,9 @@ def test_another_instance_reads_the_same(loaded, tmp_path):
         "PROVIDERS_CLAUDE_API_KEY": LITERAL,
         "PROVIDERS_BEDROCK_SECRET_ACCESS_KEY": SHORT,
         "MODELS_SMART_TARGETS_0_WITH_API_KEY": LITERAL + "2",
+        "GUARDS_HOUSE_WITH_URL": "https://guard.example/look",
+        "GUARDS_HOUSE_WITH_SIGNING_SECRET": LITERAL + "3",
+        "GUARDS_HOUSE_WITH_TOKEN": "t1",
     }
     for text in (found.yaml(), found.json()):
         (there / "headgate.yaml").write_text(text)
@@ -106,6 +114,7 @@ def test_another_instance_reads_the_same(loaded, tmp_path):
         assert [(key.name, key.digest, key.models) for key in again.config.keys] == [
             (key.name, key.digest, key.models) for key in loaded.config.keys
         ]
+        assert again.config.guards["house"].read == loaded.config.guards["house"].read
         assert export(again, SECRETS).document == found.document
 
 

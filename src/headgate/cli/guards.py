@@ -119,7 +119,11 @@ def report(
     from headgate.journal.read import Filter
 
     try:
-        wanted = policies(guards(file, os.environ) if file is not None else loaded_from(config, {}).config.guards)
+        said_of = guards(file, os.environ) if file is not None else loaded_from(config, {}).config.guards
+        asking = [name for name, each in said_of.items() if each.type.outside]
+        if asking:
+            _warn(f"left out, as their guards ask others, and nobody is asked here: {', '.join(asking)}")
+        wanted = policies({name: each for name, each in said_of.items() if name not in asking})
         summary = Summary()
         want = Filter(since=time.time() - since.total_seconds())
         told = {"policies": [each.name for each in wanted], "since": want.since}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import yaml
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from headgate.config import discover
 from headgate.config.document import parse, resolved
@@ -106,7 +106,11 @@ def export(loaded: Loaded, environ: Mapping[str, str], only: Collection[str] | N
 def _told(config: Config) -> frozenset[str]:
     varied = [target.provider for target in config.targets()]
     entries = [*config.providers.values(), *(entry for entry in varied if entry is not None)]
-    settings = [*(entry.settings for entry in entries), *(entry.settings for entry in config.channels.values())]
+    settings: list[BaseModel] = [
+        *(entry.settings for entry in entries),
+        *(entry.settings for entry in config.channels.values()),
+        *(policy.read for policy in config.guards.values() if policy.read is not None),
+    ]
     return frozenset(name for each in settings for name, value in each if isinstance(value, SecretStr))
 
 

@@ -13,7 +13,7 @@ from headgate.config.section import Section
 from headgate.core.guard import EVERY, HIDES, Action, Part
 from headgate.providers.settings import Seconds
 from headgate.stages.guard.policy import At, Dimension, Policy
-from headgate.stages.guards.guard import Guard
+from headgate.stages.guards.guard import Guard, GuardSettings
 
 
 def _listed(value: Any) -> Any:
@@ -94,6 +94,11 @@ class GuardPolicy(Section):
     def type(self) -> type[Guard]:
         """The guard's class, once the configuration has been read."""
         return self._type
+
+    @property
+    def read(self) -> GuardSettings | None:
+        """The guard's settings, once the configuration has been read."""
+        return self._read if isinstance(self._read, GuardSettings) else None
 
     @property
     def asks(self) -> str | None:
