@@ -514,6 +514,7 @@ class TestClock:
             "server/app.py",  # a record's time
             "server/clearing.py",  # up to when answers were asked for that are taken out
             "server/drain.py",  # how old the records are that the database lacks
+            "server/notes.py",  # when a note is out of date
             "server/keeper.py",  # for how long a process beside the gateway has been dead
             "server/parts.py",  # a record's time, and when the server started
             "server/payloads.py",  # how old what was said is that the database lacks
