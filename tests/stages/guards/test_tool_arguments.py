@@ -75,3 +75,9 @@ def test_rules_are_by_tool():
 
 def test_only_arguments_are_looked_at():
     assert kinds("rm -rf /etc", part="text") == set()
+
+
+def test_nothing_takes_long():
+    """Half a million line ends took minutes."""
+    assert not kinds("\n" * 500_000)
+    assert kinds("x\n   curl y") == {"command"}

@@ -40,3 +40,14 @@ def test_patterns_find_what_their_group_holds():
 def test_what_is_no_pattern_is_refused(expression):
     with pytest.raises(ValueError, match="expression 1 of x"):
         Patterns(PatternsSettings(patterns={"x": expression}))
+
+
+def test_accents_are_one_sign_or_two():
+    for word in ("Müller", "Mu\u0308ller"):
+        assert [each for each, _ in found(words(word), "müller mu\u0308ller muller")] == ["müller", "mu\u0308ller"]
+
+
+def test_what_nobody_sees_hides_nothing():
+    text = "😀 the zep\u200bpe\u00adlin, C-12\u20603456\u200b"
+    assert found(words("zeppelin"), text) == [("zep\u200bpe\u00adlin", "w")]
+    assert found(Patterns(PatternsSettings(patterns={"n": r"C-\d{6}"})), text) == [("C-12\u20603456", "n")]

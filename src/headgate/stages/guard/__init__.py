@@ -170,6 +170,10 @@ class Aimed:
 
 async def look(judge: Judge, policies: Sequence[Policy]) -> None:
     """Have what is asked looked at, and changed. Raises Blocked, GuardUnavailable."""
+    first = [policy for policy in policies if policy.guard.reveals]
+    if first and len(first) < len(policies):
+        await look(judge, first)
+        policies = [policy for policy in policies if not policy.guard.reveals]
     exchange = judge.exchange
     found, whole = await _passages(exchange)
     edits = await judge.look(policies, found)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import pydantic
 
 from headgate.core.guard import Action, Asked, Finding, Passage, Side
+from headgate.injection.characters import UNSEEN
 
 __all__ = ["Action", "Asked", "Finding", "Guard", "GuardSettings", "Passage", "Side"]
 
@@ -38,6 +39,9 @@ class Guard:
     """Whether its findings may ask for a change themselves."""
     outside: ClassVar[bool] = False
     """Whether it asks others, by `asked.help`."""
+    reveals: ClassVar[bool] = False
+    """Whether a request says something else to other guards, and to models, once it has been changed: they look at it
+    then."""
     added: ClassVar[frozenset[str]] = frozenset()
     """Categories that are no findings, but what the guard adds to a request: a policy's `*` is not about them."""
     hold: int | None = 0
@@ -58,6 +62,27 @@ class Guard:
     def clear(self, text: str) -> int:
         """Up to where in the text of a stream nothing can become part of a finding any more by what follows it."""
         return len(text) - (self.hold or 0)
+
+
+def seen(text: str) -> tuple[str, Sequence[int] | None]:
+    """The text without characters that nobody sees, and the places of those that are left, and of the end; None where
+    there are none."""
+    if text.isascii() or UNSEEN.search(text) is None:
+        return text, None
+    parts: list[str] = []
+    places: list[int] = []
+    at = 0
+    for match in UNSEEN.finditer(text):
+        parts.append(text[at : match.start()])
+        places += range(at, match.start())
+        at = match.end()
+    places += range(at, len(text) + 1)
+    return "".join((*parts, text[at:])), places
+
+
+def within(places: Sequence[int] | None, start: int, end: int) -> tuple[int, int]:
+    """Where in a text stands what is from `start` to `end` of what is seen of it."""
+    return (start, end) if places is None else (places[start], places[end - 1] + 1)
 
 
 def compiled(expression: str, *, case: bool = True, longest: bool = False) -> Any:

@@ -28,6 +28,7 @@ class HiddenText(Guard):
     Settings = HiddenTextSettings
     needs = {"re2": "injection"}
     usual = "replace"
+    reveals = True
     hold = LONGEST
 
     def __init__(self, settings: HiddenTextSettings) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import pydantic
 
 from headgate.core.guard import Asked, Finding, Passage
-from headgate.stages.guards.guard import Guard, GuardSettings, compiled
+from headgate.stages.guards.guard import Guard, GuardSettings, compiled, seen, within
 
 Expression = Annotated[str, pydantic.Field(min_length=1, max_length=10_000)]
 
@@ -58,12 +58,12 @@ class Patterns(Guard):
     def look(self, passages: Sequence[Passage], asked: Asked) -> Iterable[Finding]:
         found = []
         for index, passage in enumerate(passages):
-            text = passage.text
+            text, places = seen(passage.text)
             for category, expression in self._expressions:
                 if expression.search(text) is None:
                     continue
                 for match in expression.finditer(text):
                     start, end = match.span(1 if match.re.groups and match.group(1) is not None else 0)
                     if end > start:
-                        found.append(Finding(index, start, end, category, reason="fits a pattern"))
+                        found.append(Finding(index, *within(places, start, end), category, reason="fits a pattern"))
         return found

@@ -20,7 +20,7 @@ PROGRAMS = (
     "mkfs|ssh|scp|tar|base64|env|printenv|whoami|id)"
 )
 COMMAND = re.compile(
-    rf"(?:[;&|\n]|\|\||&&)\s*{PROGRAMS}\b|\$\([^)\n]{{1,500}}\)|`[^`\n]{{1,500}}`|[<>]\s?/(?:etc|dev|bin|usr|var|root|home|tmp)/"
+    rf"[;&|\n][^\S\n]*{PROGRAMS}\b|\$\([^)\n]{{1,500}}\)|`[^`\n]{{1,500}}`|[<>]\s?/(?:etc|dev|bin|usr|var|root|home|tmp)/"
     r"|\b(?:bash|sh|zsh|cmd|powershell)(?:\.exe)?\s+[-/](?:c|enc|EncodedCommand)\b|/dev/(?:tcp|udp)/|\brm\s+-[a-z]*[rf]|\|\s*(?:ba|z|da)?sh\b",
     re.IGNORECASE,
 )

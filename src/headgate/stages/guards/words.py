@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from headgate.core.guard import Asked, Finding, Passage
-from headgate.stages.guards.guard import Guard, GuardSettings, compiled
+from headgate.stages.guards.guard import Guard, GuardSettings, compiled, seen, within
 
 UNSPACED = "\u0e00"
 """From here on (Thai, Chinese, Japanese, Korean) words stand in a text without anything around them."""
@@ -19,6 +19,7 @@ SPACES = 8
 """White space that may stand between the words of a phrase."""
 REST = 40
 """Letters after the beginning of a word."""
+FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
 Word = Annotated[str, pydantic.Field(min_length=1, max_length=500)]
 
 
@@ -54,6 +55,8 @@ class Words(Guard):
             raise ValueError("there are no words: say `words`, or `lists`")
         for category, words in every.items():
             stems = [word.strip() for word in words if word.strip(" *")]
+            if settings.accents:  # a letter with an accent is one sign, or two
+                stems = list(dict.fromkeys(unicodedata.normalize(form, each) for each in stems for form in FORMS))
             if not stems:
                 raise ValueError(f"the category {category} has no words")
             expression = "|".join(_pattern(stem, settings.accents) for stem in stems)
@@ -63,18 +66,18 @@ class Words(Guard):
 
     def look(self, passages: Sequence[Passage], asked: Asked) -> Iterable[Finding]:
         # one search in all of them is a fifth of the cost of one in each, and mostly there is nothing in any
-        together = "\n".join([passage.text for passage in passages])
+        texts = [seen(passage.text) for passage in passages]
+        together = "\n".join([text for text, _ in texts])
         likely = [each for each in self._expressions if each[1].search(together) is not None]
         found: list[Finding] = []
-        for index, passage in enumerate(passages if likely else ()):
-            text = passage.text
+        for index, (text, places) in enumerate(texts if likely else ()):
             for category, expression in likely:
                 if expression.search(text) is None:
                     continue
                 for match in expression.finditer(text):
                     start, end = match.span()
                     if not (_joined(text, start) or _joined(text, end)):
-                        found.append(Finding(index, start, end, category, reason="a word of the list"))
+                        found.append(Finding(index, *within(places, start, end), category, reason="a word of the list"))
         return found
 
 
@@ -120,7 +123,7 @@ def _accented() -> dict[str, str]:
 
 def _length(word: str) -> int:
     """Characters that it may have in a text, and one more that shows where it ends."""
-    return len(word) + SPACES * word.count(" ") + (REST if word.endswith("*") else 0) + 1
+    return len(unicodedata.normalize("NFD", word)) + SPACES * word.count(" ") + (REST if word.endswith("*") else 0) + 1
 
 
 def _plain(letter: str) -> bool:
