@@ -11,8 +11,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from gateways import KEY, running
-from traffic import whole
-from upstreams import ScriptedUpstream, json_reply
+from traffic import chunk, whole
+from upstreams import LAST_CHUNK, ScriptedUpstream, as_chunk, chunked_head, json_reply
 
 SECRET = "whsec_" + base64.b64encode(b"a key of thirty two bytes, about").decode()
 CONFIG = f"""
@@ -31,12 +31,15 @@ models:
   away: openai/away
   azure: openai/azure
   rail: openai/rail
+  meanwhile: openai/meanwhile
 keys: [{{name: test, key: {KEY}}}]
 guards:
   hook:
     use: webhook
     with: {{url: 'SIDE/hook', signing_secret: {SECRET}, token: side-token}}
     for: {{model: [hook]}}
+  meanwhile:
+    {{use: webhook, with: {{url: "SIDE/hook"}}, for: {{model: [meanwhile]}}, at: before, parallel: true}}
   open: {{use: webhook, with: {{url: 'SIDE/broken'}}, for: {{model: [open]}}, on_error: open, at: before}}
   away: {{use: webhook, with: {{url: 'SIDE/broken'}}, for: {{model: [away]}}, at: before}}
   azure:
@@ -329,3 +332,31 @@ def test_a_guardrail_blocks_and_anonymises_and_is_asked_with_a_signature(gateway
     signature = theirs.signature(theirs.string_to_sign(given, theirs.canonical_request(given)), given)
     assert asked.headers["authorization"].endswith(f"Signature={signature}")
     assert "blocks this: topic" in ask(gateway, "rail", "which shares?")[2]["error"]["message"]
+
+
+def test_of_a_stream_nothing_is_given_before_it_was_looked_at(gateway, upstream, side):
+    pieces = [chunk({"content": piece}) for piece in ("one tea", "pot", " is plenty")]
+    frames = b"".join(as_chunk(each) for each in pieces)
+    upstream.script = (
+        chunked_head() + frames + as_chunk(chunk({}, "stop")) + as_chunk(b"data: [DONE]\n\n") + LAST_CHUNK,
+    )
+    try:
+        status, headers, body = gateway.post(
+            {"model": "hook", "stream": True, "messages": [{"role": "user", "content": "hi"}]}
+        )
+    finally:
+        upstream.script = answer_model
+    assert (status, headers["x-headgate-guard"]) == (200, "watching=hook")
+    lines = [line[6:] for line in body.decode().splitlines() if line.startswith("data: {")]
+    assert (
+        "".join(json.loads(line)["choices"][0]["delta"].get("content") or "" for line in lines) == "one cup is plenty"
+    )
+    asked = [json.loads(each.body)["passages"] for each in side.requests]
+    assert [each["text"] for passages in asked for each in passages] == ["hi", "one teapot is plenty"]
+
+
+def test_it_may_be_asked_meanwhile(gateway, side):
+    status, _, body = ask(gateway, "meanwhile", "forbidden")
+    assert status == 400
+    assert "blocks this: taboo" in body["error"]["message"]
+    assert ask(gateway, "meanwhile", "a kind word")[0] == 200
