@@ -27,6 +27,7 @@ def test_files_of_guards_are_those_beside_the_configuration(tmp_path):
         ("{use: topics}", "name topics"),
         ("{use: topics, with: {denied: [law], words: {law: [court], tax: [vat]}}}", "the topic 'tax' of `words`"),
         ("{use: judge, with: {model: nobody/x, rubric: {a: b}}}", "nobody"),
+        ("{use: moderation, with: {model: simulator/x, key: nobody}}", "there is no key of this name"),
         ("{use: webhook, with: {url: 'ftp://secret-host'}}", "has to be like https://host/path"),
         ("{use: azure, with: {endpoint: 'https://a.example', api_key: k, harms: {}}}", "look for nothing"),
     ],

@@ -10,7 +10,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from gateways import KEY, running
+from gateways import KEY, OTHER_KEY, running
 from traffic import chunk, whole
 from upstreams import LAST_CHUNK, ScriptedUpstream, as_chunk, chunked_head, json_reply
 
@@ -32,7 +32,10 @@ models:
   azure: openai/azure
   rail: openai/rail
   meanwhile: openai/meanwhile
-keys: [{{name: test, key: {KEY}}}]
+  paid: openai/paid
+keys:
+  - {{name: test, key: {KEY}}}
+  - {{name: judges, key: {OTHER_KEY}, models: [openai/judge], limits: [{{requests: 1, every: day}}]}}
 guards:
   hook:
     use: webhook
@@ -40,6 +43,11 @@ guards:
     for: {{model: [hook]}}
   meanwhile:
     {{use: webhook, with: {{url: "SIDE/hook"}}, for: {{model: [meanwhile]}}, at: before, parallel: true}}
+  paid:
+    use: judge
+    with: {{model: openai/judge, key: judges, rubric: {{threat: A threat.}}}}
+    for: {{model: [paid]}}
+    at: before
   open: {{use: webhook, with: {{url: 'SIDE/broken'}}, for: {{model: [open]}}, on_error: open, at: before}}
   away: {{use: webhook, with: {{url: 'SIDE/broken'}}, for: {{model: [away]}}, at: before}}
   azure:
@@ -360,3 +368,13 @@ def test_it_may_be_asked_meanwhile(gateway, side):
     assert status == 400
     assert "blocks this: taboo" in body["error"]["message"]
     assert ask(gateway, "meanwhile", "a kind word")[0] == 200
+
+
+def test_the_budget_of_a_key_pays_for_a_judge(gateway, upstream):
+    assert ask(gateway, "paid", "a good day")[0] == 200
+    assert models(upstream) == ["judge", "paid"]
+    [own] = gateway.records(1, path="guard", key="judges")
+    assert own["model"] == "openai/judge"
+    status, _, body = ask(gateway, "paid", "another good day")
+    assert (status, body["error"]["code"]) == (503, "guard_unavailable")
+    assert models(upstream) == ["judge", "paid"]

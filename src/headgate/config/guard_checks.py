@@ -90,6 +90,9 @@ def _concerned(config: Config, path: Path, policy: GuardPolicy, tell: Tell) -> N
     there: dict[str, list[str]] = {what: list(getattr(config, section)) for what, section in NAMES.items()}
     there["provider"] = list(config.providers)
     there["key"] = [*(key.name for key in config.keys), *(name for _, name in config.authentication.names())]
+    if policy.pays is not None and policy.pays not in [key.name for key in config.keys]:
+        said = "there is no key of this name"
+        tell((*path, "with", "key"), said, suggestion(policy.pays, [key.name for key in config.keys]))
     for dimension, names in policy.match.items():
         known = there.get(dimension)
         for position, name in enumerate(names if known is not None else ()):

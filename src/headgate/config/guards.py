@@ -106,6 +106,11 @@ class GuardPolicy(Section):
         return getattr(self._read, "model", None) if self._type.outside else None
 
     @property
+    def pays(self) -> str | None:
+        """The key whose its guard's questions are, once the configuration has been read."""
+        return getattr(self._read, "key", None) if self._type.outside else None
+
+    @property
     def topics(self) -> Sequence[str]:
         """Those of `matching.topics` that its guard goes by, once the configuration has been read."""
         return getattr(self._read, "topics", ()) if self._type.outside else ()

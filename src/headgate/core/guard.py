@@ -48,9 +48,10 @@ class Help(Protocol):
     def upstream(self) -> Upstream:
         """For servers of its own."""
 
-    async def ask(self, about: Question, fields: Mapping[str, Any]) -> bytes:
+    async def ask(self, about: Question, fields: Mapping[str, Any], key: str | None = None) -> bytes:
         """A model behind the gateway: the request and its answer in OpenAI's API. It is recorded like a request, and
-        goes only where the request itself may go. Raises GatewayError."""
+        goes only where the request itself may go; with a `key` of the configuration, by its name, it is that one's: its
+        models, its limits. Raises GatewayError."""
 
     async def topic(self, text: str) -> tuple[str, float, str]:
         """Of those in `matching.topics` the one that a text is about, "" for none; how like it is to it; and both in

@@ -90,15 +90,16 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
     record, reckon = Record(ports.journal, ports.meter, fingerprints, classes), Reckon(ports.board.ratios)
     plain = Route(aliases, providers, [Requirement(), Health()], ports.board)
     allowed = Retry(_retries(config), allowance=attempts)
-    outside: list[Stage] = [record, reckon, plain, allowed, Translate()]
+    whose, limit = _callers(config, admin_digest, limits), Limit(ports.ledger, plain.behind)
+    outside: list[Stage] = [record, limit, reckon, plain, allowed, Translate()]
     topics = _topics(config, ports, record, plain, [allowed, Translate()])
-    guard, aim, aimed = _guards(config, classes, admin_digest, ports, outside, topics)
+    guard, aim, aimed = _guards(config, classes, admin_digest, ports, outside, topics, whose)
     asking: list[Stage] = [allowed, *aim, Translate()]
     rules = maker.rules(aliases, _topics(config, ports, record, plain, asking))
     menu = Menu(known, _offered(aliases, rules, providers))
     addresses = config.server.addresses
     authenticate = Authenticate(
-        _callers(config, admin_digest, limits),
+        whose,
         addresses.made if addresses.says else None,
         verifiers(config, ports.upstream, ports.issuers, limits),
     )
@@ -256,7 +257,13 @@ def _topics(config: Config, ports: Ports, record: Record, route: Route, asking: 
 
 
 def _guards(
-    config: Config, classes: Classes, secret: str, ports: Ports, asking: Sequence[Stage], topics: Topics | None
+    config: Config,
+    classes: Classes,
+    secret: str,
+    ports: Ports,
+    asking: Sequence[Stage],
+    topics: Topics | None,
+    whose: Mapping[bytes, Caller],
 ) -> tuple[list[Stage], list[Stage], Aimed | None]:
     """The stage that has guards look at what is asked and answered, and the one for who is asked, where there are
     policies for them; and what tells for whom the latter are. `asking`: the stages of a question of a guard's."""
@@ -272,7 +279,7 @@ def _guards(
     if any(each.guard.outside for each in policies):
         ask = chain(asking, Send(ports.upstream))
         faces: dict[Question, Dialect] = {"chat": openai_chat, "moderation": openai_moderations}
-        outside = Outside(ports.upstream, ask, faces, Ids(), aims, topics)
+        outside = Outside(ports.upstream, ask, faces, Ids(), aims, topics, {each.key: each for each in whose.values()})
     guard: list[Stage] = [Guard(policies, classes, hashes, outside)]
     return guard, [Aim(aimed, classes, hashes, outside)] if aimed else [], aims
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from headgate.core.caller import Caller
 from headgate.core.dialect import Dialect
 from headgate.core.errors import GuardUnavailable
 from headgate.core.exchange import Exchange
@@ -31,14 +32,17 @@ class Outside:
         next_id: Callable[[], str],
         aimed: Callable[[Exchange], bytes] | None,
         topics: Topics | None,
+        callers: Mapping[str, Caller],
     ) -> None:
-        """`ask` sends a question, recorded; `aimed` tells whether guards change what some providers are asked."""
+        """`ask` sends a question, recorded; `aimed` tells whether guards change what some providers are asked;
+        `callers` by the name of their key."""
         self.upstream = upstream
         self.ask = ask
         self.faces = faces
         self.next_id = next_id
         self.aimed = aimed
         self.topics = topics
+        self.callers = callers
 
 
 class Help:
@@ -54,10 +58,11 @@ class Help:
     def upstream(self) -> Upstream:
         return self._outside.upstream
 
-    async def ask(self, about: Question, fields: Mapping[str, Any]) -> bytes:
+    async def ask(self, about: Question, fields: Mapping[str, Any], key: str | None = None) -> bytes:
         outside, worker = self._outside, self._exchange.record.worker
         asked = question(outside.next_id(), outside.faces[about], fields, PATH, worker)
         asked.imposed = self._needs()
+        asked.caller = outside.callers[key] if key is not None else None
         return await answer(asked, outside.ask)
 
     async def topic(self, text: str) -> tuple[str, float, str]:

@@ -32,6 +32,10 @@ FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*)\n\s*```\s*\Z", re.DOTALL)
 
 class JudgeSettings(GuardSettings):
     model: str = pydantic.Field(min_length=1, description="Who is asked: a name of `models`, or `provider/model`.")
+    key: str | None = pydantic.Field(
+        None,
+        description="The name of a key whose questions they are: its models and its limits hold. Left out: no key's.",
+    )
     rubric: dict[str, str] = pydantic.Field(
         min_length=1, description="Categories, and in words what is to have them: `{threat: Somebody is threatened.}`."
     )
@@ -59,6 +63,7 @@ class Judge(Asking):
     def __init__(self, settings: JudgeSettings) -> None:
         super().__init__(settings.remember)
         self._model = settings.model
+        self._key = settings.key
         self._rubric = settings.rubric
         self._said = "\n".join(f"- {name}: {words}" for name, words in settings.rubric.items())
 
@@ -82,7 +87,7 @@ class Judge(Asking):
         shown = "\n\n".join(f"<{mark}-{n}>\n{text}\n</{mark}-{n}>" for n, text in enumerate(texts, 1))
         messages = [{"role": "system", "content": order}, {"role": "user", "content": shown}]
         fields: dict[str, Any] = {"model": self._model, "messages": messages}
-        said = read(await asked.help.ask("chat", fields), _Answer)
+        said = read(await asked.help.ask("chat", fields, self._key), _Answer)
         content = (said.choices[0].message.content or "") if said.choices else ""
         fenced = FENCE.match(content)
         return self._read(fenced[1] if fenced else content, len(texts))

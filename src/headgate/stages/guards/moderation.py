@@ -24,6 +24,10 @@ class ModerationSettings(GuardSettings):
         min_length=1,
         description="Who is asked: a name of `models`, or `provider/model`: `openai/omni-moderation-latest`.",
     )
+    key: str | None = pydantic.Field(
+        None,
+        description="The name of a key whose questions they are: its models and its limits hold. Left out: no key's.",
+    )
     thresholds: dict[str, float] = pydantic.Field(
         default_factory=dict,
         description="By category, the score from which on it counts: `{violence: 0.4}`. Others count where the model "
@@ -50,6 +54,7 @@ class Moderation(Asking):
     def __init__(self, settings: ModerationSettings) -> None:
         super().__init__(settings.remember)
         self._model = settings.model
+        self._key = settings.key
         self._thresholds = settings.thresholds
 
     async def judged(self, passages: Sequence[Passage], asked: Asked) -> Sequence[Iterable[Finding]]:
@@ -59,7 +64,7 @@ class Moderation(Asking):
         found: list[list[Finding]] = []
         for start in range(0, len(texts), MOST):
             those = texts[start : start + MOST]
-            said = read(await asked.help.ask("moderation", {"model": self._model, "input": those}), _Answer)
+            said = read(await asked.help.ask("moderation", {"model": self._model, "input": those}, self._key), _Answer)
             if len(said.results) != len(those):
                 raise GuardUnavailable("the moderation model gave no verdict for each text")
             found += [list(self._findings(text, each)) for text, each in zip(those, said.results, strict=True)]
