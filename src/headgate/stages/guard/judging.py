@@ -50,6 +50,8 @@ class Looking(Protocol):
 
     exchange: Exchange
     changed: dict[str, None]
+    quoting: bool
+    """In an answer that is JSON, what stands instead is to be written so, too."""
 
     async def look(
         self, policies: Sequence[Policy], passages: Sequence[Passage], bounds: Sequence[Bound] | None = None
@@ -60,6 +62,7 @@ class Looking(Protocol):
 class Judge:
     """One request's, on its way there and back."""
 
+    quoting = False
     __slots__ = ("_hidden", "asked", "barred", "changed", "exchange", "hashes", "route", "routed_for")
 
     def __init__(self, exchange: Exchange, hashes: Hashes, outside: Outside | None = None) -> None:

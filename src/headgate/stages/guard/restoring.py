@@ -45,6 +45,8 @@ class Restore(Guard):
 class Restorer:
     """Implements Looking: nothing is said of it anywhere."""
 
+    quoting = True
+
     def __init__(self, exchange: Exchange, guard: Restore) -> None:
         self.exchange = exchange
         self.changed: dict[str, None] = {}

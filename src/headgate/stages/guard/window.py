@@ -89,7 +89,7 @@ class Channel:
         if any(word in step for step in words for word in THOUGHTS):
             self.part = "thinking"
         self.json = False
-        """It reads like JSON: what stands in it instead is written so, too."""
+        """It reads like JSON."""
         self.text = ""
         self.base = 0
         """Where in the whole text it begins."""
@@ -234,11 +234,10 @@ class Window:
         edits = await self.judge.look(self.policies, texts, bounds)
         for place, channel in enumerate(channels):
             view, bound = views[place], bounds[place]
+            quoted = channel.escaped or (channel.json and self.judge.quoting)
             for start, end, instead in edits.get(place, ()):
                 begin = max(view.at(start), channel.cleared)
-                channel.edits.append(
-                    (begin, view.at(end), escaped(instead) if channel.escaped or channel.json else instead)
-                )
+                channel.edits.append((begin, view.at(end), escaped(instead) if quoted else instead))
             channel.looked = channel.end
             channel.clear(view.at(bound.clear), self.context)
 
