@@ -33,6 +33,7 @@ models:
   rail: openai/rail
   meanwhile: openai/meanwhile
   paid: openai/paid
+  strict: openai/strict
 keys:
   - {{name: test, key: {KEY}}}
   - {{name: judges, key: {OTHER_KEY}, models: [openai/judge], limits: [{{requests: 1, every: day}}]}}
@@ -43,6 +44,12 @@ guards:
     for: {{model: [hook]}}
   meanwhile:
     {{use: webhook, with: {{url: "SIDE/hook"}}, for: {{model: [meanwhile]}}, at: before, parallel: true}}
+  strict:
+    use: judge
+    with: {{model: openai/judge, rubric: {{threat: A threat.}}}}
+    external_only: true
+    for: {{model: [strict]}}
+    at: before
   paid:
     use: judge
     with: {{model: openai/judge, key: judges, rubric: {{threat: A threat.}}}}
@@ -378,3 +385,10 @@ def test_the_budget_of_a_key_pays_for_a_judge(gateway, upstream):
     status, _, body = ask(gateway, "paid", "another good day")
     assert (status, body["error"]["code"]) == (503, "guard_unavailable")
     assert models(upstream) == ["judge", "paid"]
+
+
+def test_a_judge_of_what_goes_abroad_is_asked_about_it(gateway):
+    assert ask(gateway, "strict", "peace to all")[0] == 200
+    status, _, body = ask(gateway, "strict", "I will hurt you")
+    assert status == 400
+    assert "'strict' blocks this: threat" in body["error"]["message"]

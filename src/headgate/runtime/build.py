@@ -52,7 +52,7 @@ from headgate.stages.filters.capability import Capability
 from headgate.stages.filters.filter import Filter
 from headgate.stages.filters.health import Health
 from headgate.stages.filters.requirement import Requirement
-from headgate.stages.guard import Aim, Aimed, Guard, read
+from headgate.stages.guard import Aim, Aimed, Guard, changes, read
 from headgate.stages.guard.changing import Hashes
 from headgate.stages.guard.outside import Outside
 from headgate.stages.hedge import Hedge
@@ -272,14 +272,16 @@ def _guards(
         return [], [], None
     hashes = Hashes(secret)
     aimed = [each for each in policies if each.by_target and "before" in each.at]
-    aims = None
-    if aimed:
-        aims = Aimed({each: hash_key(repr(config.guards[each.name])).encode() for each in aimed}, classes)
+    told = {each: hash_key(repr(config.guards[each.name])).encode() for each in aimed}
+    aims = Aimed(told, classes) if told else None
     outside = None
     if any(each.guard.outside for each in policies):
         ask = chain(asking, Send(ports.upstream))
         faces: dict[Question, Dialect] = {"chat": openai_chat, "moderation": openai_moderations}
-        outside = Outside(ports.upstream, ask, faces, Ids(), aims, topics, {each.key: each for each in whose.values()})
+        # who is asked by a policy that changes nothing is shown what that policy is about
+        hiding = {each: said for each, said in told.items() if changes(each) or not each.guard.outside}
+        shown = Aimed(hiding, classes) if hiding else None
+        outside = Outside(ports.upstream, ask, faces, Ids(), shown, topics, {each.key: each for each in whose.values()})
     guard: list[Stage] = [Guard(policies, classes, hashes, outside)]
     return guard, [Aim(aimed, classes, hashes, outside)] if aimed else [], aims
 

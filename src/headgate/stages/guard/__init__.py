@@ -114,7 +114,7 @@ class Guard:
         if after:
             exchange.gatekeeper = Gate(judge, after)
         tell(judge, reply)
-        changing = [each.name for each in after if each.enforced and _changes(each)] if exchange.stream else []
+        changing = [each.name for each in after if each.enforced and changes(each)] if exchange.stream else []
         if changing:
             reply.headers = [*reply.headers, (HEADER, b"watching=" + listed(changing))]
 
@@ -267,7 +267,7 @@ def _reroute(exchange: Exchange, policy: Policy, category: str) -> None:
         exchange.model = use
 
 
-def _changes(policy: Policy) -> bool:
+def changes(policy: Policy) -> bool:
     """Whether it may change anything."""
     return policy.guard.changes or not CHANGES.isdisjoint((*policy.actions.values(), policy.guard.usual))
 
