@@ -52,23 +52,37 @@ def hide(
             instead = values[value] = vault.surrogate(category, value, taken, make=make)
             edits.setdefault(place, []).append((start, end, instead))
     longest = sorted((value for value in values if len(value) >= LEAST), key=len, reverse=True)
-    for place, each in enumerate(passages):
+    for place, each in enumerate(passages if longest else ()):
+        bare = _without(each.text, covered.get(place, ()))
         for value in longest:
-            if value in each.text:
-                _elsewhere(each.text, value, values[value], covered.setdefault(place, []), edits.setdefault(place, []))
+            if value in bare:
+                more = _elsewhere(bare, each.text, value)
+                edits.setdefault(place, []).extend((start, end, values[value]) for start, end, *_ in more)
+                bare = _without(bare, more)
 
 
-def _elsewhere(text: str, value: str, instead: str, covered: list[Span], edits: list[Edit]) -> None:
-    at = text.find(value)
+def _without(text: str, covered: Sequence[Span]) -> str:
+    """The text with nothing but NUL in these spans, which are in order: values are not looked for there any more."""
+    parts: list[str] = []
+    at = 0
+    for start, end, *_ in covered:
+        parts += (text[at:start], "\0" * (end - start))
+        at = end
+    return "".join((*parts, text[at:])) if covered else text
+
+
+def _elsewhere(bare: str, text: str, value: str) -> list[Span]:
+    """Where a value stands as a word of its own."""
+    found = []
+    at = bare.find(value)
     while at >= 0:
         end = at + len(value)
-        whole = not (text[at - 1 : at].isalnum() and value[0].isalnum()) and not (
+        if not (text[at - 1 : at].isalnum() and value[0].isalnum()) and not (
             text[end : end + 1].isalnum() and value[-1].isalnum()
-        )
-        if whole and all(end <= start or at >= over for start, over, *_ in covered):
-            covered.append(Span(at, end, ""))
-            edits.append((at, end, instead))
-        at = text.find(value, end)
+        ):
+            found.append(Span(at, end, ""))
+        at = bare.find(value, end)
+    return found
 
 
 def joined(spans: Sequence[Span]) -> list[Span]:

@@ -1,0 +1,20 @@
+"""Surrogates stand wherever a value does, and nowhere else."""
+
+import re
+
+from headgate.core.guard import Passage
+from headgate.core.vault import Vault
+from headgate.stages.guard.changing import edited
+from headgate.stages.guard.hiding import Span, hide
+
+
+def test_what_was_found_once_is_hidden_wherever_it_stands():
+    first = " ".join(f"ann{number}@example.com" for number in range(2000))
+    spans = [Span(*each.span(), "EMAIL") for each in re.finditer(r"\S+", first)]
+    second = "😀 ann7@example.com, xann7@example.com, (ann7@example.com) ann7@example.computer ann1999@example.com"
+    edits = {}
+    hide(Vault(1), [Passage(first), Passage(second)], {0: spans}, edits)
+    assert "example.com" not in edited(first, edits[0])
+    seven, last = "<EMAIL_8>", "<EMAIL_2000>"
+    said = f"😀 {seven}, xann7@example.com, ({seven}) ann7@example.computer {last}"
+    assert edited(second, edits[1]) == said
