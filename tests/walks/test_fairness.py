@@ -97,8 +97,10 @@ def test_the_gateway_asks_by_itself_once(tmp_path_factory, upstream):
         until = time.monotonic() + 20
         while len(gateway.records(key="probing")) < 32:
             assert time.monotonic() < until
-        while not (rows := json.loads(command(gateway, "report", "--json").output)):
-            assert time.monotonic() < until
+        done = command(gateway, "report", "--json")
+        while done.exit_code != 0 or not (rows := json.loads(done.output)):
+            assert time.monotonic() < until, done.output
+            done = command(gateway, "report", "--json")
         assert [sum(each["answers"] for each in row["groups"].values()) for row in rows if row["measure"] == "yes"] == [
             32
         ]
