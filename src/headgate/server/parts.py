@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import os
 import time
@@ -19,10 +18,9 @@ from headgate.config.load import Loaded, places_of
 from headgate.config.problems import ConfigError
 from headgate.config.schema import Config
 from headgate.core import plugin
-from headgate.core.agreement import Agreement
 from headgate.core.errors import GatewayError, RequestError
 from headgate.core.ids import Ids
-from headgate.core.limits.ledger import Ledger, clock
+from headgate.core.limits.ledger import Ledger
 from headgate.core.plugin import PluginNotFound
 from headgate.core.ports import Embedder
 from headgate.core.record import Record
@@ -34,16 +32,14 @@ from headgate.journal.segments import nowhere
 from headgate.runtime.build import build, limits_of
 from headgate.runtime.embedders import preload
 from headgate.runtime.gateway import Gateway, Ports
-from headgate.server import drain, finished, found, lag
+from headgate.server import drain, finished, found, lag, means
 from headgate.server.alerting import Alerting
 from headgate.server.answers import Answers
 from headgate.server.app import App, Mounted, Page, Receive, Scope, Send
-from headgate.server.beside import Beside
 from headgate.server.budgets import Budgets
 from headgate.server.checks import Checks
 from headgate.server.clearing import PATH as CLEARING
 from headgate.server.clearing import Clearing
-from headgate.server.drain import Drain
 from headgate.server.feedback import PATH as FEEDBACK
 from headgate.server.feedback import Feedback
 from headgate.server.fixed import waiting
@@ -58,23 +54,17 @@ from headgate.server.models import Models
 from headgate.server.operator import DECISIONS, TARGETS, Decisions, Operator, Targets
 from headgate.server.payloads import Payloads
 from headgate.server.refresh import Refresh
-from headgate.server.refusals import Headers, Limits
+from headgate.server.refusals import Headers
 from headgate.server.reminder import Reminder
 from headgate.server.renew import Renew
 from headgate.server.respond import identity
-from headgate.server.share import Share
 from headgate.server.sinks import Dispatch
 from headgate.server.watched import watched
-from headgate.state.limits import SharedCounters
-from headgate.state.redis import Redis
 from headgate.store.sealing import Keyring, Seal
 from headgate.telemetry import logs, workers
 from headgate.telemetry.exposition import Exposition
 from headgate.telemetry.metrics import Metrics
 from headgate.upstream.client import Client
-from headgate.upstream.fetch import Bounds, Fetcher
-from headgate.upstream.proxy import Proxies
-from headgate.upstream.public import Public
 
 log = logging.getLogger("headgate.server")
 
@@ -128,7 +118,7 @@ class Parts:
             on_trouble=log.log,
             elsewhere=drain.elsewhere(config.data_dir) if records is not None else nowhere,
         )
-        self.beside = _beside(config, records, lifecycle) if lifecycle.worker == 0 else []
+        self.beside = means.beside(config, records, lifecycle) if lifecycle.worker == 0 else []
         self.alerting = Alerting(self, lifecycle) if lifecycle.worker == 0 else None
         self.dispatch = Dispatch(self, lifecycle) if lifecycle.worker == 0 else None
         self.beside += (each for each in (self.alerting, self.dispatch) if each is not None)
@@ -138,7 +128,7 @@ class Parts:
             ca_file=str(config.upstream.ca_file) if config.upstream.ca_file else None,
             max_connections_per_origin=config.upstream.max_connections,
         )
-        self.fetcher = _fetcher(config)
+        self.fetcher = means.fetcher(config)
         self.refresh = Refresh(config, self.upstream)
         self.refreshed = self.refresh.load()
         self.refreshing: asyncio.Task[None] | None = None
@@ -158,12 +148,12 @@ class Parts:
         self.answers = Answers(config, self._seal)
         self.clearing: asyncio.Task[None] | None = None
         self.board = Board()
-        self.counters = _counters(config)
+        self.counters = means.counters(config)
         self.counting: asyncio.Task[None] | None = None
         self.ledger = Ledger(self.counters)
         self.issuers: dict[str, Issuer | Introspection] = {}
         self.embedders: dict[str, Embedder] = {}
-        self.share = _share(config, self.board)
+        self.share = means.share(config, self.board)
         by_key = config.server.metrics_by_key
         self.metrics = Metrics(worker=lifecycle.worker, pid=os.getpid(), models=config.models, by_key=by_key)
         self.gateway = self._build(loaded, self.refreshed)
@@ -221,7 +211,7 @@ class Parts:
         admin_pages = {**self._probes(), b"/metrics": MetricsPage(self._render), **self._operators()}
         return Service(
             app=app,
-            limits=_limits(config),
+            limits=means.limits(config),
             refuse=self._refuse,
             on_refused=self._on_refused,
             next_id=self.next_id,
@@ -443,59 +433,3 @@ def _report(task: asyncio.Task[None]) -> None:
     error = None if task.cancelled() else task.exception()
     if error is not None:
         log.error("this process no longer agrees with the others", exc_info=error)
-
-
-def _beside(config: Config, records: str | None, lifecycle: Lifecycle) -> list[Beside]:
-    """The processes that take records from the journal."""
-    found: list[Beside] = [Drain(config.data_dir, records, lifecycle)] if records else []
-    if config.traces.endpoint is not None:
-        from headgate.server.tracing import Tracing
-
-        found.append(Tracing(config, lifecycle))
-    return found
-
-
-def _share(config: Config, board: Board) -> Share | None:
-    state = config.state
-    if state.url is None:
-        return None
-    redis = Redis(state.url.get_secret_value(), state.prefix, state.ca_file)
-    return Share(Agreement(board, redis.me), redis)
-
-
-def _counters(config: Config) -> SharedCounters | None:
-    state = config.state
-    if state.url is None:
-        return None
-    url = state.url.get_secret_value()
-    return SharedCounters(url, state.prefix, state.ca_file, clock=clock, patience=state.patience, share=state.share)
-
-
-def _fetcher(config: Config) -> Fetcher | None:
-    """Without proxies: what a proxy connects to cannot be checked."""
-    fetch = config.fetch
-    if not fetch.enabled:
-        return None
-    ca_file = str(config.upstream.ca_file) if config.upstream.ca_file else None
-    resolve = Public([ipaddress.ip_network(network, strict=False) for network in fetch.networks])
-    client = Client(ca_file=ca_file, proxies=Proxies({}), resolve=resolve)
-    bounds = Bounds(
-        fetch.hosts, fetch.ports, fetch.max_bytes, fetch.timeout, fetch.redirects, together=fetch.max_total_bytes
-    )
-    return Fetcher(client, bounds)
-
-
-def _limits(config: Config) -> Limits:
-    server = config.server
-    return Limits(
-        header_timeout=server.header_timeout,
-        body_idle_timeout=server.body_idle_timeout,
-        min_body_rate=server.min_body_rate,
-        write_timeout=server.write_timeout,
-        keep_alive=server.keep_alive,
-        max_header_bytes=server.max_header_bytes,
-        max_headers=server.max_headers,
-        max_connections=server.max_connections,
-        max_requests=server.max_requests,
-        max_body_bytes=server.max_body_bytes,
-    )
