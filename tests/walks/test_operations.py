@@ -520,10 +520,8 @@ class TestClock:
             "server/payloads.py",  # how old what was said is that the database lacks
             "server/sinks.py",  # how old the records are that a sink lacks
             "server/verdicts.py",  # when an answer was reported
-            "stages/cache/stale.py",  # a record's time
             "stages/guards/bedrock.py",  # the date in a signature
             "stages/guards/webhook.py",  # the same
-            "stages/shadow.py",  # a record's time
             "store/signing.py",  # when a checkpoint was signed
             "telemetry/metrics.py",  # when the configuration was loaded
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from headgate.core.errors import GatewayError
 from headgate.core.exchange import Exchange
 from headgate.core.record import Record
 from headgate.core.reply import Reply
+from headgate.core.target import Target
 
 
 def question(id: str, dialect: Dialect, fields: Mapping[str, Any], path: str, worker: int) -> Exchange:
@@ -22,6 +23,23 @@ def question(id: str, dialect: Dialect, fields: Mapping[str, Any], path: str, wo
     exchange = Exchange(id, dialect, path, (), _nothing, time.perf_counter(), record)
     exchange.model, exchange.fields, exchange.body = fields["model"], dict(fields), msgspec.json.encode(fields)
     return exchange
+
+
+def once_more(exchange: Exchange, targets: Sequence[Target], id: str, shadow_of: str | None = None) -> Exchange:
+    """The same request to these targets, for nobody who waits, with a record of its own."""
+    made, seen = exchange.fork(targets), exchange.record
+    made.id, made.clock = id, time.perf_counter()
+    made.record = Record(
+        id=id,
+        time=time.time(),
+        client=seen.client,
+        dialect=seen.dialect,
+        path=seen.path,
+        worker=seen.worker,
+        shadow_of=shadow_of,
+        ending="failed",  # until it is over
+    )
+    return made
 
 
 async def answer(exchange: Exchange, ask: Callable[[Exchange], Awaitable[Reply]]) -> bytes:

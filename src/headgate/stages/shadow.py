@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -12,8 +11,7 @@ from headgate.core.background import Background
 from headgate.core.decision import Decision
 from headgate.core.errors import GatewayError
 from headgate.core.exchange import Exchange
-from headgate.core.question import follow
-from headgate.core.record import Record
+from headgate.core.question import follow, once_more
 from headgate.core.reply import Reply
 from headgate.core.target import PLAIN, Target
 from headgate.stages.filters.filter import Filter
@@ -82,18 +80,7 @@ class Shadow:
         self.shadows.begin(whose, follow(self._copy(exchange, target), self.ask))
 
     def _copy(self, exchange: Exchange, target: Target) -> Exchange:
-        made, seen = exchange.fork((target,)), exchange.record
-        made.id, made.clock = self.next_id(), time.perf_counter()
-        made.record = Record(
-            id=made.id,
-            time=time.time(),
-            client=seen.client,
-            dialect=seen.dialect,
-            path=seen.path,
-            worker=seen.worker,
-            shadow_of=exchange.id,
-            ending="failed",  # until it is over
-        )
+        made = once_more(exchange, (target,), self.next_id(), exchange.id)
         made.decision = Decision(alias=exchange.decision.alias, ranked=made.targets)
         made.decision.said.append("a copy, whose answer nobody is given")
         made.until, made.trace = inf, None

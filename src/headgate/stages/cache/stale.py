@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from math import inf
 
@@ -13,8 +12,7 @@ from headgate.core.decision import Decision
 from headgate.core.errors import GatewayError, NoTarget, ProviderError, ProviderRefused
 from headgate.core.exchange import Exchange
 from headgate.core.ports import Cache
-from headgate.core.question import follow
-from headgate.core.record import Record
+from headgate.core.question import follow, once_more
 from headgate.core.target import PLAIN
 from headgate.stages.cache.control import Wish
 from headgate.stages.stage import Proceed
@@ -67,17 +65,8 @@ class Refresh:
         background.begin(whose, self._follow(self._again(exchange), self.ask, key, store))
 
     def _again(self, exchange: Exchange) -> Exchange:
-        made, seen = exchange.fork(()), exchange.record
-        made.id, made.clock, made.refreshing = self._next_id(), time.perf_counter(), True
-        made.record = Record(
-            id=made.id,
-            time=time.time(),
-            client=seen.client,
-            dialect=seen.dialect,
-            path=seen.path,
-            worker=seen.worker,
-            ending="failed",  # until it is over
-        )
+        made = once_more(exchange, (), self._next_id())
+        made.refreshing = True
         made.decision = Decision(said=[f"asked anew, as {exchange.id} was given a stale answer"])
         made.until, made.trace, made.heard, made.announced = inf, None, None, []
         made.manner, made.ceilings, made.target, made.host, made.reply = PLAIN, None, None, None, None
