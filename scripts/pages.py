@@ -88,7 +88,7 @@ def stages_page() -> str:
         about = [_sentence(plugin.module("stages.policies", name)), inspect.getdoc(loaded), policy_settings(name)]
         lines.append(f"### `{name}`\n\n" + "\n\n".join(text.strip() for text in about if text) + "\n\n")
     lines.append(GUARDS_HEAD)
-    for name, guard in plugin.every("stages.guards", Guard).items():
+    for name, guard in plugin.every("stages.guards", Guard).items():  # type: ignore[type-abstract]
         can = " and ".join(word for side, word in ASKED.items() if side in guard.sides)
         extra = "".join(f" It needs `pip install 'headgate[{each}]'`." for each in dict.fromkeys(guard.needs.values()))
         usual = USUAL.get(guard.usual, guard.usual)

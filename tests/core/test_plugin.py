@@ -7,6 +7,7 @@ import pytest
 
 from headgate.core.plugin import PluginNotFound, every, fits, load, module, names, suggestion
 from headgate.records.sinks.sink import Sink
+from headgate.stages.guards.guard import Guard
 from headgate.stages.policies.ordered import Ordered
 from headgate.stages.policies.policy import Policy
 from headgate.stages.stage import Stage
@@ -90,6 +91,9 @@ def test_a_class_that_leaves_out_what_it_must_say_is_refused(written):
     written("mine_lacking", "from headgate.records.sinks.sink import Sink\nclass Mine(Sink):\n    pass\n")
     with pytest.raises(PluginNotFound, match="does not say how it does send; write it as"):
         load("records.sinks", "mine_lacking:Mine", Sink)
+    written("mine_blind", "from headgate.stages.guards.guard import Guard\nclass Mine(Guard):\n    pass\n")
+    with pytest.raises(PluginNotFound, match="does not say how it does look; write it as"):
+        load("stages.guards", "mine_blind:Mine", Guard)
 
 
 def test_a_module_that_is_not_there(written):

@@ -86,7 +86,7 @@ class GuardPolicy(Section):
         None, min_length=1, description="The name of `models` that is asked where `then` is `route`."
     )
 
-    _type: type[Guard] = PrivateAttr(Guard)
+    _type: type[Guard] = PrivateAttr(Guard)  # type: ignore[type-abstract]
     _read: Any = PrivateAttr(None)
     _guard: Guard | None = PrivateAttr(None)
 

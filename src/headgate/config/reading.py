@@ -300,11 +300,11 @@ class Reading(Following):
         for name, policy in list(config.guards.items()):
             path = ("guards", name)
             try:
-                policy._type = load_plugin("stages.guards", policy.use, Guard)
+                policy._type = load_plugin("stages.guards", policy.use, Guard)  # type: ignore[type-abstract]
             except PluginNotFound as error:
                 written = shown(self.root.written((*path, "use"), policy.use))
                 self.problem((*path, "use"), *provider_checks.unloadable(error, policy.use, written))
-                policy._type = Guard
+                policy._type = Guard  # type: ignore[type-abstract]
             policy._read = self.validate(policy.type.Settings, policy.settings, (*path, "with"))
             if policy._read is None or policy.type is Guard:
                 del config.guards[name]

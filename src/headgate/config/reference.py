@@ -366,7 +366,7 @@ def _policies(definitions: dict[str, Any]) -> None:
 def _guards(definitions: dict[str, Any]) -> None:
     """The settings of each built-in guard."""
     cases = []
-    for name, kind in every("stages.guards", Guard).items():
+    for name, kind in every("stages.guards", Guard).items():  # type: ignore[type-abstract]
         settings = kind.Settings.model_json_schema(by_alias=True)
         definitions.update(settings.pop("$defs", {}))
         is_it = {"properties": {"use": {"const": name}}, "required": ["use"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
@@ -27,7 +28,7 @@ class Gateways(Protocol):
     def gateway(self) -> Gateway: ...
 
 
-class CachePage:
+class CachePage(ABC):
     """One path."""
 
     path = b""
@@ -60,6 +61,6 @@ class CachePage:
             raise MethodNotAllowed(f"{scope['path']} takes POST, not {scope['method']}")
         return await self.say(caller, await Incoming(receive, scope["headers"], LARGEST).read())
 
+    @abstractmethod
     async def say(self, caller: Caller, body: bytes) -> Any:
         """What is to be said, as JSON. Raises GatewayError."""
-        raise NotImplementedError

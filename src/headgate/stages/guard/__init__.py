@@ -32,8 +32,8 @@ from headgate.stages.stage import Proceed
 T = TypeVar("T")
 
 
-class Guard:
-    """Where all that others add has been added, before anybody is told what is asked."""
+class Kept:
+    """What both stages go by."""
 
     def __init__(
         self, policies: Sequence[Policy], classes: Classes, hashes: Hashes, outside: Outside | None = None
@@ -42,6 +42,10 @@ class Guard:
         self.classes = classes
         self.hashes = hashes
         self.outside = outside
+
+
+class Guard(Kept):
+    """Where all that others add has been added, before anybody is told what is asked."""
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
         if exchange.trace is not None:
@@ -119,17 +123,9 @@ class Guard:
             reply.headers = [*reply.headers, (HEADER, b"watching=" + listed(changing))]
 
 
-class Aim:
+class Aim(Kept):
     """Between `retry` and `translate`: what is asked of one target as the policies have it that are about where it
     goes. Another target is asked for what the client said."""
-
-    def __init__(
-        self, policies: Sequence[Policy], classes: Classes, hashes: Hashes, outside: Outside | None = None
-    ) -> None:
-        self.policies = policies
-        self.classes = classes
-        self.hashes = hashes
-        self.outside = outside
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
         target, about = exchange.target, exchange.imposed.about or exchange

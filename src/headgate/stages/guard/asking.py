@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from abc import abstractmethod
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -93,9 +94,9 @@ class Asking(Guard):
         self._seconds = remember
         self._known: dict[bytes, tuple[float, Sequence[Finding]]] = {}
 
+    @abstractmethod
     async def judged(self, passages: Sequence[Passage], asked: Asked) -> Sequence[Iterable[Finding]]:
         """For each what is in it, as if it were the only one. Raises GatewayError."""
-        raise NotImplementedError
 
     async def look(self, passages: Sequence[Passage], asked: Asked) -> list[Finding]:
         now = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Protocol
@@ -10,12 +11,15 @@ from typing import Any, Protocol
 from headgate.core.errors import Blocked, GatewayError, GuardUnavailable, Unsupported
 from headgate.core.exchange import Exchange
 from headgate.core.guard import CHANGES, HIDES, Action, Asked, Finding, Passage, Verdict
+from headgate.core.unforeseen import unforeseen
 from headgate.core.vault import Vault
 from headgate.stages.guard.changing import Edit, Hashes, replacement
 from headgate.stages.guard.hiding import Span, hide
 from headgate.stages.guard.outside import Help, Outside
 from headgate.stages.guard.passages import written
 from headgate.stages.guard.policy import Policy
+
+log = logging.getLogger("headgate.stages")
 
 MOST = 100
 """Verdicts that stand in one record."""
@@ -143,6 +147,7 @@ class Judge:
         except GatewayError as error:
             return self._failed(policy, error.code)
         except Exception as error:  # noqa: BLE001  # somebody else's code, whose failure must not let anything through
+            log.warning("the guard of the policy %s fails: %s", policy.name, unforeseen(error))
             return self._failed(policy, type(error).__name__)
 
     def _failed(self, policy: Policy, why: str) -> list[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -21,7 +22,7 @@ class GuardSettings(pydantic.BaseModel, extra="forbid"):
     """What a guard can be told: its fields are described in the reference."""
 
 
-class Guard:
+class Guard(ABC):
     """A guard of your own is a class like this, named in the configuration by its dotted path.
 
     One is made for each policy, and asked by all requests that the policy is about; it must be quick, or wait
@@ -48,16 +49,16 @@ class Guard:
     """How many characters a finding may be long: so many of a stream are held back, until it is clear that they are not
     the beginning of one. None: it must see a reply whole, of which nothing is given before its end."""
 
-    def __init__(self, settings: Any) -> None:
+    def __init__(self, settings: Any) -> None:  # noqa: B027 - many have nothing to keep
         """`settings` is one of `Settings`. Raises ValueError where they make no sense, which stops the start."""
 
+    @abstractmethod
     def look(self, passages: Sequence[Passage], asked: Asked) -> Findings | Awaitable[Findings]:
         """What is in any of them: all that is to be looked at together, so that one call may do for all.
 
         Of a stream it is asked again and again, about what has come lately and has not been given yet, and as much
         before it as `hold` says.
         """
-        raise NotImplementedError
 
     def clear(self, text: str) -> int:
         """Up to where in the text of a stream nothing can become part of a finding any more by what follows it."""
