@@ -138,6 +138,8 @@ class App:
             try:
                 await exchange.ending.aclose()
             finally:
+                # Both know this exchange: it would be kept, with all that was said, until the collector comes
+                exchange.gatekeeper = exchange.restorer = None
                 self.running -= 1  # only now: the record may have had to wait for a count
             if log.isEnabledFor(logging.DEBUG):
                 finished.tell(record)
