@@ -35,6 +35,7 @@ FOUR = (
     f"{ONE}, {{name: two, money: 1000000, every: month}}, {{name: three, tokens: 1000000000000, every: day}}, "
     "{name: four, requests: 1000000000, every: second, burst: 100000000}"
 )
+WORDS = "words: {use: words, with: {words: {project: [zeppelin, blue bird]}}}"
 CASES = {
     "OpenAI → OpenAI": ("chat", ""),
     "OpenAI → Anthropic": ("smart", ""),
@@ -42,6 +43,7 @@ CASES = {
     "OpenAI → OpenAI, what is said kept in full": ("chat", "\0payloads: {keep: full}\n"),
     "OpenAI → OpenAI, one limit": ("chat", f"\0limits: [{ONE}]\n"),
     "OpenAI → OpenAI, four limits": ("chat", f"{PRICED}\0limits: [{FOUR}]\n"),
+    "OpenAI → OpenAI, a policy of words": ("chat", f"\0guards: {{{WORDS}}}\n"),
     "OpenAI, an answer that is kept": ("kept", "  kept: {targets: up/gpt-4o-mini, cache: true}\n\0"),
 }
 

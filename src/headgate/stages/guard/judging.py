@@ -133,7 +133,7 @@ class Judge:
     async def _found(self, policy: Policy, passages: Sequence[Passage]) -> Iterable[Finding]:
         """What the guard says. Of one that fails: nothing, where it is not needed; else raises GuardUnavailable."""
         try:
-            if sum(len(each.text) for each in passages) > policy.largest:
+            if sum([len(each.text) for each in passages]) > policy.largest:
                 return self._failed(policy, f"it is longer than the {policy.largest} characters that are looked at")
             said: Any = policy.guard.look(passages, self.asked)
             if not hasattr(said, "__await__"):

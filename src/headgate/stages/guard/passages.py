@@ -11,6 +11,7 @@ import binascii
 import codecs
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -86,6 +87,8 @@ ROLES: Mapping[str, tuple[str, Part]] = {
 FREE = frozenset({"input", "args", "arguments", "partial_json", "response", "json", "metadata", "labels"})
 """Fields in which names and numbers, too, are somebody's words, in calls of tools and their results."""
 CALLS: frozenset[Part] = frozenset({"tool_argument", "tool_result", "other"})
+TELLING = PARTS.keys() | FREE
+"""Fields that tell more of what stands in them than where they stand does."""
 WIRE = frozenset({
     "type", "role", "object", "finish_reason", "finishReason", "stop_reason", "stopReason", "done_reason", "media_type",
     "mime_type", "mimeType", "format", "detail", "encoding_format", "service_tier", "status", "created_at", "effort",
@@ -166,12 +169,13 @@ def _members(value: dict[str, Any], path: tuple[Any, ...], here: Context, found:
                 continue
             if key in ARGUMENTS and _inner(each, (*path, key), here, found):
                 continue
+            at = _at(key, here) if key in TELLING else here
             if key in DATA and not free and ENCODED.match(each) and value.get("type") != "text":
-                _coded(each, (*path, key), _at(key, here), found)
+                _coded(each, (*path, key), at, found)
             else:
-                _text(each, (*path, key), _at(key, here), found)
-        elif kind is dict or kind is list or kind in NUMBERS:
-            _walk(each, (*path, key), _at(key, here), found)
+                _text(each, (*path, key), at, found)
+        elif each and (kind is dict or kind is list or (kind in NUMBERS and (free or key in FREE))):
+            _walk(each, (*path, key), _at(key, here) if key in TELLING else here, found)
 
 
 def _at(key: str, here: Context) -> Context:
@@ -182,7 +186,13 @@ def _at(key: str, here: Context) -> Context:
         return here
     part = part or here.part
     role = "system" if part == "system" else "tool" if part == "tool_result" else here.role
-    return Context(here.side, role, part, here.tool, free)
+    return Context(here.side, role, part, here.tool, free) if here.tool else _context(here.side, role, part, free)
+
+
+@cache  # there are few of them
+def _context(side: Side, role: str, part: Part, free: bool = False) -> Context:
+    """Outside of calls of tools that have a name."""
+    return Context(side, role, part, "", free)
 
 
 def _entered(value: dict[str, Any], here: Context) -> Context:
@@ -191,6 +201,8 @@ def _entered(value: dict[str, Any], here: Context) -> Context:
         return here
     role, kind = value.get("role"), value.get("type")
     who, part, tool = here.role, here.part, here.tool
+    if role is kind is None and part not in CALLS:
+        return here
     if type(role) is str and role in ROLES:
         who, part = ROLES[role]
     if type(kind) is str and kind in KINDS:
@@ -201,7 +213,7 @@ def _entered(value: dict[str, Any], here: Context) -> Context:
         tool = name if type(name) is str and len(name) <= 200 else tool
     if (who, part, tool) == (here.role, here.part, here.tool):
         return here
-    return Context(here.side, who, part, tool)
+    return Context(here.side, who, part, tool) if tool else _context(here.side, who, part)
 
 
 def _text(text: str, path: tuple[Any, ...], here: Context, found: list[Passage]) -> None:

@@ -51,16 +51,15 @@ class Policy:
     """What is answered instead of an error."""
     use: str | None = None
     """The model that is asked instead, where the action is `route`."""
+    by_target: bool = field(init=False)
+    """It depends on who is asked."""
+    hides: bool = field(init=False)
+    """It may have something hidden from providers that is put back in the reply."""
 
-    @property
-    def by_target(self) -> bool:
-        """It depends on who is asked."""
-        return self.external or any(dimension in OF_TARGET for dimension in self.match)
-
-    @property
-    def hides(self) -> bool:
-        """It may have something hidden from providers that is put back in the reply."""
-        return self.enforced and not HIDES.isdisjoint((*self.actions.values(), self.guard.usual))
+    def __post_init__(self) -> None:
+        hides = self.enforced and not HIDES.isdisjoint((*self.actions.values(), self.guard.usual))
+        object.__setattr__(self, "by_target", self.external or not OF_TARGET.isdisjoint(self.match))
+        object.__setattr__(self, "hides", hides)
 
     def action(self, finding: Finding) -> Action:
         """What follows, from its category, else what the guard says, else what is usual with it."""
@@ -72,7 +71,9 @@ class Policy:
         """Whether it is about this request; with a `target`: about what goes there or comes from there."""
         if self.external and target is not None and target.provider.internal:
             return False
-        return all(_fits(exchange, classes, target, dimension, names) for dimension, names in self.match.items())
+        return not self.match or all(
+            _fits(exchange, classes, target, dimension, names) for dimension, names in self.match.items()
+        )
 
 
 def _fits(

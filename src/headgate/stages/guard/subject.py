@@ -144,6 +144,11 @@ class Whole:
 
 def _read(part: bytes, textual: bool) -> tuple[str | None, Any]:
     """The text of some bytes, or what they say where they are JSON."""
+    if part[:1] in (b"{", b"["):
+        try:  # mostly it is; whatever it is else is looked at more closely
+            return None, _decode(part)
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            pass
     encoding = detect_encoding(part)
     if encoding.startswith("utf-8"):
         data = part.removeprefix(BOM)

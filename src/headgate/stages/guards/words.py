@@ -67,7 +67,7 @@ class Words(Guard):
     def look(self, passages: Sequence[Passage], asked: Asked) -> Iterable[Finding]:
         # one search in all of them is a fifth of the cost of one in each, and mostly there is nothing in any
         texts = [seen(passage.text) for passage in passages]
-        together = "\n".join([text for text, _ in texts])
+        together = "\n".join([text for text, _ in texts]).encode("utf-8", "replace")
         likely = [each for each in self._expressions if each[1].search(together) is not None]
         found: list[Finding] = []
         for index, (text, places) in enumerate(texts if likely else ()):
