@@ -52,6 +52,9 @@ def test_what_may_go_on_as_one_is_not_clear(vault):
                 assert vault.clear("Dear " + text[:size]) <= 5 + one.start, text[:size]
     assert vault.clear("Every good man, a < b, A & B ") == 29
     assert vault.clear("<EMAIL_4> ") == 10
+    streets = Vault()
+    streets.surrogate("strasse", "Elm 5", Taken([]))
+    assert streets.clear("Die Straße ist") == 14
     assert vault.clear("<" * 1000) >= 1000 - HELD
 
 

@@ -170,8 +170,9 @@ class Vault:
             if label.startswith(plain):
                 return True
             if plain.startswith(label):
-                size = next(size for size in range(len(label), len(rest) + 1) if _same(rest[:size], label))
-                if REST.match(rest, size):
+                sizes = range(len(label), len(rest) + 1)
+                size = next((size for size in sizes if _same(rest[:size], label)), None)  # none of "Straße"
+                if size is not None and REST.match(rest, size):
                     return True
         return False
 
