@@ -14,6 +14,7 @@ from gateways import KEY, OTHER_KEY, running
 from traffic import chunk, whole
 from upstreams import LAST_CHUNK, ScriptedUpstream, as_chunk, chunked_head, json_reply
 
+DONE = b"data: [DONE]\n\n"
 SECRET = "whsec_" + base64.b64encode(b"a key of thirty two bytes, about").decode()
 CONFIG = f"""
 server: {{host: 127.0.0.1, port: {{PORT}}}}
@@ -34,6 +35,7 @@ models:
   meanwhile: openai/meanwhile
   paid: openai/paid
   strict: openai/strict
+  shown: openai/shown
 keys:
   - {{name: test, key: {KEY}}}
   - {{name: judges, key: {OTHER_KEY}, models: [openai/judge], limits: [{{requests: 1, every: day}}]}}
@@ -55,6 +57,12 @@ guards:
     with: {{model: openai/judge, key: judges, rubric: {{threat: A threat.}}}}
     for: {{model: [paid]}}
     at: before
+  seen by: {{use: judge, with: {{model: openai/judge, rubric: {{threat: A threat.}}}}, for: {{model: [shown]}}}}
+  silence:
+    use: words
+    with: {{words: {{project: [zeppelin]}}}}
+    for: {{model: [shown]}}
+    then: redact
   open: {{use: webhook, with: {{url: 'SIDE/broken'}}, for: {{model: [open]}}, on_error: open, at: before}}
   away: {{use: webhook, with: {{url: 'SIDE/broken'}}, for: {{model: [away]}}, at: before}}
   azure:
@@ -194,6 +202,11 @@ async def answer_model(asked):
         await asked.send(json_reply({"id": "modr-1", "model": "omni", "results": results}))
     elif body["model"] == "judge":
         await asked.send(whole(verdict(body["messages"][-1]["content"])))
+    elif body.get("stream"):
+        frames = [chunk({"content": "the zep"}), chunk({"content": "pelin flies"}), chunk({}, "stop"), DONE]
+        await asked.send(chunked_head() + b"".join(map(as_chunk, frames)) + LAST_CHUNK)
+    elif body["model"] == "shown":
+        await asked.send(whole("the zeppelin flies"))
     else:
         await asked.send(whole(f"You said: {body['messages'][-1]['content']}"))
 
@@ -297,6 +310,17 @@ def test_a_judge_is_not_shown_what_guards_keep_from_others(gateway, upstream):
     status, _, _ = ask(gateway, "abroad", "the zeppelin flies")
     assert status == 503
     assert upstream.requests == []
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_judge_is_shown_what_other_guards_leave(gateway, upstream, stream):
+    messages = [{"role": "user", "content": f"is the zeppelin ready? {stream}"}]
+    status, _, _ = gateway.post({"model": "shown", "messages": messages, "stream": stream})
+    assert status == 200
+    sent = [each.body.decode() for each in upstream.requests]
+    assert models(upstream) == ["judge", "shown"] + ["judge"] * (not stream)  # the same answer is asked about once
+    assert [each for each in sent if "zeppelin" in each] == []
+    assert [f"is the [PROJECT] ready? {stream}" in each for each in sent[:2]] == [True, True]
 
 
 def test_azure_tells_harm_attacks_and_lists(gateway, side):

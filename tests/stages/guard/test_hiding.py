@@ -8,6 +8,16 @@ from headgate.stages.guard.changing import edited
 from headgate.stages.guard.hiding import Span, hide
 
 
+def test_what_stands_for_something_is_not_hidden_once_more():
+    vault, first, second = Vault(1), {}, {}
+    hide(vault, [Passage("Joe <joe@x.com>, PERSON")], {0: [Span(5, 14, "email")]}, first)
+    shown = edited("Joe <joe@x.com>, PERSON", first[0])
+    assert shown == "Joe <<EMAIL_1>>, PERSON"
+    spans = {0: [Span(0, 15, "person")], 1: [Span(0, 5, "word")]}
+    hide(vault, [Passage(shown), Passage("EMAIL")], spans, second)
+    assert edited(shown, second[0]) == "<PERSON_1><EMAIL_1><PERSON_2>, PERSON"
+
+
 def test_what_was_found_once_is_hidden_wherever_it_stands():
     first = " ".join(f"ann{number}@example.com" for number in range(2000))
     spans = [Span(*each.span(), "EMAIL") for each in re.finditer(r"\S+", first)]

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 from headgate.core.errors import Blocked, ProviderRefused
@@ -24,7 +25,7 @@ from headgate.stages.guard.hiding import first_number
 from headgate.stages.guard.judging import Judge, Refused, elsewhere
 from headgate.stages.guard.outside import Outside
 from headgate.stages.guard.policy import Policy
-from headgate.stages.guard.replies import HEADER, Gate, listed, saying, tell
+from headgate.stages.guard.replies import HEADER, Gate, gate, listed, saying, tell
 from headgate.stages.guard.restoring import restorer
 from headgate.stages.guard.subject import Looked, Whole, content_type, of_url, restate, restated, said
 from headgate.stages.stage import Proceed
@@ -64,7 +65,8 @@ class Guard(Kept):
                 raise
             return _answer(exchange, error.answer)
         except ProviderRefused as error:
-            await look_at_error(judge, self._after(exchange, policies), error)
+            for those in turns(self._after(exchange, policies)):
+                await look_at_error(judge, those, error)
             raise
         self._watch(judge, reply, self._after(exchange, policies))
         if exchange.vault is not None:
@@ -83,7 +85,8 @@ class Guard(Kept):
             and policy.concerns(exchange, self.classes, exchange.target)
         ]
         if aimed and not vault.aimed and exchange.record.ending != "explained":  # another asked the same
-            await judge.look(aimed, (await _passages(exchange))[0])
+            with _as_it_was(exchange):
+                await look(judge, aimed)
             judge.changed.clear()
         if vault.general or aimed or exchange.manner.resume:
             exchange.restorer = restorer(exchange, vault)
@@ -116,7 +119,7 @@ class Guard(Kept):
         if exchange.record.ending == "explained":
             return
         if after:
-            exchange.gatekeeper = Gate(judge, after)
+            exchange.gatekeeper = gate([Gate(judge, those) for those in turns(after)])
         tell(judge, reply)
         changing = [each.name for each in after if each.enforced and changes(each)] if exchange.stream else []
         if changing:
@@ -136,18 +139,14 @@ class Aim(Kept):
         judge = Judge(exchange, self.hashes, self.outside)
         judge.barred = frozenset({"route"})
         await read(exchange)
-        kept = exchange.body, exchange.fields, exchange.form, exchange.passing, exchange._request, exchange._tokens
-        try:
-            await look(judge, policies)
-            if exchange.vault is not None:
-                exchange.vault.aimed = True
-            reply = await proceed(exchange)
-        except Refused as error:  # another target may be asked
-            raise elsewhere(error) from None
-        finally:
-            (
-                exchange.body, exchange.fields, exchange.form, exchange.passing, exchange._request, exchange._tokens
-            ) = kept  # fmt: skip
+        with _as_it_was(exchange):
+            try:
+                await look(judge, policies)
+                if exchange.vault is not None:
+                    exchange.vault.aimed = True
+                reply = await proceed(exchange)
+            except Refused as error:  # another target may be asked
+                raise elsewhere(error) from None
         tell(judge, reply)
         return reply
 
@@ -164,12 +163,38 @@ class Aimed:
         return b"".join([said for policy, said in self.policies.items() if policy.concerns(exchange, self.classes)])
 
 
+@contextmanager
+def _as_it_was(exchange: Exchange) -> Iterator[None]:
+    """What is asked is afterwards what it was before."""
+    kept = exchange.body, exchange.fields, exchange.form, exchange.passing, exchange._request, exchange._tokens
+    try:
+        yield
+    finally:
+        (
+            exchange.body, exchange.fields, exchange.form, exchange.passing, exchange._request, exchange._tokens
+        ) = kept  # fmt: skip
+
+
 async def look(judge: Judge, policies: Sequence[Policy]) -> None:
     """Have what is asked looked at, and changed. Raises Blocked, GuardUnavailable."""
-    first = [policy for policy in policies if policy.guard.reveals]
-    if first and len(first) < len(policies):
-        await look(judge, first)
-        policies = [policy for policy in policies if not policy.guard.reveals]
+    for those in turns(policies):
+        await _look(judge, those)
+
+
+def turns(policies: Sequence[Policy]) -> list[list[Policy]]:
+    """Those whose guards find out what is meant, those that look at it here, and those that ask others: these are
+    shown what is left of it, but nothing that is only added for the model."""
+    ask = any(policy.guard.outside for policy in policies)
+    first: list[Policy] = []
+    here: list[Policy] = []
+    last: list[Policy] = []
+    for policy in policies:
+        late = policy.guard.outside or (ask and policy.guard.added)
+        (first if policy.guard.reveals else last if late else here).append(policy)
+    return [those for those in (first, here, last) if those]
+
+
+async def _look(judge: Judge, policies: Sequence[Policy]) -> None:
     exchange = judge.exchange
     found, whole = await _passages(exchange)
     edits = await judge.look(policies, found)
@@ -187,8 +212,6 @@ async def look(judge: Judge, policies: Sequence[Policy]) -> None:
 
 async def look_at_error(judge: Judge, policies: Sequence[Policy], error: ProviderRefused) -> None:
     """A provider's refusal may quote what it was asked, or more. Raises Blocked, GuardUnavailable."""
-    if not policies:
-        return
     whole = Whole(error.body, error.content_type, "reply")
     edits = await judge.look(
         policies, [*whole.passages, Passage(error.message, "reply", part="other", path=("error",))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from bisect import bisect_right
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
@@ -42,18 +43,20 @@ def hide(
 ) -> None:
     """Add the edits that hide these spans, and their texts wherever else they stand."""
     taken = Taken([each.text for each in passages])
+    known = [standing(vault, each.text) for each in passages]
     values: dict[str, str] = {}
     covered: dict[int, list[Span]] = {}
     for place in sorted(spans, key=lambda place: (passages[place].path[:1] in GROWING, place)):
-        covered[place] = joined(spans[place])
+        here = [part for span in joined(spans[place]) for part in beside(span, known[place])]
+        covered[place] = sorted([*here, *known[place]])
         text = passages[place].text
-        for start, end, category, make in covered[place]:
+        for start, end, category, make in here:
             value = text[start:end]
             instead = values[value] = vault.surrogate(category, value, taken, make=make)
             edits.setdefault(place, []).append((start, end, instead))
     longest = sorted((value for value in values if len(value) >= LEAST), key=len, reverse=True)
     for place, each in enumerate(passages if longest else ()):
-        bare = _without(each.text, covered.get(place, ()))
+        bare = _without(each.text, covered.get(place, known[place]))
         for value in longest:
             if value in bare:
                 more = _elsewhere(bare, each.text, value)
@@ -83,6 +86,26 @@ def _elsewhere(bare: str, text: str, value: str) -> list[Span]:
             found.append(Span(at, end, ""))
         at = bare.find(value, end)
     return found
+
+
+def standing(vault: Vault | None, text: str) -> list[Span]:
+    """Where surrogates stand already, from a look before this one."""
+    if vault is None or not vault.numbers:
+        return []
+    return joined([Span(each.start, each.end, "") for each in vault.met(text)])
+
+
+def beside(span: Span, others: Sequence[Span]) -> list[Span]:
+    """What of it is in none of the others, which are in order."""
+    parts: list[Span] = []
+    at = span.start
+    for start, end, *_ in others[bisect_right(others, at, key=lambda other: other.end) :]:
+        if start >= span.end:
+            break
+        if start > at:
+            parts.append(span._replace(start=at, end=start))
+        at = end
+    return [*parts, span._replace(start=at)] if at < span.end else parts
 
 
 def joined(spans: Sequence[Span]) -> list[Span]:

@@ -14,7 +14,7 @@ from headgate.core.guard import CHANGES, HIDES, Action, Asked, Finding, Passage,
 from headgate.core.unforeseen import unforeseen
 from headgate.core.vault import Vault
 from headgate.stages.guard.changing import Edit, Hashes, replacement
-from headgate.stages.guard.hiding import Span, hide
+from headgate.stages.guard.hiding import Span, beside, hide, standing
 from headgate.stages.guard.outside import Help, Outside
 from headgate.stages.guard.passages import written
 from headgate.stages.guard.policy import Policy
@@ -67,7 +67,7 @@ class Judge:
     """One request's, on its way there and back."""
 
     quoting = False
-    __slots__ = ("_hidden", "asked", "barred", "changed", "exchange", "hashes", "route", "routed_for")
+    __slots__ = ("_hidden", "_standing", "asked", "barred", "changed", "exchange", "hashes", "route", "routed_for")
 
     def __init__(self, exchange: Exchange, hashes: Hashes, outside: Outside | None = None) -> None:
         self.exchange = exchange
@@ -86,6 +86,8 @@ class Judge:
         self.changed: dict[str, None] = {}
         """Names of policies that changed something, in order."""
         self._hidden: dict[int, list[Span]] = {}
+        self._standing: dict[int, list[Span]] = {}
+        """Of passages, where surrogates stand in them already."""
         self.route: Policy | None = None
         """The one that has another model asked."""
         self.routed_for = ""
@@ -117,6 +119,7 @@ class Judge:
         if bounds is not None:
             found = within(found, bounds)
         edits: dict[int, list[Edit]] = {}
+        self._standing = {}
         for policy, place, each in found:
             self._draw(policy, each, passages[place], place, edits)
         if self._hidden:
@@ -179,11 +182,19 @@ class Judge:
                 Span(found.start, found.end, found.category, action == "surrogate")
             )
             self.changed[policy.name] = None
-        elif action in CHANGES:
+        elif action in CHANGES and self._own(found, passage, place):
             text = passage.text[found.start : found.end]
             instead = replacement(action, found, text, self.hashes)
             edits.setdefault(place, []).append((found.start, found.end, instead))
             self.changed[policy.name] = None
+
+    def _own(self, found: Finding, passage: Passage, place: int) -> bool:
+        """Whether it is more than what stands for something that is put back."""
+        if passage.side == "reply" or found.start == found.end:
+            return True
+        if place not in self._standing:
+            self._standing[place] = standing(self.exchange.vault, passage.text)
+        return bool(beside(Span(found.start, found.end, ""), self._standing[place]))
 
     def _tell(self, policy: Policy, found: Finding, action: Action, passage: Passage | None) -> None:
         told = self.exchange.record.guards

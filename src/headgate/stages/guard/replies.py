@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from headgate.core.errors import GatewayError
 from headgate.core.events import Event, Start, Stop, Text
 from headgate.core.exchange import Exchange
+from headgate.core.guard import Gatekeeper
 from headgate.core.reply import Reply
 from headgate.stages.guard.changing import edited
 from headgate.stages.guard.framing import cutter
@@ -103,6 +104,27 @@ class Gate:
     async def _collected(self, frames: AsyncIterator[bytes], reply: Reply, kind: bytes) -> AsyncIterator[bytes]:
         """Text that has no frames is looked at when all of it is there."""
         yield await self._looked(b"".join([data async for data in frames]), kind)
+
+
+class Gates:
+    """Implements core.guard.Gatekeeper: one behind the other."""
+
+    def __init__(self, gates: Sequence[Gatekeeper]) -> None:
+        self._gates = gates
+
+    async def whole(self, body: bytes, reply: Reply) -> bytes:
+        for each in self._gates:
+            body = await each.whole(body, reply)
+        return body
+
+    def through(self, frames: AsyncIterator[bytes], reply: Reply) -> AsyncIterator[bytes]:
+        for each in self._gates:
+            frames = each.through(frames, reply)
+        return frames
+
+
+def gate(gates: Sequence[Gatekeeper]) -> Gatekeeper:
+    return gates[0] if len(gates) == 1 else Gates(gates)
 
 
 def tell(judge: Looking, reply: Reply) -> None:
