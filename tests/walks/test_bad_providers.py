@@ -311,7 +311,7 @@ def test_nonsense_instead_of_a_reply_is_an_honest_error(gateway, upstream, name)
         upstream.script = script
         answer = call(gateway, face, spoken, stream=stream)
         where = (face, spoken, stream)
-        assert answer.seconds < 1, where
+        assert answer.seconds < TOTAL, where
         if "content-type" not in str(script) and stream and status == 502:
             code = None
         check_failed(gateway, face, answer, statuses=[status] if status else range(400, 600), code=code)
@@ -572,7 +572,7 @@ def test_a_stream_that_never_closes_after_its_end_is_let_go(gateway, upstream):
     for face, spoken in WAYS:
         upstream.script = (*sse_reply(EVENTS[spoken])[:-1], Stall())
         answer = call(gateway, face, spoken, stream=True)
-        assert answer.seconds < 0.5
+        assert answer.seconds < IDLE
         check_complete(gateway, face, answer, stream=True)
 
 

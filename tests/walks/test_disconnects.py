@@ -142,7 +142,7 @@ def test_a_client_that_leaves_takes_its_request_along(gateway, upstream, figures
             left = time.monotonic()
             leave(wire, how)
             took = upstream.wait_for_close(closed + 1) - left
-        assert took < 1
+        assert took < 4
         figures.setdefault(phase, []).append(took)
         count += 1
     gateway.wait_for_metric(0, "headgate_in_flight")
@@ -311,7 +311,7 @@ def test_a_client_that_takes_nothing_for_too_long_is_cut(gateway, upstream, face
         wire.send(http_request(FACES[face], body(face, spoken, True)))
         started = time.monotonic()
         took = upstream.wait_for_close(closed + 1, WRITE_TIMEOUT + 5) - started
-        assert WRITE_TIMEOUT * 0.8 < took < WRITE_TIMEOUT + 3
+        assert WRITE_TIMEOUT * 0.8 < took < WRITE_TIMEOUT + 5
         assert broken_off(wire)
     [record] = gateway.records(recorded + 1)[recorded:]
     assert record["ending"] == "cancelled"
