@@ -75,6 +75,20 @@ class Relay(Protocol):
         """
 
 
+class Account:
+    """What is known of a reply before anything of it has come: the attributes of a Relay."""
+
+    __slots__ = ("complete", "failed", "finish", "id", "started", "usage")
+
+    def __init__(self) -> None:
+        self.usage: Usage | None = None
+        self.started = False
+        self.complete = False
+        self.finish: str | None = None
+        self.id: str | None = None
+        self.failed: GatewayError | None = None
+
+
 class Dialect(Protocol):
     """How an API speaks."""
 

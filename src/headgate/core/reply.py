@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 import msgspec
 
 from headgate.core.chat import Loss
-from headgate.core.dialect import Dialect, Reader, Relay
+from headgate.core.dialect import Account, Dialect, Reader, Relay
 from headgate.core.errors import GatewayError, ProviderCut, ProviderNonsense
 from headgate.core.events import (
     Audio,
@@ -62,18 +62,13 @@ class Sample:
         return "".join(self._texts)
 
 
-class Tally:
+class Tally(Account):
     """What a record needs to know of a reply, read from its events (the attributes of a Relay)."""
 
-    __slots__ = ("complete", "failed", "finish", "id", "said", "started", "thought", "usage")
+    __slots__ = ("said", "thought")
 
     def __init__(self) -> None:
-        self.usage: Usage | None = None
-        self.started = False
-        self.complete = False
-        self.finish: str | None = None
-        self.id: str | None = None
-        self.failed: GatewayError | None = None
+        super().__init__()
         self.said = Sample()
         """The text of it, the arguments of calls with it."""
         self.thought = Sample()

@@ -6,6 +6,9 @@ Format: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-a
 from __future__ import annotations
 
 import re
+from typing import Any
+
+import msgspec
 
 from headgate.core.errors import ProviderNonsense
 
@@ -27,6 +30,7 @@ Frame = tuple[bytes | None, bytes]
 
 _BOM = b"\xef\xbb\xbf"
 _BLANK = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 _FIELDS = (b"data", b"event", b"id", b"retry", b":", b"\n")
 
 
@@ -229,6 +233,33 @@ def is_event_stream(data: bytes) -> bool:
 def may_be_error(data: bytes, limit: int = LONGEST_ERROR) -> bool:
     """Whether these bytes may be the start of a JSON object of up to `limit` bytes: an error instead of a stream."""
     return data[:64].lstrip()[:1] == b"{" and len(data) <= limit
+
+
+def may_begin(held: bytes) -> bool:
+    """Whether a stream, or the JSON of an error, may still become of all that came so far: more is waited for."""
+    if is_event_stream(held):
+        return True
+    if not may_be_error(held):
+        return False
+    if held.rstrip()[-1:] != b"}":
+        return True
+    try:
+        _decode(held)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return True  # not all of it is here
+    return False
+
+
+def instead(data: bytes, what: str) -> dict[str, Any]:
+    """The object that came where a reply should have been: `what`. Raises ProviderNonsense where it is none."""
+    text = data.strip()
+    if not text:
+        raise ProviderNonsense("the provider's reply is empty")
+    try:
+        return _decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        found = "HTML" if text[:1] == b"<" else "not JSON, or breaks off"
+        raise ProviderNonsense(f"the provider's reply is {found}, not {what}") from None
 
 
 def too_large(limit: int) -> ProviderNonsense:

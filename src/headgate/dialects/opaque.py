@@ -13,11 +13,10 @@ from typing import Any, Literal
 from urllib.parse import unquote_to_bytes
 
 from headgate.core.chat import Loss
-from headgate.core.dialect import Dialect
+from headgate.core.dialect import Account, Dialect
 from headgate.core.errors import GatewayError, InvalidRequest, ProviderRefused, Unsupported
 from headgate.core.events import Event, Stop
 from headgate.core.request import Operation, Request
-from headgate.core.usage import Usage
 from headgate.dialects import openai_errors
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -162,16 +161,8 @@ def asked(base: str, query: bytes) -> str:
     return "&".join(filter(None, (base, b"&".join(kept).decode("ascii"))))
 
 
-class Silence:
+class Silence(Account):
     """Reads and writes nothing: what is not read has no events."""
-
-    def __init__(self) -> None:
-        self.usage: Usage | None = None
-        self.started = False
-        self.complete = False
-        self.finish: str | None = None
-        self.id: str | None = None
-        self.failed: GatewayError | None = None
 
     def feed(self, data: bytes) -> bytes:
         self.started = True

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import msgspec
 
 from headgate.core.chat import ChatRequest, Loss, Message, Text
-from headgate.core.dialect import Reader, Relay, Writer
+from headgate.core.dialect import Account, Reader, Relay, Writer
 from headgate.core.errors import GatewayError, InvalidRequest, ProviderCut, ProviderNonsense, Unsupported
 from headgate.core.events import (
     Citation,
@@ -583,17 +583,7 @@ def writer(stream: bool, request: Mapping[str, Any], lost: list[Loss]) -> Writer
 # --- replies, passed on
 
 
-class _Account:
-    """What is known of the reply so far (the attributes of core's Relay)."""
-
-    def __init__(self) -> None:
-        self.usage: Usage | None = None
-        self.started = False
-        self.complete = False
-        self.finish: str | None = None
-        self.id: str | None = None
-        self.failed: GatewayError | None = None
-
+class _Account(Account):
     def _hear(self, chunk: _Chunk) -> None:
         if self.id is None and isinstance(chunk.id, str) and chunk.id:
             self.id = chunk.id

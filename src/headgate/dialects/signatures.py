@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from headgate.core.events import Thinking
+
 UNSIGNED = "headgate:unsigned"
 """Stands where a proof must stand and there was none."""
 _WRAPPING = re.compile(r"headgate:signed:([a-z0-9_]+):(.*)", re.DOTALL)
@@ -31,3 +33,10 @@ def unwrap(text: str, own: str) -> tuple[str, str]:
 def holds_foreign(body: bytes) -> bool:
     """Whether a request's body holds a wrapping: its bytes must not go to the vendor then."""
     return body.find(b'"headgate:') >= 0 and _ANY.search(body) is not None
+
+
+def proof_for(thinking: Thinking, own: str) -> str:
+    """The proof of a piece of thinking as a client of the dialect `own` gets it; "" for none."""
+    if thinking.signature and thinking.signer not in ("", own):
+        return wrap(thinking.signer, thinking.signature)
+    return thinking.signature or ""

@@ -16,7 +16,8 @@ from typing import Any, Literal, Protocol, TypeVar
 import msgspec
 
 from headgate.core.chat import Loss
-from headgate.core.errors import GatewayError, ProviderNonsense
+from headgate.core.dialect import Account
+from headgate.core.errors import ProviderNonsense
 from headgate.core.events import Event, Failed, Native, Result, Start, Stop, Used
 from headgate.core.usage import Usage
 from headgate.dialects.framing import JSON
@@ -140,19 +141,14 @@ class Writer:
         return encode({**fields, **self._said.native})
 
 
-class Relay:
+class Relay(Account):
     """The reply's bytes as they are, once they are known to be one."""
 
-    __slots__ = ("_read", "complete", "failed", "finish", "id", "started", "usage")
+    __slots__ = ("_read",)
 
     def __init__(self, read: Read) -> None:
+        super().__init__()
         self._read = read
-        self.usage: Usage | None = None
-        self.started = False
-        self.complete = False
-        self.finish: str | None = None
-        self.id: str | None = None
-        self.failed: GatewayError | None = None
 
     def feed(self, data: bytes) -> bytes:
         if self.complete:

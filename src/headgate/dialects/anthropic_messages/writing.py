@@ -43,7 +43,7 @@ from headgate.dialects.anthropic_messages.words import (
     safe_id,
     write_usage,
 )
-from headgate.dialects.signatures import UNSIGNED, wrap
+from headgate.dialects.signatures import UNSIGNED, proof_for
 
 _NATIVE = frozenset({"container", "context_management", "diagnostics", "stop_details"})
 """What of Stop.native this API has itself."""
@@ -279,7 +279,8 @@ class StreamWriter(_Writer):
                     out += (self._delta_head("thinking_delta", "thinking"), _encode(text), b"}}\n\n")
                 if signature:
                     self._signed = True
-                    out += (self._delta_head("signature_delta", "signature"), _encode(_proof(event)), b"}}\n\n")
+                    proof = _encode(proof_for(event, DIALECT))
+                    out += (self._delta_head("signature_delta", "signature"), proof, b"}}\n\n")
             case Citation(value=value):
                 out += (self._delta_head("citations_delta", "citation"), _encode(value), b"}}\n\n")
             case Native() | Thinking(redacted=str()):
@@ -337,13 +338,6 @@ class StreamWriter(_Writer):
         out.append(_frame("message_delta", event))
         out.append(b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
         self._over = True
-
-
-def _proof(event: Thinking) -> str:
-    """The signature as a client of this API gets it."""
-    if event.signature and event.signer not in ("", DIALECT):
-        return wrap(event.signer, event.signature)
-    return event.signature or ""
 
 
 def _kind_of(event: Event) -> str:
@@ -427,7 +421,7 @@ class WholeWriter(_Writer):
             case Thinking():
                 block = self._blocks.setdefault(key, {"type": "thinking", "thinking": "", "signature": ""})
                 block["thinking"] += event.text
-                block["signature"] += _proof(event)
+                block["signature"] += proof_for(event, DIALECT)
             case Citation(value=value):
                 block = self._blocks.setdefault(key, {"type": "text", "text": ""})
                 block.setdefault("citations", []).append(value)

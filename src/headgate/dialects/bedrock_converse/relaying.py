@@ -10,11 +10,12 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from headgate.core.errors import GatewayError, ProviderNonsense
-from headgate.core.usage import Usage
+from headgate.core.dialect import Account
+from headgate.core.errors import ProviderNonsense
 from headgate.dialects.bedrock_converse.words import read_usage
 from headgate.dialects.bedrock_errors import failed, refused
 from headgate.dialects.event_stream import EventStream, Message
+from headgate.dialects.framing import instead
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _PIECES = frozenset({"contentBlockDelta", "contentBlockStart"})
@@ -46,21 +47,7 @@ class _Reply(msgspec.Struct, rename="camel"):
 _decode_reply = msgspec.json.Decoder(_Reply).decode
 
 
-class _Account:
-    """What is known of the reply so far (the attributes of core's Relay)."""
-
-    __slots__ = ("complete", "failed", "finish", "id", "started", "usage")
-
-    def __init__(self) -> None:
-        self.usage: Usage | None = None
-        self.started = False
-        self.complete = False
-        self.finish: str | None = None
-        self.id: str | None = None
-        self.failed: GatewayError | None = None
-
-
-class StreamRelay(_Account):
+class StreamRelay(Account):
     """Messages are checked and known by their headers; only the last ones are decoded."""
 
     __slots__ = ("_measured", "_stream")
@@ -106,7 +93,7 @@ class StreamRelay(_Account):
             self.complete = self.finish is not None
 
 
-class WholeRelay(_Account):
+class WholeRelay(Account):
     """Fed in one piece."""
 
     __slots__ = ()
@@ -139,14 +126,7 @@ def read_event(message: Message) -> dict[str, Any]:
 
 def refuse_nonsense(data: bytes) -> NoReturn:
     """Raises what a body that should have been a reply tells: the provider's error, or that it is none."""
-    text = data.strip()
-    if not text:
-        raise ProviderNonsense("the provider's reply is empty")
-    try:
-        value = _decode(text)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        what = "HTML" if text[:1] == b"<" else "not JSON, or breaks off"
-        raise ProviderNonsense(f"the provider's reply is {what}, not a reply of the Converse API") from None
+    value = instead(data, "a reply of the Converse API")
     if "output" not in value and ("__type" in value or isinstance(value.get("message"), str)):
         raise refused(value, data)
     raise ProviderNonsense("the provider's reply is not what the Converse API promises")

@@ -45,7 +45,7 @@ from headgate.dialects.bedrock_converse.words import (
     write_usage,
 )
 from headgate.dialects.event_stream import write_event
-from headgate.dialects.signatures import UNSIGNED, wrap
+from headgate.dialects.signatures import UNSIGNED, proof_for
 
 _AT_STOP = frozenset({"additionalModelResponseFields"})
 """What of `Stop.native` stands in `messageStop`; the rest of this API's own stands in `metadata`."""
@@ -146,13 +146,6 @@ def _base64(data: str) -> bool:
     except (binascii.Error, ValueError):
         return False
     return True
-
-
-def _proof(event: Thinking) -> str:
-    """The signature as a client of this API gets it."""
-    if event.signature and event.signer not in ("", DIALECT):
-        return wrap(event.signer, event.signature)
-    return event.signature or ""
 
 
 def _kind_of(event: Event) -> str:
@@ -283,7 +276,7 @@ class StreamWriter(_Writer):
                     out.append(_piece_of(block, {"reasoningContent": {"text": event.text}}))
                 if event.signature:
                     block.signed = True
-                    out.append(_piece_of(block, {"reasoningContent": {"signature": _proof(event)}}))
+                    out.append(_piece_of(block, {"reasoningContent": {"signature": proof_for(event, DIALECT)}}))
             case Citation(value=value):
                 out.append(_piece_of(block, {"citation": value}))
             case Image():
@@ -414,7 +407,7 @@ class WholeWriter(_Writer):
                     key, {"reasoningContent": {"reasoningText": {"text": "", "signature": ""}}}
                 )
                 said["reasoningContent"]["reasoningText"]["text"] += event.text
-                said["reasoningContent"]["reasoningText"]["signature"] += _proof(event)
+                said["reasoningContent"]["reasoningText"]["signature"] += proof_for(event, DIALECT)
             case Citation(value=value):
                 self._blocks.setdefault(key, {"text": ""}).setdefault("citations", []).append(value)
             case Image():

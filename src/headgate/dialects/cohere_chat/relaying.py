@@ -9,11 +9,19 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from headgate.core.errors import GatewayError, ProviderNonsense
-from headgate.core.usage import Usage
+from headgate.core.dialect import Account
+from headgate.core.errors import ProviderNonsense
 from headgate.dialects.cohere_chat.words import read_usage
 from headgate.dialects.cohere_errors import inside, refused
-from headgate.dialects.framing import Cutter, frames, is_event_stream, may_be_error, mended_end, read_frame
+from headgate.dialects.framing import (
+    Cutter,
+    frames,
+    instead,
+    is_event_stream,
+    may_begin,
+    mended_end,
+    read_frame,
+)
 
 _DELTA = b"event: content-delta\n"
 _DONE = b"data: [DONE]\n\n"
@@ -37,21 +45,7 @@ class _Reply(msgspec.Struct):
 _decode_reply = msgspec.json.Decoder(_Reply).decode
 
 
-class _Account:
-    """What is known of the reply so far (the attributes of core's Relay)."""
-
-    __slots__ = ("complete", "failed", "finish", "id", "started", "usage")
-
-    def __init__(self) -> None:
-        self.usage: Usage | None = None
-        self.started = False
-        self.complete = False
-        self.finish: str | None = None
-        self.id: str | None = None
-        self.failed: GatewayError | None = None
-
-
-class StreamRelay(_Account):
+class StreamRelay(Account):
     """Deltas of content, the great mass, are known by their first bytes and never decoded."""
 
     __slots__ = ("_begun", "_cutter")
@@ -129,7 +123,7 @@ class StreamRelay(_Account):
             self.started = True
 
 
-class WholeRelay(_Account):
+class WholeRelay(Account):
     """Fed in one piece."""
 
     __slots__ = ()
@@ -160,28 +154,13 @@ def check_start(held: bytes) -> None:
 
     Called with all that came so far, while not one frame of it is whole.
     """
-    if is_event_stream(held):
-        return
-    if may_be_error(held):
-        if held.rstrip()[-1:] != b"}":
-            return
-        try:
-            _decode(held)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return  # not all of it is here
-    refuse_nonsense(held)
+    if not may_begin(held):
+        refuse_nonsense(held)
 
 
 def refuse_nonsense(data: bytes) -> NoReturn:
     """Raises what a body that should have been a reply tells: the provider's error, or that it is none."""
-    text = data.strip()
-    if not text:
-        raise ProviderNonsense("the provider's reply is empty")
-    try:
-        value = _decode(text)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        what = "HTML" if text[:1] == b"<" else "not JSON, or breaks off"
-        raise ProviderNonsense(f"the provider's reply is {what}, not a reply of Cohere's chat") from None
+    value = instead(data, "a reply of Cohere's chat")
     if isinstance(value.get("message"), str) or value.get("error"):
         raise refused(502, value, data)
     raise ProviderNonsense("the provider's reply is not what Cohere's chat promises")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from headgate.core.dialect import Account
 from headgate.core.errors import GatewayError, ProviderNonsense
 from headgate.core.usage import Usage
 from headgate.dialects.framing import Cutter, frames, is_event_stream, mended_end, read_frame
@@ -32,16 +33,8 @@ def _speaks(candidate: Fields) -> bool:
     return bool(isinstance(content, dict) and content.get("parts"))
 
 
-class WholeRelay:
+class WholeRelay(Account):
     """A reply in one piece."""
-
-    def __init__(self) -> None:
-        self.usage: Usage | None = None
-        self.started = False
-        self.complete = False
-        self.finish: str | None = None
-        self.id: str | None = None
-        self.failed: GatewayError | None = None
 
     def feed(self, data: bytes) -> bytes:
         """Raises ProviderNonsense for what is no reply, ProviderRefused for an error with status 200."""

@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from headgate.core.errors import GatewayError, ProviderNonsense
-from headgate.core.usage import Usage
+from headgate.core import dialect
+from headgate.core.errors import ProviderNonsense
 from headgate.dialects.framing import LineCutter, may_be_error
 from headgate.dialects.ollama_chat.errors import inside
 from headgate.dialects.ollama_chat.words import read_usage
@@ -20,18 +20,10 @@ _NEWS = re.compile(rb'"done"\s*:\s*true|"error"')
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-class Account:
-    """What is known of the reply so far (the attributes of core's Relay)."""
+class Account(dialect.Account):
+    """What is known of the reply so far."""
 
-    __slots__ = ("complete", "failed", "finish", "id", "started", "usage")
-
-    def __init__(self) -> None:
-        self.usage: Usage | None = None
-        self.started = False
-        self.complete = False
-        self.finish: str | None = None
-        self.id: str | None = None
-        self.failed: GatewayError | None = None
+    __slots__ = ()
 
     def hear(self, line: bytes) -> None:
         """Take one line, or a whole reply. Raises ProviderNonsense for anything else."""

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from headgate.core.audio import Segment, Transcript, Word
-from headgate.core.errors import GatewayError, ProviderNonsense
+from headgate.core.dialect import Account
+from headgate.core.errors import ProviderNonsense
 from headgate.core.events import Event, Failed, Native, Result, Start, Stop, Text, Used
 from headgate.core.usage import Usage
 from headgate.dialects.framing import (
@@ -206,17 +207,7 @@ def read_event(payload: bytes) -> dict[str, Any] | None:
     return event if isinstance(event, dict) else None
 
 
-class _Account:
-    def __init__(self) -> None:
-        self.usage: Usage | None = None
-        self.started = False
-        self.complete = False
-        self.finish: str | None = None
-        self.id: str | None = None
-        self.failed: GatewayError | None = None
-
-
-class WholeRelay(_Account):
+class WholeRelay(Account):
     """A reply in one piece, in whichever format was asked for."""
 
     def __init__(self, request: Mapping[str, Any]) -> None:
@@ -236,7 +227,7 @@ class WholeRelay(_Account):
         return b""
 
 
-class StreamRelay(_Account):
+class StreamRelay(Account):
     """A stream of events of which the last is told by its `type`; its bytes pass, also those of events nobody knows.
 
     OpenAI sends `[DONE]` after the last, other hosts do not: it is complete with that, or with the end of the bytes.

@@ -14,7 +14,7 @@ import msgspec
 
 from headgate.core.audio import SpeechFormat, SpeechRequest
 from headgate.core.chat import Loss
-from headgate.core.dialect import Reader, Relay, Writer
+from headgate.core.dialect import Account, Reader, Relay, Writer
 from headgate.core.errors import GatewayError, InvalidRequest
 from headgate.core.events import Audio, Event, Failed, Native, Start, Stop, Used
 from headgate.core.request import Operation
@@ -243,16 +243,12 @@ def _characters(request: Mapping[str, Any]) -> dict[str, float]:
     return {"characters": len(text(request.get("input")))}
 
 
-class BytesRelay:
+class BytesRelay(Account):
     """Audio, as it comes."""
 
     def __init__(self, request: Mapping[str, Any]) -> None:
-        self.usage: Usage | None = Usage(units=_characters(request))
-        self.started = False
-        self.complete = False
-        self.finish: str | None = None
-        self.id: str | None = None
-        self.failed: GatewayError | None = None
+        super().__init__()
+        self.usage = Usage(units=_characters(request))
 
     def feed(self, data: bytes) -> bytes:
         self.started = True

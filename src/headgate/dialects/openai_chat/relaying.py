@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from headgate.core.errors import GatewayError, InvalidRequest, ProviderNonsense
-from headgate.core.usage import Usage
+from headgate.core.dialect import Account
+from headgate.core.errors import InvalidRequest, ProviderNonsense
 from headgate.dialects.dialect import decode as decode_strictly
 from headgate.dialects.dialect import patch
 from headgate.dialects.framing import LONGEST_ERROR, Cutter, frames, is_event_stream, mended_end, read_frame
@@ -24,16 +24,8 @@ from headgate.dialects.openai_usage import read_usage
 _DONE = b"data: [DONE]\n\n"
 
 
-class WholeRelay:
+class WholeRelay(Account):
     """A reply in one piece."""
-
-    def __init__(self) -> None:
-        self.usage: Usage | None = None
-        self.started = False
-        self.complete = False
-        self.finish: str | None = None
-        self.id: str | None = None
-        self.failed: GatewayError | None = None
 
     def feed(self, data: bytes) -> bytes:
         """Raises ProviderNonsense for what is no reply, ProviderRefused for an error with status 200."""
@@ -59,7 +51,7 @@ def choices_of(request: Mapping[str, Any]) -> int:
     return int(asked) if isinstance(asked, int | float) and asked > 1 else 1
 
 
-class StreamRelay:
+class StreamRelay(Account):
     """A stream. Its chunks are decoded only until the answer begins, and where their bytes say there is news."""
 
     __slots__ = (
@@ -73,15 +65,10 @@ class StreamRelay:
         "_strip",
         "_wanted",
         "_watch",
-        "complete",
-        "failed",
-        "finish",
-        "id",
-        "started",
-        "usage",
     )
 
     def __init__(self, request: Mapping[str, Any]) -> None:
+        super().__init__()
         options = request.get("stream_options")
         self._strip = not (isinstance(options, Mapping) and options.get("include_usage") is True)
         self._wanted = choices_of(request)
@@ -92,12 +79,6 @@ class StreamRelay:
         self._cutter = Cutter()
         self._seen: set[int] = set()
         self._finished: set[int] = set()
-        self.usage: Usage | None = None
-        self.started = False
-        self.complete = False
-        self.finish: str | None = None
-        self.id: str | None = None
-        self.failed: GatewayError | None = None
 
     def feed(self, data: bytes) -> bytes:
         if self.complete:

@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from headgate.core.chat import Loss
-from headgate.core.errors import GatewayError, ProviderNonsense
+from headgate.core.dialect import Account
+from headgate.core.errors import ProviderNonsense
 from headgate.core.events import Event, Failed, Native, Result, Start, Stop, Used
 from headgate.core.images import Images, Picture
 from headgate.core.usage import Usage
@@ -63,23 +64,18 @@ def check_start(held: bytes) -> None:
     raise whole.nonsense(held, _WHAT, "one JSON")
 
 
-class StreamRelay:
+class StreamRelay(Account):
     """The bytes of a stream as they are. It is at its end when as many pictures as were asked for have come, or, where
     fewer are given, with the body."""
 
-    __slots__ = ("_begun", "_cutter", "_missing", "complete", "failed", "finish", "id", "started", "usage")
+    __slots__ = ("_begun", "_cutter", "_missing")
 
     def __init__(self, request: Mapping[str, Any]) -> None:
+        super().__init__()
         n = request.get("n")
         self._missing = n if type(n) is int and n > 0 else 1
         self._begun = False
         self._cutter = Cutter(_LIMIT)
-        self.usage: Usage | None = None
-        self.started = False
-        self.complete = False
-        self.finish: str | None = None
-        self.id: str | None = None
-        self.failed: GatewayError | None = None
 
     def feed(self, data: bytes) -> bytes:
         if self.complete:

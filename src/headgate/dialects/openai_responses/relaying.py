@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
+from headgate.core.dialect import Account
 from headgate.core.errors import GatewayError, ProviderNonsense
-from headgate.core.usage import Usage
 from headgate.dialects.framing import Cutter, frames, is_event_stream, mended_end, read_frame
 from headgate.dialects.openai_responses.reading import (
     ENDS,
@@ -30,18 +30,8 @@ _QUIET = frozenset({"response.created", "response.in_progress", "response.queued
 """What comes while the provider may still fail."""
 
 
-class _Account:
-    """What is known of the reply so far (the attributes of core's Relay)."""
-
-    __slots__ = ("complete", "failed", "finish", "id", "started", "usage")
-
-    def __init__(self) -> None:
-        self.usage: Usage | None = None
-        self.started = False
-        self.complete = False
-        self.finish: str | None = None
-        self.id: str | None = None
-        self.failed: GatewayError | None = None
+class _Account(Account):
+    __slots__ = ()
 
     def _hear_end(self, response: dict[str, Any]) -> None:
         usage = response.get("usage")
