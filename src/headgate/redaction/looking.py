@@ -36,11 +36,12 @@ LONGEST = 16_384
 BLOCK = "-----BEGIN"
 OPEN = re.compile(
     r"-----BEGIN[ A-Z0-9_]{0,40}-{0,5}"
-    r"(?:(?:\s|\\[nr]?|[\"',|>#*]){0,16}"
-    r"(?:[A-Za-z0-9+/=]{12,}|(?:Proc-Type|DEK-Info|Version|Comment): ?[^\n\\]{0,80}))*"
-    r"(?:\s|\\[nr]?|[\"',|>#*]){0,16}[A-Za-z0-9+/=-]{0,40}"
+    r"(?:(?:\s|\\[nr]?|[\"',|>#*]){0,16}+"
+    r"(?:[A-Za-z0-9+/=]{12,}+|(?:Proc-Type|DEK-Info|Version|Comment): ?+[^\n\\]{0,80}+))*"
+    r"(?:\s|\\[nr]?|[\"',|>#*]){0,16}+(?:[A-Za-z0-9+/=-]{0,40}|-----END[ A-Z0-9_]{0,40}-{0,4})"
 )
-"""A private key of which more may follow: its head, and lines of base64."""
+"""A private key of which more may follow: its head, lines of base64, and a part of its end. Nothing in it is tried a
+second time in another way, which would take forever."""
 LONG = 8192
 """Characters of names that are looked for in one turn: some milliseconds."""
 LAST = 4

@@ -1,6 +1,7 @@
 """The guards of personal data and of secrets: kinds that are chosen, places in characters, fields, streams."""
 
 import asyncio
+import signal
 
 import pytest
 
@@ -89,12 +90,29 @@ def test_secrets():
     [
         ("all is said. ", ""), ("and the wor", "wor"), ("card 4111 1111 11", "4111 1111 11"), ("card 4111 1111 ", "4111 1111 "),
         ("born 3 May 19", "3 May 19"), ("on 3 chairs we ", ""), ("lines 12\n34", "34"), ("我的电话", ""), ("x" * 500, "x" * 500),
-        ("a " + "y" * 9000, "y" * 4096), (f"a -----BEGIN PRIVATE KEY-----\n{'zz11' * 300}\nab", f"-----BEGIN PRIVATE KEY-----\n{'zz11' * 300}\nab"), ("-----BEGIN PRIVATE KEY----- is how it begins, mostly ", ""), ("", ""),
+        ("a " + "y" * 9000, "y" * 4096), (f"a -----BEGIN PRIVATE KEY-----\n{'zz11' * 300}\nab", f"-----BEGIN PRIVATE KEY-----\n{'zz11' * 300}\nab"), (f"a -----BEGIN PRIVATE KEY-----\n{'zz11' * 30}\n-----END PRIVATE K", f"-----BEGIN PRIVATE KEY-----\n{'zz11' * 30}\n-----END PRIVATE K"), ("-----BEGIN PRIVATE KEY----- is how it begins, mostly ", ""), ("", ""),
     ],
 )  # fmt: skip
 def test_what_of_a_stream_may_still_become_something(text, open_):
     assert text[clear(text) :][-len(open_) or len(text) :] == open_ or (not open_ and clear(text) == len(text))
     assert len(text) - clear(text) <= max(len(open_), 4096 + 160)
+
+
+@pytest.mark.parametrize("line", ["a", "a ", "ab\\n", "Comment: "])
+def test_what_only_begins_like_a_private_key_takes_no_time(line):
+    """It took for ever: a reply of a hundred letters stopped the process."""
+    before = signal.signal(signal.SIGALRM, too_late)
+    signal.alarm(20)
+    try:
+        text = f"-----BEGIN PRIVATE KEY-----\n{line * 2000}! and"
+        assert text[clear(text) :] == "and"
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def too_late(*_):
+    raise TimeoutError
 
 
 NAMED = personal(names=True)
