@@ -40,7 +40,19 @@ class Vault:
     has the same ones again.
     """
 
-    __slots__ = ("_made", "_pattern", "aimed", "first", "general", "labels", "made", "numbers", "parts", "values")
+    __slots__ = (
+        "_begun_so",
+        "_made",
+        "_pattern",
+        "aimed",
+        "first",
+        "general",
+        "labels",
+        "made",
+        "numbers",
+        "parts",
+        "values",
+    )
 
     def __init__(self, first: int = 1) -> None:
         """`first`: number of each category."""
@@ -55,6 +67,7 @@ class Vault:
         self._made: dict[str, int] = {}
         """The next of each kind."""
         self._pattern: re.Pattern[str] | None = None
+        self._begun_so: set[str] | None = None
         self.labels: dict[str, int] = {}
         """The last number of each."""
         self.general = False
@@ -96,7 +109,7 @@ class Vault:
         return None
 
     def _like(self, made: str, value: str) -> str:
-        self.made[made.lower()], self._pattern = value, None
+        self.made[made.lower()], self._pattern, self._begun_so = value, None, None
         return made
 
     def met(self, text: str) -> list[Met]:
@@ -139,13 +152,18 @@ class Vault:
         """Up to where no surrogate may begin that is not over."""
         if not self.made:
             return self._clear(text)
-        low = text[-LENGTH:].lower()
-        every = (*self.made, *map(str.lower, self.parts))
+        low, begun = text[-LENGTH:].lower(), self._beginnings()
         for size in range(len(low), 0, -1):
-            rest = low[-size:]
-            if any(each.startswith(rest) for each in every):
+            if low[-size:] in begun:
                 return min(self._clear(text), len(text) - size)
         return self._clear(text)
+
+    def _beginnings(self) -> set[str]:
+        """How something made up may begin."""
+        if self._begun_so is None:
+            every = (*self.made, *map(str.lower, self.parts))
+            self._begun_so = {each[:size] for each in every for size in range(1, len(each) + 1)}
+        return self._begun_so
 
     def _clear(self, text: str) -> int:
         if not self.labels:

@@ -1,6 +1,7 @@
 """What is hidden and put back again is what it was, whatever the text, and wherever a stream is split."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -186,3 +187,35 @@ def test_numbers_of_a_conversation_that_the_provider_keeps_are_no_others():
     numbers = {first_number({"previous_response_id": "resp_1"}) for _ in range(20)}
     assert len(numbers) > 15
     assert min(numbers) > 1000
+
+
+OBJECT = {"who": "<PERSON_1>", "input": "<PERSON_1>", "arguments": {"input": ["<PERSON_1>"]}, "<PERSON_2>": 1}
+
+
+@pytest.mark.parametrize(
+    ("kind", "call"),
+    [
+        (b"application/x-ndjson", {"message": {"tool_calls": [{"function": {"name": "f", "arguments": OBJECT}}]}}),
+        (
+            b"text/event-stream",
+            {"candidates": [{"content": {"parts": [{"functionCall": {"name": "f", "args": OBJECT}}]}}]},
+        ),
+    ],
+)
+async def test_arguments_that_come_as_an_object_are_given_as_one(vault, kind, call):
+    """Ollama's and Gemini's: nothing in them is escaped, and names of fields are somebody's words."""
+    gate = restorer(exchange(), vault)
+    head, tail = (b"", b"\n") if b"json" in kind else (b"data: ", b"\n\n")
+    out = await through(Window(gate.judge, gate.policies, cutter(kind)), [head + json.dumps(call).encode() + tail])
+    [given] = re.findall(r'(?:"args":|"arguments":)(.*?"Ann":1\})', out.decode())
+    named = VALUES[1]
+    assert json.loads(given) == {"who": named, "input": named, "arguments": {"input": [named]}, "Ann": 1}
+
+
+async def test_what_a_tool_is_given_that_takes_no_json_is_no_json(vault):
+    calls = [
+        frame({"tool_calls": [{"index": 0, "custom": {"name": "patch", "input": piece}}]})
+        for piece in ("<PERS", "ON_1>")
+    ]
+    out = await through(window(vault), [*calls, frame({}, "tool_calls")])
+    assert said(out, lambda delta: delta["tool_calls"][0]["custom"]["input"] if delta else "") == VALUES[1]

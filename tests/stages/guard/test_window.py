@@ -180,3 +180,30 @@ async def test_lines_that_are_cut_anywhere_are_looked_at():
 async def test_events_that_are_no_json_are_texts():
     data = b"event: said\ndata: of C-123456\n\ndata: [DONE]\n\n"
     assert await through(window(), [data]) == b"event: said\ndata: of [CUSTOMER]\n\ndata: [DONE]\n\n"
+
+
+async def test_arguments_that_come_as_an_object_are_looked_at_as_in_a_whole_reply():
+    """Names of fields and numbers in them, too."""
+    found = policy(Patterns(PatternsSettings(patterns={"customer": [r"C-\d{6}", r"\d{16}"]}, longest=16)))
+    call = {"name": "find", "args": {"C-123456": 1, "card": 4111111111111111, "text": "C-222222"}}
+    data = {"candidates": [{"content": {"parts": [{"functionCall": call}]}}]}
+    out = await through(window(found), [b"data: " + json.dumps(data).encode() + b"\n\n"])
+    [part] = json.loads(out[6:])["candidates"][0]["content"]["parts"]
+    assert part["functionCall"]["args"] == {"[CUSTOMER]": 1, "card": "[CUSTOMER]", "text": "[CUSTOMER]"}
+
+
+async def test_letters_that_hide_how_long_a_text_is_are_not_looked_at():
+    class Guard(Patterns):
+        def look(self, passages, asked):
+            seen.extend(each.text for each in passages)
+            return super().look(passages, asked)
+
+    seen = []
+    value = {"choices": [{"index": 0, "delta": {"content": "hello"}}], "obfuscation": "aB3dE"}
+    await through(window(policy(Guard(PatternsSettings(patterns=NUMBERS, longest=8)))), [frame_of(value)] * 3)
+    assert "aB3dE" not in seen
+    assert "hello" * 3 in seen
+
+
+def frame_of(value):
+    return b"data: " + json.dumps(value).encode() + b"\n\n"

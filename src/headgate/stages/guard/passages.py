@@ -130,6 +130,13 @@ def passages(value: Any, side: Side) -> list[Passage]:
     return found
 
 
+def arguments(value: Any, path: tuple[Any, ...]) -> list[Passage]:
+    """Those of the arguments that a model calls a tool with, which stand at this path of a reply."""
+    found: list[Passage] = []
+    _walk(value, path, Context("reply", "assistant", "tool_argument", free=True), found)
+    return found
+
+
 class Context(msgspec.Struct, frozen=True, gc=False):
     """What is known of a place from where it is."""
 

@@ -18,7 +18,18 @@ from headgate.core.guard import Part, Passage
 from headgate.stages.guard.changing import Edit, apart, edited
 from headgate.stages.guard.framing import Cut, Frame, Message
 from headgate.stages.guard.judging import Bound, Looking
-from headgate.stages.guard.passages import DATA, ENCODED, JSON_TEXT, WIRE, WORD, changed, escaped, passages, unscored
+from headgate.stages.guard.passages import (
+    DATA,
+    ENCODED,
+    JSON_TEXT,
+    WIRE,
+    WORD,
+    arguments,
+    changed,
+    escaped,
+    passages,
+    unscored,
+)
 from headgate.stages.guard.policy import Policy
 
 _decode = msgspec.json.Decoder().decode
@@ -32,8 +43,14 @@ MOST = 65_536
 """Characters that one text holds back, whatever guards say."""
 DONE = b"[DONE]"
 ENDS = frozenset({"finish_reason", "finishReason", "done_reason", "stopReason", "stop_reason"})
-ONCE = WIRE | {"id", "model", "name", "p", "obfuscation", "item_id", "responseId", "modelVersion", "tool_call_id"}
+PADDING = frozenset({"p", "obfuscation"})
+"""Fields that hold letters drawn by chance, so that nobody sees from outside how long a text is."""
+ONCE = WIRE | PADDING | {"id", "model", "name", "item_id", "responseId", "modelVersion", "tool_call_id"}
 """Fields whose text does not come in pieces."""
+SAYS_NOTHING = WIRE | PADDING
+"""Those whose text is looked at only where it does not look like a word of the API."""
+WHOLE = frozenset({"args", "arguments", "input"})
+"""Arguments of a call that come as an object are there at once."""
 BEGINNING = 16
 """Characters that tell whether a text is JSON."""
 PLACES = ("index", "output_index", "content_index", "summary_index", "contentBlockIndex")
@@ -83,8 +100,9 @@ class Channel:
     def __init__(self, name: tuple[Any, ...]) -> None:
         words = [step for step in name if isinstance(step, str)]
         said = any(word in step for step in words for word in ARGUMENTS)
-        # "delta" by itself is told by the `type` before it; arguments that come as an object have no escapes
-        self.escaped = said and any(word in step for step in words[-2:] for word in ARGUMENTS)
+        last = words[-2:] if words[-1:] == ["delta"] else words[-1:]  # that by itself is told by the `type` before it
+        plain = "custom" in words[-2] if len(words) > 1 else False  # what such tools are given is no JSON
+        self.escaped = said and not plain and any(word in step for step in last for word in ARGUMENTS)
         self.part: Part = "tool_argument" if said else "text"
         if any(word in step for step in words for word in THOUGHTS):
             self.part = "thinking"
@@ -325,8 +343,10 @@ class Reading:
                     self.over.add(name[0])
                 if key not in ONCE:
                     self._piece((*name, key), value, key, each)
-                elif not (key in WIRE and WORD.match(each)):
+                elif not (key in SAYS_NOTHING and WORD.match(each)):
                     self.loose.append(Passage(each, "reply", "assistant", "other", "", (*path, key)))
+            elif kind is dict and key in WHOLE:
+                self.loose += arguments(each, (*path, key))
             elif kind is dict:
                 self._walk(each, (*name, key), (*path, key))
             elif kind is list:
