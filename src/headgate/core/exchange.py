@@ -113,12 +113,12 @@ class Exchange(msgspec.Struct, eq=False):
     form: Form | None = None  # receive: the body, where it is a form
     passing: Body | None = None  # receive: the body, where it is passed on unread
     fields: dict[str, Any] = {}  # receive: the decoded body, and what the URL says; read only
-    model: str = ""  # receive
+    model: str = ""  # receive: without an effort
     stream: bool = False  # receive: the client wants a stream
     wishes: Mapping[str, Any] | None = None  # receive: what the body says of answers that are kept
     targets: Sequence[Target] = ()  # route: in the order to try them
     decision: Decision = msgspec.field(default_factory=Decision)  # route and its filters, policies and rules
-    effort: str | None = None  # route: of reasoning, as the model's name asks for it
+    effort: str | None = None  # receive: of reasoning, as the model's name asks for it
     ceilings: Mapping[Target, Ceiling] | None = None  # route: of targets that write less than asked for
     manner: Manner = PLAIN  # route
     imposed: Needs = NONE
@@ -183,6 +183,11 @@ class Exchange(msgspec.Struct, eq=False):
         """Those of its key and of whose it is, then its own."""
         said, caller = self.labels.tags, self.caller
         return tuple(dict.fromkeys((*caller.tags, *said))) if caller is not None and caller.tags else said
+
+    @property
+    def asked(self) -> str:
+        """The model as it was named, with the effort."""
+        return self.model if self.effort is None else f"{self.model}:{self.effort}"
 
     @property
     def end_user(self) -> str:

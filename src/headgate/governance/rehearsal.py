@@ -12,6 +12,7 @@ import msgspec
 
 from headgate.config.guards import GuardPolicy
 from headgate.core.caller import Belongs, Caller
+from headgate.core.effort import parted
 from headgate.core.errors import GatewayError
 from headgate.core.exchange import Exchange
 from headgate.core.guard import Passage, Verdict
@@ -89,7 +90,7 @@ def _exchange(record: Record, body: bytes, caller: Caller, model: str) -> Exchan
     known = {each.name: each for each in dialects()}
     dialect = known.get(record.dialect or "", openai_chat)
     exchange = Exchange(record.id, dialect, "", [], _nothing, 0.0, record, until=inf)
-    exchange.caller, exchange.body, exchange.model = caller, body, model
+    exchange.caller, exchange.body, exchange.model = caller, body, parted(model)[0]
     exchange.fields = msgspec.json.decode(body) if body else {}
     return exchange
 

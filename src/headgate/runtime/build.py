@@ -114,7 +114,7 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         *([cast(Stage, Trace(sampling))] if sampling is not None else []),
         authenticate,
         *_keep(config, ports, classes),
-        Receive(config.data_dir),
+        Receive(config.data_dir, route.names),
         *(_stage(stage.use, stage.settings) for stage in config.stages),
         *guard,
         *_clauses(config),

@@ -127,7 +127,7 @@ class Explain:
         ways += [self._way(exchange, target, by=by, out=why) for target, by, why in decision.out]
         return Explanation(
             id=exchange.id,
-            model=exchange.model,
+            model=exchange.asked,
             key=exchange.caller.key if exchange.caller is not None else None,
             target=first.name if first is not None else None,
             why=decided.why if decided is not None else "nobody can be asked",

@@ -36,7 +36,7 @@ class Record:
     def write(self, exchange: Exchange) -> None:
         record = exchange.record
         record.duration = round(time.perf_counter() - exchange.clock, 6)
-        record.model = exchange.model or None
+        record.model = exchange.asked or None
         if exchange.tags:
             record.tags = list(exchange.tags)
         record.stream = exchange.stream

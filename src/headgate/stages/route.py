@@ -13,6 +13,7 @@ from typing import Protocol
 from headgate.catalog.catalogue import Catalogue
 from headgate.core.caller import Caller
 from headgate.core.canary import Canary
+from headgate.core.effort import parted
 from headgate.core.errors import Forbidden, Incapable, InternalError, NoTarget, UnknownModel
 from headgate.core.exchange import Exchange
 from headgate.core.named import ANY, parts
@@ -29,8 +30,6 @@ from headgate.stages.stage import Proceed
 log = logging.getLogger("headgate.stages")
 
 REMEMBERED = 10_000
-EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"})
-"""What may stand behind a model's name and a colon: `smart:high`, for clients that only let one type a name."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -116,10 +115,11 @@ class Route:
             exchange.trace.marks.append(("route", time.perf_counter()))
         model, caller = exchange.model, exchange.caller
         alias = self.aliases.get(model)
-        if alias is None and model.rpartition(":")[2] in EFFORTS and exchange.dialect.operation == "chat":
-            if model not in self.ruled:
-                model, _, exchange.effort = model.rpartition(":")
-            alias = self.aliases.get(model)
+        if alias is None and exchange.dialect.operation == "chat":
+            model, effort = parted(model, self.ruled)
+            if effort is not None:  # of a question, or of a name that is asked instead
+                exchange.model, exchange.effort = model, effort
+                alias = self.aliases.get(model)
         targets = None if alias else self._directly(model)
         if caller is not None and not caller.may_use(model):
             if alias is None and targets is None and model not in self.ruled:

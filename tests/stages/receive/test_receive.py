@@ -133,3 +133,13 @@ async def test_what_passes_unread_is_not_read():
     assert (seen.model, seen.record.bytes_in, seen.passing.again, seen.spent) == ("openai/*", 0, True, False)
     assert b"".join([piece async for piece in seen.passing.pieces()]) == b"x" * 2500
     assert (seen.record.bytes_in, seen.spent) == (2500, True)
+
+
+async def test_an_effort_is_taken_from_the_name_before_anything_goes_by_it():
+    async def receive():
+        return b'{"model": "smart:high", "messages": []}'
+
+    for names, found in ((), ("smart", "high")), (["smart:high"], ("smart:high", None)):
+        made = Exchange("req_1", openai_chat, "/", [], receive, 0.0, Record(id="req_1", time=0.0))
+        seen = await Receive(None, names)(made, given_back)
+        assert (seen.model, seen.effort, seen.asked) == (*found, "smart:high")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Container
 from pathlib import Path
 from typing import Any, cast
 
 from headgate.core.cached import said
 from headgate.core.dialect import UrlDialect
+from headgate.core.effort import parted
 from headgate.core.errors import InternalError, InvalidRequest, UnsupportedMedia
 from headgate.core.exchange import Exchange
 from headgate.core.form import Form
@@ -30,9 +31,10 @@ class Receive:
     """After this stage `body` or `form`, `fields`, `model` and `stream` are there; of a body that is passed on unread
     only `passing`, from which it can be read."""
 
-    def __init__(self, folder: Path | None = None) -> None:
-        """`folder`: where forms are kept that are too large for memory."""
+    def __init__(self, folder: Path | None = None, names: Container[str] = ()) -> None:
+        """`folder`: where forms are kept that are too large for memory. `names`: those that may be asked for."""
         self.folder = folder
+        self.names = names
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
         if exchange.trace is not None:
@@ -57,12 +59,7 @@ class Receive:
             dialect = cast(UrlDialect, exchange.dialect)
             fields.update(dialect.read_url(place.template, place.model, place.asked()))
         exchange.fields = fields
-        model = fields.get("model") or getattr(exchange.dialect, "model_default", None)
-        if not isinstance(model, str) or not model:
-            raise InvalidRequest("`model` is missing; name one of those that GET /v1/models lists", param="model")
-        if len(model) > LONGEST_MODEL:
-            raise InvalidRequest(f"`model` is longer than {LONGEST_MODEL} characters; no model is", param="model")
-        exchange.model = model
+        self._name(exchange, fields)
         stream = fields.get("stream")
         if stream is not None and not isinstance(stream, bool):
             raise InvalidRequest("`stream` must be true or false", param="stream")
@@ -71,6 +68,17 @@ class Receive:
         asked = getattr(exchange.dialect, "stream_default", False) if stream is None else stream
         exchange.stream = asked or exchange.dialect.operation in PASSED
         return await proceed(exchange)
+
+    def _name(self, exchange: Exchange, fields: dict[str, Any]) -> None:
+        """Take the model's name, and the effort from behind it before anything goes by the name."""
+        model = fields.get("model") or getattr(exchange.dialect, "model_default", None)
+        if not isinstance(model, str) or not model:
+            raise InvalidRequest("`model` is missing; name one of those that GET /v1/models lists", param="model")
+        if len(model) > LONGEST_MODEL:
+            raise InvalidRequest(f"`model` is longer than {LONGEST_MODEL} characters; no model is", param="model")
+        exchange.model = model
+        if model not in self.names and exchange.dialect.operation == "chat":
+            exchange.model, exchange.effort = parted(model)
 
     async def _form(self, exchange: Exchange) -> dict[str, Any]:
         """A multipart body, kept so that it can be sent on, and more than once."""
