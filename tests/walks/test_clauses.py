@@ -8,8 +8,8 @@ from click.testing import CliRunner
 from gateways import KEY, running
 from headgate.cli import cli
 
-CLINIC, INTERN, WATCHED, SALES = (
-    f"hg-{name}-key-0123456789abcdef" for name in ("clinic", "intern", "watched", "sales")
+CLINIC, INTERN, WATCHED, SALES, NARROW = (
+    f"hg-{name}-key-0123456789abcdef" for name in ("clinic", "intern", "watched", "sales", "narrow")
 )
 CONFIG = f"""
 server: {{host: 127.0.0.1, port: {{PORT}}}}
@@ -36,13 +36,18 @@ clauses:
     deny: (team == "interns" || key == "sales") && ("vs_hr" in knowledge || "hr-index" in knowledge)
     says: the knowledge base vs_hr is for HR
   - {{name: odd, deny: 'provider == "us"', says: nothing to America, mode: monitor}}
+  - {{name: names, deny: 'key == "narrow" && model == "american"', says: ask for chat}}
+  - {{name: words, deny: 'key == "narrow" && prompt.contains("zeppelin")', says: not a word of it}}
+  - {{name: staff, deny: 'key == "narrow" && headers["x-staff"] == "no"', says: staff only}}
 keys:
   - {{name: test, key: {KEY}}}
   - {{name: clinic, key: {CLINIC}, team: clinic}}
   - {{name: intern, key: {INTERN}, team: interns}}
   - {{name: sales, key: {SALES}}}
+  - {{name: narrow, key: {NARROW}}}
   - {{name: tagged, key: {WATCHED}}}
 """
+HELLO = {"role": "user", "content": "Hello"}
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +122,54 @@ def test_a_knowledge_base_is_for_those_who_may_ask_it(gateway):
     assert gateway.post(said, key=INTERN)[0] == 200
 
 
+ZEPPELIN = {"role": "user", "content": "zeppelin"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"model": "american:high", "messages": [HELLO]}, "clause names: ask for chat"),
+        ({"messages": [ZEPPELIN], "temperature": "hot"}, "clause words: not a word of it (it cannot be decided: `temp"),
+        ({"messages": [ZEPPELIN, {"role": "odd", "content": ""}]}, "(it cannot be decided: `messages[1].role` must be"),
+        ({"messages": [{"role": "user", "content": [{"type": "input_text", "text": "zeppelin"}]}]}, "clause words"),
+    ],
+)
+def test_no_way_of_asking_gets_around_a_clause(gateway, asked, told):
+    body = {"model": "chat", **asked}
+    status, _, answer = gateway.post(body, key=NARROW)
+    assert (status, answer["error"]["code"]) == (403, "clause_violated")
+    assert told in answer["error"]["message"]
+    assert "clause_violated" not in str(gateway.post(body)[2]), "nobody else is kept from it"
+
+
+def test_an_effort_in_the_models_name_stands_in_the_record(gateway):
+    _, headers, _ = ask(gateway, "chat:high")
+    assert gateway.record_of(headers["x-request-id"])["model"] == "chat:high"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("runs", b'\xef\xbb\xbf{"vector_store_ids": ["vs_hr"]}'),
+        ("runs", '{"vector_store_ids": ["vs_hr"]}'.encode("utf-16")),
+        ("runs", b'{"odd": NaN, "vector_store_ids": ["vs_hr"]}'),
+        ("runs", b'{"vector_store_ids": ["vs_hr"], "vector_store_ids": ["vs_sales"]}'),
+        ("runs", b'[{"vector_store_ids": ["vs_hr"]}]'),
+        ("runs", b'{"body": {"vector_store_ids": ["vs_sales"]}}\n{"body": {"vector_store_ids": ["vs_hr"]}}\n'),
+        ("%76ector_stores/vs_hr/search", b"{}"),
+        ("vector_stores;a=b/vs_hr;c/search", b"{}"),
+        ("Indexes/hr-index", b"{}"),
+        ("indexes('hr-index')", b"{}"),
+    ],
+)
+def test_a_knowledge_base_is_found_however_it_is_written(gateway, path, body):
+    said = {"authorization": f"Bearer {SALES}", "content-type": "application/json"}
+    status, _, told = gateway.request("POST", f"/us/v1/{path}", body, said)
+    assert (status, told["error"]["code"]) == (403, "clause_violated")
+    for other in (b'{"vector_store_ids": ["vs_sales"]}', b"\x89PNG", b""):
+        assert "clause_violated" not in str(gateway.request("POST", "/us/v1/runs", other, said)[2])
+
+
 def test_what_cannot_be_told_is_forbidden(gateway):
     assert ask(gateway, "chat", WATCHED)[2]["error"]["code"] == "clause_violated"
     assert ask(gateway, "chat", WATCHED, x_headgate_tags="a, b, c")[0] == 200
@@ -156,7 +209,12 @@ def test_cases_are_tried_out(gateway, tmp_path):
     cases.write_text("- {case: pictures, given: {team: interns, operation: images}}\n")
     done = command(gateway, "test", str(cases))
     assert (done.exit_code, done.output) == (1, "WRONG  pictures: no-pictures, not allowed\n")
-    for wrong, told in (("- {case: a}", "given: Field required"), ("- {case: a, given: {tam: x}}", "'tam', which no")):
+    for wrong, told in (
+        ("- {case: a}", "given: Field required"),
+        ("- {case: a, given: {tam: x}}", "'tam', which no"),
+        ("- {case: a, given: {tags: x}}", "'tags' as 'x', which must be a list of texts"),
+        ("- {case: a, given: {team: x}, denied_by: [no-picture]}", "did you mean `no-pictures`?"),
+    ):
         cases.write_text(wrong)
         done = command(gateway, "test", str(cases))
         assert done.exit_code == 1
@@ -166,10 +224,13 @@ def test_cases_are_tried_out(gateway, tmp_path):
 def test_what_they_would_have_forbidden_is_reported(gateway):
     id = ask(gateway, "american")[1]["x-request-id"]
     gateway.record_of(id)
+    gateway.record_of(ask(gateway, "chat", NARROW)[1]["x-request-id"])
+    gateway.record_of(ask(gateway, "american:high", NARROW)[1]["x-request-id"])
     told = json.loads(command(gateway, "report", "--since", "1h", "--json").output)
     effects = {each["clause"]: each for each in told["clauses"]}
     assert told["requests"] >= 1
     assert effects["odd"]["denied"] >= 1
-    assert effects["no-pictures"]["undecided"] >= 0
+    assert effects["names"]["denied"] >= 1
+    assert effects["staff"]["undecided"] >= 1
     table = command(gateway, "report").output.splitlines()
     assert table[1].split()[:4] == ["CLAUSE", "MODE", "DENIED", "UNDECIDED"]

@@ -6,17 +6,25 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from headgate.config.schema import Config
+from headgate.core.effort import parted
+from headgate.core.plugin import suggestion
 from headgate.core.record import Record
 from headgate.stages.rules.clause import Clause, asked, compiled
 from headgate.stages.rules.expression import Undecided
+from headgate.stages.rules.subject import Variable
 
 EXAMPLES = 5
 BLANKS: Mapping[Any, Any] = {str: "", int: 0, float: 0.0, bool: False}
 """What a variable is that a case says nothing of; lists and maps are empty."""
+KINDS: Mapping[Any, str] = {
+    str: "a text", int: "a whole number", float: "a number", bool: "true or false", list[str]: "a list of texts",
+    dict[str, str]: "texts by name",
+}  # fmt: skip
 
 
 class TryOut(BaseModel):
@@ -72,12 +80,10 @@ def read(path: Path) -> list[TryOut]:
 
 
 def attempt(config: Config, cases: Sequence[TryOut]) -> Iterator[Result]:
-    """Each case by the clauses of a configuration. Raises ValueError for a variable that there is not."""
+    """Each case by the clauses of a configuration. Raises ValueError for what there is not, or is something else."""
     clauses, known = compiled(config.clauses, config.matching.lists), asked()
     for each in cases:
-        unknown = each.given.keys() - known.keys()
-        if unknown:
-            raise ValueError(f"the case {each.case!r} is given {min(unknown)!r}, which no clause can ask about")
+        _check(each, known, [clause.name for clause in clauses])
         values = {name: BLANKS.get(of.kind, {} if of.kind == dict[str, str] else []) for name, of in known.items()}
         values |= each.given
         if "target" in each.given:
@@ -86,6 +92,27 @@ def attempt(config: Config, cases: Sequence[TryOut]) -> Iterator[Result]:
         about = [clause for clause in clauses if "target" in each.given or not clause.served]
         denied = [clause.name for clause in about if clause.violated(values)]
         yield Result(case=each.case, denied_by=denied, expected=each.denied_by)
+
+
+def _check(case: TryOut, known: Mapping[str, Variable], clauses: Sequence[str]) -> None:
+    for name, value in case.given.items():
+        if name not in known:
+            raise ValueError(f"the case {case.case!r} is given {name!r}, which no clause can ask about")
+        if not _is(value, known[name].kind):
+            kind = KINDS[known[name].kind]
+            raise ValueError(f"the case {case.case!r} is given {name!r} as {value!r:.50}, which must be {kind}")
+    for name in case.denied_by:
+        if name not in clauses:
+            hint = suggestion(name, list(clauses))
+            raise ValueError(f"the case {case.case!r} is to be denied by {name!r}, but there is no such clause; {hint}")
+
+
+def _is(value: Any, kind: Any) -> bool:
+    try:
+        msgspec.convert(value, kind, strict=True)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def effects(config: Config, records: Iterable[Record]) -> tuple[int, list[Effect]]:
@@ -128,8 +155,8 @@ def _said(record: Record) -> dict[str, Any]:
     """What a record says of what clauses ask."""
     said = {
         "key": record.key, "organisation": record.organisation, "team": record.team, "application": record.application,
-        "person": record.user, "user": record.end_user, "model": record.model, "dialect": record.dialect,
-        "data_class": record.data_class,
+        "person": record.user, "user": record.end_user, "model": parted(record.model or "")[0],
+        "dialect": record.dialect, "data_class": record.data_class,
     }  # fmt: skip
     findings = dict.fromkeys(each.category for each in record.guards if each.side == "request")
     lists = {"tags": list(record.tags), "findings": list(findings), "stream": record.stream}

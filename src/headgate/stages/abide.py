@@ -30,7 +30,7 @@ class Abide:
             await self._read(exchange)
         record = exchange.record
         record.clauses = self.version
-        case = Case(self.clauses, Subject(exchange, exchange.model, self.settings), record.violated)
+        case = Case(self.clauses, Subject(exchange, exchange.model, self.settings, strict=True), record.violated)
         why = case.refused()
         if why is not None:
             raise ClauseViolated(f"the request is not allowed, by {why}")

@@ -119,10 +119,17 @@ class Case:
         """By the first clause that is in force; all that are violated are noted."""
         first = None
         for clause in self._clauses:
-            if clause.served is (target is not None) and clause.violated(values):
-                self._notes.append(Violated(clause.name, clause.mode, target))
-                if clause.mode == "enforce" and first is None:
-                    first = clause.why()
+            if clause.served is not (target is not None):
+                continue
+            doubt = ""
+            try:
+                if not clause.deny.holds(values):
+                    continue
+            except Undecided as undecided:
+                doubt = f" (it cannot be decided: {undecided})"
+            self._notes.append(Violated(clause.name, clause.mode, target))
+            if clause.mode == "enforce" and first is None:
+                first = clause.why() + doubt
         return first
 
 

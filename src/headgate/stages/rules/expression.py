@@ -79,17 +79,23 @@ class Expression:
         """Of variables that are maps, the keys that it names."""
 
     def holds(self, subject: Values, unknown: Collection[str] = ()) -> bool:
-        """Raises Undecided, also where the answer depends on a variable that is unknown."""
-        values = {name: subject[name] for name in self.names if name not in unknown}
-        for name, blank in self._blank.items():
-            values[name] = {**blank, **values[name]}
+        """Raises Undecided, also where the answer depends on a variable that is unknown or undecided."""
+        values, doubt = {}, ""
+        for name in self.names:
+            if name in unknown:
+                continue
+            try:
+                values[name] = {**self._blank[name], **subject[name]} if name in self._blank else subject[name]
+            except Undecided as undecided:
+                doubt = str(undecided)  # which the answer may not depend on
         try:
             answer = self._program.eval(data=values).value()
         except RuntimeError as error:  # text that is none
             raise Undecided(str(error)) from None
         if answer is True or answer is False:
             return answer
-        raise Undecided(str(answer).partition('"')[0].rstrip(" :"))  # in quotation marks is what the client sent
+        # in quotation marks is what the client sent
+        raise Undecided(doubt or str(answer).partition('"')[0].rstrip(" :"))
 
 
 def installed() -> bool:

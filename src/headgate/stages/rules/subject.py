@@ -15,8 +15,6 @@ from datetime import UTC, datetime, tzinfo
 from functools import cached_property
 from typing import Any, NamedTuple
 
-import msgspec
-
 from headgate.catalog import prompts, tokens
 from headgate.core import chat
 from headgate.core.caller import NOBODYS, Belongs
@@ -24,7 +22,8 @@ from headgate.core.errors import GatewayError
 from headgate.core.exchange import Exchange
 from headgate.core.kept import Classes
 from headgate.stages.rules.complexity import COMPLEX, score
-from headgate.stages.rules.knowledge import in_fields, in_path
+from headgate.stages.rules.expression import Undecided
+from headgate.stages.rules.knowledge import bodies, in_fields, in_path
 from headgate.stages.rules.language import language
 
 NO_CLASSES = Classes({})
@@ -47,10 +46,12 @@ class Settings:
 class Subject:
     """One request, as it was asked by the name `model`."""
 
-    def __init__(self, exchange: Exchange, model: str, settings: Settings) -> None:
+    def __init__(self, exchange: Exchange, model: str, settings: Settings, *, strict: bool = False) -> None:
+        """`strict`: what cannot be read is Undecided; else it has the values of an empty request."""
         self._exchange = exchange
         self._model = model
         self._settings = settings
+        self._strict = strict
         self._found: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
@@ -146,8 +147,13 @@ class Subject:
         """The knowledge bases that the request names: ids of vector stores, indexes, corpora, libraries, connectors;
         of what is forwarded unread also by its path."""
         exchange = self._exchange
-        place = exchange.place
-        return list(dict.fromkeys((*in_fields(_fields(exchange)), *in_path(place.rest if place is not None else b""))))
+        place, data = exchange.place, getattr(exchange.passing, "data", b"")
+        try:
+            said = bodies(data) if data else [exchange.fields]  # of one that is forwarded, where a stage has read it
+        except GatewayError as error:
+            raise Undecided(error.message) from None
+        named = (name for fields in said for name in in_fields(fields))
+        return list(dict.fromkeys((*named, *in_path(place.rest if place is not None else b""))))
 
     def hour(self) -> int:
         """0 to 23, in `time_zone`."""
@@ -248,7 +254,9 @@ class Subject:
         """The typed reading; None where the request cannot be read, which is for others to tell."""
         try:
             return self._exchange.request
-        except GatewayError:
+        except GatewayError as error:
+            if self._strict:
+                raise Undecided(error.message) from None
             self._exchange.decision.said.append("rules could not read the request")
             return None
 
@@ -296,7 +304,15 @@ def variables(of: type = Subject) -> dict[str, Variable]:
 
 
 def _text(message: chat.Message) -> str:
-    return "\n".join(part.text for part in message.parts if isinstance(part, chat.Text))
+    return "\n".join(filter(None, map(_said, message.parts)))
+
+
+def _said(part: chat.Part) -> str:
+    """Also of a part that only some hosts know (vLLM's `input_text` in a conversation)."""
+    if isinstance(part, chat.NativePart):
+        text = part.value.get("text") if isinstance(part.value, dict) else None
+        return text if isinstance(text, str) else ""
+    return part.text if isinstance(part, chat.Text) else ""
 
 
 def _parts(parts: Sequence[chat.Part]) -> Iterator[chat.Part]:
@@ -320,15 +336,3 @@ def _clean(text: str) -> str:
     if len(text) > LONGEST:
         text = f"{text[: LONGEST // 2]}\n{text[-LONGEST // 2 :]}"
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
-def _fields(exchange: Exchange) -> Mapping[str, Any]:
-    """Those of the body, also of one that is forwarded, where a stage has read that."""
-    data = getattr(exchange.passing, "data", None)
-    if not data:
-        return exchange.fields
-    try:
-        found = msgspec.json.decode(data)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
