@@ -36,6 +36,8 @@ models:
   paid: openai/paid
   strict: openai/strict
   shown: openai/shown
+  ways: openai/ways
+  afar: openai/afar
 keys:
   - {{name: test, key: {KEY}}}
   - {{name: judges, key: {OTHER_KEY}, models: [openai/judge], limits: [{{requests: 1, every: day}}]}}
@@ -46,6 +48,8 @@ guards:
     for: {{model: [hook]}}
   meanwhile:
     {{use: webhook, with: {{url: "SIDE/hook"}}, for: {{model: [meanwhile]}}, at: before, parallel: true}}
+  ways: {{use: webhook, with: {{url: "SIDE/hook"}}, for: {{model: [ways]}}, at: before}}
+  afar: {{use: webhook, with: {{url: "SIDE/hook"}}, for: {{model: [afar]}}, at: before, external_only: true}}
   strict:
     use: judge
     with: {{model: openai/judge, rubric: {{threat: A threat.}}}}
@@ -149,6 +153,12 @@ async def answer_side(asked):
             found.append({"passage": place, "start": at, "end": at + 6, "category": "pot", "replacement": "cup"})
         if "forbidden" in passage["text"]:
             found.append({"passage": place, "category": "taboo", "action": "block"})
+        if "elsewhere" in passage["text"]:
+            found.append({"passage": place, "category": "way", "action": "route"})
+        if "kettle" in passage["text"]:
+            at = passage["text"].find("kettle")
+            told = {"category": "pot", "action": "tokenise", "reason": "a kettle of theirs"}
+            found.append({"passage": place, "start": at, "end": at + 6, **told})
         if "nonsense" in passage["text"]:
             found.append({"passage": 99, "category": "taboo"})
     await asked.send(json_reply({"findings": found}))
@@ -249,11 +259,23 @@ def test_a_webhook_changes_and_blocks_and_is_signed(gateway, side):
     assert gateway.record_of(headers["x-request-id"])["guarded"] > 0
 
 
+def test_what_a_webhook_wants_that_cannot_follow_is_not_let_through(gateway):
+    """Another model where the policy names none; a surrogate that nobody would put back."""
+    status, _, body = ask(gateway, "ways", "elsewhere")
+    assert status == 400
+    assert "'ways' blocks this: way" in body["error"]["message"]
+    assert said(ask(gateway, "ways", "my kettle")[2]) == "You said: my kettle"
+    _, headers, body = ask(gateway, "afar", "my kettle")
+    assert said(body) == "You said: my [POT]"
+    [told] = gateway.record_of(headers["x-request-id"])["guards"]
+    assert told["reason"] == "a … of theirs"
+
+
 def test_what_cannot_be_asked_or_understood_is_let_through_only_where_it_may_be(gateway, side):
     status, headers, _ = ask(gateway, "open", "hello")
     assert status == 200
     [told] = gateway.record_of(headers["x-request-id"])["guards"]
-    assert (told["category"], told["reason"]) == ("guard_failed", "its server: it answered with status 500")
+    assert (told["category"], told["reason"]) == ("guard_failed", "its server answered with status 500")
     status, _, body = ask(gateway, "hook", "nonsense")
     assert (status, body["error"]["code"]) == (503, "guard_unavailable")
 

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import time
 from abc import abstractmethod
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
 from headgate.core.breaker import Breaker, Trip
-from headgate.core.errors import GatewayError, GuardUnavailable, ProviderUnreachable
+from headgate.core.errors import GatewayError, GuardUnavailable, ProviderNonsense, ProviderUnreachable
 from headgate.core.guard import Asked, Finding, Help, Passage
+from headgate.core.ports import Response
 from headgate.core.target import Endpoint, Origin, Timeouts
 from headgate.stages.guards.guard import Guard
 
 Header = tuple[bytes, bytes]
+T = TypeVar("T")
 LONGEST = 4 << 20
 """Bytes of an answer."""
 TIMEOUTS = Timeouts(connect=3.0, first_byte=60.0, idle=60.0, total=60.0)
@@ -29,6 +32,11 @@ REMEMBERED = 10_000
 """Texts whose findings are kept."""
 TOGETHER = 8
 """Questions of one request that are under way at a time."""
+OWN = frozenset({400, 413, 414, 422})
+"""Statuses that tell of what was asked, and nothing of the server: one client's text is not to take it from others."""
+NAMES = (b"x-amzn-errortype", b"x-ms-error-code")
+"""Headers in which Amazon and Azure say what is wrong."""
+NAME = re.compile(rb"[A-Za-z]{1,60}")
 
 
 class Server:
@@ -39,14 +47,16 @@ class Server:
         where = urlsplit(url)
         if where.scheme not in ("https", "http") or not where.hostname:
             raise ValueError("the address of the server has to be like https://host/path")
+        if "@" in where.netloc:
+            raise ValueError("the address of the server holds a name or a password, which are not sent; leave them out")
         self.path = (where.path or "/") + (f"?{where.query}" if where.query else "")
-        lines = [f"POST {self.path} HTTP/1.1", f"host: {where.netloc.rpartition('@')[2]}", "user-agent: headgate"]
+        lines = [f"POST {self.path} HTTP/1.1", f"host: {where.netloc}", "user-agent: headgate"]
         lines += [f"{name}: {value}" for name, value in {"content-type": "application/json", **(headers or {})}.items()]
         if not all(line.isascii() and line.isprintable() for line in lines) or " " in self.path:
             raise ValueError("an address or a header holds a space, a line break or a letter beyond ASCII")
         port = where.port or (443 if where.scheme == "https" else 80)
         head = "".join(f"{line}\r\n" for line in lines).encode("ascii")
-        self.host = where.netloc.rpartition("@")[2].encode("ascii")
+        self.host = where.netloc.encode("ascii")
         self.endpoint = Endpoint(Origin(where.scheme, where.hostname, port), head, TIMEOUTS)
         self._breaker = Breaker(Trip())
 
@@ -59,29 +69,49 @@ class Server:
             raise GuardUnavailable(f"its server is not asked for now: {self._breaker.why}")
         probe = self._breaker.claim(now)
         try:
-            said = await self._ask(help, body, headers)
+            response = await self._sent(help, body, headers)
+            try:
+                said = await response.read(LONGEST) if response.status == 200 else b""
+            finally:
+                response.close()
         except GatewayError as error:
-            self._breaker.failed(time.monotonic(), probe, error.code, None)
-            why = error.message if isinstance(error, GuardUnavailable) else error.code
-            raise GuardUnavailable(f"its server: {why}") from None
+            self._failed(
+                probe, error.code, certain=not isinstance(error, ProviderNonsense)
+            )  # a text may bring that about
+            raise GuardUnavailable(f"its server: {error.code}") from None
         except asyncio.CancelledError:
-            slow = time.monotonic() - now > SLOW  # else it is the client who went away
-            self._breaker.failed(time.monotonic(), probe, "it took too long", None, certain=slow)
+            self._left(probe, now)
             raise
-        self._breaker.succeeded(probe)
+        if response.status != 200 and response.status not in OWN:
+            self._failed(probe, f"status {response.status}")
+        else:
+            self._breaker.succeeded(probe)
+        if response.status != 200:
+            raise GuardUnavailable(f"its server answered with status {response.status}{_named(response)}")
         return said
 
-    async def _ask(self, help: Help, body: bytes, headers: Sequence[Header]) -> bytes:
+    async def _sent(self, help: Help, body: bytes, headers: Sequence[Header]) -> Response:
         try:
-            response = await help.upstream.post(self.endpoint, body, headers)
+            return await help.upstream.post(self.endpoint, body, headers)
         except ProviderUnreachable:
-            response = await help.upstream.post(self.endpoint, body, headers)
-        try:
-            if response.status != 200:
-                raise GuardUnavailable(f"it answered with status {response.status}")
-            return await response.read(LONGEST)
-        finally:
-            response.close()
+            return await help.upstream.post(self.endpoint, body, headers)
+
+    def _failed(self, probe: int, why: str, *, certain: bool = True) -> None:
+        self._breaker.failed(time.monotonic(), probe, why, None, certain=certain)
+
+    def _left(self, probe: int, since: float) -> None:
+        """Nobody waits for it any more: it took too long, or the client went away."""
+        if time.monotonic() - since > SLOW:
+            self._failed(probe, "it took too long")
+        elif probe:
+            self._breaker.release(probe)
+
+
+def _named(response: Response) -> str:
+    """The name of an error, where a header has one: what else is said of it may quote what was asked."""
+    said = next((value for name, value in response.headers if name in NAMES), b"")
+    name = NAME.match(said)
+    return f" ({name[0].decode()})" if name is not None else ""
 
 
 class Asking(Guard):
@@ -140,20 +170,29 @@ def pieces(text: str, longest: int, overlap: int = 500) -> list[tuple[int, str]]
     return [(start, text[start : start + longest]) for start in ends]
 
 
-async def several(asking: Iterable[Awaitable[Any]]) -> list[Any]:
+async def several(asking: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """A few at a time. The first failure ends all."""
-    room = asyncio.Semaphore(TOGETHER)
+    room, every = asyncio.Semaphore(TOGETHER), list(asking)
 
-    async def one(each: Awaitable[Any]) -> Any:
+    async def one(each: Coroutine[Any, Any, T]) -> T:
         async with room:
             return await each
 
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(each)) for each in asking]
+            tasks = [group.create_task(one(each)) for each in every]
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from None
+    finally:
+        for each in every:
+            each.close()  # one that was never begun
     return [task.result() for task in tasks]
+
+
+def everywhere(text: str, said: str, *, case: bool = True) -> list[tuple[int, int]]:
+    """All places of some words in a text; all of it where they are not to be found there."""
+    found = re.finditer(re.escape(said), text, 0 if case else re.IGNORECASE) if said else ()
+    return [each.span() for each in found] or [(0, len(text))]
 
 
 def read(data: bytes, kind: Any) -> Any:

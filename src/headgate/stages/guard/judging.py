@@ -23,6 +23,8 @@ log = logging.getLogger("headgate.stages")
 
 MOST = 100
 """Verdicts that stand in one record."""
+QUOTED = 4
+"""Characters of what was found that do not stand in the words of who found it."""
 FAILED = "guard_failed"
 """The category of what could not be looked at."""
 
@@ -165,10 +167,12 @@ class Judge:
         action = policy.action(found)
         if action == "pass":
             return
-        if action in self.barred:
+        if action in self.barred or (action == "route" and policy.use is None):  # a guard may say so by itself
             action = "block"
         if action in HIDES and passage.side == "reply":  # there is nobody to hide it from
             action = "flag"
+        elif action in HIDES and policy.by_target and not policy.hides:  # nobody would put it back
+            action = "redact"
         self._tell(policy, found, action, passage)
         if not policy.enforced:
             return
@@ -212,7 +216,10 @@ class Judge:
         if passage is not None:
             verdict.side, verdict.part, verdict.path = passage.side, passage.part, written(passage.path)
             verdict.start, verdict.end = found.start, found.end
-            verdict.hash = self.hashes(passage.text[found.start : found.end])
+            text = passage.text[found.start : found.end]
+            verdict.hash = self.hashes(text)
+            if len(text) >= QUOTED:
+                verdict.reason = verdict.reason.replace(text, "…")
         told.append(verdict)
 
 

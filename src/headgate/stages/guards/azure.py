@@ -12,8 +12,9 @@ from typing import Any, Literal
 import msgspec
 import pydantic
 
+from headgate.core.errors import GuardUnavailable
 from headgate.core.guard import Asked, Finding, Passage
-from headgate.stages.guard.asking import Asking, Server, pieces, read, several
+from headgate.stages.guard.asking import Asking, Server, everywhere, pieces, read, several
 from headgate.stages.guards.guard import GuardSettings
 
 LONGEST = 10_000
@@ -23,12 +24,13 @@ WORST = 6
 GIVEN = frozenset({"document", "tool_result"})
 """Parts that nobody said who is served: what attacks from there is `document_attack`."""
 Harm = Literal["Hate", "SelfHarm", "Sexual", "Violence"]
+Severity = Literal[2, 4, 6]
 
 
 class AzureSettings(GuardSettings):
     endpoint: str = pydantic.Field(description="Of the resource: `https://NAME.cognitiveservices.azure.com`.")
     api_key: pydantic.SecretStr = pydantic.Field(description="One of its keys.")
-    harms: dict[Harm, int] = pydantic.Field(
+    harms: dict[Harm, Severity] = pydantic.Field(
         default_factory=lambda: dict.fromkeys(("Hate", "SelfHarm", "Sexual", "Violence"), 4),  # type: ignore[arg-type]
         description="What is looked for, and the severity from which on it counts: 2 (low), 4 or 6. `{}`: nothing.",
     )
@@ -39,7 +41,7 @@ class AzureSettings(GuardSettings):
 
 class _Harm(msgspec.Struct):
     category: str
-    severity: int = 0
+    severity: int
 
 
 class _Listed(msgspec.Struct, rename="camel"):
@@ -48,7 +50,7 @@ class _Listed(msgspec.Struct, rename="camel"):
 
 
 class _Analysis(msgspec.Struct, rename="camel"):
-    categories_analysis: list[_Harm] = []
+    categories_analysis: list[_Harm]
     blocklists_match: list[_Listed] = []
 
 
@@ -82,37 +84,44 @@ class Azure(Asking):
             raise ValueError("it is told to look for nothing: name `harms` or `blocklists`, or set `shield`")
 
     async def judged(self, passages: Sequence[Passage], asked: Asked) -> Sequence[Iterable[Finding]]:
-        return await several(self._all(each, asked) for each in passages)
+        parts = [(place, *part) for place, each in enumerate(passages) for part in pieces(each.text, LONGEST)]
+        said = await several(self._all(start, text, passages[place], asked) for place, start, text in parts)
+        found: list[dict[Finding, None]] = [{} for _ in passages]
+        for (place, *_), those in zip(parts, said, strict=True):
+            found[place].update(dict.fromkeys(those))
+        return found
 
-    async def _all(self, passage: Passage, asked: Asked) -> list[Finding]:
-        found: dict[Finding, None] = {}
-        for start, text in pieces(passage.text, LONGEST):
-            if self._said:
-                found.update(dict.fromkeys(await self._harmful(start, text, asked)))
-            if self._shield is not None and passage.side == "request":
-                found.update(dict.fromkeys(await self._attacks(self._shield, start, text, passage, asked)))
-        return list(found)
+    async def _all(self, start: int, text: str, passage: Passage, asked: Asked) -> list[Finding]:
+        found = await self._harmful(start, text, asked) if self._said else []
+        if self._shield is not None and passage.side == "request":
+            found += await self._attacks(self._shield, start, text, passage, asked)
+        return found
 
     async def _harmful(self, start: int, text: str, asked: Asked) -> list[Finding]:
         body = msgspec.json.encode({"text": text, **self._said})
         said = read(await self._analyze.ask(asked.help, body), _Analysis)
+        severity = {each.category: each.severity for each in said.categories_analysis}
+        if not severity.keys() >= self._harms.keys():
+            raise GuardUnavailable("its answer does not say how severe all is that it was asked about")
         end = start + len(text)
         found = [
-            Finding(0, start, end, each.category.lower(), min(each.severity / WORST, 1.0), f"severity {each.severity}")
-            for each in said.categories_analysis
-            if each.severity >= self._harms.get(each.category, WORST + 1)
+            Finding(0, start, end, name.lower(), min(severity[name] / WORST, 1.0), f"severity {severity[name]}")
+            for name, least in self._harms.items()
+            if severity[name] >= least
         ]
-        for each in said.blocklists_match:
-            at = text.lower().find(each.blocklist_item_text.lower()) if each.blocklist_item_text else -1
-            place = (start + at, start + at + len(each.blocklist_item_text)) if at >= 0 else (start, end)
-            found.append(Finding(0, *place, "blocklist", reason=f"on the list {each.blocklist_name}"))
-        return found
+        return found + [
+            Finding(0, start + first, start + last, "blocklist", reason=f"on the list {each.blocklist_name}")
+            for each in said.blocklists_match
+            for first, last in everywhere(text, each.blocklist_item_text, case=False)
+        ]
 
     async def _attacks(self, shield: Server, start: int, text: str, passage: Passage, asked: Asked) -> list[Finding]:
         given = passage.part in GIVEN
         body = msgspec.json.encode({"userPrompt": "", "documents": [text]} if given else {"userPrompt": text})
         said = read(await shield.ask(asked.help, body), _Shield)
-        attacks = [*([said.user_prompt_analysis] if said.user_prompt_analysis else []), *said.documents_analysis]
-        if not any(each.attack_detected for each in attacks):
+        told = said.documents_analysis if given else [said.user_prompt_analysis]
+        if len(told) != 1 or told[0] is None:
+            raise GuardUnavailable("its answer does not say whether it is an attack")
+        if not told[0].attack_detected:
             return []
         return [Finding(0, start, start + len(text), "document_attack" if given else "prompt_attack")]

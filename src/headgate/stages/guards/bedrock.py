@@ -19,7 +19,7 @@ from headgate.providers.auth.auth import Renewed
 from headgate.providers.auth.aws.chain import Chain, Wanted
 from headgate.providers.auth.aws.roles import SESSION, Role, suffix
 from headgate.providers.auth.aws.signing import Keys, Signer
-from headgate.stages.guard.asking import Asking, Header, Server, pieces, read, several
+from headgate.stages.guard.asking import Asking, Header, Server, everywhere, pieces, read, several
 from headgate.stages.guards.guard import GuardSettings
 
 LONGEST = 20_000
@@ -58,6 +58,7 @@ class _Filter(msgspec.Struct):
     name: str = ""
     match: str = ""
     confidence: str = ""
+    detected: bool = True
 
 
 class _Content(msgspec.Struct):
@@ -126,8 +127,8 @@ class Bedrock(Asking):
             body = msgspec.json.encode({"source": source, "content": [{"text": {"text": text}}]})
             said = read(await self._server.ask(asked.help, body, await self._signed(body, asked)), _Answer)
             those = [each for assessed in said.assessments for each in _findings(assessed, text)]
-            if said.action != "NONE" and not those:
-                those = [Finding(0, 0, len(text), "intervened")]
+            if said.action != "NONE" and all(each.action == "flag" for each in those):
+                those.append(Finding(0, 0, len(text), "intervened"))
             for each in those:
                 moved = msgspec.structs.replace(each, start=each.start + start, end=each.end + start)
                 found[moved] = None
@@ -162,10 +163,5 @@ def _told(said: _Filter, category: str, text: str) -> Iterator[Finding]:
     reason = f"the guardrail: {said.name or said.confidence or said.type}"[:200]
     instead = f"{{{said.type or said.name}}}"
     follows = FOLLOWS.get(said.action, "block")
-    at = text.find(said.match) if said.match else -1
-    if at < 0:
-        yield Finding(0, 0, len(text), category or "intervened", 1.0, reason, follows, instead)
-    while at >= 0:
-        end = at + len(said.match)
-        yield Finding(0, at, end, category, 1.0, reason, follows, instead)
-        at = text.find(said.match, end)
+    for start, end in everywhere(text, said.match) if said.detected else ():
+        yield Finding(0, start, end, category or "intervened", 1.0, reason, follows, instead)

@@ -5,18 +5,20 @@ https://platform.openai.com/docs/api-reference/moderations, https://docs.mistral
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 import pydantic
 
 from headgate.core.errors import GuardUnavailable
-from headgate.core.guard import Asked, Finding, Passage
-from headgate.stages.guard.asking import Asking, read
+from headgate.core.guard import Asked, Finding, Help, Passage
+from headgate.stages.guard.asking import Asking, pieces, read, several
 from headgate.stages.guards.guard import GuardSettings
 
 MOST = 32
 """Texts in one request."""
+LONGEST = 10_000
+"""Characters of one: models read some 8,000 tokens of a text at least, and tell more of a shorter one."""
 
 
 class ModerationSettings(GuardSettings):
@@ -37,8 +39,9 @@ class ModerationSettings(GuardSettings):
 
 
 class _Result(msgspec.Struct):
-    categories: dict[str, bool | None] = {}
+    categories: dict[str, bool | None]
     category_scores: dict[str, float | None] = {}
+    flagged: bool = False
 
 
 class _Answer(msgspec.Struct):
@@ -46,8 +49,8 @@ class _Answer(msgspec.Struct):
 
 
 class Moderation(Asking):
-    """Categories are the model's own (`violence`, `self-harm/intent`); each text gets a verdict, many go in one
-    request."""
+    """Categories are the model's own (`violence`, `self-harm/intent`), `flagged` where it names none; each text gets a
+    verdict, long ones in pieces of 10,000 characters, and 32 go in one request."""
 
     Settings = ModerationSettings
 
@@ -58,21 +61,30 @@ class Moderation(Asking):
         self._thresholds = settings.thresholds
 
     async def judged(self, passages: Sequence[Passage], asked: Asked) -> Sequence[Iterable[Finding]]:
-        texts = [each.text for each in passages]
         if asked.help is None:
             raise GuardUnavailable("nobody else is asked here")
-        found: list[list[Finding]] = []
-        for start in range(0, len(texts), MOST):
-            those = texts[start : start + MOST]
-            said = read(await asked.help.ask("moderation", {"model": self._model, "input": those}, self._key), _Answer)
-            if len(said.results) != len(those):
-                raise GuardUnavailable("the moderation model gave no verdict for each text")
-            found += [list(self._findings(text, each)) for text, each in zip(those, said.results, strict=True)]
+        shown = [(place, *part) for place, each in enumerate(passages) for part in pieces(each.text, LONGEST)]
+        batches = [[text for _, _, text in shown[at : at + MOST]] for at in range(0, len(shown), MOST)]
+        said = await several(self._ask(asked.help, texts) for texts in batches)
+        found: list[dict[Finding, None]] = [{} for _ in passages]
+        for (place, start, text), result in zip(shown, (each for batch in said for each in batch), strict=True):
+            found[place].update(dict.fromkeys(self._findings(start, start + len(text), result)))
         return found
 
-    def _findings(self, text: str, said: _Result) -> Iterable[Finding]:
-        for category, flagged in said.categories.items():
-            score = said.category_scores.get(category)
-            least = self._thresholds.get(category)
+    async def _ask(self, help: Help, texts: Sequence[str]) -> list[_Result]:
+        said = read(await help.ask("moderation", {"model": self._model, "input": texts}, self._key), _Answer)
+        if len(said.results) != len(texts) or not all(each.categories for each in said.results):
+            raise GuardUnavailable("the moderation model gave no verdict for each text")
+        results: list[_Result] = said.results
+        return results
+
+    def _findings(self, start: int, end: int, said: _Result) -> Iterator[Finding]:
+        found = False
+        for category in dict.fromkeys((*said.categories, *self._thresholds)):
+            score, least = said.category_scores.get(category), self._thresholds.get(category)
+            flagged = said.categories.get(category)
+            found = found or bool(flagged)
             if flagged if least is None or score is None else score >= least:
-                yield Finding(0, 0, len(text), category, 1.0 if score is None else score, f"moderation: {category}")
+                yield Finding(0, start, end, category, 1.0 if score is None else score, f"moderation: {category}")
+        if said.flagged and not found:
+            yield Finding(0, start, end, "flagged", reason="moderation: the model does not say why")

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pydantic
 
+from headgate.core.errors import GuardUnavailable
 from headgate.core.guard import Asked, Finding, Passage
 from headgate.stages.guard.asking import Asking, Server, read
 from headgate.stages.guards.guard import GuardSettings
@@ -47,8 +48,11 @@ class Presidio(Asking):
 
     async def judged(self, passages: Sequence[Passage], asked: Asked) -> Sequence[Iterable[Finding]]:
         texts = [each.text for each in passages]
-        body = msgspec.json.encode({"text": BETWEEN.join(texts), **self._said})
-        said = read(await self._server.ask(asked.help, body), list[_Found])
+        whole = BETWEEN.join(texts)
+        body = msgspec.json.encode({"text": whole, **self._said})
+        said: list[_Found] = read(await self._server.ask(asked.help, body), list[_Found])
+        if not all(0 <= each.start <= each.end <= len(whole) and each.entity_type for each in said):
+            raise GuardUnavailable("its answer names a place that there is not, or no kind")
         return list(_apart(texts, said))
 
 

@@ -9,6 +9,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 import secrets
 import time
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ from headgate.core.errors import GuardUnavailable
 from headgate.core.guard import Action, Asked, Finding, Passage
 from headgate.stages.guard.asking import Header, Server, read, worth
 from headgate.stages.guards.guard import Guard, GuardSettings
+
+CATEGORY = re.compile(r"[^\W\d_][\w ./:-]{0,99}")
 
 
 class WebhookSettings(GuardSettings):
@@ -109,16 +112,21 @@ def _finding(said: _Found, places: Sequence[int], passages: Sequence[Passage]) -
     place = places[said.passage]
     size = len(passages[place].text)
     end = size if said.end is None else said.end
-    if not 0 <= said.start <= end <= size or not said.category or not said.category.isprintable():
-        raise GuardUnavailable("its answer names a place that there is not, or no category")
+    if not 0 <= said.start <= end <= size or not 0 <= said.score <= 1:
+        raise GuardUnavailable("its answer names a place that there is not, or a score that is not from 0 to 1")
+    if not CATEGORY.fullmatch(said.category):
+        raise GuardUnavailable(
+            "its answer names a category that does not begin with a letter, or with other signs in it"
+        )
     action = said.action or ("replace" if said.replacement is not None else None)
-    return Finding(place, said.start, end, said.category[:100], said.score, said.reason[:200], action, said.replacement)
+    return Finding(place, said.start, end, said.category, said.score, said.reason[:200], action, said.replacement)
 
 
 def _key(secret: str) -> bytes:
+    """Raises ValueError."""
     if secret.startswith("whsec_"):
         try:
             return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
         except binascii.Error:
-            pass
+            raise ValueError("what stands behind `whsec_` in `signing_secret` is not base64") from None
     return secret.encode()
