@@ -125,6 +125,50 @@ def test_an_organisation_may_let_no_other_prompt_follow(gateway, upstream):
     assert [each["content"] for each in json.loads(sent)["messages"]] == [ACME, "QUESTION"]
 
 
+@pytest.mark.parametrize(
+    ("path", "model", "field"),
+    [
+        ("/api/generate", "ollama/llama3", {"template": "{{ .Prompt }}"}),
+        ("/api/generate", "ollama/llama3", {"suffix": "."}),
+        ("/v1/chat/completions", "openai/gpt-4o", {"chat_template": "{{ messages[-1].content }}"}),
+        ("/v1/chat/completions", "openai/gpt-4o", {"extra_body": {"messages": SAID["openai_chat"]["messages"]}}),
+        ("/v1/completions", "openai/davinci", {"prompt_embeds": "AAAA"}),
+        ("/v1/messages", "anthropic/claude-sonnet-4-5", {"System": MINE}),
+        ("/v2/chat", "cohere/command-a", {"preamble": MINE}),
+        ("/model/bedrock%2Fclaude/converse", "", {"additionalModelRequestFields": {"system": MINE}}),
+    ],
+)
+def test_no_field_displaces_it(gateway, upstream, path, model, field):
+    said = next(
+        SAID[dialect.name]
+        for dialect in dialects([])
+        for each in dialect.paths
+        if each == path or (not model and dialect.name == "bedrock_converse")
+    )
+    body = {**said, **({"model": model} if model else {})}
+    status, answer, sent = said_to(upstream, gateway, path, {**body, **field})
+    assert (status, sent) == (400, None)
+    assert "organisation acme says the system prompt" in json.dumps(answer)
+    assert said_to(upstream, gateway, path, {**body, **field}, FREE)[2] is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/responses", {"model": "openai/gpt-4o", "prompt": {"id": "pmpt_1"}}),
+        (
+            "/v1beta/models/google/gemini-3-flash:generateContent",
+            {"contents": SAID["gemini_generate"]["contents"], "cachedContent": "cachedContents/1"},
+        ),
+    ],
+)
+def test_where_no_other_prompt_may_follow_none_that_is_stored_may(gateway, upstream, path, body):
+    status, answer, sent = said_to(upstream, gateway, path, body, STRICT)
+    assert (status, sent) == (400, None)
+    assert "which may hold one" in json.dumps(answer)
+    assert ACME in said_to(upstream, gateway, path, body)[2]
+
+
 def test_what_is_forwarded_unread_is_no_way_around_it(gateway, upstream):
     body = {"model": "gpt-4o", **SAID["openai_chat"]}
     status, answer, sent = said_to(upstream, gateway, "/openai/v1/chat/completions", body)

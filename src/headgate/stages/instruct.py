@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from headgate.core.caller import Instructions
 from headgate.core.chat import SYSTEM, ChatRequest, instructed
 from headgate.core.errors import InvalidRequest, OperationForbidden
 from headgate.core.estimate import BYTES_PER_TOKEN
 from headgate.core.exchange import Exchange
+from headgate.core.printable import printable
 from headgate.core.reply import Reply
 from headgate.stages.stage import Proceed
 
 CONVERSATIONS = frozenset({"chat", "count_tokens"})
+DISPLACING = frozenset(
+    {
+        "template", "raw", "suffix",  # https://docs.ollama.com/api/generate
+        "chattemplate", "promptembeds", "prompttokenids",  # https://docs.vllm.ai/en/latest/serving/openai_compatible_server/
+        "inputids", "inputembeds",  # https://docs.sglang.ai/basic_usage/sampling_params.html
+        "system", "systemprompt", "systeminstruction", "instructions", "preamble",
+        "messages", "chathistory", "prompt", "input", "contents",
+    }
+)  # fmt: skip
+"""Fields, in small letters and without `_`, by which some host leaves a system prompt out or takes another, or another
+conversation, where they are not the API's own."""
+HANDED_ON = frozenset({"additionalmodelrequestfields", "extrabody"})
+"""Objects of more fields for the model's own API, or for a proxy's host."""
+STORED = frozenset({"cachedcontent", "prompt"})
+"""Fields that name what a vendor keeps, with a system prompt in it."""
 
 
 class Instruct:
@@ -31,15 +50,43 @@ class Instruct:
 
 
 def _instruct(exchange: Exchange, instructions: Instructions) -> None:
-    """Raises InvalidRequest where the client has a system prompt of its own and may not."""
+    """Raises InvalidRequest where the client has a system prompt of its own and may not, or would displace this one."""
     request: ChatRequest = exchange.request
-    if instructions.alone and any(message.role in SYSTEM for message in request.messages):
-        raise InvalidRequest(
-            f"{instructions.whose[0]} says the system prompt of all its requests, and lets no other follow: leave out "
-            "system and developer messages",
-            param="messages",
-        )
+    whose = instructions.whose[0]
+    if exchange.dialect.operation == "chat":
+        _refuse_displacing(request, whose)
+    if instructions.alone:
+        _refuse_others(exchange.fields, request, whose)
     exchange.add_tokens(len(instructions.text.encode()) // BYTES_PER_TOKEN)
     request.messages = instructed(request.messages, instructions.text)
     exchange.edited = True
     exchange.record.instructed = list(instructions.whose)
+
+
+def _refuse_displacing(request: ChatRequest, whose: str) -> None:
+    """Raises InvalidRequest."""
+    name = next(_displacing(request.native), None)
+    if name is not None:
+        raise InvalidRequest(f"{whose} says the system prompt, and `{name}` may displace it: leave it out", param=name)
+
+
+def _refuse_others(fields: Mapping[str, Any], request: ChatRequest, whose: str) -> None:
+    """Raises InvalidRequest."""
+    only = f"{whose} says the system prompt of all its requests, and lets no other follow: leave out"
+    if any(message.role in SYSTEM for message in request.messages):
+        raise InvalidRequest(f"{only} system and developer messages", param="messages")
+    for name, value in fields.items():
+        if _plain(name) in STORED and (isinstance(value, dict) or (value and _plain(name) != "prompt")):
+            raise InvalidRequest(f"{only} `{name}`, which may hold one", param=name)
+
+
+def _displacing(native: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in native.items():
+        if value and _plain(name) in DISPLACING:
+            yield printable(name)
+        elif _plain(name) in HANDED_ON and isinstance(value, dict):
+            yield from (f"{name}.{each}" for each in _displacing(value))
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()
