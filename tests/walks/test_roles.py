@@ -103,6 +103,7 @@ def expected(endpoint, kind, role, own):
         ("POST", "/purge"): 200 if role == "owner" else 403,
         ("POST", "/cache/clear"): 200 if role in RULERS else 403,
         ("POST", "/cache/feedback"): 422 if role in RULERS else 403,
+        ("POST", "/guards/forget"): 200 if role in RULERS else 403,
         ("POST", "/guards/test"): 422 if role in SEES_ALL else 403,
         ("GET", "/cache/thresholds"): 200 if role in SEES_ALL else 403,
         ("DELETE", "/cache/thresholds"): 200 if role in RULERS else 403,

@@ -221,6 +221,10 @@ class Client:
         else:
             click.echo(f"{done['cleared']} taken out")
 
+    def forget_sessions(self, which: Mapping[str, Any]) -> None:
+        done = self._ask("POST", "/guards/forget", which)
+        self._done(done, f"{done['forgotten']} sessions forgotten")
+
     def report_answer(self, request: str, verdict: str) -> None:
         done = self._ask("POST", "/cache/feedback", {"request": request, "verdict": verdict})
         said = f"{done['taken_out']} taken out" if verdict == "wrong" else "noted"

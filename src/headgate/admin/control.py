@@ -63,6 +63,11 @@ class Answers(Protocol):
         """Take these out; gives how many there were."""
 
 
+class Vaults(Protocol):
+    async def clear(self, which: Which) -> int:
+        """Take these out; gives how many there were. Raises OSError."""
+
+
 class Running(Protocol):
     """The serving process."""
 
@@ -76,6 +81,9 @@ class Running(Protocol):
 
     @property
     def answers(self) -> Answers: ...
+
+    @property
+    def vaults(self) -> Vaults: ...
 
     async def reload(self) -> object:
         """Put in force what file and store say. Raises ValueError."""

@@ -72,27 +72,31 @@ async def delete_data(call: Call) -> Answer:
         done = await erase(call.control.databases(), config, person, call.actor)
     except Held as held:
         raise Problem(409, "held", f"nothing was deleted, as some of it is {held}") from None
-    reached = await _cleared(call, person)
+    away = await _away(call, person)
     return 200, {
         **done._asdict(),
         "out_of_reach": [
             "what providers keep", "backups and replicas of the databases", "what sinks were given",
             "journals of other machines, until their segments go (ten minutes after they were written last)",
-            *([] if reached else ["answers in the cache, which could not be reached: clear it once it can be"]),
+            *(f"{what}, which could not be reached: {do} once it can be" for what, do in away),
         ],
     }  # fmt: skip
 
 
-async def _cleared(call: Call, person: Person) -> bool:
-    """Whether answers that are kept have gone, too."""
-    running = call.control.running
-    if not running.loaded.config.caches:
-        return True
+async def _away(call: Call, person: Person) -> list[tuple[str, str]]:
+    """Have answers and sessions taken out, too: of those that cannot be reached, what they are, and what to do."""
+    running, away = call.control.running, []
+    which = Which(**{person.what: hidden(person.name)}, before=time.time())
     try:
-        await running.answers.clear(Which(**{person.what: hidden(person.name)}, before=time.time()))
+        if running.loaded.config.caches:
+            await running.answers.clear(which)
     except OSError:
-        return False
-    return True
+        away.append(("answers in the cache", "clear it"))
+    try:
+        await running.vaults.clear(which)
+    except OSError:
+        away.append(("sessions in which guards hid something", "forget them"))
+    return away
 
 
 async def purge(call: Call) -> Answer:

@@ -69,7 +69,7 @@ BODIES: Mapping[str, type[pydantic.BaseModel]] = {
     "rotate": Rotate, "apply": Apply, "login": logging_in.LogIn, "password": logging_in.Password,
     "second_factor": logging_in.SecondFactor, "silence": alerts.SilenceAlert,
     "whose": data.Whose, "purging": data.Purging, "clearing": cache.Clearing,
-    "report": cache.Report, "trying": guards.Trying,
+    "report": cache.Report, "trying": guards.Trying, "forgetting": guards.Forgetting,
 }  # fmt: skip
 
 
@@ -380,6 +380,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", "/cache/thresholds", SEE_ALL, "Thresholds that reports have raised.", cache.thresholds),
     Endpoint("DELETE", "/cache/thresholds", RULERS, "Take back what reports have raised.", cache.reset_thresholds),
     Endpoint("POST", "/guards/test", SEE_ALL, "Try policies on a text.", guards.test_guards, (), "trying", False),
+    Endpoint("POST", "/guards/forget", RULERS, "Forget what is hidden.", guards.forget_sessions, (), "forgetting"),
     Endpoint("GET", "/levels", SEE_PEOPLE, "What is used of limits.", limits_now),
     Endpoint("GET", "/alerts", SEE_ALL, "Alerts, the latest first.", alerts.list_alerts),
     Endpoint("GET", "/alerts/{id}", SEE_ALL, "One alert, and what became of it.", alerts.get_alert),

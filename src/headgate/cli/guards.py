@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from headgate.cli.objects import THERE, json_option
+from headgate.cli.objects import THERE, asking, client, json_option
 from headgate.cli.settings import FOLDER, Refused, config_option, loaded_from
 from headgate.cli.times import read_span
 
@@ -137,6 +137,21 @@ def report(
         return
     for line in summary.lines():
         click.echo(line)
+
+
+@guard.command()
+@click.option("--key", metavar="NAME", help="Only those that this key has begun, by its name.")
+@click.option("--team", metavar="NAME", help="Only this team's.")
+@click.option("--organisation", metavar="NAME", help="Only this organisation's.")
+@click.option("--user", metavar="NAME", help="Only those of this user's keys.")
+@click.option("--end-user", metavar="NAME", help="Only those of requests that name this end user.")
+@click.option("--older-than", callback=read_span, default="0s", metavar="SPAN", help="Only older ones: 30m, 4h, 2d.")
+@asking
+def forget(config: Path | None, url: str | None, as_json: bool, older_than: timedelta, **named: str | None) -> None:
+    """Forget sessions in which something was hidden (`surrogates`), so that it comes back no more; all, where nothing
+    is said."""
+    said = {name: value for name, value in named.items() if value is not None}
+    client(config, url, as_json).forget_sessions({**said, "older_than": older_than.total_seconds()})
 
 
 @guard.command()

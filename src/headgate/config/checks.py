@@ -25,6 +25,7 @@ from headgate.config import (
     retention,
     semantic,
     state,
+    surrogates,
     traces,
 )
 from headgate.config.catalogue_settings import CatalogueRefresh
@@ -81,6 +82,7 @@ def check(
     state.check(config.state, tell)
     semantic.check(config, tell, checks.embeds, checks.allowed)
     caching.check(config.cache, tell, state=config.state.url is not None)
+    surrogates.check(config.surrogates, tell, state=config.state.url is not None, workers=config.server.workers)
     records.check(config.records, tell)
     if config.keeps:
         payloads.check(config.payloads, tell)

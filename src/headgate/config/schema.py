@@ -45,6 +45,7 @@ from headgate.config.rules import Matching, Rule
 from headgate.config.section import Section
 from headgate.config.state import State
 from headgate.config.stored import Store
+from headgate.config.surrogates import Surrogates
 from headgate.config.targets import Model, ProviderEntry, Target
 from headgate.config.traces import Traces
 from headgate.core.kept import RANK, Keep
@@ -299,6 +300,11 @@ class Config(Section):
     guards: dict[str, GuardPolicy] = Field(
         default_factory=dict,
         description="What must not go in, out, or abroad; see [how](../how-to/guard.md).",
+    )
+    surrogates: Surrogates = Field(
+        default_factory=Surrogates,
+        description="What stands for what guards hide, and how long that is known; see [how]"
+        "(../how-to/guard-personal-data.md#the-same-over-many-requests).",
     )
     dialects: list[str] = Field(
         default_factory=list, description="Dialects of your own: modules by their dotted path, served at their paths."

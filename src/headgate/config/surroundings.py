@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from headgate.config import admin_key, caching
+from headgate.config import admin_key, caching, surrogates
 from headgate.config.problems import ConfigError
 from headgate.config.schema import Config
 from headgate.config.sinks import lacking
@@ -29,6 +29,7 @@ def check(config: Config, environ: Mapping[str, str], tell: Tell) -> None:
             hint = f"pip install 'headgate[{missing[1]}]'"
             tell(("records", "sinks", index, "kind"), f"this sink needs {missing[0]}, which is not installed", hint)
     caching.check_package(config.cache, environ, tell)
+    surrogates.check_surroundings(config.surrogates, environ, tell)
     _admin_key(config.data_dir, environ, tell)
 
 

@@ -179,6 +179,20 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
         return len(self.body) + (len(asked.text) + len(asked.vector) if asked is not None else 0)
 
 
+class Whose(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The same of what is kept and is no answer."""
+
+    time: float
+    """Unix seconds."""
+    key: str = ""
+    team: str = ""
+    organisation: str = ""
+    user: str = ""
+    end_user: str = ""
+    name: str = ""
+    tags: tuple[str, ...] = ()
+
+
 class Raised(msgspec.Struct, frozen=True):
     """How like a question has to be where an answer to a similar one was reported to be wrong."""
 
@@ -217,7 +231,7 @@ HASH = "sha256:"
 
 
 class Which(NamedTuple):
-    """Entries to be taken out: those of which all is so that is said. Names may be `hidden`."""
+    """What is to be taken out: that of which all is so that is said. Names may be `hidden`."""
 
     name: str | None = None
     key: str | None = None
@@ -231,7 +245,7 @@ class Which(NamedTuple):
     """The one that is kept under this, in hex."""
     end_user: str | None = None
 
-    def has(self, key: bytes, entry: Entry) -> bool:
+    def has(self, key: bytes, entry: Entry | Whose) -> bool:
         """Asked of all that is kept, and of all that comes: what nearly always tells comes first."""
         return (
             (self.before is None or entry.time < self.before)

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, Protocol
 from headgate.core.body import Body
 from headgate.core.cached import Entry, Raised, Which
 from headgate.core.kept import Head
+from headgate.core.kept_vault import Piece
 from headgate.core.record import Record
 from headgate.core.target import Endpoint
 
@@ -128,6 +129,26 @@ class Cache(Protocol):
 
     async def heard(self, which: Which) -> None:
         """Another process has taken these out of what is shared: what this one has of them by itself goes, too."""
+
+
+class Vaults(Protocol):
+    """Where it is kept what stands for what in sessions: pieces, to which one is added at a time. What is named ends
+    some time after it was used last."""
+
+    async def read(self, name: bytes) -> Sequence[Piece]:
+        """Its pieces, in order; none where there is no such. Raises VaultAway."""
+
+    async def add(self, name: bytes, after: bytes, piece: Piece) -> bool:
+        """Whether it was: not, where the last one there does not have the mark `after` (b"": where there is one).
+
+        Raises VaultAway."""
+
+    async def clear(self, which: Which) -> int:
+        """Take these out; gives how many there were. Raises OSError."""
+
+
+class VaultAway(Exception):
+    """Nothing can be kept of a session, or found; the message says why, without what is in it."""
 
 
 class Embedder(Protocol):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+from headgate.core.kept_vault import Known
 from headgate.core.made_up import LENGTH, MOST, made_up, parts
 
 LABEL = 20
@@ -33,30 +34,47 @@ class Met(NamedTuple):
     value: str
 
 
+class Wanted(NamedTuple):
+    """A value that is to be hidden."""
+
+    category: str
+    value: str
+    make: bool = False
+    """Something like it is to stand in its place."""
+
+
+class Session(Protocol):
+    """Where a vault is kept for the requests that belong together."""
+
+    async def assign(self, vault: Vault, wanted: Sequence[Wanted], taken: Taken) -> None:
+        """Have each value stand in the vault with a surrogate that no other request of the session has for another.
+
+        Raises VaultAway: none of them that is new has one then."""
+
+    async def answered(self, id: str) -> None:
+        """Whoever names this answer goes on with the session. Never fails."""
+
+
 class Vault:
-    """One request's. It is never written anywhere.
+    """One request's. It is written nowhere, unless it has a session.
 
     Surrogates are numbered as their values come, so that a client that sends its history again, to whichever worker,
     has the same ones again.
     """
 
     __slots__ = (
-        "_begun_so",
-        "_made",
-        "_pattern",
-        "aimed",
-        "first",
-        "general",
-        "labels",
-        "made",
-        "numbers",
-        "parts",
-        "values",
-    )
+        "_begun_so", "_made", "_pattern", "aimed", "first", "general", "labels", "made", "numbers", "parts", "past",
+        "session", "settled", "values",
+    )  # fmt: skip
 
-    def __init__(self, first: int = 1) -> None:
+    def __init__(self, first: int = 1, session: Session | None = None) -> None:
         """`first`: number of each category."""
         self.first = first
+        self.session = session
+        self.past: Mapping[str, str] = {}
+        """Values of earlier requests of the session, and what stands for them."""
+        self.settled = False
+        """What every target is asked has been looked at for what is hidden."""
         self.values: dict[tuple[str, int], str] = {}
         self.numbers: dict[str, str] = {}
         """The other way round: of each value its surrogate."""
@@ -111,6 +129,37 @@ class Vault:
     def _like(self, made: str, value: str) -> str:
         self.made[made.lower()], self._pattern, self._begun_so = value, None, None
         return made
+
+    def learn(self, known: Iterable[Known]) -> None:
+        """What stands for what from here on."""
+        for value, said, category in known:
+            self.numbers[value] = said
+            number = _number(category, said)
+            if number:
+                label = label_of(category)
+                self.values[label, number] = value
+                self.labels[label] = max(number, self.labels.get(label, 0))
+            else:
+                self._like(said, value)
+                self.parts |= parts(category, said, value)
+
+    def forget(self, known: Iterable[Known]) -> None:
+        """Take it back. Numbers that were given are not given again."""
+        for value, said, category in known:
+            del self.numbers[value]
+            number = _number(category, said)
+            if number:
+                del self.values[label_of(category), number]
+            else:
+                del self.made[said.lower()]
+                self._pattern = self._begun_so = None
+                for name in parts(category, said, value):
+                    self.parts.pop(name, None)
+
+    def part(self, first: int) -> None:
+        """Go on without the session, and take numbers from `first` on, which nobody has."""
+        self.session, self.first = None, first
+        self.labels = {label: max(number, first - 1) for label, number in self.labels.items()}
 
     def met(self, text: str) -> list[Met]:
         """The surrogates in a text, as far as models have left them to be known."""
@@ -209,6 +258,10 @@ class Taken:
         self._low = self._low or "\n".join(self._texts).lower()
         return words.lower() in self._low
 
+    def holds(self, value: str) -> bool:
+        """Whether it stands in any of them, as it is."""
+        return any(value in text for text in self._texts)
+
     def of(self, label: str) -> set[str]:
         """The numbers that stand behind a label, or could when something behind them is taken away."""
         if self._seen is None:
@@ -229,6 +282,12 @@ def label_of(category: str) -> str:
     """A category as it stands in surrogates."""
     said = re.sub(r"[^A-Za-z0-9]+", "_", category).strip("_").upper()[:LABEL].strip("_")
     return said if said[:1].isalpha() else f"V{said}"
+
+
+def _number(category: str, said: str) -> int:
+    """Of a surrogate with one; else 0."""
+    start = f"<{label_of(category)}_"
+    return int(said[len(start) : -1]) if said.startswith(start) else 0
 
 
 def _either(words: Iterable[str]) -> str:

@@ -55,6 +55,7 @@ from headgate.stages.filters.requirement import Requirement
 from headgate.stages.guard import Aim, Aimed, Guard, changes, read
 from headgate.stages.guard.changing import Hashes
 from headgate.stages.guard.outside import Outside
+from headgate.stages.guard.sessions import Sessions
 from headgate.stages.hedge import Hedge
 from headgate.stages.instruct import Instruct
 from headgate.stages.judge import Bench, Judge
@@ -282,7 +283,10 @@ def _guards(
         hiding = {each: said for each, said in told.items() if changes(each) or not each.guard.outside}
         shown = Aimed(hiding, classes) if hiding else None
         outside = Outside(ports.upstream, ask, faces, Ids(), shown, topics, {each.key: each for each in whose.values()})
-    guard: list[Stage] = [Guard(policies, classes, hashes, outside)]
+    sessions, kept = None, config.surrogates
+    if ports.vaults is not None and kept.per == "session":
+        sessions = Sessions(ports.vaults, kept.by, most=kept.max_values, patience=kept.patience)
+    guard: list[Stage] = [Guard(policies, classes, hashes, outside, sessions)]
     return guard, [Aim(aimed, classes, hashes, outside)] if aimed else [], aims
 
 

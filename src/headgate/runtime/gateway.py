@@ -17,7 +17,7 @@ from headgate.core.dialect import Dialect
 from headgate.core.errors import GatewayError
 from headgate.core.exchange import Exchange, Place
 from headgate.core.limits.ledger import Ledger
-from headgate.core.ports import Cache, Embedder, Index, Journal, Meter, Payloads, Upstream
+from headgate.core.ports import Cache, Embedder, Index, Journal, Meter, Payloads, Upstream, Vaults
 from headgate.core.ports import Fetch as FetchPort
 from headgate.core.reply import Reply
 from headgate.core.standing import Board
@@ -59,6 +59,8 @@ class Ports:
     ledger: Ledger = field(default_factory=Ledger)
     issuers: dict[str, Issuer | Introspection] = field(default_factory=dict)
     """Those of tokens, by their settings, with the keys they have published."""
+    vaults: Vaults | None = None
+    """None: what guards hide is known for one request."""
 
 
 @dataclass(slots=True, frozen=True)

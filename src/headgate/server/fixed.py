@@ -5,7 +5,8 @@ from __future__ import annotations
 from headgate.config.schema import Config
 
 SECTIONS = (
-    "server", "journal", "records", "payloads", "upstream", "fetch", "state", "store", "cache", "log", "traces",
+    "server", "journal", "records", "payloads", "upstream", "fetch", "state", "store", "cache", "surrogates", "log",
+    "traces",
 )  # fmt: skip
 """What is made once from these settings stays as it is made, but for the ones of LIVE; all other settings are live."""
 LIVE = frozenset(
@@ -13,7 +14,8 @@ LIVE = frozenset(
         "server.compression", "server.max_reply_bytes", "server.trusted_proxies", "log.level",
         "traces.ratio", "traces.follow", "traces.failed", "traces.slower_than",
         "records.fingerprints", "records.sinks", "payloads.keep", "payloads.classes", "payloads.media",
-        "cache.max_bytes", "cache.max_file_bytes", "cache.others",
+        "cache.max_bytes", "cache.max_file_bytes", "cache.others", "surrogates.by", "surrogates.max_values",
+        "surrogates.max_bytes",
     }
 )  # fmt: skip
 

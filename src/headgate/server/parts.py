@@ -59,6 +59,7 @@ from headgate.server.reminder import Reminder
 from headgate.server.renew import Renew
 from headgate.server.respond import identity
 from headgate.server.sinks import Dispatch
+from headgate.server.vaults import Vaults
 from headgate.server.watched import watched
 from headgate.store.sealing import Keyring, Seal
 from headgate.telemetry import logs, workers
@@ -146,6 +147,7 @@ class Parts:
             config.data_dir, store.get_secret_value() if store else None, lambda: self.loaded.held.revision, self.reload
         )
         self.answers = Answers(config, self._seal)
+        self.vaults = Vaults(config, self._seal)
         self.clearing: asyncio.Task[None] | None = None
         self.board = Board()
         self.counters = means.counters(config)
@@ -232,6 +234,7 @@ class Parts:
         digest = admin_key.read(loaded.config.data_dir, os.environ)
         if board is None:
             self.answers.configured(loaded.config)
+            self.vaults.configured(loaded.config)
         try:
             issuers = self.issuers if board is None else dict(self.issuers)
             board, ledger = board or self.board, ledger or self.ledger
@@ -247,6 +250,7 @@ class Parts:
                 board,
                 ledger,
                 issuers,
+                self.vaults.store,
             )
             gateway = build(loaded.config, ports, digest, refreshed)
         except PluginNotFound as error:
@@ -406,6 +410,7 @@ class Parts:
         await self.board.refreshing.stop()
         await self.board.spaces.stop()
         await self.answers.close()
+        self.vaults.close()
         await self.upstream.close()
         if self.fetcher is not None:
             await self.fetcher.client.close()

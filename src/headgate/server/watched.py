@@ -30,6 +30,7 @@ def watched(parts: Parts, app: App) -> Mapping[str, Read]:
         **_of_traces(config),
         **(alerting.watched(config.data_dir) if parts.alerting is not None else {}),
         **parts.answers.watched(),
+        **parts.vaults.watched(),
         "headgate_store_away": lambda: float(parts.follow.why is not None),
         "headgate_secrets_away": lambda: _secrets_away(parts),
         "headgate_secrets_failures": lambda: parts.loaded.references.failures if parts.loaded.references else 0,

@@ -48,6 +48,10 @@ class Connection(asyncio.Protocol):
         """Commands whose replies have not come."""
         return len(self._pending)
 
+    @property
+    def broken(self) -> bool:
+        return self._broken is not None
+
     def send(self, *command: bytes | str | int) -> asyncio.Future[Any]:
         """The reply to come: bytes, a number, None or a list of such, or Refused, or OSError."""
         reply = self._loop.create_future()

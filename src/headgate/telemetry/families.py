@@ -276,6 +276,15 @@ WATCHED = (
         across="max",
     ),
     Family("headgate_limits_failures", "counter", "Times that the shared state was lost, or not found, for limits."),
+    Family("headgate_sessions", "gauge", "Sessions of surrogates that are kept in memory."),
+    Family("headgate_session_bytes", "gauge", "Bytes of memory that they use."),
+    Family(
+        "headgate_sessions_away",
+        "gauge",
+        "1 while the file or state that sessions are kept in cannot be asked.",
+        across="max",
+    ),
+    Family("headgate_session_failures", "counter", "Times that where sessions are kept failed, was lost or not found."),
     Family("headgate_cache_entries", "gauge", "Answers that are kept in memory."),
     Family("headgate_cache_bytes", "gauge", "Bytes of memory that they use."),
     Family(

@@ -14,12 +14,12 @@ from typing import Any
 import msgspec
 
 from headgate.core.cached import Per
-from headgate.core.caller import Caller
 from headgate.core.chat import ChatRequest, Link, Part, Role, Stored, Text, ToolResult
 from headgate.core.errors import GatewayError
 from headgate.core.exchange import Exchange
 from headgate.core.labels import PLACES, USERS
 from headgate.core.target import Target
+from headgate.core.tenant import tenant
 from headgate.stages.cache import beyond, items
 
 NEUTRAL = frozenset(
@@ -64,21 +64,6 @@ ALIKE = frozenset(
 """Dialects of conversations: words that one of them says go to a model as those of another do. What is said to complete
 a text does not, nor what somebody else's dialect says."""
 _encode = msgspec.json.Encoder().encode
-
-
-def tenant(caller: Caller | None, per: Per, end_user: str) -> bytes:
-    """Who is given each other's answers, as 32 bytes."""
-    if caller is None:
-        return bytes(32)
-    organisation, team, application, user = caller.belongs
-    named = {"organisation": organisation, "team": team, "user": user}.get(per)
-    born = caller.born
-    if named is not None:
-        whose: tuple[str | None, ...] = (per, organisation, named, born.organisation, getattr(born, per))
-    else:
-        ended = end_user if per == "end_user" else None
-        whose = ("key", organisation, team, application, user, caller.key, ended, *born)
-    return blake2b(_encode(whose), digest_size=32).digest()
 
 
 def key(exchange: Exchange, meaning: bytes, per: Per, headers: frozenset[bytes]) -> bytes | None:

@@ -18,15 +18,17 @@ from headgate.core.exchange import Exchange
 from headgate.core.guard import CHANGES, Passage
 from headgate.core.ids import name_task
 from headgate.core.kept import Classes
+from headgate.core.ports import VaultAway
 from headgate.core.reply import Reply
 from headgate.core.vault import Vault
 from headgate.stages.guard.changing import Hashes, edited
-from headgate.stages.guard.hiding import first_number
+from headgate.stages.guard.hiding import far, first_number
 from headgate.stages.guard.judging import Judge, Refused, elsewhere
 from headgate.stages.guard.outside import Outside
 from headgate.stages.guard.policy import Policy
 from headgate.stages.guard.replies import HEADER, Gate, gate, listed, saying, tell
 from headgate.stages.guard.restoring import restorer
+from headgate.stages.guard.sessions import Sessions
 from headgate.stages.guard.subject import Looked, Whole, content_type, of_url, restate, restated, said
 from headgate.stages.stage import Proceed
 
@@ -37,12 +39,19 @@ class Kept:
     """What both stages go by."""
 
     def __init__(
-        self, policies: Sequence[Policy], classes: Classes, hashes: Hashes, outside: Outside | None = None
+        self,
+        policies: Sequence[Policy],
+        classes: Classes,
+        hashes: Hashes,
+        outside: Outside | None = None,
+        sessions: Sessions | None = None,
     ) -> None:
+        """`sessions`: None: what is hidden is known for one request."""
         self.policies = policies
         self.classes = classes
         self.hashes = hashes
         self.outside = outside
+        self.sessions = sessions
 
 
 class Guard(Kept):
@@ -56,7 +65,11 @@ class Guard(Kept):
             return await proceed(exchange)
         judge = Judge(exchange, self.hashes, self.outside)
         if any(policy.hides for policy in policies):
-            exchange.vault = Vault(first_number(exchange.fields))
+            exchange.vault = (
+                Vault(first_number(exchange.fields))
+                if self.sessions is None
+                else await self._vault(self.sessions, judge, policies)
+            )
         before = [policy for policy in policies if "before" in policy.at and not policy.by_target]
         try:
             reply = await self._asked(judge, before, proceed)
@@ -72,6 +85,20 @@ class Guard(Kept):
         if exchange.vault is not None:
             await self._restore(judge, exchange.vault, policies)
         return reply
+
+    async def _vault(self, sessions: Sessions, judge: Judge, policies: Sequence[Policy]) -> Vault:
+        """Of the request's session. Raises GuardUnavailable."""
+        exchange, hiding = judge.exchange, [policy for policy in policies if policy.hides]
+        try:
+            vault = await sessions.vault(exchange)
+        except VaultAway as away:
+            judge.failed(hiding, str(away))
+            return Vault(far())  # it is hidden all the same
+        if vault.session is not None:
+            judge.fresh = True
+            # what is changed for some targets only is not in what the cache knows a request by
+            exchange.private = exchange.private or any(policy.by_target for policy in hiding)
+        return vault
 
     async def _restore(self, judge: Judge, vault: Vault, policies: Sequence[Policy]) -> None:
         """Have put back what whoever answered was not shown."""
@@ -106,7 +133,8 @@ class Guard(Kept):
             await look(judge, first)
             vault = judge.exchange.vault
             if vault is not None:
-                vault.general = bool(vault.numbers)
+                vault.settled = any(policy.hides for policy in first)
+                vault.general = vault.settled and bool(vault.numbers)
         if judge.route is not None:
             _reroute(judge.exchange, judge.route, judge.routed_for)
         judge.barred = frozenset({"route"})
@@ -138,6 +166,7 @@ class Aim(Kept):
         exchange.vault = about.vault
         judge = Judge(exchange, self.hashes, self.outside)
         judge.barred = frozenset({"route"})
+        judge.fresh = exchange.vault is not None and exchange.vault.session is not None and not exchange.vault.settled
         await read(exchange)
         with _as_it_was(exchange):
             try:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
 from headgate.core.guard import Passage
-from headgate.core.vault import Taken, Vault
+from headgate.core.vault import Session, Taken, Vault, Wanted
 from headgate.stages.guard.changing import Edit
 
 LEAST = 4
@@ -18,6 +18,8 @@ GROWING = frozenset((name,) for name in ("messages", "contents", "input", "promp
 KEPT = ("previous_response_id", "conversation")
 """Fields that name a conversation which the provider keeps."""
 FAR, MANY = 1000, 900_000
+LITERAL = "text"
+"""The category of what looks like a surrogate of the session's and is the client's own word."""
 
 
 class Span(NamedTuple):
@@ -30,9 +32,24 @@ class Span(NamedTuple):
     """Something like it is to stand in its place."""
 
 
+class Places(NamedTuple):
+    """Where something is to be hidden."""
+
+    taken: Taken
+    covered: Mapping[int, Sequence[Span]]
+    """By passage: what is, and what stands for something already, in order."""
+    spans: Mapping[int, Sequence[Span]]
+    """By passage, in the order in which surrogates are given: what is to be hidden."""
+
+
 def first_number(fields: Mapping[str, Any]) -> int:
     """That no surrogate of the conversation has that a provider keeps, of which nothing is known here."""
-    return 1 + (FAR + secrets.randbelow(MANY) if any(fields.get(name) for name in KEPT) else 0)
+    return far() if any(fields.get(name) for name in KEPT) else 1
+
+
+def far() -> int:
+    """A number that nothing has had, and nothing near it."""
+    return 1 + FAR + secrets.randbelow(MANY)
 
 
 def hide(
@@ -40,28 +57,61 @@ def hide(
     passages: Sequence[Passage],
     spans: Mapping[int, Sequence[Span]],
     edits: MutableMapping[int, list[Edit]],
+    *,
+    fresh: bool = False,
 ) -> None:
-    """Add the edits that hide these spans, and their texts wherever else they stand."""
-    taken = Taken([each.text for each in passages])
-    known = [standing(vault, each.text) for each in passages]
-    values: dict[str, str] = {}
-    covered: dict[int, list[Span]] = {}
+    """Add the edits that hide these spans, and their texts wherever else they stand. `fresh`: nothing has been hidden
+    yet, and no surrogates stand there."""
+    _hide(vault, passages, _places(vault, passages, spans, fresh=fresh), edits)
+
+
+async def hide_in_session(
+    session: Session,
+    vault: Vault,
+    passages: Sequence[Passage],
+    spans: Mapping[int, Sequence[Span]],
+    edits: MutableMapping[int, list[Edit]],
+    *,
+    fresh: bool = False,
+) -> None:
+    """The same, and all that has been hidden in the session before. Raises VaultAway."""
+    found = _places(vault, passages, spans, fresh=fresh)
+    wanted = [
+        Wanted(each.category, passages[place].text[each.start : each.end], each.make)
+        for place, here in found.spans.items()
+        for each in here
+    ]
+    await session.assign(vault, wanted, found.taken)
+    _hide(vault, passages, found, edits)
+
+
+def _places(vault: Vault, passages: Sequence[Passage], spans: Mapping[int, Sequence[Span]], *, fresh: bool) -> Places:
+    known: list[list[Span]] = [[] if fresh else standing(vault, each.text) for each in passages]
+    covered: dict[int, Sequence[Span]] = dict(enumerate(known))
+    found: dict[int, Sequence[Span]] = {}
     for place in sorted(spans, key=lambda place: (passages[place].path[:1] in GROWING, place)):
         here = [part for span in joined(spans[place]) for part in beside(span, known[place])]
-        covered[place] = sorted([*here, *known[place]])
+        found[place], covered[place] = here, sorted([*here, *known[place]])
+    return Places(Taken([each.text for each in passages]), covered, found)
+
+
+def _hide(vault: Vault, passages: Sequence[Passage], found: Places, edits: MutableMapping[int, list[Edit]]) -> None:
+    values = {value: said for value, said in vault.past.items() if found.taken.holds(value)} if vault.past else {}
+    for place, here in found.spans.items():
         text = passages[place].text
         for start, end, category, make in here:
             value = text[start:end]
-            instead = values[value] = vault.surrogate(category, value, taken, make=make)
+            instead = values[value] = vault.surrogate(category, value, found.taken, make=make)
             edits.setdefault(place, []).append((start, end, instead))
     longest = sorted((value for value in values if len(value) >= LEAST), key=len, reverse=True)
     for place, each in enumerate(passages if longest else ()):
-        bare = _without(each.text, covered.get(place, known[place]))
+        bare = _without(each.text, found.covered[place])
         for value in longest:
             if value in bare:
                 more = _elsewhere(bare, each.text, value)
-                edits.setdefault(place, []).extend((start, end, values[value]) for start, end, *_ in more)
-                bare = _without(bare, more)
+                if more:
+                    edits.setdefault(place, []).extend((start, end, values[value]) for start, end, *_ in more)
+                    bare = _without(bare, more)
 
 
 def _without(text: str, covered: Sequence[Span]) -> str:
@@ -93,6 +143,11 @@ def standing(vault: Vault | None, text: str) -> list[Span]:
     if vault is None or not vault.numbers:
         return []
     return joined([Span(each.start, each.end, "") for each in vault.met(text)])
+
+
+def literal(vault: Vault, text: str) -> list[Span]:
+    """Where the client itself says something that stands for a value of the session."""
+    return [Span(each.start, each.end, LITERAL) for each in vault.met(text)]
 
 
 def beside(span: Span, others: Sequence[Span]) -> list[Span]:

@@ -11,10 +11,11 @@ from typing import Any, Protocol
 from headgate.core.errors import Blocked, GatewayError, GuardUnavailable, Unsupported
 from headgate.core.exchange import Exchange
 from headgate.core.guard import CHANGES, HIDES, Action, Asked, Finding, Passage, Verdict
+from headgate.core.ports import VaultAway
 from headgate.core.unforeseen import unforeseen
-from headgate.core.vault import Vault
+from headgate.core.vault import Session, Vault
 from headgate.stages.guard.changing import Edit, Hashes, replacement
-from headgate.stages.guard.hiding import Span, beside, hide, standing
+from headgate.stages.guard.hiding import Span, beside, far, hide, hide_in_session, literal, standing
 from headgate.stages.guard.outside import Help, Outside
 from headgate.stages.guard.passages import written
 from headgate.stages.guard.policy import Policy
@@ -69,7 +70,9 @@ class Judge:
     """One request's, on its way there and back."""
 
     quoting = False
-    __slots__ = ("_hidden", "_standing", "asked", "barred", "changed", "exchange", "hashes", "route", "routed_for")
+    __slots__ = (
+        "_hidden", "_standing", "asked", "barred", "changed", "exchange", "fresh", "hashes", "route", "routed_for",
+    )  # fmt: skip
 
     def __init__(self, exchange: Exchange, hashes: Hashes, outside: Outside | None = None) -> None:
         self.exchange = exchange
@@ -87,6 +90,8 @@ class Judge:
             self.asked.help = Help(outside, exchange)
         self.changed: dict[str, None] = {}
         """Names of policies that changed something, in order."""
+        self.fresh = False
+        """Nothing has been hidden in it yet: what looks like a surrogate of its session is the client's own word."""
         self._hidden: dict[int, list[Span]] = {}
         self._standing: dict[int, list[Span]] = {}
         """Of passages, where surrogates stand in them already."""
@@ -116,7 +121,9 @@ class Judge:
         finally:
             record = self.exchange.record
             record.guarded = round((record.guarded or 0.0) + time.perf_counter() - began, 6)
-        if not found:
+        vault = self.exchange.vault
+        session = vault.session if vault is not None else None
+        if not found and session is None:
             return {}
         if bounds is not None:
             found = within(found, bounds)
@@ -124,9 +131,42 @@ class Judge:
         self._standing = {}
         for policy, place, each in found:
             self._draw(policy, each, passages[place], place, edits)
-        if self._hidden:
+        if vault is not None and session is not None:
+            await self._hide_in_session(vault, session, policies, passages, edits)
+        elif self._hidden:
             self._hide(passages, edits)
         return edits
+
+    async def _hide_in_session(
+        self,
+        vault: Vault,
+        session: Session,
+        policies: Sequence[Policy],
+        passages: Sequence[Passage],
+        edits: dict[int, list[Edit]],
+    ) -> None:
+        """Also what was hidden in it before, and what the client says that only looks as if it had been."""
+        hiding = [policy for policy in policies if policy.hides]
+        if not hiding or not passages or passages[0].side == "reply":
+            return
+        fresh, self.fresh = self.fresh, False
+        if fresh:
+            for place, passage in enumerate(passages):
+                self._hidden.setdefault(place, []).extend(literal(vault, passage.text))
+        hidden, self._hidden, before = self._hidden, {}, len(edits)
+        try:
+            await hide_in_session(session, vault, passages, hidden, edits, fresh=fresh)
+        except VaultAway as away:
+            self.failed(hiding, str(away))
+            vault.part(far())
+            hide(vault, passages, hidden, edits, fresh=fresh)
+        if len(edits) > before:
+            self.changed.setdefault(hiding[0].name)
+
+    def failed(self, policies: Sequence[Policy], why: str) -> None:
+        """Tell it of all. Raises GuardUnavailable where one of them is needed."""
+        for policy in sorted(policies, key=lambda policy: policy.closed):
+            self._failed(policy, why)
 
     def _hide(self, passages: Sequence[Passage], edits: dict[int, list[Edit]]) -> None:
         vault = self.exchange.vault
@@ -197,7 +237,7 @@ class Judge:
         if passage.side == "reply" or found.start == found.end:
             return True
         if place not in self._standing:
-            self._standing[place] = standing(self.exchange.vault, passage.text)
+            self._standing[place] = [] if self.fresh else standing(self.exchange.vault, passage.text)
         return bool(beside(Span(found.start, found.end, ""), self._standing[place]))
 
     def _tell(self, policy: Policy, found: Finding, action: Action, passage: Passage | None) -> None:

@@ -15,12 +15,15 @@ from headgate.stages.guard.replies import Gate
 from headgate.stages.guards.guard import Guard
 
 ASKED = Asked()
+IDS = frozenset({("id",), ("response", "id")})
+"""Where an answer says what it is called."""
 
 
 def restorer(exchange: Exchange, vault: Vault) -> Gate:
     """What the reply goes through last."""
     guard = Restore(vault)
-    return Gate(Restorer(exchange, guard), [Policy("", guard, "", frozenset({"after"}))])
+    kind = Restorer if vault.session is None else Linking
+    return Gate(kind(exchange, guard), [Policy("", guard, "", frozenset({"after"}))])
 
 
 class Restore(Guard):
@@ -50,12 +53,12 @@ class Restorer:
     def __init__(self, exchange: Exchange, guard: Restore) -> None:
         self.exchange = exchange
         self.changed: dict[str, None] = {}
-        self._guard = guard
+        self.guard = guard
 
     async def look(
         self, policies: Sequence[Policy], passages: Sequence[Passage], bounds: Sequence[Bound] | None = None
     ) -> dict[int, list[Edit]]:
-        found = [(policies[0], each.passage, each) for each in self._guard.look(passages, ASKED)]
+        found = [(policies[0], each.passage, each) for each in self.guard.look(passages, ASKED)]
         if bounds is not None:
             found = within(found, bounds)
         edits: dict[int, list[Edit]] = {}
@@ -65,3 +68,17 @@ class Restorer:
                 said = escaped(said)
             edits.setdefault(place, []).append((each.start, each.end, said))
         return edits
+
+
+class Linking(Restorer):
+    """The same in a session, which may be named by the answer."""
+
+    async def look(
+        self, policies: Sequence[Policy], passages: Sequence[Passage], bounds: Sequence[Bound] | None = None
+    ) -> dict[int, list[Edit]]:
+        session = self.guard.vault.session
+        if bounds is None and session is not None:
+            for each in passages:
+                if each.path in IDS:
+                    await session.answered(each.text)
+        return await super().look(policies, passages, bounds)

@@ -1,0 +1,173 @@
+"""What stands for what over the requests that belong together: found by whoever asks and what the session is called.
+
+Who asks is part of what a session is kept under, so nobody finds another's by naming it. Where a provider keeps the
+conversation, each of its answers is a name of the session that it was given in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Sequence
+from hashlib import blake2b
+from typing import Any, TypeVar
+
+import msgspec
+
+from headgate.core.caller import Caller
+from headgate.core.exchange import Exchange
+from headgate.core.kept_vault import Known, piece, whose
+from headgate.core.ports import VaultAway, Vaults
+from headgate.core.tenant import tenant
+from headgate.core.together import Together
+from headgate.core.vault import Taken, Vault, Wanted
+from headgate.stages.guard.hiding import first_number
+
+T = TypeVar("T")
+CONVERSATION = "conversation"
+"""A way to tell a session: by the conversation that a provider keeps."""
+LASTING = "openai_responses"
+"""The dialect in which a conversation is kept, and an answer gone on with."""
+NAME = 24
+LOST = "what it has hidden in this session was taken out meanwhile"
+_encode = msgspec.json.Encoder().encode
+log = logging.getLogger("headgate.stages")
+
+
+class Sessions:
+    """One configuration's."""
+
+    def __init__(self, store: Vaults, ways: Sequence[str], *, most: int, patience: float) -> None:
+        """`ways`: by which a session is told, those of `Together` and CONVERSATION; `most` values are kept of each;
+        `patience`: seconds that a request waits for the store, each time."""
+        self.store = store
+        self.most = most
+        self.patience = patience
+        self._ways = [(each, None if each == CONVERSATION else Together([each])) for each in ways]
+
+    async def vault(self, exchange: Exchange) -> Vault:
+        """Of the session that a request names; its own where it names none. Raises VaultAway."""
+        first = first_number(exchange.fields)
+        for way, together in self._ways:
+            if together is None:
+                session = self._conversation(exchange)
+            else:
+                said = together.of(exchange)[1]
+                session = self._session(exchange, way, said) if said else None
+            if session is not None:
+                return await session.vault(first)
+        return Vault(first)
+
+    def _session(self, exchange: Exchange, way: str, said: str) -> Session:
+        return Session(self, exchange, name(exchange.caller, exchange.end_user, way, said))
+
+    def _conversation(self, exchange: Exchange) -> Session | None:
+        """The one that the provider keeps, or may."""
+        if exchange.dialect.name != LASTING:
+            return None
+        fields = exchange.fields
+        said: Any = fields.get("conversation")
+        said = said.get("id") if isinstance(said, dict) else said
+        if said and isinstance(said, str):
+            return self._session(exchange, CONVERSATION, said)
+        before = fields.get("previous_response_id")
+        if not before and fields.get("store") is False:
+            return None
+        return Answers(self, exchange, before if isinstance(before, str) else "")
+
+
+def name(caller: Caller | None, end_user: str, way: str, said: str) -> bytes:
+    """What a session is kept under."""
+    of = tenant(caller, "key" if way == "key" else "end_user", end_user)
+    return blake2b(_encode(("session", way, said)), key=of, digest_size=NAME).digest()
+
+
+class Session:
+    """Implements core.vault.Session: as one request sees it."""
+
+    def __init__(self, sessions: Sessions, exchange: Exchange, name: bytes) -> None:
+        self.name = name
+        self.sessions = sessions
+        self.caller, self.end_user = exchange.caller, exchange.end_user
+        self.whose = whose(exchange.caller, exchange.end_user, time.time())
+        self._mark = b""
+        """Of the last piece that is known here."""
+
+    async def vault(self, first: int) -> Vault:
+        """All that was hidden in it before; `first`: number of one that is not there yet. Raises VaultAway."""
+        vault = Vault(first, self)
+        await self._within(self._read(vault))
+        vault.past = vault.numbers.copy()
+        return vault
+
+    async def assign(self, vault: Vault, wanted: Sequence[Wanted], taken: Taken) -> None:
+        if not all(each.value in vault.numbers for each in wanted):
+            await self._within(self._assign(vault, wanted, taken))
+
+    async def answered(self, id: str) -> None:
+        """It has a name of its own."""
+
+    async def _assign(self, vault: Vault, wanted: Sequence[Wanted], taken: Taken) -> None:
+        """Some other request may be first, again and again: then its values are known here, too."""
+        while True:
+            new: list[Known] = []
+            for category, value, make in wanted:
+                if value not in vault.numbers:
+                    new.append(Known(value, vault.surrogate(category, value, taken, make=make), category))
+            vault.forget(new)  # until it is certain
+            if not new:
+                return
+            if len(vault.numbers) + len(new) > self.sessions.most:
+                raise VaultAway(f"the session has more than {self.sessions.most} values")
+            added = piece(new, vault.first, self.whose)
+            if await self.sessions.store.add(self.name, self._mark, added):
+                vault.learn(new)
+                self._mark = added.mark
+                return
+            await self._read(vault)
+
+    async def _read(self, vault: Vault) -> None:
+        """What others have added since."""
+        pieces = await self.sessions.store.read(self.name)
+        marks = [each.mark for each in pieces]
+        if self._mark and self._mark not in marks:
+            raise VaultAway(LOST)
+        for each in pieces[marks.index(self._mark) + 1 if self._mark else 0 :]:
+            vault.first, self._mark = each.first, each.mark
+            vault.learn(each.known)
+
+    async def _within(self, work: Awaitable[T]) -> T:
+        """Raises VaultAway."""
+        try:
+            async with asyncio.timeout(self.sessions.patience):
+                return await work
+        except TimeoutError:
+            raise VaultAway(f"sessions could not be asked within {self.sessions.patience:g} s") from None
+
+
+class Answers(Session):
+    """Of answers that can be gone on with, each by its id."""
+
+    def __init__(self, sessions: Sessions, exchange: Exchange, before: str) -> None:
+        """`before`: the id of the answer that is gone on with; "": of none."""
+        super().__init__(sessions, exchange, secrets.token_bytes(NAME))
+        self._before = self._of(before) if before else b""
+
+    def _of(self, id: str) -> bytes:
+        return name(self.caller, self.end_user, CONVERSATION, id)
+
+    async def answered(self, id: str) -> None:
+        link = piece((), 1, self.whose, self.name)
+        try:
+            await self._within(self.sessions.store.add(self._of(id), b"", link))
+        except VaultAway as away:
+            log.warning("what is hidden will not come back where an answer is gone on with: %s", away)
+
+    async def _read(self, vault: Vault) -> None:
+        if self._before:
+            found = await self.sessions.store.read(self._before)
+            self._before = b""
+            self.name = found[0].link if found else self.name
+        await super()._read(vault)

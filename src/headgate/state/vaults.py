@@ -1,0 +1,88 @@
+"""Sessions in the memory of one process, up to so many bytes: what was not used for longest goes first."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from headgate.core.cached import Clock, Which
+from headgate.core.kept_vault import Piece
+
+AT_ONCE = 1000
+"""Sessions that are looked at to be taken out before others have their turn."""
+
+
+class _Held:
+    __slots__ = ("pieces", "size", "until")
+
+    def __init__(self) -> None:
+        self.pieces: list[Piece] = []
+        self.size = 0
+        self.until = 0.0
+
+
+class MemoryVaults:
+    """Implements core.ports.Vaults."""
+
+    why: str | None = None
+
+    def __init__(self, room: int, seconds: float, clock: Clock = time.time) -> None:
+        """`room` in bytes; `seconds` for which a session lasts after it was used."""
+        self.room = room
+        self.seconds = seconds
+        self.clock = clock
+        self.bytes = self.failures = 0
+        self._held: OrderedDict[bytes, _Held] = OrderedDict()
+        """In the order in which they end."""
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    async def read(self, name: bytes) -> Sequence[Piece]:
+        self._expire()
+        held = self._held.get(name)
+        if held is None:
+            return ()
+        self._use(name, held)
+        return held.pieces.copy()
+
+    async def add(self, name: bytes, after: bytes, piece: Piece) -> bool:
+        self._expire()
+        held = self._held.get(name) or _Held()
+        if (held.pieces[-1].mark if held.pieces else b"") != after:
+            return False
+        self._held[name] = held
+        held.pieces.append(piece)
+        held.size += piece.size
+        self.bytes += piece.size
+        self._use(name, held)
+        while self.bytes > self.room:
+            self._drop(next(iter(self._held)))
+        return True
+
+    async def clear(self, which: Which) -> int:
+        count = 0
+        for place, (name, held) in enumerate(list(self._held.items())):
+            if place % AT_ONCE == AT_ONCE - 1:
+                await asyncio.sleep(0)
+            if which.has(name, held.pieces[0].whose) and self._held.get(name) is held:
+                self._drop(name)
+                count += 1
+        return count
+
+    def close(self) -> None:
+        """There is nothing to be done."""
+
+    def _use(self, name: bytes, held: _Held) -> None:
+        held.until = self.clock() + self.seconds
+        self._held.move_to_end(name)
+
+    def _expire(self) -> None:
+        now = self.clock()
+        while self._held and next(iter(self._held.values())).until <= now:
+            self._drop(next(iter(self._held)))
+
+    def _drop(self, name: bytes) -> None:
+        self.bytes -= self._held.pop(name).size

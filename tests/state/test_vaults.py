@@ -1,0 +1,236 @@
+"""Sessions in memory, in a file and in a real Valkey: added to in turn, sealed, over in time, gone when taken out."""
+
+import asyncio
+import base64
+import time
+from pathlib import Path
+
+import pytest
+
+from headgate.core.cached import Which, hidden
+from headgate.core.kept_vault import Known, Whose, piece
+from headgate.core.ports import VaultAway
+from headgate.server.answer_keys import AnswerKeys
+from headgate.state.connection import connect
+from headgate.state.file_vaults import FileVaults
+from headgate.state.shared_vaults import SharedVaults
+from headgate.state.vaults import MemoryVaults
+from headgate.store.sealing import VARIABLE, Keyring
+from valkeys import valkey
+
+VALUE = "joe.public@mail.example.com"
+ROOM = 1 << 20
+FIRST, SECOND, THIRD = (base64.b64encode(letter * 32).decode() for letter in (b"1", b"2", b"3"))
+
+
+@pytest.fixture(scope="module")
+def server():
+    with valkey() as started:
+        yield started
+
+
+def keys(folder, *said):
+    return AnswerKeys(lambda: Keyring(Path(folder), {VARIABLE: " ".join(said or (FIRST,))}, None).seal(), "sessions")
+
+
+KINDS = ("memory", "file", "shared")
+
+
+@pytest.fixture
+def make(tmp_path, server, request):
+    """What makes a store of a kind; those made with the same keys see the same sessions, but in memory."""
+
+    def store(kind, *said, seconds=60.0, room=ROOM, prefix=request.node.originalname):
+        choose = keys(tmp_path, *said)
+        if kind == "memory":
+            return MemoryVaults(room, seconds)
+        if kind == "file":
+            return FileVaults(tmp_path / f"{prefix}.db", room, seconds, choose)
+        return SharedVaults(server.url, prefix, None, seconds, 2.0, choose)
+
+    return store
+
+
+def added(value=VALUE, said="<EMAIL_1>", time=0.0, **of):
+    return piece([Known(value, said, "email")], 1, Whose(time or 1.0, **of))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_who_knows_what_is_there_adds_to_it(make, kind):
+    async def walk():
+        one = make(kind)
+        other = one if kind == "memory" else make(kind)
+        first, second, third = added(), added("ann@x.com", "<EMAIL_2>"), added("bob@x.com", "<EMAIL_2>")
+        assert list(await one.read(b"a")) == []
+        assert await one.add(b"a", b"", first)
+        assert not await other.add(b"a", b"", second)
+        assert await other.add(b"a", first.mark, second)
+        assert not await one.add(b"a", first.mark, third)
+        assert list(await one.read(b"a")) == list(await other.read(b"a")) == [first, second]
+        assert list(await one.read(b"b")) == []
+        marks = [piece((), 1, Whose(1.0)) for _ in range(20)]
+        assert sum(await asyncio.gather(*(each.add(b"c", b"", one_) for each in (one, other) for one_ in marks))) == 1
+        one.close()
+        other.close()
+
+    asyncio.run(walk())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_is_over_some_time_after_its_last_use(make, kind):
+    async def walk():
+        one = make(kind, seconds=0.3)
+        await one.add(b"used", b"", added())
+        await one.add(b"left", b"", added())
+        until = time.monotonic() + 0.45
+        while time.monotonic() < until:
+            assert await one.read(b"used")
+            await asyncio.sleep(0.02)
+        assert not await one.read(b"left")
+        assert await one.add(b"left", b"", added())
+        one.close()
+
+    asyncio.run(walk())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_those_are_taken_out_of_which_all_is_so_that_is_said(make, kind):
+    async def walk():
+        one = make(kind)
+        said = {
+            b"1": added(key="k", team="a"), b"2": added(key="k", team="b", user="joe"),
+            b"3": added(key="l", team="a", end_user="ann"), b"4": added(key="l", time=9.0),
+        }  # fmt: skip
+        for name, each in said.items():
+            await one.add(name, b"", each)
+        assert await one.clear(Which(team="a", key="k")) == 1
+        assert await one.clear(Which(user=hidden("joe"), before=5.0)) == 1
+        assert await one.clear(Which(end_user="bob")) == 0
+        assert await one.clear(Which(before=5.0)) == 1
+        assert [bool(await one.read(name)) for name in said] == [False, False, False, True]
+        assert await one.clear(Which()) == 1
+        one.close()
+
+    asyncio.run(walk())
+
+
+@pytest.mark.parametrize("kind", ["memory", "file"])
+def test_there_is_room_for_what_was_used_last(make, kind):
+    async def walk():
+        one = make(kind, room=200_000)
+        for number in range(100):
+            await one.add(b"%d" % number, b"", added(str(number) * 4000))
+            assert await one.read(b"0")
+            one.clock = lambda number=number: time.time() + number * 10
+        assert await one.read(b"99")
+        assert not await one.read(b"10")
+        one.close()
+
+    asyncio.run(walk())
+
+
+@pytest.mark.parametrize("kind", ["file", "shared"])
+def test_nothing_of_it_can_be_read_there(make, kind, tmp_path, server):
+    async def walk():
+        one = make(kind)
+        await one.add(b"the name of a session", b"", added(key="named", user="nobody"))
+        if kind == "file":
+            seen = b"".join(each.read_bytes() for each in tmp_path.iterdir() if each.name != "secret_key")
+        else:
+            there = await connect(one._address, None)
+            seen = b"".join([await there.ask("DUMP", each) for each in await there.ask("KEYS", "*")])
+            seen += b"".join(await there.ask("KEYS", "*"))
+            there.close()
+        assert len(seen) > 200
+        for said in (VALUE, "EMAIL", "email", "the name", "named", "nobody"):
+            assert said.encode() not in seen
+        one.close()
+
+    asyncio.run(walk())
+
+
+@pytest.mark.parametrize("kind", ["file", "shared"])
+def test_keys_are_changed_and_strangers_see_nothing(make, kind):
+    async def walk():
+        one, kept = make(kind, FIRST), added()
+        await one.add(b"a", b"", kept)
+        both, second, stranger = make(kind, SECOND, FIRST), make(kind, SECOND), make(kind, THIRD)
+        assert list(await both.read(b"a")) == [kept]
+        assert list(await second.read(b"a")) == [kept]  # sealed once more by the one before
+        assert list(await stranger.read(b"a")) == []
+        assert await stranger.add(b"a", b"", added())
+        assert await stranger.clear(Which()) == 1
+        assert list(await second.read(b"a")) == [kept]
+        for each in (one, both, second, stranger):
+            each.close()
+
+    asyncio.run(walk())
+
+
+@pytest.mark.parametrize("kind", ["file", "shared"])
+def test_pieces_that_were_moved_are_no_session(make, kind, server):
+    async def walk():
+        one, pieces = make(kind), [added(str(number)) for number in range(3)]
+        before = b""
+        for each in pieces:
+            await one.add(b"a", before, each)
+            before = each.mark
+        if kind == "file":
+            await one._do(lambda: one._db.execute("DELETE FROM pieces WHERE number = 2"))
+        else:
+            there = await connect(one._address, None)
+            (name,) = await there.ask("KEYS", one.prefix + b"*")
+            await there.ask("LREM", name, 1, (await there.ask("LINDEX", name, 1)))
+            there.close()
+        with pytest.raises(VaultAway, match="damaged"):
+            await one.read(b"a")
+        one.close()
+
+    asyncio.run(walk())
+
+
+def test_a_server_that_hangs_or_dies_is_away_and_comes_back(tmp_path):
+    async def walk():
+        with valkey() as server:
+            one = SharedVaults(server.url, "h", None, 60.0, 0.1, keys(tmp_path))
+            await one.add(b"a", b"", added())
+            server.hang()
+            with pytest.raises(VaultAway, match="no answer within"):
+                await one.read(b"a")
+            server.go_on()
+            assert await one.read(b"a")
+            server.kill()
+            with pytest.raises(VaultAway):
+                await one.read(b"a")
+            with pytest.raises(VaultAway):  # at once
+                await one.add(b"a", b"", added())
+            assert one.why is not None
+            server.start()
+            async with asyncio.timeout(10):
+                while True:
+                    try:
+                        assert not await one.read(b"a")
+                    except VaultAway:
+                        await asyncio.sleep(0.05)
+                    else:
+                        break
+            assert one.why is None
+            one.close()
+
+    asyncio.run(walk())
+
+
+def test_a_file_that_cannot_be_opened_is_away(tmp_path):
+    async def walk():
+        (tmp_path / "no.db").mkdir()
+        one = FileVaults(tmp_path / "no.db", ROOM, 60.0, keys(tmp_path))
+        with pytest.raises(VaultAway, match=r"no\.db"):
+            await one.read(b"a")
+        with pytest.raises(OSError, match=r"no\.db"):
+            await one.clear(Which())
+        (tmp_path / "no.db").rmdir()
+        assert await one.add(b"a", b"", added())
+        assert one.why is None
+        one.close()
+
+    asyncio.run(walk())
