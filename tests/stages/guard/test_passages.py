@@ -38,6 +38,15 @@ def test_a_text_in_base64_is_looked_at_and_changed():
     assert said["images"] == [mended]
 
 
+def test_what_only_looks_like_data_is_read():
+    """Fields of documents have any names, and numbers of cards look like base64."""
+    card, code = "4111111111111111", "C-123456C-654321"
+    assert {card, code} <= set(texts({"documents": [{"data": {"card": card, "t": code, "long": "x" * 99}}]}))
+    assert card in texts({"data": card})
+    assert "x" * 99 in texts({"documents": [{"data": {"long": "x" * 99}}]})
+    assert texts({"image": {"data": "iVBORw0KGgo" * 9}, "images": ["iVBORw0KGgo" * 9]}) == []
+
+
 def test_letters_that_results_of_tools_have_as_escapes_are_read():
     content = json.dumps({"name": 'Müller 😀 "', "path": "\\u0041"})
     [found] = passages({"messages": [{"role": "tool", "content": content}]}, "request")

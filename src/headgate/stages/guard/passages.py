@@ -105,6 +105,8 @@ DATA = frozenset({
 ENCODED = re.compile(r"(?:data:[^,]{0,200},)?[A-Za-z0-9+/_=\r\n-]{16,}\Z")
 URLSAFE = str.maketrans("-_", "+/")
 UTF8 = codecs.getincrementaldecoder("utf-8")
+SHORT = 64
+"""Characters that no picture and no file does with: the number of a card has sixteen."""
 PEEK = 88
 """Characters of base64 that tell whether it is text."""
 ESCAPE = re.compile(r"\\(?:u([dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|[0-9a-fA-F]{4})|.)", re.DOTALL)
@@ -226,7 +228,7 @@ def _entered(value: dict[str, Any], here: Context) -> Context:
 def _text(text: str, path: tuple[Any, ...], here: Context, found: list[Passage]) -> None:
     if not text:
         return
-    if not here.free and path[-2:-1] and path[-2] in DATA and ENCODED.match(text):
+    if not here.free and type(path[-1]) is int and path[-2:-1] and path[-2] in DATA and ENCODED.match(text):
         _coded(text, path, here, found)
         return
     if "\\u" in text and (here.part == "tool_result" or text.lstrip()[:1] in ("{", "[")):
@@ -249,13 +251,13 @@ def _letter(escape: re.Match[str]) -> str:
 
 
 def _coded(text: str, path: tuple[Any, ...], here: Context, found: list[Passage]) -> None:
-    """Of data: nothing, unless it is a text in base64."""
+    """Of data: nothing, unless it is a text in base64, or so short that it may be anything."""
     at = text.find(",", 0, 206) + 1
-    if _plain(text[at : at + PEEK]) is None:
-        return
-    said = _plain(text[at:])
+    said = _plain(text[at:]) if _plain(text[at : at + PEEK]) is not None else None
     if said:
         found.append(Passage(said, here.side, here.role, here.part, here.tool, (*path, CODED)))
+    if len(text) < SHORT and (not said or text.isdigit()):
+        found.append(Passage(text, here.side, here.role, here.part, here.tool, path))
 
 
 def _plain(coded: str) -> str | None:
