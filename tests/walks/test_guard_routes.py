@@ -5,7 +5,6 @@ import contextlib
 import gzip
 import http.client
 import json
-import re
 
 import pytest
 
@@ -14,7 +13,8 @@ from headgate.core import audio, chat, embeddings, images, moderation, rerank
 from headgate.core.errors import Unsupported
 from headgate.core.events import Start, Stop, Text, Thinking, ToolCall, ToolInput
 from headgate.dialects.dialect import dialects
-from upstreams import LAST_CHUNK, as_chunk, chunked_head, json_reply, reply
+from upstreams import json_reply
+from ways import CHATS, PLAIN, WAYS, answering, place
 
 WORD = "bluebird"
 ROUTES = [
@@ -23,16 +23,8 @@ ROUTES = [
     for path in dialect.paths
     for stream in ((False, True) if dialect.stream_types and not dialect.in_url else (False,))
 ]
-CHATS = [dialect for dialect in dialects() if dialect.operation == "chat" and dialect.paths]
-WAYS = [  # one path for each way of asking
-    (dialect, path, stream)
-    for dialect in CHATS
-    for stream in (False, True)
-    for path in [next(p for p in dialect.paths if not dialect.in_url or ("stream" in p) == stream)]
-]
 FIELDS = [f"say {WORD}", {"deep": [{"er": f"say {WORD}"}]}, {f"{WORD} it is": 1}]
 """What stands in a field that nobody knows."""
-PLAIN = {dialect.name: dialect for dialect in dialects()}
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +56,6 @@ def upstream(first):
     first.requests.clear()
     first.script = json_reply({})
     return first
-
-
-def place(path, model):
-    """The path with what stands for placeholders."""
-    if "{provider}" in path:
-        return path.replace("{provider}", model.partition("/")[0]).replace("{path}", "v1/files")
-    return re.sub(r"\{\w+\}", "p", path.replace("{model}", model))
 
 
 def ask(gateway, path, body, headers):
@@ -176,32 +161,6 @@ def told(dialect):
     yield [start, Text(text="a"), Text(text=" blue"), Text(text="bird "), end]
     yield [start, Text(text="a"), call, ToolInput(json='{"q": "blu', block=1), ToolInput(json='ebird"}', block=1), end]
     yield [start, Thinking(text="of a blue"), Thinking(text="bird"), Text(text="a", block=1), end]
-
-
-def answering(events):
-    """A script: says this in the dialect that it is asked in."""
-
-    async def script(asked):
-        dialect = PLAIN[asked.request.path.split("/")[1]]
-        fields = json.loads(asked.request.body)
-        stream = bool(fields.get("stream", getattr(dialect, "stream_default", False)))
-        if dialect.in_url:
-            stream = "stream" in asked.request.path.rpartition("/")[2]
-        fields |= {"alt": "sse"} if "alt=sse" in asked.request.path else {}
-        writer = dialect.writer(stream, fields, [])
-        kind = dialect.content_type(stream, fields).decode()
-        if not stream:
-            await asked.send(reply(writer.feed(events) + writer.end(), content_type=kind))
-            return
-        await asked.send(chunked_head(content_type=kind))
-        for event in events:
-            piece = writer.feed([event])
-            if piece:
-                await asked.send(as_chunk(piece))
-        rest = writer.end()
-        await asked.send((as_chunk(rest) if rest else b"") + LAST_CHUNK)
-
-    return script
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: f"{way[0].name}-{'stream' if way[2] else 'whole'}")

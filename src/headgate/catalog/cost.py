@@ -282,7 +282,7 @@ def bill(exchange: Exchange) -> None:
     if record.spared:
         _bill_spared(exchange)
         return
-    record.usage = usage = _given(reply) or exchange.reckoned
+    record.usage = usage = given(reply) or exchange.reckoned
     record.estimated = reply is not None and reply.counted is not None
     amounts: list[int | None] = []
     """Of those that have prices."""
@@ -314,7 +314,7 @@ def bill(exchange: Exchange) -> None:
 def _bill_spared(exchange: Exchange) -> None:
     """Of an answer that was paid for by another request."""
     record, reply, target = exchange.record, exchange.reply, exchange.target
-    usage, cached = _given(reply) or exchange.reckoned, record.cached
+    usage, cached = given(reply) or exchange.reckoned, record.cached
     if cached is not None:
         # of what was kept it is known, if only some of it was, before the rest was asked for
         cached.usage = usage = cached.usage.plus(usage) if cached.usage is not None and usage is not None else usage
@@ -341,7 +341,7 @@ def _by_routing(exchange: Exchange, target: Target, usage: Usage, nano: int | No
     return there - nano if there is not None else None
 
 
-def _given(reply: Reply | None) -> Usage | None:
+def given(reply: Reply | None) -> Usage | None:
     """What the answer used; of one that several targets wrote, what the last of them did."""
     if reply is None:
         return None

@@ -89,6 +89,8 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     """What should follow, where the policy says nothing of the category."""
     instead: str | None = None
     """What stands in its place, where that is to be `replace`."""
+    advice: str = ""
+    """What the model is told of its answer, where it is to be asked again (`Guard.retries`)."""
 
 
 class Asked(msgspec.Struct):

@@ -24,6 +24,8 @@ Ending = Literal[
 
 HEDGED = "hedged"
 """The error of an attempt that another was faster than."""
+FAULTY = "faulty"
+"""The error of one whose answer was not as a policy wants it, so that the model was asked again."""
 
 
 class Part(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -53,7 +55,7 @@ class Attempt(msgspec.Struct, omit_defaults=True):
     span: str | None = None
     """Under which the provider was told of the trace."""
     usage: Usage | None = None
-    """Of an answer that the client was not given, as it was refused, judged too bad or too late, and another target's
+    """Of an answer that the client was not given, as it was refused, faulty, judged too bad or too late, and another
     was; or of the part that was given before it broke off, where another target went on."""
     cost: str | None = None
     """Of that answer or part, US dollars."""

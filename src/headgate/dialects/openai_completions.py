@@ -198,8 +198,9 @@ def _read_bound(request: OwnRequest, fields: Mapping[str, Any]) -> None:
 
 
 def write_request(request: ChatRequest, lost: list[Loss]) -> bytes:
-    """A request of this API as it came. Raises Unsupported for those of others."""
-    if request.dialect != name:
+    """A request of this API as it came. Raises Unsupported for those of others, and for what a stage has made a
+    conversation."""
+    if request.dialect != name or any(message.role == "assistant" for message in request.messages):
         raise Unsupported(
             "the provider completes prompts and takes no conversation; send a prompt to /v1/completions, or use a "
             "model of a provider with a chat API",

@@ -24,7 +24,6 @@ from headgate.core.caller import EVERY_OPERATION, Caller
 from headgate.core.dialect import Dialect
 from headgate.core.exchange import Exchange
 from headgate.core.fingerprint import Fingerprints
-from headgate.core.guard import Question
 from headgate.core.ids import Ids
 from headgate.core.kept import Classes
 from headgate.core.limits.rule import Rule, limited
@@ -33,11 +32,12 @@ from headgate.core.reply import Reply
 from headgate.core.standing import Board, Standing
 from headgate.core.target import Provider as AnyProvider
 from headgate.core.target import Target, Terms
-from headgate.dialects import openai_chat, openai_moderations
+from headgate.dialects import openai_chat
 from headgate.dialects.dialect import dialects
 from headgate.dialects.opaque import Opaque
 from headgate.providers.provider import Provider
 from headgate.runtime.gateway import ADMIN, Gateway, Ports
+from headgate.runtime.guarding import Guarding, guarding
 from headgate.runtime.maker import Maker, classes_of, instance, settings_of
 from headgate.runtime.verifiers import verifiers
 from headgate.stages.abide import Abide
@@ -52,10 +52,7 @@ from headgate.stages.filters.capability import Capability
 from headgate.stages.filters.filter import Filter
 from headgate.stages.filters.health import Health
 from headgate.stages.filters.requirement import Requirement
-from headgate.stages.guard import Aim, Aimed, Guard, changes, read
-from headgate.stages.guard.changing import Hashes
-from headgate.stages.guard.outside import Outside
-from headgate.stages.guard.sessions import Sessions
+from headgate.stages.guard import read
 from headgate.stages.hedge import Hedge
 from headgate.stages.instruct import Instruct
 from headgate.stages.judge import Bench, Judge
@@ -94,8 +91,8 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
     whose, limit = _callers(config, admin_digest, limits), Limit(ports.ledger, plain.behind)
     outside: list[Stage] = [record, limit, reckon, plain, allowed, Translate()]
     topics = _topics(config, ports, record, plain, [allowed, Translate()])
-    guard, aim, aimed = _guards(config, classes, admin_digest, ports, outside, topics, whose)
-    asking: list[Stage] = [allowed, *aim, Translate()]
+    guards = guarding(config, classes, admin_digest, ports, outside, topics, whose)
+    asking: list[Stage] = [allowed, *guards.aim, Translate()]
     rules = maker.rules(aliases, _topics(config, ports, record, plain, asking))
     menu = Menu(known, _offered(aliases, rules, providers))
     addresses = config.server.addresses
@@ -107,7 +104,8 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
     kept = ports.cache is not None and config.caches
     route = Route(aliases, providers, _filters(config, menu, attempts), ports.board, rules, known, kept)
     faces, templates = _faces(config.dialects)
-    sending: list[Stage] = [*aim, Count(menu), *([Fetch(ports.fetch)] if ports.fetch is not None else []), Translate()]
+    fetch = [Fetch(ports.fetch)] if ports.fetch is not None else []
+    sending: list[Stage] = [*guards.aim, Count(menu), *fetch, Translate()]
     once = Retry(Retries(attempts=1), allowance=attempts)
     sampling = config.traces.sampling
     refresh = Refresh(ports.board.refreshing, Ids())
@@ -117,18 +115,20 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         *_keep(config, ports, classes),
         Receive(config.data_dir, route.names),
         *(_stage(stage.use, stage.settings) for stage in config.stages),
-        *guard,
+        *guards.guard,
         *_clauses(config),
         *([Instruct()] if _instructs(config) else []),
         Explain(chain([route], _nobody), known),
     ]
+    room = Limit(ports.ledger, route.behind)
     behind: list[Stage] = [
-        *([Limit(ports.ledger, route.behind)] if any(not rule.by_target for rule in limits) else []),
+        *([room] if any(not rule.by_target for rule in limits) else []),
         reckon,
         route,
-        *_cache(config, ports, list(faces.values()), refresh, record, plain, asking, aimed),
+        *_cache(config, ports, list(faces.values()), refresh, record, plain, asking, guards),
         *_judge(config, route, ports, [record, reckon, once, *sending]),
         *_shadow(config, route, ports, record, [reckon, once, *sending]),
+        *guards.again(reckon.used, room.more),
         *([Resume()] if any(model.resume for model in config.models.values()) else []),
         *([Hedge()] if any(model.hedge is not None for model in config.models.values()) else []),
         Retry(_retries(config), allowance=attempts),
@@ -197,7 +197,7 @@ def _cache(
     record: Record,
     route: Route,
     asking: Sequence[Stage],
-    aimed: Aimed | None,
+    guards: Guarding,
 ) -> list[Stage]:
     """The stage that gives answers again, where any are kept; `route` and `asking` as for topics."""
     if ports.cache is None or not config.caches:
@@ -210,9 +210,10 @@ def _cache(
     if ports.index is not None:
         from headgate.runtime.similar import alikes
 
-        like = alikes(config, ports, [record, route], asking, aimed)
+        like = alikes(config, ports, [record, route], asking, guards.aimed)
         terms, others = {name: like.terms(each) for name, each in said.items()}, like.terms(config.cache.others)
-    return [Cache(ports.cache, terms, others, known, headers, _meaning(config), refresh=refresh, aimed=aimed)]
+    meaning = _meaning(config)
+    return [Cache(ports.cache, terms, others, known, headers, meaning, refresh=refresh, apart=guards.apart)]
 
 
 def _clauses(config: Config) -> list[Stage]:
@@ -255,39 +256,6 @@ def _topics(config: Config, ports: Ports, record: Record, route: Route, asking: 
     # hashed, as there may be a key among the settings of a target
     space = ports.board.spaces.space(hash_key(repr((model, config.models.get(model), config.providers))))
     return Topics(matching.topics, matching.topic_threshold, seconds, embedder, space)
-
-
-def _guards(
-    config: Config,
-    classes: Classes,
-    secret: str,
-    ports: Ports,
-    asking: Sequence[Stage],
-    topics: Topics | None,
-    whose: Mapping[bytes, Caller],
-) -> tuple[list[Stage], list[Stage], Aimed | None]:
-    """The stage that has guards look at what is asked and answered, and the one for who is asked, where there are
-    policies for them; and what tells for whom the latter are. `asking`: the stages of a question of a guard's."""
-    policies = [each.made(name) for name, each in config.guards.items()]
-    if not policies:
-        return [], [], None
-    hashes = Hashes(secret)
-    aimed = [each for each in policies if each.by_target and "before" in each.at]
-    told = {each: hash_key(repr(config.guards[each.name])).encode() for each in aimed}
-    aims = Aimed(told, classes) if told else None
-    outside = None
-    if any(each.guard.outside for each in policies):
-        ask = chain(asking, Send(ports.upstream))
-        faces: dict[Question, Dialect] = {"chat": openai_chat, "moderation": openai_moderations}
-        # who is asked by a policy that changes nothing is shown what that policy is about
-        hiding = {each: said for each, said in told.items() if changes(each) or not each.guard.outside}
-        shown = Aimed(hiding, classes) if hiding else None
-        outside = Outside(ports.upstream, ask, faces, Ids(), shown, topics, {each.key: each for each in whose.values()})
-    sessions, kept = None, config.surrogates
-    if ports.vaults is not None and kept.per == "session":
-        sessions = Sessions(ports.vaults, kept.by, most=kept.max_values, patience=kept.patience)
-    guard: list[Stage] = [Guard(policies, classes, hashes, outside, sessions)]
-    return guard, [Aim(aimed, classes, hashes, outside)] if aimed else [], aims
 
 
 def _keep(config: Config, ports: Ports, classes: Classes) -> list[Stage]:

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from headgate.catalog import prompts, tokens
+from headgate.catalog.cost import given
 from headgate.core.chat import ChatRequest, Loss
 from headgate.core.errors import GatewayError
 from headgate.core.exchange import Exchange
@@ -57,6 +58,13 @@ class Reckon:
         else:
             self._heed(exchange, reply, reply.account.usage)
         return reply
+
+    async def used(self, exchange: Exchange, reply: Reply) -> Usage | None:
+        """What an answer used that the client is not given, or not all of."""
+        account = reply.account
+        if account.usage is None or not account.complete or reply.parted:
+            await self._count_to_the_end(exchange, reply)
+        return given(reply)
 
     def _over(self, exchange: Exchange, reply: Reply) -> Awaitable[None] | None:
         account = reply.account

@@ -16,7 +16,7 @@ from operator import attrgetter
 
 import msgspec
 
-from headgate.core.record import HEDGED, Attempt, Record
+from headgate.core.record import FAULTY, HEDGED, Attempt, Record
 from headgate.core.usage import TOKEN_CLASSES, Usage
 from headgate.telemetry.families import (
     COUNTED,
@@ -414,7 +414,7 @@ def _cause(attempt: Attempt) -> str:
     """Why it was not the last one."""
     if attempt.error is None:
         return "answer"  # it refused, was judged too bad, or broke off and another went on
-    return attempt.error if attempt.status is None else str(attempt.status)
+    return attempt.error if attempt.status is None or attempt.error == FAULTY else str(attempt.status)
 
 
 def _count_tokens(tokens: dict[str, int], usage: Usage) -> None:

@@ -7,11 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headgate.core.guard import Asked, Passage
+from headgate.stages.guard.mending import closed
 from headgate.stages.guards.grounded import Grounded
 from headgate.stages.guards.languages import Languages
 from headgate.stages.guards.length import Length
 from headgate.stages.guards.refusal import Refusal
-from headgate.stages.guards.schema import Schema, closed
+from headgate.stages.guards.schema import Schema
 from headgate.stages.guards.words import Words
 
 
@@ -180,3 +181,37 @@ def test_lists_of_words_that_are_there():
     ]  # fmt: skip
     with pytest.raises(ValueError, match="there are no words"):
         made(Words)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ("choices", 0, "logprobs", "content", 0, "token"),
+        ("choices", 0, "message", "annotations", 0, "url_citation", "title"),
+        ("candidates", 0, "groundingMetadata", "groundingSupports", 0, "segment", "text"),
+        ("createTime",),
+    ],
+)
+def test_what_stands_beside_an_answer_is_none(path):
+    guard = made(Schema, schema=PERSON)
+    assert found(guard, "tea", path=path) == []
+    assert len(found(guard, "tea", path=("choices", 0, "message", "content"))) == 1
+
+
+def test_the_model_is_told_what_is_expected_and_where():
+    schema = {
+        "type": "object",
+        "required": ["name", "age"],
+        "additionalProperties": False,
+        "properties": {
+            "name": {"enum": ["Ann", "Bob"]},
+            "age": {"type": "integer", "minimum": 1},
+            "tags": {"items": {}},
+        },
+    }
+    [told] = found(made(Schema, schema=schema), 'So: {"name": "Cy", "tags": [], "size": 3}')
+    for line in ('$ lacks ["age"]', '$.name: expected enum ["Ann","Bob"]', 'other fields than ["name","age","tags"]'):
+        assert line in told.advice
+    [told] = found(made(Schema, schema=schema), "Tea")
+    assert "it is no JSON: " in told.advice
+    assert "Tea" not in told.reason

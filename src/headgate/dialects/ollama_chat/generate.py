@@ -52,6 +52,7 @@ __all__ = [
     "writer",
 ]
 
+ONE_QUESTION = "Ollama's generate answers one question; use its chat for a conversation"
 name = GENERATE
 operation: Operation = "chat"
 paths = ["/api/generate"]
@@ -108,6 +109,8 @@ def write_request(request: ChatRequest, lost: list[Loss]) -> bytes:
 def _write_own(request: ChatRequest) -> Fields:
     fields: Fields = {"model": request.model}
     for message in request.messages:
+        if message.role == "assistant":  # a stage has put it there
+            raise Unsupported(ONE_QUESTION, param="messages")
         text = "".join(part.text for part in message.parts if isinstance(part, Text))
         images = write_images(message.parts)
         if text or message.plain:
@@ -128,7 +131,7 @@ def _write_other(request: ChatRequest, lost: list[Loss]) -> Fields:
     system = [entry["content"] for entry in entries if entry["role"] == "system"]
     rest = [entry for entry in entries if entry["role"] != "system"]
     if any(entry["role"] != "user" for entry in rest):
-        raise Unsupported("Ollama's generate answers one question; use its chat for a conversation", param="messages")
+        raise Unsupported(ONE_QUESTION, param="messages")
     if system:
         fields["system"] = "\n\n".join(system)
     fields["prompt"] = "\n\n".join(entry["content"] for entry in rest)

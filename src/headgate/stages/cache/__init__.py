@@ -59,10 +59,10 @@ class Cache:
         meaning: Meaning,
         clock: Clock = time.time,
         refresh: Refresh | None = None,
-        aimed: Callable[[Exchange], bytes] | None = None,
+        apart: Callable[[Exchange], bytes] | None = None,
     ) -> None:
         """`terms` by alias, None: its answers are not kept; `others`: of all names that have none there; `headers`:
-        those of clients that go on to providers; `aimed`: what is changed of a request on its way to some of them."""
+        those of clients that go on to providers; `apart`: what else of the gateway's an answer depends on."""
         self.store = store
         self.terms = terms
         self.others = others
@@ -71,7 +71,7 @@ class Cache:
         self.meaning = meaning
         self.clock = clock
         self.refresh = refresh
-        self.aimed = aimed
+        self.apart = apart
         self.flights = Flights()
         self.batches = Batches(store, self.flights, clock)
         self._meant: dict[tuple[str | None, str | None], bytes] = {}
@@ -159,8 +159,8 @@ class Cache:
         meant = self._meant.get(of)
         if meant is None:
             meant = self._meant[of] = self.meaning(*of)
-        if self.aimed is not None:
-            meant += self.aimed(exchange)
+        if self.apart is not None:
+            meant += self.apart(exchange)
         return meant + APART if terms.apart else meant
 
     def _key(self, exchange: Exchange, terms: Terms) -> bytes | None:

@@ -10,6 +10,7 @@ import msgspec
 from headgate.core.cached import Entry
 from headgate.core.dialect import Dialect
 from headgate.core.events import Event, Refusal, Text, Thinking, ToolInput
+from headgate.core.replay import Replay
 from headgate.core.reply import Reply
 
 LETTERS = 4
@@ -93,30 +94,3 @@ def _letters(event: Event) -> int:
     if isinstance(event, ToolInput):
         return len(event.json)
     return len(event.text) if isinstance(event, Worded) else 0
-
-
-class Replay:
-    """Implements core.ports.Response: a stream that is kept."""
-
-    __slots__ = ("_left", "headers", "status")
-
-    def __init__(self, body: bytes) -> None:
-        self.status = 200
-        self.headers: list[tuple[bytes, bytes]] = []
-        self._left = body
-
-    def header(self, name: bytes) -> bytes | None:
-        return None
-
-    async def read(self, limit: int) -> bytes:
-        return await self.chunk()
-
-    async def chunk(self) -> bytes:
-        data, self._left = self._left, b""
-        return data
-
-    def finish(self) -> None:
-        """Nothing is held."""
-
-    def close(self) -> None:
-        """Nothing is held."""

@@ -95,11 +95,12 @@ class Piece:
 class Channel:
     """One text, of which the end is here."""
 
-    __slots__ = ("base", "cleared", "edits", "escaped", "json", "looked", "part", "pieces", "text")
+    __slots__ = ("base", "cleared", "edits", "escaped", "json", "looked", "part", "path", "pieces", "text")
 
     def __init__(self, name: tuple[Any, ...]) -> None:
         words = [step for step in name if isinstance(step, str)]
         said = any(word in step for step in words for word in ARGUMENTS)
+        self.path = name[1:]
         last = words[-2:] if words[-1:] == ["delta"] else words[-1:]  # that by itself is told by the `type` before it
         plain = "custom" in words[-2] if len(words) > 1 else False  # what such tools are given is no JSON
         self.escaped = said and not plain and any(word in step for step in last for word in ARGUMENTS)
@@ -245,7 +246,7 @@ class Window:
         channels = [channel for channel in due if channel.pieces]
         views = [View(channel) for channel in channels]
         texts = [
-            Passage(view.text, "reply", "assistant", channel.part)
+            Passage(view.text, "reply", "assistant", channel.part, path=channel.path)
             for view, channel in zip(views, channels, strict=True)
         ]
         bounds = [self._bound(view, channel, due[channel]) for view, channel in zip(views, channels, strict=True)]

@@ -45,6 +45,8 @@ class Guard(ABC):
     then."""
     added: ClassVar[frozenset[str]] = frozenset()
     """Categories that are no findings, but what the guard adds to a request: a policy's `*` is not about them."""
+    retries: int = 0
+    """How often the model is asked again where findings in its answer have `advice`."""
     hold: int | None = 0
     """How many characters a finding may be long: so many of a stream are held back, until it is clear that they are not
     the beginning of one. None: it must see a reply whole, of which nothing is given before its end."""

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 
 from headgate.catalog.cost import bill
-from headgate.core.exchange import Exchange
+from headgate.core.exchange import Ending, Exchange
 from headgate.core.labels import URGENCY
 from headgate.core.limits.ledger import Ledger
 from headgate.core.limits.meter import Demand, Denied, Hold, Level
@@ -20,10 +20,12 @@ from headgate.core.limits.rule import Rule
 from headgate.core.reply import Reply
 from headgate.core.target import Target
 from headgate.stages.limit.demands import demands, tenant
-from headgate.stages.limit.estimate import Behind, Estimate, of_request
+from headgate.stages.limit.estimate import NOTHING, Behind, Estimate, of_request
 from headgate.stages.limit.telling import announce, exceeded, little_left
 from headgate.stages.stage import Proceed
 
+ONCE = frozenset({"requests", "concurrency"})
+"""What counts a request, however often a model is asked for it."""
 REMEMBERED = 10_000
 """Names whose targets are known; clients may ask for any."""
 
@@ -64,6 +66,23 @@ class Limit:
         for level in outcome.warned:
             self._warn(exchange, level)
         return await proceed(exchange)
+
+    async def more(self, exchange: Exchange, ending: Ending) -> bool:
+        """Whether there is room for one more answer to a request that is under way; what that may come to is held up to
+        the `ending`, where all of it is settled together."""
+        caller = exchange.caller
+        if caller is None or not caller.limits:
+            return True
+        rules, wanted = demands(exchange, caller.limits, Estimate(exchange, self.behind))
+        more = [(rule, each) for rule, each in zip(rules, wanted, strict=True) if rule.meter.what not in ONCE]
+        if not more:
+            return True
+        rules, wanted = [rule for rule, _ in more], [each for _, each in more]
+        outcome = await self.ledger.reserve(rules, wanted, URGENCY[exchange.priority], tenant(exchange), patient=False)
+        if not isinstance(outcome, Hold):
+            return False
+        ending.callback(self.ledger.settle, outcome, wanted, NOTHING, exchange.record.counted)
+        return True
 
     def _denied(self, exchange: Exchange, rules: list[Rule], wanted: list[Demand], denied: Denied) -> Rule:
         """The limit that is not kept to from here on, as another model is asked. Raises LimitExceeded."""
