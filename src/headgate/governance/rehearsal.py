@@ -54,7 +54,7 @@ async def on_text(
     body = msgspec.json.encode({"model": model, "messages": [{"role": role, "content": text}]})
     record = Record(id="req_rehearsal", time=time.time(), dialect=openai_chat.name)
     exchange = _exchange(record, body, caller, model)
-    judge = Judge(exchange, Hashes(secrets.token_hex()))
+    judge = Judge(exchange, Hashes(secrets.token_bytes()))
     at = "before" if side == "request" else "after"
     meant = [each for each in wanted if at in each.at and each.concerns(exchange, NO_CLASSES)]
     try:
@@ -76,7 +76,7 @@ async def on_record(wanted: Sequence[Policy], record: Record, content: Content) 
     caller = Caller(record.key or "", belongs=belongs, tags=tuple(record.tags), data_class=record.data_class)
     exchange = _exchange(own, b"", caller, record.model or "")
     exchange._labels = NOTHING._replace(user=record.end_user or "")
-    judge = Judge(exchange, Hashes(secrets.token_hex()))
+    judge = Judge(exchange, Hashes(secrets.token_bytes()))
     for at, said in (("before", content.request), ("after", content.answer)):
         meant = [replace(each, enforced=False) for each in wanted if at in each.at]
         meant = [each for each in meant if each.concerns(exchange, NO_CLASSES)]

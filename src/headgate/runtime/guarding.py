@@ -16,7 +16,7 @@ from headgate.dialects import openai_chat, openai_moderations
 from headgate.runtime.gateway import Ports
 from headgate.stages.guard import Aim, Aimed, Guard, changes
 from headgate.stages.guard.again import Again, Room, Used, asks
-from headgate.stages.guard.changing import Hashes
+from headgate.stages.guard.changing import Hashes, stretched
 from headgate.stages.guard.outside import Outside
 from headgate.stages.guard.policy import Policy
 from headgate.stages.guard.sessions import Sessions
@@ -31,7 +31,7 @@ class Guarding:
 
     policies: Sequence[Policy] = ()
     classes: Classes = field(default_factory=lambda: Classes({}))
-    hashes: Hashes = field(default_factory=lambda: Hashes(""))
+    hashes: Hashes = field(default_factory=lambda: Hashes(b""))
     outside: Outside | None = None
     guard: Sequence[Stage] = ()
     """The stage that has guards look at what is asked and answered."""
@@ -62,7 +62,7 @@ def guarding(
     policies = [each.made(name) for name, each in config.guards.items()]
     if not policies:
         return Guarding()
-    hashes = Hashes(secret)
+    hashes = Hashes(stretched(secret))
     told = {each: hash_key(repr(config.guards[each.name])).encode() for each in policies}
     aimed = {each: said for each, said in told.items() if each.by_target and "before" in each.at}
     apart = {each: said for each, said in told.items() if each in aimed or asks(each)}

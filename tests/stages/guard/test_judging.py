@@ -27,7 +27,7 @@ async def nothing():
 @pytest.mark.parametrize("closed", [True, False])
 async def test_one_that_fails_unforeseen_is_told(closed, caplog):
     record = Record(id="req_1", time=0.0)
-    judge = Judge(Exchange("req_1", openai_chat, "/v1/chat/completions", [], nothing, 0.0, record), Hashes("secret"))
+    judge = Judge(Exchange("req_1", openai_chat, "/v1/chat/completions", [], nothing, 0.0, record), Hashes(b"secret"))
     policy = Policy("odd", Broken(GuardSettings()), "broken", frozenset({"before"}), closed=closed)
     with caplog.at_level(logging.WARNING):
         if closed:

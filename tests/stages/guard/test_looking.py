@@ -26,7 +26,7 @@ async def looked(text, then):
     exchange.body = json.dumps(exchange.fields).encode()
     words = Policy("p", Words(WordsSettings(words={"project": ["zeppelin"]})), "words", frozenset({"before"}), then)
     hidden = Policy("h", HiddenText(HiddenTextSettings()), "hidden_text", frozenset({"before"}))
-    await look(Judge(exchange, Hashes("x")), [words, hidden])
+    await look(Judge(exchange, Hashes(b"x")), [words, hidden])
     return json.loads(exchange.body)["messages"][0]["content"]
 
 

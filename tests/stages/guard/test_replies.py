@@ -19,7 +19,7 @@ async def given(kind, *pieces):
     """What the client gets, piece by piece."""
     exchange = Exchange("req_1", Opaque(), "/openai/v1/files/f/content", [], nothing, 0.0, Record(id="req_1", time=0.0))
     guard = Words(WordsSettings(words={"project": ["zeppelin"]}))
-    gate = Gate(Judge(exchange, Hashes("x")), [Policy("p", guard, "words", frozenset({"after"}), {"*": "redact"})])
+    gate = Gate(Judge(exchange, Hashes(b"x")), [Policy("p", guard, "words", frozenset({"after"}), {"*": "redact"})])
     reply = Reply(exchange.dialect, stream=True, body=b"", content_type=kind)
     reply.account = Tally()
 

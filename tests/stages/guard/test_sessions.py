@@ -118,7 +118,7 @@ async def ask(kept, text, policies=None, **more):
         told.append(body["input"] if "input" in body else body["messages"][-1]["content"])
         return
 
-    guard = Guard(policies or [policy()], None, Hashes("x"), None, kept)
+    guard = Guard(policies or [policy()], None, Hashes(b"x"), None, kept)
     guard._watch = lambda *_: None
     await guard(exchange, proceed)
     vault = exchange.vault

@@ -35,7 +35,7 @@ def policy(guard=None, **more):
 
 
 def window(*policies, kind=b"text/event-stream"):
-    judge = Judge(exchange(), Hashes("secret"))
+    judge = Judge(exchange(), Hashes(b"secret"))
     return Window(judge, policies or [policy()], cutter(kind))
 
 

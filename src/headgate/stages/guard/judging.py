@@ -228,7 +228,7 @@ class Judge:
             self.changed[policy.name] = None
         elif action in CHANGES and self._own(found, passage, place):
             text = passage.text[found.start : found.end]
-            instead = replacement(action, found, text, self.hashes)
+            instead = replacement(action, found, text, self.hashes.of(self.exchange.caller))
             edits.setdefault(place, []).append((found.start, found.end, instead))
             self.changed[policy.name] = None
 
@@ -257,7 +257,7 @@ class Judge:
             verdict.side, verdict.part, verdict.path = passage.side, passage.part, written(passage.path)
             verdict.start, verdict.end = found.start, found.end
             text = passage.text[found.start : found.end]
-            verdict.hash = self.hashes(text)
+            verdict.hash = self.hashes.of(self.exchange.caller)(text)
             if len(text) >= QUOTED:
                 verdict.reason = verdict.reason.replace(text, "…")
         told.append(verdict)
