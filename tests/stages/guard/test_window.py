@@ -95,6 +95,17 @@ async def test_arguments_of_tools_are_read_as_they_are_meant(seed):
     assert json.loads(arguments) == {"who": "[CUSTOMER]", "more": 'say "[CUSTOMER]"'}
 
 
+@pytest.mark.parametrize("seed", range(4))
+async def test_arguments_with_numbers_stay_json(seed):
+    given = {"card": 4111111111111111, "all": [1, 4222222222222222], "text": "card: 4333333333333333, that", "s": 4}
+    found = policy(Patterns(PatternsSettings(patterns={"card": [r"4\d{15}"]}, longest=16)))
+    parts = pieces(json.dumps(given), seed)
+    calls = [frame({"tool_calls": [{"index": 0, "function": {"arguments": piece}}]}) for piece in parts]
+    out = await through(window(found), [*calls, frame({}, "tool_calls")])
+    read = said(out, lambda delta: "".join(each["function"]["arguments"] for each in delta.get("tool_calls", ())))
+    assert json.loads(read) == {"card": "[CARD]", "all": [1, "[CARD]"], "text": "card: [CARD], that", "s": 4}
+
+
 async def test_texts_that_come_side_by_side_are_not_mixed_up():
     def both(one, two):
         choices = [{"index": number, "delta": {"content": text}} for number, text in enumerate((one, two))]

@@ -60,6 +60,9 @@ _LATER = r"[dD][89abAB][0-9a-fA-F]{2}"
 """The first half of a letter that takes two."""
 _ESCAPE = re.compile(rf'\\(?:u({_LATER}\\u[dD][c-fC-F][0-9a-fA-F]{{2}}|[0-9a-fA-F]{{4}})|(["\\/bfnrt]))')
 _CUT = re.compile(rf"\\(?:u(?:[0-9a-fA-F]{{0,3}}|{_LATER}(?:\\(?:u[0-9a-fA-F]{{0,3}})?)?))?\Z")
+NUMBER = re.compile(r"-?\d[\d.eE+-]*")
+BARE = re.compile(r'(?<!\\)"\s*:[\s\[\d,.eE+-]*\Z')
+"""What stands before a value of JSON: behind a quote that begins a text there is no colon."""
 _SIGNS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -255,8 +258,10 @@ class Window:
             view, bound = views[place], bounds[place]
             quoted = channel.escaped or (channel.json and self.judge.quoting)
             for start, end, instead in edits.get(place, ()):
-                begin = max(view.at(start), channel.cleared)
-                channel.edits.append((begin, view.at(end), escaped(instead) if quoted else instead))
+                begin, said = max(view.at(start), channel.cleared), escaped(instead) if quoted else instead
+                if channel.escaped and view.number(start, end):
+                    said = f'"{said}"'
+                channel.edits.append((begin, view.at(end), said))
             channel.looked = channel.end
             channel.clear(view.at(bound.clear), self.context)
 
@@ -274,10 +279,11 @@ class Window:
 class View:
     """A channel's text as it is meant: the arguments of a call stand there as JSON, with escapes."""
 
-    __slots__ = ("_base", "_places", "text")
+    __slots__ = ("_base", "_places", "_raw", "text")
 
     def __init__(self, channel: Channel) -> None:
         self._base = channel.base
+        self._raw = channel.text
         self._places: list[int] | None = None
         self.text = channel.text
         if channel.escaped and "\\" in channel.text:
@@ -286,6 +292,13 @@ class View:
     def at(self, place: int) -> int:
         """Where a character of the view stands in the whole text."""
         return self._base + (place if self._places is None else self._places[place])
+
+    def number(self, start: int, end: int) -> bool:
+        """Whether a number of JSON stands there, which is in no quotes."""
+        if NUMBER.fullmatch(self.text, start, end) is None:
+            return False
+        at = self.at(start) - self._base
+        return BARE.search(self._raw[max(at - LEAST, 0) : at]) is not None
 
     def place(self, at: int) -> int:
         """The other way round."""
