@@ -42,13 +42,6 @@ async def asked(server, *command):
         connection.close()
 
 
-async def until(true, seconds=5.0):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        await asyncio.sleep(0.01)
-
-
 async def used(counters, limit, name="a"):
     """Of a limit by the month, as it stands for all: a request that wants nothing sees it."""
     hold = await counters.reserve([Demand(limit, name, 0)], clock())

@@ -130,7 +130,7 @@ class Gateway:
         self.process.kill()
         self.process.wait()
 
-    def records(self, count=None, seconds=5.0, **wanted):
+    def records(self, count=None, seconds=20.0, **wanted):
         """The journal's lines, waiting until there are `count` that have the wanted values."""
         until = time.monotonic() + seconds
         while True:
@@ -169,7 +169,7 @@ class Gateway:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def says(self, text, times=1, seconds=10.0):
+    def says(self, text, times=1, seconds=20.0):
         """Waits until the log holds a text so often."""
         until = time.monotonic() + seconds
         while self.output().count(text) < times:
@@ -214,7 +214,7 @@ class Gateway:
             if series.partition("{")[0] == name and all(each in series for each in wanted)
         )
 
-    def wait_for_metric(self, value, name, seconds=5.0, **labels):
+    def wait_for_metric(self, value, name, seconds=20.0, **labels):
         until = time.monotonic() + seconds
         while (now := self.metric(name, **labels)) != value:
             assert time.monotonic() < until, f"{name}{labels} is {now}, not {value}"

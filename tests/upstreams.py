@@ -167,7 +167,7 @@ class ScriptedUpstream:
     def url(self) -> str:
         return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
-    def wait_for_close(self, number: int = 1, seconds: float = 5.0) -> float:
+    def wait_for_close(self, number: int = 1, seconds: float = 20.0) -> float:
         """The moment at which the client closed its `number`th connection, counted from 1."""
         assert number >= 1
         end = time.monotonic() + seconds

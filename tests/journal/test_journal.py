@@ -20,13 +20,7 @@ from headgate.core.usage import Usage
 from headgate.journal.journal import Journal
 from headgate.journal.read import read
 from headgate.journal.segments import repair, segments
-
-
-def until(true, seconds=10.0):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.005)
+from waiting import wait_for
 
 
 def ids(folder):
@@ -73,10 +67,10 @@ def test_the_oldest_sealed_segments_go_when_there_are_too_many(opened, folder, r
     journal = opened(segment_bytes=1_000, max_bytes=4_000)
     for _ in range(300):
         journal.append(record())
-    until(lambda: journal.deleted_segments and sum(s.path.stat().st_size for s in segments(folder)) <= 4_000)
+    wait_for(lambda: journal.deleted_segments and sum(s.path.stat().st_size for s in segments(folder)) <= 4_000)
     left = ids(folder)
     assert left == [f"req_{n:05}" for n in range(301 - len(left), 301)], "the newest are kept, without a gap"
-    until(lambda: journal.deleted_records + len(left) == 300)
+    wait_for(lambda: journal.deleted_records + len(left) == 300)
     assert any(level == logging.WARNING and "oldest segments" in text for level, text in told)
 
 
@@ -85,7 +79,7 @@ def test_another_workers_open_segment_is_never_deleted(opened, folder, record):
     other.append(record())
     for _ in range(200):
         journal.append(record())
-    until(lambda: journal.deleted_segments > 3)
+    wait_for(lambda: journal.deleted_segments > 3)
     assert "req_00001" in ids(folder)
 
 
@@ -108,7 +102,7 @@ def test_a_full_disk_makes_records_wait_and_they_keep_their_order(opened, folder
         assert [level for level, _ in told] == [logging.ERROR], "said once, however often it is tried"
         assert "No space left" in told[0][1]
         assert str(folder) in told[0][1]
-    until(journal.healthy)
+    wait_for(journal.healthy)
     journal.append(record())
     assert ids(folder) == [f"req_{n:05}" for n in range(1, 8)]
     assert (journal.backlog_records, journal.backlog_bytes) == (0, 0)
@@ -130,7 +124,7 @@ def test_requests_are_refused_before_accounts_are_lost(opened, folder, record, t
         assert str(folder) not in refused.value.message, "a client learns nothing of the machine"
         assert journal.backlog_bytes <= 2_000
         assert sum("are refused" in text for _, text in told) == 1
-    until(journal.healthy)
+    wait_for(journal.healthy)
     assert not journal.full
     assert len(ids(folder)) == kept
 
@@ -152,7 +146,7 @@ def test_a_segment_that_takes_no_more_is_given_up_for_another(opened, folder, re
     os.dup2(reading, fd, inheritable=False)  # every write now fails with EBADF
     os.close(reading)
     journal.append(record())
-    until(journal.healthy)
+    wait_for(journal.healthy)
     journal.append(record())
     assert ids(folder) == ["req_00001", "req_00002", "req_00003"]
     assert len(segments(folder)) == 2
@@ -162,7 +156,7 @@ def test_a_segment_deleted_under_the_writer_is_replaced(opened, folder, record, 
     journal = opened()
     journal.append(record())
     segments(folder)[0].path.unlink()
-    until(lambda: told)
+    wait_for(lambda: told)
     journal.append(record())
     assert ids(folder) == ["req_00002"]
 
@@ -257,7 +251,7 @@ def test_a_disk_that_fills_and_is_freed_loses_nothing(small_disk, told):
     for segment in segments(small_disk / "journal"):
         segment.path.read_bytes()
     subprocess.run(["mount", "-o", "remount,size=1m", small_disk], check=True)
-    until(journal.healthy)
+    wait_for(journal.healthy)
     journal.close()
     assert ids(small_disk / "journal") == [f"req_{n:05}" for n in range(600)]
 
@@ -277,7 +271,7 @@ def test_a_disk_that_turns_read_only_and_back(small_disk, told):
     time.sleep(0.1)
     assert not journal.healthy()
     subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
-    until(journal.healthy)
+    wait_for(journal.healthy)
     journal.close()
     assert ids(small_disk / "journal") == ["req_1", "req_2"]
 

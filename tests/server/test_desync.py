@@ -66,7 +66,7 @@ def proxied(name, port):
         log = (Path(folder) / "log").open("w")
         process = subprocess.Popen([program, *flags], stdout=log, stderr=log)
         try:
-            until = time.monotonic() + 10
+            until = time.monotonic() + 20
             while time.monotonic() < until:
                 with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", front), 1):
                     break

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from counters import asked, clock, joined, meter, until, used
+from counters import asked, clock, joined, meter, used
 from headgate.core.limits.ledger import Ledger
 from headgate.core.limits.memory import MemoryCounters
 from headgate.core.limits.meter import Demand, Denied, Hold, Now
@@ -27,6 +27,7 @@ from headgate.state.connection import connect
 from headgate.state.limits import SharedCounters
 from headgate.state.limits_script import SCRIPT
 from valkeys import Valkey, valkey
+from waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -363,7 +364,7 @@ async def test_no_request_fails_or_hangs_while_it_is_away_and_all_is_right_after
         ):
             await asyncio.sleep(0.1)
             (server.kill if outage == "killed" else server.hang)()
-            await until(lambda: counters.why is not None, 0.5)
+            await until(lambda: counters.why is not None)
             load.slowest, so_far = 0.0, len(load.verdicts)
             await asyncio.sleep(0.3)
             assert load.slowest < 0.05, "nobody waits for what is known to be away"

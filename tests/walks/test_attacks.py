@@ -11,6 +11,7 @@ import urllib.parse
 import pytest
 
 from gateways import ADMIN_KEY, KEY, rounds, running
+from waiting import wait_for
 
 HOOK = '''
 """Writes down each process that the gateway starts."""
@@ -88,14 +89,6 @@ def call(gateway, method, path, body=None, secret=ADMIN_KEY, headers=None):
 
 def chat(gateway, secret, text="x"):
     return gateway.post({"model": "small", "messages": [{"role": "user", "content": text}]}, key=secret)
-
-
-def eventually(condition, seconds=5.0):
-    """Both workers have heard of it."""
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.05)
 
 
 INJECTED = [
@@ -199,7 +192,7 @@ def test_what_is_withdrawn_is_refused_within_a_second_by_every_worker(gateway):
         owner = {"team": how} if how == "team-off" else {"user": how}
         made[how] = call(gateway, "POST", "/keys", {"name": how, **may, **owner})[1]["key"]
     for how, secret in made.items():
-        eventually(lambda how=how, secret=secret: {used(gateway, how, secret) for _ in range(8)} == {200})
+        wait_for(lambda how=how, secret=secret: {used(gateway, how, secret) for _ in range(8)} == {200})
     for how, (method, path, body) in WITHDRAWN.items():
         assert call(gateway, method, path.format(name=how), body)[0] in (200, 204)
     time.sleep(1.0)

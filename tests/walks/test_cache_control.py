@@ -124,7 +124,7 @@ def test_a_body_says_what_a_header_does(gateway, client, provider):
 def test_a_body_says_how_long(gateway):
     assert ask(gateway, "how long", cache={"ttl": 1})[1] == "miss"
     assert ask(gateway, "how long")[1] == "hit"
-    until = time.monotonic() + 5
+    until = time.monotonic() + 20
     while ask(gateway, "how long")[1] == "hit":
         assert time.monotonic() < until
         time.sleep(0.1)

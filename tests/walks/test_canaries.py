@@ -182,10 +182,10 @@ def work(gateway):
     for kind in ("export", "delete"):
         yield f"data {kind}", admin(gateway, "POST", f"/data/{kind}", {"end_user": "nobody"})
     for name in ("bad", "dead", "otlp", "clickhouse"):
-        gateway.wait_for_metric(1, "headgate_sink_away", sink=name, seconds=20)
-    gateway.wait_for_metric(0, "headgate_records_behind_bytes", seconds=10)
+        gateway.wait_for_metric(1, "headgate_sink_away", sink=name)
+    gateway.wait_for_metric(0, "headgate_records_behind_bytes")
     for name in ("file", "syslog", "good"):
-        gateway.wait_for_metric(0, "headgate_sink_behind_bytes", sink=name, seconds=20)
+        gateway.wait_for_metric(0, "headgate_sink_behind_bytes", sink=name)
 
 
 def leaks(named, *, but=()):

@@ -16,6 +16,7 @@ import pytest
 
 from gateways import KEY, Wire, config_for, http_request, running
 from upstreams import Drip, Sleep, Stall, as_chunk, chunked_head, json_reply, reply, sse_event
+from waiting import wait_for
 
 SOAK = os.environ.get("HEADGATE_SOAK") == "1"
 TIMES = 200 if SOAK else 2
@@ -113,13 +114,6 @@ def leave(wire, how):
         wire.sock.close()
 
 
-def wait_for(condition, seconds=3.0):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it has not happened"
-        time.sleep(0.002)
-
-
 @pytest.mark.parametrize("phase", phases("openai"))
 @pytest.mark.parametrize("how", ["close", "reset", "half"])
 def test_a_client_that_leaves_takes_its_request_along(gateway, upstream, figures, phase, how):
@@ -208,7 +202,7 @@ def test_a_client_that_leaves_during_the_wait_for_another_attempt(gateway, upstr
         wire.send(http_request(FACES["openai"], body("openai", "openai", False)))
         wait_for(lambda: upstream.requests)
         time.sleep(0.1)
-    [record] = gateway.records(recorded + 1, seconds=1)[recorded:]
+    [record] = gateway.records(recorded + 1)[recorded:]
     assert record["ending"] == "cancelled"
     assert len(upstream.requests) == 1
 

@@ -68,7 +68,7 @@ def test_a_report_tells_what_policies_would_have_done(gateway, tmp_path):
     )]  # fmt: skip
     for each in ids:
         gateway.record_of(each)
-    until = time.monotonic() + 10
+    until = time.monotonic() + 20
     while True:  # what was said may be kept after the record is
         told = json.loads(gateway.told_by("guard", "report", "--policy", str(tmp_path / "new.yaml"), "--json"))
         if told["requests"] == 3 or time.monotonic() > until:

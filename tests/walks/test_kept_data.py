@@ -37,8 +37,8 @@ def gateway(tmp_path_factory):
     with running(folder, CONFIG) as made:
         for _ in range(3):
             assert made.post(QUESTION)[0] == 200
-        made.wait_for_metric(0, "headgate_records_behind_bytes", seconds=15)
-        made.wait_for_metric(6, "headgate_records_drained_total", seconds=15)
+        made.wait_for_metric(0, "headgate_records_behind_bytes")
+        made.wait_for_metric(6, "headgate_records_drained_total")
         yield made
 
 

@@ -3,7 +3,6 @@
 import json
 import re
 import signal
-import time
 from functools import partial
 
 import pytest
@@ -13,6 +12,7 @@ from gateways import ADMIN_KEY, Gateway, running
 from headgate.cli import cli
 from keepers import NAMESPACE, VAULT_TOKEN, Keepers
 from upstreams import ScriptedUpstream, json_reply
+from waiting import wait_for
 
 CHAT = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [
     {"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}]}  # fmt: skip
@@ -69,24 +69,17 @@ def sent(upstream):
     return upstream.requests[-1].headers["authorization"].removeprefix("Bearer ")
 
 
-def until(true, seconds=5.0):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def test_a_changed_secret_is_used_and_no_request_fails(gateway, keepers, upstream):
     assert ask(gateway) == 200
     assert sent(upstream) == "sk-first-0123456789abcdef"
     keepers.secrets["vault:secret/llm"] = {"key": "sk-second-0123456789abcdef"}
-    until(lambda: ask(gateway) != 200 or sent(upstream) == "sk-second-0123456789abcdef")
+    wait_for(lambda: ask(gateway) != 200 or sent(upstream) == "sk-second-0123456789abcdef")
     assert ask(gateway) == 200
     keepers.secrets["vault:secret/clients"] = {"first": CLIENT[::-1]}
-    until(lambda: ask(gateway) == 401)
+    wait_for(lambda: ask(gateway) == 401)
     assert ask(gateway, CLIENT[::-1]) == 200
     keepers.secrets["vault:secret/clients"] = {"first": CLIENT}
-    until(lambda: ask(gateway) == 200)
+    wait_for(lambda: ask(gateway) == 200)
 
 
 def test_a_key_that_its_provider_refuses_is_asked_for_anew_at_once_but_not_by_every_refusal(config, keepers, tmp_path):
@@ -106,7 +99,7 @@ def test_a_key_that_its_provider_refuses_is_asked_for_anew_at_once_but_not_by_ev
             taken[0] = "sk-third-0123456789abcdef"
             keepers.secrets["vault:secret/refused"] = {"key": taken[0]}
             assert ask(gateway) == 401
-            until(lambda: ask(gateway) == 200, 3)
+            wait_for(lambda: ask(gateway) == 200, 3)
             assert keepers.asked.count(looks) == 2  # at the start, and now
             taken[0] = "sk-fourth-0123456789abcdef"
             assert [ask(gateway) for _ in range(20)] == [401] * 20

@@ -13,17 +13,10 @@ import pytest
 from gateways import KEY, Wire, config_for, http_request, rounds, running
 from traffic import Traffic, answering
 from upstreams import ScriptedUpstream
+from waiting import wait_for
 
 QUESTION = {"model": "chat", "messages": [{"role": "user", "content": "Hello"}]}
 BODY = json.dumps(QUESTION).encode()
-
-
-def wait_for(condition, seconds=10.0):
-    until = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < until, "it did not happen"
-        time.sleep(0.01)
-    return found
 
 
 class Held(ScriptedUpstream):

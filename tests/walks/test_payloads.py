@@ -275,7 +275,7 @@ def test_kill_of_gateway_and_keeper_loses_nothing_and_what_is_encrypted_needs_th
             gateway.kill()
         answered += [answer.id for answer in traffic.answers if answer.error is None]
     gateway.start()
-    gateway.wait_for_metric(0, "headgate_records_behind_bytes", seconds=15)
+    gateway.wait_for_metric(0, "headgate_records_behind_bytes")
     assert len(answered) >= 36
     for id in answered:
         kept(gateway, id, seconds=15)

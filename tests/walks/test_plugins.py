@@ -3,7 +3,6 @@
 import itertools
 import json
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from gateways import Gateway, config_for, running
 from traffic import answering
 from upstreams import ScriptedUpstream
+from waiting import wait_for
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "write-a-plugin.md"
 BLOCK = re.compile(r"```(python|yaml)\n(.*?)```", re.DOTALL)
@@ -416,13 +416,6 @@ def test_a_policy_that_leaves_no_target_or_fails_is_the_gateways_fault(tmp_path,
     assert not upstream.requests
 
 
-def becomes_true(says, seconds=10):
-    until = time.monotonic() + seconds
-    while not says() and time.monotonic() < until:
-        time.sleep(0.05)
-    return says()
-
-
 def test_changed_code_is_taken_up_and_broken_code_is_not(tmp_path, upstream):
     """Row 147: a plug-in is hot-loaded; requests go on with the last code that could be imported."""
     code = "from headgate.core.errors import Forbidden\n\n\n"
@@ -432,9 +425,9 @@ def test_changed_code_is_taken_up_and_broken_code_is_not(tmp_path, upstream):
     with running(tmp_path, with_stages(upstream, {"use": "greet:Greet"})) as gateway:
         assert "first" in str(gateway.post(QUESTION)[2])
         stage.write_text(code + "        raise Forbidden('the second')\n")
-        assert becomes_true(lambda: "the second" in str(gateway.post(QUESTION)[2]))
+        wait_for(lambda: "the second" in str(gateway.post(QUESTION)[2]))
         stage.write_text("this is no Python\n")
-        assert becomes_true(lambda: "fails with SyntaxError" in gateway.output())
+        wait_for(lambda: "fails with SyntaxError" in gateway.output())
         assert "the second" in str(gateway.post(QUESTION)[2])
         stage.write_text(code + "        return await proceed(exchange)\n")
-        assert becomes_true(lambda: gateway.post(QUESTION)[0] == 200)
+        wait_for(lambda: gateway.post(QUESTION)[0] == 200)

@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-import time
 from contextlib import closing
 
 import pytest
@@ -11,6 +10,7 @@ from click.testing import CliRunner
 from gateways import ADMIN_KEY, KEY, running
 from headgate.cli import cli
 from upstreams import ScriptedUpstream
+from waiting import wait_for
 
 CONFIG = f"""
 server: {{host: 127.0.0.1, port: {{PORT}}}}
@@ -35,14 +35,6 @@ def kept(gateway):
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def until(seen, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not (found := seen()):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    return found
-
-
 @pytest.fixture(scope="module")
 def proven(tmp_path_factory):
     """A gateway that has served, been administered, and been stopped; and what the address was told."""
@@ -54,8 +46,8 @@ def proven(tmp_path_factory):
             assert made[0] == 201
             for _ in range(3):
                 assert gateway.post(QUESTION)[0] == 200
-            until(lambda: {each["chain"] for each in kept(gateway)} == {"audit", "records"})
-            until(lambda: len(hook.requests) == len(kept(gateway)))
+            wait_for(lambda: {each["chain"] for each in kept(gateway)} == {"audit", "records"})
+            wait_for(lambda: len(hook.requests) == len(kept(gateway)))
         yield gateway, [json.loads(request.body) for request in hook.requests]
 
 

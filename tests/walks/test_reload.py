@@ -11,6 +11,7 @@ import pytest
 from gateways import KEY, OTHER_KEY, Gateway, config_for, rounds, running
 from traffic import Traffic, answering
 from upstreams import ScriptedUpstream
+from waiting import wait_for
 
 QUESTION = {"model": "chat", "messages": [{"role": "user", "content": "Hello"}]}
 SETTLES = 1.0
@@ -55,14 +56,6 @@ def in_place(gateway, text, *, half=False):
 
 def descriptors(gateway):
     return len(os.listdir(f"/proc/{gateway.process.pid}/fd"))
-
-
-def wait_for(condition, seconds=10.0):
-    until = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < until, "it did not happen"
-        time.sleep(0.01)
-    return found
 
 
 def test_many_reloads_under_load(tmp_path, upstream, other):

@@ -6,7 +6,6 @@ import functools
 import http.client
 import importlib.util
 import json
-import time
 from collections import Counter
 from itertools import count
 from pathlib import Path
@@ -18,6 +17,7 @@ from headgate.store.database import connect
 from postgres import new_database
 from upstreams import LAST_CHUNK, ScriptedUpstream, as_chunk, chunked_head, json_reply, sse_event
 from valkeys import valkey
+from waiting import wait_for
 
 THIRD = "hg-test-key-third-0123456789"
 CONFIG = """
@@ -433,13 +433,6 @@ def test_names_of_other_operations_are_left_alone(gateway):
     assert status == 200, answer
 
 
-def wait_for(said, seconds=10.0):
-    until = time.monotonic() + seconds
-    while not said():
-        assert time.monotonic() < until
-        time.sleep(0.02)
-
-
 def test_all_find_what_one_was_asked_and_ask_where_the_index_is_away(provider, tmp_path, postgres_server):
     url = asyncio.run(new_database(postgres_server))
     with ScriptedUpstream(provider) as up, valkey() as server:
@@ -462,7 +455,7 @@ def test_all_find_what_one_was_asked_and_ask_where_the_index_is_away(provider, t
             assert raised["of"] == heads["x-request-id"]
             asyncio.run(without_tables(url))
             assert hows(one, chat(AGAIN, system="other")) == ["miss"]
-            one.says("answers to similar questions are not found for now", seconds=5)
+            one.says("answers to similar questions are not found for now")
             assert one.metric("headgate_cache_index_away") == 1
             assert hows(one, chat(TODAY, system="other"), chat(TODAY, system="other")) == ["miss", "hit"]
 

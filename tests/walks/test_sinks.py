@@ -103,9 +103,9 @@ def test_every_sink_gets_what_it_is_to_get_while_another_is_dead(tmp_path, upstr
             good = [gateway.post(QUESTION)[1]["x-request-id"] for _ in range(3)]
             bad = gateway.post({"model": "none"})[1]["x-request-id"]
             for name in ("http", "file", "syslog", "Counting"):
-                gateway.wait_for_metric(0, "headgate_sink_behind_bytes", sink=name, seconds=20)
-            gateway.wait_for_metric(1, "headgate_sink_away", sink="dead", seconds=20)
-            gateway.wait_for_metric(4, "headgate_records_drained_total", seconds=20)
+                gateway.wait_for_metric(0, "headgate_sink_behind_bytes", sink=name)
+            gateway.wait_for_metric(1, "headgate_sink_away", sink="dead")
+            gateway.wait_for_metric(4, "headgate_records_drained_total")
             assert gateway.metric("headgate_sink_delivered_total", sink="http") == 4
             assert gateway.metric("headgate_sink_behind_bytes", sink="dead") > 0
             shown = headgate(gateway, "sinks", "--json")
@@ -116,8 +116,8 @@ def test_every_sink_gets_what_it_is_to_get_while_another_is_dead(tmp_path, upstr
             assert gateway.output().count("the sink dead takes no records, which wait in the journal") == 1
             with HTTPCatcher() as late:
                 gateway.change(told.replace(f"127.0.0.1:{dead}", f"127.0.0.1:{late.port}"))
-                gateway.says("the sink dead takes records again", seconds=20)
-                gateway.wait_for_metric(0, "headgate_sink_behind_bytes", sink="dead", seconds=20)
+                gateway.says("the sink dead takes records again")
+                gateway.wait_for_metric(0, "headgate_sink_behind_bytes", sink="dead")
                 assert ids_of(late) == dict.fromkeys([*good, bad], 1)
         assert ids_of(http) == dict.fromkeys([*good, bad], 1)
         assert {caught.headers["authorization"] for caught in http.caught} == {"Bearer sink-token-of-mine"}
@@ -153,7 +153,7 @@ def test_kill_9_in_the_middle_loses_nothing_and_what_comes_twice_is_known(tmp_pa
             gateway.kill()
         answered = [answer.id for answer in traffic.answers if answer.error is None]
         gateway.start()
-        gateway.wait_for_metric(0, "headgate_sink_behind_bytes", sink="http", seconds=20)
+        gateway.wait_for_metric(0, "headgate_sink_behind_bytes", sink="http")
         assert gateway.stop() == 0
     assert len(answered) >= 80
     came = ids_of(http)
@@ -171,7 +171,7 @@ def test_records_are_searched_in_clickhouse(tmp_path, upstream):
         told = told.replace("  store: false", "  store: false\n  search: clickhouse")
         with running(tmp_path, told, environ={"CLICKHOUSE_PASSWORD": PASSWORD}) as gateway:
             ids = [gateway.post(QUESTION)[1]["x-request-id"] for _ in range(3)]
-            gateway.wait_for_metric(3, "headgate_sink_delivered_total", sink="clickhouse", seconds=20)
+            gateway.wait_for_metric(3, "headgate_sink_delivered_total", sink="clickhouse")
             os.kill(process_of(gateway, "records.dispatch"), signal.SIGSTOP)
             ids.append(gateway.post(QUESTION)[1]["x-request-id"])
             bad = gateway.post({"model": "none"})[1]["x-request-id"]
