@@ -38,8 +38,10 @@ models:
   shown: openai/shown
   ways: openai/ways
   afar: openai/afar
+  over: openai/over
 keys:
   - {{name: test, key: {KEY}}}
+  - {{name: gone, key: hg-test-key-0123456789abcdee, expires: "2020-01-01"}}
   - {{name: judges, key: {OTHER_KEY}, models: [openai/judge], limits: [{{requests: 1, every: day}}]}}
 guards:
   hook:
@@ -48,6 +50,11 @@ guards:
     for: {{model: [hook]}}
   meanwhile:
     {{use: webhook, with: {{url: "SIDE/hook"}}, for: {{model: [meanwhile]}}, at: before, parallel: true}}
+  over:
+    use: judge
+    with: {{model: openai/judge, key: gone, rubric: {{threat: A threat.}}}}
+    for: {{model: [over]}}
+    at: before
   ways: {{use: webhook, with: {{url: "SIDE/hook"}}, for: {{model: [ways]}}, at: before}}
   afar: {{use: webhook, with: {{url: "SIDE/hook"}}, for: {{model: [afar]}}, at: before, external_only: true}}
   strict:
@@ -431,6 +438,13 @@ def test_the_budget_of_a_key_pays_for_a_judge(gateway, upstream):
     status, _, body = ask(gateway, "paid", "another good day")
     assert (status, body["error"]["code"]) == (503, "guard_unavailable")
     assert models(upstream) == ["judge", "paid"]
+
+
+def test_a_key_that_is_let_in_no_more_pays_for_nothing(gateway, upstream):
+    status, _, body = ask(gateway, "over", "a good day")
+    assert status == 503
+    assert "the key 'gone', whose its questions are, has expired" in body["error"]["message"]
+    assert upstream.requests == []
 
 
 def test_a_judge_of_what_goes_abroad_is_asked_about_it(gateway):

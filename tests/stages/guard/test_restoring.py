@@ -17,6 +17,7 @@ from headgate.stages.guard.changing import edited
 from headgate.stages.guard.framing import cutter
 from headgate.stages.guard.hiding import Span, first_number, hide
 from headgate.stages.guard.restoring import restorer
+from headgate.stages.guard.subject import Looked
 from headgate.stages.guard.window import Window
 
 MOST = 64
@@ -182,9 +183,13 @@ async def test_little_is_held_back(vault):
     assert most <= MOST
 
 
-def test_numbers_of_a_conversation_that_the_provider_keeps_are_no_others():
-    assert first_number({"messages": []}) == 1
-    numbers = {first_number({"previous_response_id": "resp_1"}) for _ in range(20)}
+@pytest.mark.parametrize("fields", [{"previous_response_id": "resp_1"}, {"cachedContent": "cachedContents/1"}, None])
+def test_numbers_of_what_the_provider_keeps_are_no_others(fields):
+    """A conversation, a prompt, or files and threads that are sent unread (None)."""
+    asked = exchange()
+    assert first_number(asked) == 1
+    asked.fields, asked.passing = fields or {}, Looked(b"") if fields is None else None
+    numbers = {first_number(asked) for _ in range(20)}
     assert len(numbers) > 15
     assert min(numbers) > 1000
 

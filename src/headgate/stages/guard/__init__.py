@@ -66,7 +66,7 @@ class Guard(Kept):
         judge = Judge(exchange, self.hashes, self.outside)
         if any(policy.hides for policy in policies):
             exchange.vault = (
-                Vault(first_number(exchange.fields))
+                Vault(first_number(exchange))
                 if self.sessions is None
                 else await self._vault(self.sessions, judge, policies)
             )
@@ -134,7 +134,7 @@ class Guard(Kept):
             vault = judge.exchange.vault
             if vault is not None:
                 vault.settled = any(policy.hides for policy in first)
-                vault.general = vault.settled and bool(vault.numbers)
+                vault.general = bool(vault.numbers) and (vault.settled or vault.session is None)
         if judge.route is not None:
             _reroute(judge.exchange, judge.route, judge.routed_for)
         judge.barred = frozenset({"route"})

@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 from bisect import bisect_right
 from collections.abc import Mapping, MutableMapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from headgate.core.exchange import Exchange
 from headgate.core.guard import Passage
 from headgate.core.vault import Session, Taken, Vault, Wanted
 from headgate.stages.guard.changing import Edit
@@ -15,8 +16,8 @@ LEAST = 4
 """Characters from which on a value is looked for elsewhere, too."""
 GROWING = frozenset((name,) for name in ("messages", "contents", "input", "prompt", "chat_history"))
 """Where a conversation goes on: what stands there is numbered last, so that numbers stay as they are."""
-KEPT = ("previous_response_id", "conversation")
-"""Fields that name a conversation which the provider keeps."""
+KEPT = ("previous_response_id", "conversation", "cachedContent", "previous_interaction_id")
+"""Fields that name what the provider keeps of a conversation."""
 FAR, MANY = 1000, 900_000
 LITERAL = "text"
 """The category of what looks like a surrogate of the session's and is the client's own word."""
@@ -42,9 +43,11 @@ class Places(NamedTuple):
     """By passage, in the order in which surrogates are given: what is to be hidden."""
 
 
-def first_number(fields: Mapping[str, Any]) -> int:
-    """That no surrogate of the conversation has that a provider keeps, of which nothing is known here."""
-    return far() if any(fields.get(name) for name in KEPT) else 1
+def first_number(exchange: Exchange) -> int:
+    """That no surrogate has of what a provider keeps, of which nothing is known here: a conversation, or files, threads
+    and whatever else is sent unread."""
+    kept = exchange.passing is not None or any(exchange.fields.get(name) for name in KEPT)
+    return far() if kept else 1
 
 
 def far() -> int:

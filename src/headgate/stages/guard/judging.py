@@ -15,7 +15,7 @@ from headgate.core.ports import VaultAway
 from headgate.core.unforeseen import unforeseen
 from headgate.core.vault import Session, Vault
 from headgate.stages.guard.changing import Edit, Hashes, replacement
-from headgate.stages.guard.hiding import Span, beside, far, hide, hide_in_session, literal, standing
+from headgate.stages.guard.hiding import Span, beside, far, first_number, hide, hide_in_session, literal, standing
 from headgate.stages.guard.outside import Help, Outside
 from headgate.stages.guard.passages import written
 from headgate.stages.guard.policy import Policy
@@ -171,7 +171,7 @@ class Judge:
     def _hide(self, passages: Sequence[Passage], edits: dict[int, list[Edit]]) -> None:
         vault = self.exchange.vault
         if vault is None:
-            vault = self.exchange.vault = Vault()
+            vault = self.exchange.vault = Vault(first_number(self.exchange))
         hide(vault, passages, self._hidden, edits)
         self._hidden = {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -62,7 +63,7 @@ class Help:
         outside, worker = self._outside, self._exchange.record.worker
         asked = question(outside.next_id(), outside.faces[about], fields, PATH, worker)
         asked.imposed = self._needs()
-        asked.caller = outside.callers[key] if key is not None else None
+        asked.caller = _admitted(outside.callers[key]) if key is not None else None
         return await answer(asked, outside.ask)
 
     async def topic(self, text: str) -> tuple[str, float, str]:
@@ -80,6 +81,13 @@ class Help:
         if aimed is None or not aimed(exchange):
             return exchange.needs
         return Needs(exchange.needs.traits, Within(exchange.needs))
+
+
+def _admitted(caller: Caller) -> Caller:
+    """Raises GuardUnavailable where its key is let in no more."""
+    if caller.barred is not None or time.time() >= caller.expires:
+        raise GuardUnavailable(f"the key {caller.key!r}, whose its questions are, {caller.barred or 'has expired'}")
+    return caller
 
 
 class Within:

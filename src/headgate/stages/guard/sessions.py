@@ -49,7 +49,7 @@ class Sessions:
 
     async def vault(self, exchange: Exchange) -> Vault:
         """Of the session that a request names; its own where it names none. Raises VaultAway."""
-        first = first_number(exchange.fields)
+        first = first_number(exchange)
         for way, together in self._ways:
             if together is None:
                 session = self._conversation(exchange)
