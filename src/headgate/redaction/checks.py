@@ -6,8 +6,6 @@ less than 0: nor is anything else up to there.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import ipaddress
 import re
@@ -48,36 +46,16 @@ VIN_VALUES = dict(
     )
 )
 VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
-PLACEHOLDER = re.compile(
-    rb"<.*|\*\*.*|\$\{?.*|\{.*\}|%.*%|\[.*\]|\*{3,}|\.{3,}|x{4,}|(?:your|my|some|the|example|test|dummy|changeme|redacted|null|"
-    rb"none|true|false|string|required|optional|process\.env|os\.environ|env\.)[\w.\-\[\]('\"]*",
-    re.IGNORECASE | re.DOTALL,
-)
-
 AMERICAN = re.compile(rb"(?:1[-. ])?(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?!\d)")
 HEXADECIMAL = re.compile(rb"::|[A-Fa-f]|\d{4}")
 """What an address has and what times and ratios have not."""
 NATIONAL = re.compile(rb"\(?0[1-9]\d{0,4}\)?[ /.-]")
 DECIMAL = re.compile(rb"\d[.,]\Z")
-CODE = re.compile(rb"[A-Za-z_][A-Za-z_.]*[\[({)\]}].*|[A-Za-z_]+(?:\.[A-Za-z_]+)+|\W+", re.DOTALL)
-"""What stands behind `password =` in programs: names, calls, signs."""
-ENDS = re.compile(rb"[.,;!?)\"']*(?:\s*\n|\Z)")
 JOINED = frozenset({b"-", b".", b"_", b"/", b"#", b"$", b"@"})
 FOLLOWED = frozenset({b".", b"-", b"/", b":", b",", b"%", b"="})
 """What stands between a number and the rest of it."""
 NUMERAL = re.compile(rb"\d[ .,/-]\Z")
 """The end of a number of which what follows may be a part."""
-BLOCK = 16_384
-"""Bytes that a private key has at most."""
-BODY = re.compile(
-    rb"(?:(?:\s|\\[nr]|[\"',|>#*]){0,16}"
-    rb"(?:[A-Za-z0-9+/=]{12,}|[A-Za-z0-9+/]{1,11}={1,2}|(?:Proc-Type|DEK-Info|Version|Comment): ?[^\n\\]{1,80}))*"
-)
-"""What stands in such a block: lines of base64, however they are joined."""
-EXAMPLE = re.compile(rb"(?:pass(?:word)?|token|secret|yyy+|xxx+|\*+|\.+|[$%<].*|\{\{.*)", re.IGNORECASE)
-WORDED = re.compile(rb"example|your")
-DUMMY = re.compile(rb"EXAMPLE\Z|([\w*#])\1{7}|x{6}|X{6}|\.{3}|\*{3}")
-ALPHABET = b"abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz1234567890"
 
 
 def digits(text: bytes) -> bytes:
@@ -193,76 +171,6 @@ def _address(text: bytes, end: int) -> int:
     except ValueError:
         return 0
     return end
-
-
-def secret(data: bytes, start: int, end: int) -> int:
-    """What stands behind `password:` and is no placeholder, no program, no word of a sentence."""
-    text, before = data[start:end], data[start - 1 : start]
-    if PLACEHOLDER.fullmatch(text) or DUMMY.search(text) or before == b"`":
-        return 0
-    if before in (b'"', b"'"):
-        return end
-    if CODE.fullmatch(text) or (text.isalpha() and before != b"=" and not ENDS.match(data, end)):
-        return 0
-    return end
-
-
-def hardened(data: bytes, start: int, end: int) -> int:
-    """A password as rules demand them: of small letters, capitals, digits and signs at least three."""
-    text = data[start:end]
-    kinds = (
-        any(97 <= each <= 122 for each in text),
-        any(65 <= each <= 90 for each in text),
-        any(48 <= each <= 57 for each in text),
-        not text.isalnum(),
-    )
-    return end if sum(kinds) >= 3 and (kinds[2] or b"!" in text) and secret(data, start, end) else 0
-
-
-def pair(data: bytes, start: int, end: int) -> int:
-    """A user and a password, of which the password is no placeholder and no variable."""
-    text = data[start:end].replace(b'"', b"").replace(b"'", b"")
-    _, _, password = text.partition(b":")
-    return 0 if len(password) < 3 or EXAMPLE.fullmatch(password) or password[:1] in b"$<" else end
-
-
-def random(data: bytes, start: int, end: int) -> int:
-    """Long text without meaning: letters and digits in it."""
-    text = data[start:end]
-    mixed = any(48 <= each <= 57 for each in text) and any(each > 57 for each in text)
-    return end if mixed and len(set(text)) > 5 and secret(data, start, end) else 0
-
-
-def key(data: bytes, start: int, end: int) -> int:
-    """A vendor's key: no example, no row of equal letters or of the alphabet, no word."""
-    text = data[start:end]
-    if DUMMY.search(text) or WORDED.search(text, 0, 40) or len(set(text)) < 9:
-        return 0
-    small = text.lower()
-    if any(small[at : at + 16] in ALPHABET for at in range(len(small) - 15)):
-        return 0
-    wordy = text[4:].isalpha() and (text[4:].islower() or text[:2] == b"s.")
-    return 0 if wordy else end
-
-
-def block(data: bytes, start: int, end: int) -> int:
-    """The block of a private key (RFC 7468) up to its end, or as far as it goes on; its head alone, too."""
-    last = data.find(b"-----END", end, end + BLOCK)
-    if last == end:
-        return 0
-    if last > end and data.find(b"-----BEGIN", end, last) < 0:
-        stop = data.find(b"-----", last + 8, last + 80)
-        return stop + 5 if stop >= 0 else last + 8
-    body = BODY.match(data, end)
-    return body.end() if body else end
-
-
-def basic(data: bytes, start: int, end: int) -> int:
-    """Credentials of HTTP, which hold a user and a password (RFC 7617)."""
-    try:
-        return end if b":" in base64.b64decode(data[start:end] + b"===") else 0
-    except binascii.Error:
-        return 0
 
 
 def number(data: bytes, start: int, end: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -15,6 +15,8 @@ BEFORE, AFTER = 64, 24
 """Bytes around a candidate in which words make it surer."""
 NEAR, NEAR_PROVED, BEHIND = 0.9, 0.99, 0.05
 """Scores with such a word; how much less one behind counts."""
+SURE = 0.97
+"""What has a part of this is not looked at again."""
 DOUBT = 0.55
 """By how much less is likely what a word says to be another thing."""
 OTHERWISE = re.compile(
@@ -85,16 +87,19 @@ class Finder:
         found: list[Found] = []
         for place in range(len(expressions)) if hit is None else sorted(each - 1 for each in hit if each):
             if place < len(self.patterns):
-                found += self._matches(data, self.patterns[place], expressions[place])
+                self._matched(found, data, self.patterns[place], expressions[place])
             else:
-                found += self._shaped(data, expressions[place])
+                self._shaped(found, data, expressions[place])
         return together(found) if len(found) > 1 else found
 
-    def _matches(self, data: bytes, pattern: Pattern, expression: Any) -> Iterator[Found]:
-        check, group = pattern.check, expression.groups and 1
-        at = 0
-        while match := expression.search(data, at):
+    def _matched(self, found: list[Found], data: bytes, pattern: Pattern, expression: Any) -> None:
+        check, sign, group = pattern.check, pattern.sign, expression.groups and 1
+        at, known = 0, sure(found)
+        while (not sign or data.find(sign, at) >= 0) and (match := expression.search(data, at)):
             start, end = match.span(group)
+            if known and within(known, start, end):
+                at = end
+                continue
             if check is not None:
                 end = check(data, start, end)
             if end <= start:
@@ -107,18 +112,21 @@ class Finder:
             if pattern.words:
                 score, proof = weighed(pattern, alone, *around(data, start, end))
             if score >= self.threshold:
-                yield Found(start, end, pattern.kind, score, proof)
+                found.append(Found(start, end, pattern.kind, score, proof))
 
-    def _shaped(self, data: bytes, expression: Any) -> Iterator[Found]:
-        at = 0
+    def _shaped(self, found: list[Found], data: bytes, expression: Any) -> None:
+        at, known = 0, sure(found)
         while match := expression.search(data, at):
             start, end = match.span()
+            if known and within(known, start, end):
+                at = end
+                continue
             best = self._best(data, start, end) if whole(data, start, end) else None
             if best is None:
                 at = _behind(data, start)
                 continue
             at = end
-            yield best
+            found.append(best)
 
     def _best(self, data: bytes, start: int, end: int) -> Found | None:
         """The likeliest of what has this shape and passes its check."""
@@ -135,6 +143,18 @@ class Finder:
             key=lambda one: (one[1][0], one[0]),
         )
         return Found(start, end, shape.kind, score, proof) if score >= self.threshold else None
+
+
+def sure(found: list[Found]) -> list[Found]:
+    """What is so sure that no part of it would be surer by another name, the first one last."""
+    return sorted((each for each in found if each.score >= SURE), reverse=True) if found else []
+
+
+def within(known: list[Found], start: int, end: int) -> bool:
+    """Whether it is a part of one of them; those before it are forgotten."""
+    while known and known[-1].end <= start:
+        known.pop()
+    return bool(known) and known[-1].start <= start and end <= known[-1].end
 
 
 def around(data: bytes, start: int, end: int) -> tuple[bytes, bytes]:

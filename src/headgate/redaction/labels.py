@@ -29,6 +29,8 @@ NAMED = (
     r"|(?:api|secret|client)?[ _.-]?(?:password|passwd|passphrase|secret|credentials?|authtoken|apikey)"
 )
 """What secrets are called."""
+CALLED = r"password|passwort|passcode|passphrase|contraseña|mot de passe|parola d['’]ordine|senha|wachtwoord|hasło|pwd"
+"""What passwords are called by those who write of them."""
 
 
 def labelled(

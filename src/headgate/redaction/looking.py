@@ -13,6 +13,7 @@ from headgate.core.plugin import suggestion
 from headgate.redaction.finder import Finder
 from headgate.redaction.kinds import chosen, groups, pack
 from headgate.redaction.kinds import names as packs
+from headgate.redaction.labels import CALLED, NAMED
 from headgate.redaction.names.found import Finder as Names
 from headgate.redaction.pattern import Evidence
 
@@ -44,6 +45,10 @@ OPEN = re.compile(
 second time in another way, which would take forever."""
 LONG = 8192
 """Characters of names that are looked for in one turn: some milliseconds."""
+PHRASE, LABEL = 80, 40
+"""Characters of a password of several words, and of what stands before it, at most."""
+PASSWORD = re.compile(rf"(?i)(?:{NAMED}|{CALLED})[\"'\\]{{0,3}}(?: is| was| are)?[ \t:=>\\]{{1,8}}\Z")
+"""What stands before its quotes."""
 LAST = 4
 """Words that tell what the one before them is."""
 SAID = "it reads like one, by its words and those around it"
@@ -194,6 +199,14 @@ def clear(text: str) -> int:
             start = words.pop()[0]
         at = start
     return at
+
+
+def clear_of_quotes(text: str) -> int:
+    """Up to where no password of several words goes on, `"password": "correct horse ba`: to its open quotes."""
+    since = max(len(text) - PHRASE, 0)
+    at = max(text.rfind('"', since), text.rfind("'", since))
+    opens = at > 0 and text[at - 1] in " =:\\\t" and PASSWORD.search(text, max(at - LABEL, 0), at)
+    return at + 1 if opens else len(text)
 
 
 def _field(passage: Passage) -> str:

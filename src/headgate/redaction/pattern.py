@@ -31,6 +31,8 @@ class Pattern(NamedTuple):
     words: tuple[bytes, ...] = ()
     checksum: bool = False
     """Whether the check proves it by a sum."""
+    sign: bytes = b""
+    """What it has in it: without, nothing is looked for."""
 
 
 class Shape(NamedTuple):

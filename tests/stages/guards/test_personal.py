@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from headgate.core.guard import Asked, Passage
-from headgate.redaction.looking import clear, clear_of_names, with_names
+from headgate.redaction.looking import clear, clear_of_names, clear_of_quotes, with_names
 from headgate.redaction.names.found import Found
 from headgate.stages.guards.personal import Personal, PersonalSettings
 from headgate.stages.guards.secrets import Secrets, SecretsSettings
@@ -113,6 +113,18 @@ def test_what_only_begins_like_a_private_key_takes_no_time(line):
 
 def too_late(*_):
     raise TimeoutError
+
+
+@together(
+    ("text", "open_"),
+    [
+        ('{"password": "correct horse ba', "correct horse ba"), ("the password is 'correct ho", "correct ho"), (r'{\"db_password\": \"correct ', "correct "), ('"password": "correct horse", "n', ""),
+        ('the "password" field', ""), ("it's open", ""), ('"password": "' + "long " * 30, ""), ("", ""),
+    ],
+)  # fmt: skip
+def test_a_password_of_several_words_is_held_back_to_its_quotes(text, open_):
+    assert text[clear_of_quotes(text) :] == open_
+    assert Secrets(SecretsSettings()).clear(text) <= len(text) - len(open_)
 
 
 NAMED = personal(names=True)

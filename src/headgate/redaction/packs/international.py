@@ -1,6 +1,6 @@
 """What people have everywhere: ways to reach them, cards and accounts, papers, devices, wallets."""
 
-from headgate.redaction import checks
+from headgate.redaction import checks, credentials
 from headgate.redaction.labels import DATE, IDENTIFIER, labelled
 from headgate.redaction.pattern import Pattern, Shape, words
 from headgate.redaction.sums import luhn
@@ -25,7 +25,7 @@ PHONES = (
     r"(?:\(\d{2,4}\)|\b\d)[\d ().-]{5,18}\d",  # any, which only words make sure
 )
 PATTERNS = (
-    Pattern("email", r"[^\s@<>()\[\]\",;:|`'{}=&?/\\]+@(?:[^\x00-,./:-@\[-^`{-\x{a0}]+\.)+[^\x00-@\[-`{-\x{a0}]+", checks.mail, 0.99),
+    Pattern("email", r"[^\s@<>()\[\]\",;:|`'{}=&?/\\]+@(?:[^\x00-,./:-@\[-^`{-\x{a0}]+\.)+[^\x00-@\[-`{-\x{a0}]+", checks.mail, 0.99, sign=b"@"),
     Pattern("card", r"\b\d{4}(?:[ -]?\d{3,7}){1,3}[ -]?\d{1,7}\b", checks.card, checks.card_alone, CARD, checksum=True),
     Pattern("iban", r"(?i)\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}", checks.iban, 0.99, checksum=True),
     labelled("bic", r"bic|swift(?:[ -]?code)?|bic/swift", r"[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?"),
@@ -70,7 +70,7 @@ PATTERNS = (
     Pattern("coordinates", r"\b\d{1,2}°\s?\d{1,2}['′]\s?(?:[\d.]{1,8}[\"″]\s?)?[NS],?\s{0,2}\d{1,3}°\s?\d{1,2}['′]\s?(?:[\d.]{1,8}[\"″]\s?)?[EW]"),
     Pattern("url_with_data", r"(?i)\bhttps?://[^\s\"'<>]{3,500}?[?&](?:e-?mail|user(?:_?(?:name|id))?|uid|login|name|first_?name|last_?name|phone|tel|ssn|dob|address)=([^&\s#\"'<>]{2,})", None, 0.95),
     Pattern("url", r"(?i)\b(?:https?://|www\.)[^\s\"'<>()\[\]{}|\\^`]{3,}[^\s\"'<>()\[\]{}|\\^`.,;:!?]", None, 0.9),
-    labelled("username", r"user[ _-]?(?:name|id)|login(?:[ _-]?name)?|benutzername|usuario|identifiant|nom d['’]utilisateur", r"[\w.-]{3,32}", checks.secret),
+    labelled("username", r"user[ _-]?(?:name|id)|login(?:[ _-]?name)?|benutzername|usuario|identifiant|nom d['’]utilisateur", r"[\w.-]{3,32}", credentials.value),
     Pattern("date", r"\b(?:\d{1,2}[-/.]\d{1,2}[-/.](?:19|20)?\d{2}|(?:19|20)\d{2}[-/.]\d{1,2}[-/.]\d{1,2}(?:[ T]\d{2}:\d{2}(?::\d{2})?)?)\b", checks.moment, 0.8),
     Pattern("date", rf"\b(?:{DATE})\b", checks.written, 0.7),
     Pattern("age", r"(?i)\b(\d{1,3}(?:[ -](?:years?|yrs?|months?)(?:[ -]old)?\b[ -]?(?:old\b)?|[ -]?y/?o\b| (?:años|ans|anni|anos|jaar|lat)\b| Jahre\b))", checks.age, 0.7),
