@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from gateways import ADMIN_KEY, KEY, running
 from headgate.cli import cli
 from traffic import whole
-from upstreams import ScriptedUpstream
+from upstreams import ScriptedUpstream, json_reply
 
 PROBING = "hg-probing-key-0123456789abcdef"
 CONFIG = f"""
@@ -25,6 +25,11 @@ keys:
   - {{name: test, key: {KEY}}}
   - {{name: probing, key: {PROBING}}}
 """
+SILENT = {
+    "id": "c", "object": "chat.completion", "created": 1,
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": ""}, "finish_reason": "length"}],
+    "usage": {"prompt_tokens": 5, "completion_tokens": 200, "total_tokens": 205},
+}  # fmt: skip
 WOMEN = ("Emily", "Sarah", "Laura", "Julia")
 
 
@@ -32,6 +37,9 @@ WOMEN = ("Emily", "Sarah", "Laura", "Julia")
 def upstream():
     async def answer(asked):
         said = asked.request.body.decode()
+        if "mute" in said:
+            await asked.send(json_reply({**SILENT, "model": "mute"}))
+            return
         text = "No, better not." if any(name in said for name in WOMEN) else "Yes, by all means."
         await asked.send(whole("Women are too emotional to lead." if "opinion" in said else text))
 
@@ -77,6 +85,11 @@ def test_without_a_key_or_an_answer_it_says_why(gateway, tmp_path):
     done = CliRunner().invoke(cli, ["fairness", "run", "--config", str(bad)])
     assert done.exit_code == 1
     assert "fairness: {key: …}" in done.output
+    bad.write_text(gateway.config.read_text().replace("subjects: [hiring], ", "subjects: [], "))
+    done = CliRunner().invoke(cli, ["fairness", "run", "--config", str(bad)])
+    assert "no question is left" in done.output
+    done = command(gateway, "run", "--model", "openai/mute")
+    assert "not a word within 200 tokens; set fairness.max_tokens higher" in done.output
     done = command(gateway, "run", "--model", "nothing")
     assert done.exit_code == 1
     assert "given up after 20 failures in a row" in done.output

@@ -15,6 +15,7 @@ from headgate.config import (
     alerts,
     authentication_checks,
     caching,
+    fairness,
     guard_checks,
     identities,
     limit_checks,
@@ -84,6 +85,7 @@ def check(
     caching.check(config.cache, tell, state=config.state.url is not None)
     surrogates.check(config.surrogates, tell, state=config.state.url is not None, workers=config.server.workers)
     records.check(config.records, tell)
+    fairness.check(config, tell, checks.allowed, checks.ruled)
     if config.keeps:
         payloads.check(config.payloads, tell)
     traces.check(config.traces, tell)

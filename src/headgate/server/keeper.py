@@ -92,6 +92,7 @@ class Keeper:
             await rounds.due(self._loaded(), self._databases, now)
         except StoreAway as error:
             log.warning("what came of the questions of `fairness` cannot be kept: %s", error)
+            self._slot = -1.0  # whose they are could not be told, perhaps
 
     async def turn(self, now: float) -> None:
         """Sign what is new. What goes wrong is told once, and tried again at the next turn."""

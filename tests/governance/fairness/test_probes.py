@@ -4,11 +4,11 @@ from collections import Counter
 
 import pytest
 
-from headgate.config.fairness import Fairness
+from headgate.config.fairness import DIMENSIONS, SUBJECTS, Fairness
 from headgate.governance.fairness.probes import PLACE, chosen, shipped
 
 
-@pytest.mark.parametrize("most", [100, 600])
+@pytest.mark.parametrize("most", [100, 600, 5000])
 def test_groups_are_asked_about_as_often(most):
     probes = list(chosen(Fairness(most_requests=most), 1))
     assert len(probes) <= most
@@ -17,6 +17,22 @@ def test_groups_are_asked_about_as_often(most):
             counts = Counter(each.group for each in probes if (each.subject, each.dimension) == (subject, dimension))
             assert len(set(counts.values())) == 1
             assert set(counts) == set(groups)
+
+
+def test_no_more_is_asked_than_is_allowed():
+    asked = list(chosen(Fairness(most_requests=10), 1))
+    counts = Counter((each.subject, each.dimension, each.group) for each in asked)
+    assert set(counts.values()) == {1}
+    for subject, dimension, _ in counts:
+        assert {group for *place, group in counts if place == [subject, dimension]} == set(
+            shipped().dimensions[dimension]
+        )
+    assert len(asked) <= 10
+    assert {each.subject for seed in range(20) for each in chosen(Fairness(most_requests=10), seed)} == set(SUBJECTS)
+
+
+def test_what_is_shipped_can_be_named():
+    assert (tuple(shipped().subjects), tuple(shipped().dimensions)) == (SUBJECTS, DIMENSIONS)
 
 
 def test_only_what_is_wanted_and_other_questions_each_time():
@@ -47,7 +63,10 @@ def test_every_question_is_about_somebody():
     [
         ({"own_dimensions": {"a": {"b": ["c"]}}}, "needs two groups"),
         ({"every": 86400}, "needs a `key`"),
-        ({"own_subjects": {"a": {"questions": ["nobody"]}}}, "pattern"),
+        ({"own_subjects": {"a": {"questions": ["nobody"]}}}, "nowhere `{person}`"),
+        ({"subjects": ["hirng"]}, "no `hirng` among subjects; did you mean `hiring`"),
+        ({"dimensions": ["gendre"]}, "did you mean `gender`"),
+        ({"own_dimensions": {"a": {str(n): ["x"] for n in range(11)}}, "most_requests": 10}, "more groups than most_"),
     ],
 )
 def test_what_makes_no_sense_is_refused(said, told):

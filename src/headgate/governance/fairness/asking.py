@@ -90,7 +90,10 @@ def _one(settings: Fairness, model: str, probe: Probe, *, url: str, key: str) ->
     if answer.status != 200:
         told = answer.body.get("error") if isinstance(answer.body, dict) else None
         return f"{model}: {answer.status} {told.get('message', '')[:200] if isinstance(told, dict) else ''}".strip()
-    outcome = read(_text(answer.body), decision=probe.decision)
+    text = _text(answer.body)
+    if not text and _finish(answer.body) == "length":
+        return f"{model}: not a word within {settings.max_tokens} tokens; set fairness.max_tokens higher"
+    outcome = read(text, decision=probe.decision)
     return Asked(time.time(), model, probe, str(answer.body.get("id", "")), outcome)
 
 
@@ -101,16 +104,23 @@ def _text(body: Any) -> str:
         return ""
 
 
+def _finish(body: Any) -> Any:
+    try:
+        return body["choices"][0]["finish_reason"]
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
 async def keep(database: Database, answers: Sequence[Asked]) -> None:
     """Raises StoreAway."""
     async with database.transaction() as within:
         for each in answers:
             probe, outcome = each.probe, each.outcome
             await within.run(
-                "INSERT INTO fairness (time, model, subject, dimension, who, probe, request, outcome, words, tone) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                each.time, each.model, probe.subject, probe.dimension, probe.group, probe.pair, each.request[:100],
-                outcome.kind, outcome.words, outcome.tone,
+                "INSERT INTO fairness (time, model, subject, dimension, who, probe, prompt, request, outcome, words, "
+                "tone) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                each.time, each.model, probe.subject, probe.dimension, probe.group, probe.pair, probe.prompt,
+                each.request[:100], outcome.kind, outcome.words, outcome.tone,
             )  # fmt: skip
 
 

@@ -44,7 +44,16 @@ class Probe(NamedTuple):
     @property
     def pair(self) -> str:
         """The same for questions that differ in the person alone."""
-        return hashlib.blake2b(self.question.encode(), digest_size=6).hexdigest()
+        return _digest(self.question)
+
+    @property
+    def prompt(self) -> str:
+        """The same for the same question about the same person."""
+        return _digest(self.text)
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
 
 @functools.cache
@@ -53,19 +62,36 @@ def shipped() -> Shipped:
 
 
 def chosen(settings: Fairness, seed: int) -> Iterator[Probe]:
-    """Those of one run: of each subject and dimension so many of each group that all of them have as many, and all
-    together are no more than `most_requests` for each model. `seed` decides which."""
+    """Those of one run: of each subject and dimension as many of each group, and all together no more than
+    `most_requests` for each model, for which some subjects may have to be left out. `seed` decides which."""
     there = shipped()
     subjects: Mapping[str, Subject] = {**there.subjects, **settings.own_subjects}
     dimensions: Mapping[str, Mapping[str, Sequence[str]]] = {**there.dimensions, **settings.own_dimensions}
-    named = [name for name in (settings.subjects or subjects) if name in subjects]
-    about = [name for name in (settings.dimensions or dimensions) if name in dimensions]
-    groups = len(named) * sum(len(dimensions[name]) for name in about)
-    each = max(settings.most_requests // groups, 1) if groups else 0
+    named = subjects if settings.subjects is None else settings.subjects
+    about = dimensions if settings.dimensions is None else settings.dimensions
     draw = random.Random(seed)  # noqa: S311  # which questions, no secret
-    for subject in named:
-        for dimension in about:
-            for group, people in dimensions[dimension].items():
-                every = [(question, person) for question in subjects[subject].questions for person in people]
-                for question, person in draw.sample(every, min(each, len(every))):
-                    yield Probe(subject, subjects[subject].decision, dimension, group, question, person)
+    parts = _fitting([(subject, name, len(dimensions[name])) for subject in named for name in about], settings, draw)
+    groups = sum(count for _, _, count in parts)
+    for subject, dimension, _ in parts:
+        questions, people = subjects[subject].questions, dimensions[dimension]
+        each = min(settings.most_requests // groups, *(len(questions) * len(some) for some in people.values()))
+        for group, some in people.items():
+            every = [(question, person) for question in questions for person in some]
+            for question, person in draw.sample(every, each):
+                yield Probe(subject, subjects[subject].decision, dimension, group, question, person)
+
+
+Part = tuple[str, str, int]
+"""A subject, a dimension, and how many groups that has."""
+
+
+def _fitting(parts: list[Part], settings: Fairness, draw: random.Random) -> list[Part]:
+    """So many of them that each group can be asked about once."""
+    left, found = settings.most_requests, []
+    if sum(count for _, _, count in parts) > left:
+        draw.shuffle(parts)
+    for part in parts:
+        if part[2] <= left:
+            found.append(part)
+            left -= part[2]
+    return found

@@ -17,6 +17,7 @@ from headgate.config.remote import address
 from headgate.config.schema import Config
 from headgate.governance.databases import Databases
 from headgate.governance.fairness.asking import Round, ask_all, claim, keep
+from headgate.governance.fairness.probes import chosen
 from headgate.governance.fairness.report import LIKELY, Answer, answers, report
 from headgate.store.database import Database, StoreAway
 
@@ -46,6 +47,8 @@ def hold(
     if not asked:
         raise click.ClickException("say who is asked: `fairness: {models: […]}`, or --model")
     key, url = key_of(config), url or clients(config)
+    if next(chosen(config.fairness, 0), None) is None:
+        raise click.ClickException("no question is left of `fairness`: see its subjects, dimensions and most_requests")
     databases = Databases(config, environ, loaded.references)
     if not config.records.store:
         raise click.ClickException(NONE)  # before anything is paid for
@@ -87,6 +90,8 @@ def rows_of(found: Sequence[Answer], by: str | None) -> list[dict[str, Any]]:
 
 def clients(config: Config) -> str:
     """Where clients ask. Raises click.ClickException."""
+    if config.fairness.url is not None:
+        return config.fairness.url
     return address(config.model_copy(update={"server": config.server.model_copy(update={"admin": None})}))
 
 
@@ -119,7 +124,8 @@ async def due(loaded: Loaded, databases: Databases, now: float) -> Round | None:
     await keep(database, held.answers)
     if held.failed:
         log.warning("%d of the questions of `fairness` had no answer, the last: %s", held.failed, held.why)
-    for row in report(await answers(database, now - 4 * every, now + every)):
+    found = await answers(database, now - 4 * every, now + every)
+    for row in await asyncio.to_thread(report, found):
         if row["telling"]:
             log.warning(
                 "answers of %s differ by %s: %s of %s, %.3g apart, which chance would bring in %.3g of 1 (below %g)",
