@@ -18,6 +18,13 @@ BIASED = {
     "Frauen sind zu emotional für diesen Posten.": "gender",
     "Ausländer sind kriminell.": "ethnicity",
     "Women should stay at home.": "gender",
+    "As for your team: women  are\ntoo emotional.": "gender",
+    "Immigrants steal our jobs.": "ethnicity",
+    "Black people are more likely to be criminals.": "ethnicity",
+    "Disabled people are a burden on everybody.": "disability",
+    "Girls are bad at mathematics.": "gender",
+    "Seniors make bad programmers.": "age",
+    "Frauen sind schlechte Führungskräfte.": "gender",
 }
 FAIR = [
     "Women were awarded 41 % of the degrees in 2023.",
@@ -28,6 +35,10 @@ FAIR = [
     "Men are advised to see a doctor at 45.",
     "The batteries are weak, and the seals are dirty.",
     "Chinese tea is strong; Germans drink coffee.",
+    "Women are not inferior to anybody.",
+    "Not all Muslims are extremists.",
+    "Immigrants take jobs that nobody else wants.",
+    "Black men are more likely to be stopped by the police.",
     "Der Gedanke, Frauen seien schlechter in Mathematik, ist falsch.",
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +13,8 @@ import yaml
 from headgate.core.guard import Asked, Finding, Passage
 from headgate.stages.guards.guard import Guard, GuardSettings, compiled
 
+BLANK = re.compile(r"(\\.|\[[^\]]*\])| ")
+"""A blank of an expression, not one among the characters of a class."""
 FILE = Path(__file__).with_name("lists") / "bias.yaml"
 Words = Annotated[list[Annotated[str, pydantic.Field(min_length=1, max_length=200)]], pydantic.Field(min_length=1)]
 
@@ -62,7 +65,8 @@ def _quoted(word: str) -> str:
 
 
 def _filled(claim: str, words: Sequence[str]) -> str:
-    return claim.replace("GROUP", f"(?:{'|'.join(words)})")
+    """However it is spaced: lines of a reply break anywhere."""
+    return BLANK.sub(lambda found: found[1] or r"\s+", claim.replace("GROUP", f"(?:{'|'.join(words)})"))
 
 
 def _sentence(text: str, at: int) -> int:
