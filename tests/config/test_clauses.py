@@ -19,6 +19,9 @@ def problems(tmp_path, clauses):
     [
         ("  - {name: a, deny: tem == 'x', says: no}\n", "there is no `tem`"),
         ("  - {name: a, deny: team, says: no}\n", "gives string, not true or false"),
+        ("  - {name: a, deny: operation == 'image', says: no}\n", "no operation `image`; did you mean `images`?"),
+        ("  - {name: a, deny: 'weekday in [\"Sunday\"]', says: no}\n", "there is no weekday `Sunday`"),
+        ("  - {name: a, deny: '', says: no}\n", "clauses[0].deny: must not be empty"),
         ("  - {name: a, deny: topic == 'x', says: no}\n", "there is no `topic`"),
         ("  - {name: a, deny: 'true', says: x}\n  - {name: a, deny: 'true', says: x}\n", "taken by another clause"),
         ("  - {name: a, deny: 'traits.exists(t, t == \"x\")', says: x}\n", "goes over every entry"),

@@ -14,8 +14,9 @@ class Clause(Section):
 
     name: str = Field(min_length=1, max_length=100, description="Its name in refusals and records.")
     deny: str = Field(
+        min_length=1,
         description="An expression in CEL that is true of what is forbidden: of a request, or of a request and a "
-        "target, where it asks for `target`, `provider` or `traits`."
+        "target, where it asks for `target`, `provider` or `traits`.",
     )
     says: str = Field(min_length=1, max_length=1000, description="In words, for those in whose way it is.")
     law: str = Field("", max_length=200, description="Where it comes from: `GDPR Art. 44`, `contract 17`.")

@@ -9,9 +9,11 @@ import importlib.util
 import itertools
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, get_args
 
+from headgate.core.labels import Priority
 from headgate.core.plugin import suggestion
+from headgate.core.request import Operation
 from headgate.stages.rules.words import mentioned
 
 PACKAGE = "cel_expr_python"
@@ -21,6 +23,13 @@ LOOPS = frozenset({"all", "exists", "exists_one", "filter", "map"})
 """CEL's macros that go over every entry of what a client sent, and over each again where they are nested."""
 MAPS = frozenset({"headers", "metadata"})
 """Variables whose keys are the client's: one that is named but not there is the empty text, no error."""
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+CLOSED: Mapping[str, Sequence[str]] = {
+    "operation": get_args(Operation),
+    "priority": get_args(Priority),
+    "weekday": DAYS,
+}
+"""What some variables can be: another word is a mistake, for which nothing would ever be found."""
 TOPIC = frozenset({"topic", "topic_score"})
 """Variables that a model has to be asked for: `Rules` does, where an answer depends on them."""
 
@@ -189,6 +198,10 @@ class Compiler:
                 raise Wrong(answer.partition(": ")[2], f"it is {pattern[0].text}")
         for given in _calls(tokens, "mentions"):
             self._look_up(given[1])
+        for variable, can_be in CLOSED.items():
+            for name in map(self._constant, _compared(tokens, variable)):
+                if name and name not in can_be:
+                    raise Wrong(f"there is no {variable} `{name}`", suggestion(name, can_be))
         for name in map(self._constant, _compared(tokens, "topic")):
             if name and name not in self.topics and self.topics:
                 raise Wrong(f"there is no topic `{name}` in `matching.topics`", suggestion(name, list(self.topics)))

@@ -22,7 +22,7 @@ from headgate.core.errors import GatewayError
 from headgate.core.exchange import Exchange
 from headgate.core.kept import Classes
 from headgate.stages.rules.complexity import COMPLEX, score
-from headgate.stages.rules.expression import Undecided
+from headgate.stages.rules.expression import DAYS, Undecided
 from headgate.stages.rules.knowledge import bodies, in_fields, in_path
 from headgate.stages.rules.language import language
 
@@ -284,9 +284,6 @@ class Subject:
         several = self._exchange.fields.get("prompt")  # of the Completions API, which the typed reading leaves alone
         said += several if isinstance(several, list) else []
         return "\n".join(text for text in said if isinstance(text, str) and text)
-
-
-DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 class Variable(NamedTuple):
