@@ -29,3 +29,18 @@ def problems(tmp_path, clauses):
 )
 def test_a_clause_that_cannot_be_is_refused(tmp_path, clauses, told):
     assert told in problems(tmp_path, clauses)
+
+
+def test_words_for_what_there_is_not_are_told(tmp_path):
+    path = tmp_path / "headgate.yaml"
+    path.write_text(
+        "providers: {local: {kind: simulator, traits: [EU]}}\n"
+        "models: {chat: {targets: [{model: local/a, traits: [reviewed]}]}}\n"
+        "clauses:\n"
+        '  - {name: right, deny: \'!("eu" in traits) || provider != "local" || "reviewed" in traits\', says: x}\n'
+        '  - {name: wrong, deny: \'"EU" in traits || provider == "locl"\', says: x}\n'
+    )
+    assert load(path, {}, {}).warnings == [
+        "the clause `wrong` is about a provider `locl`, and there is none; did you mean `local`?",
+        "the clause `wrong` is about a target with the trait `EU`, and there is none; there are `eu`, `reviewed`",
+    ]

@@ -8,6 +8,7 @@ from headgate.catalog.catalogue import assemble
 from headgate.config.document import Node, Path
 from headgate.config.schema import Config
 from headgate.config.targets import ProviderEntry
+from headgate.core.plugin import suggestion
 from headgate.providers.provider import Provider
 from headgate.stages.rules import clause
 from headgate.stages.rules.expression import PACKAGE, Compiler, Wrong, installed
@@ -56,6 +57,26 @@ def clauses(config: Config, kept: Sequence[int], root: Node, tell: Tell, shown: 
             by.compile(each.deny)
         except Wrong as wrong:
             tell((*path, "deny"), wrong.message, wrong.hint)
+
+
+def idle(config: Config) -> Iterator[str]:
+    """Clauses that speak of what there is not, in words: what they mean to deny may not be denied."""
+    if not config.clauses:
+        return
+    by = clause.compiler(config.matching.lists)
+    entries = [*config.providers.values(), *(each.provider for each in config.targets() if each.provider is not None)]
+    traits = {trait for entry in entries for trait in entry.settings.traits}
+    traits |= {trait for target in config.targets() for trait in target.traits}
+    known = {"provider": sorted(config.providers), "traits": sorted(traits)}
+    for each in config.clauses:
+        for variable, there in known.items():
+            for word in by.words(each.deny, variable):
+                if word not in there:
+                    what = "provider" if variable == "provider" else "target with the trait"
+                    hint = suggestion(word, there)
+                    yield f"the clause `{each.name}` is about a {what} `{word[:50]}`, and there is none; {hint}".rstrip(
+                        "; "
+                    )
 
 
 def _names(root: Node, section: str) -> list[str]:

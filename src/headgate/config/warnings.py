@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from headgate.config import state
+from headgate.config import matching, state
 from headgate.config.guard_checks import idle
 from headgate.config.identities import Key
 from headgate.config.schema import Config, is_loopback
@@ -32,7 +32,7 @@ def warnings(config: Config) -> list[str]:
     where = state.place(config.state)
     if where is not None and where.password and not where.encrypted and not is_loopback(where.host):
         said.append("the password in `state.url` travels unencrypted: begin it with rediss:// if the server can")
-    return [*said, *idle(config)]
+    return [*said, *idle(config), *matching.idle(config)]
 
 
 def ending(config: Config, now: datetime) -> list[str]:

@@ -64,8 +64,11 @@ class Effect(BaseModel):
 def traits(config: Config, target: str) -> list[str]:
     """What is so of a target, as the configuration says."""
     provider = config.providers.get(target.partition("/")[0])
-    found = {trait for each in config.targets() if each.model == target for trait in each.traits}
-    return sorted(found | set(provider.settings.traits if provider is not None else ()))
+    found = set(provider.settings.traits if provider is not None else ())
+    for each in config.targets():
+        if each.model == target:
+            found.update(each.traits, each.provider.settings.traits if each.provider is not None else ())
+    return sorted(found)
 
 
 def read(path: Path) -> list[TryOut]:

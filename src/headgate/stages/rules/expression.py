@@ -160,8 +160,7 @@ class Compiler:
         if program.return_type() != self._yes:
             kind = str(program.return_type().name()).lower()
             raise Wrong(f"the expression gives {kind}, not true or false", "compare it with something")
-        tokens = [Token(found.lastgroup or "", found[0]) for found in _TOKEN.finditer(source)]
-        tokens = [token for token in tokens if token.kind != "blank"]
+        tokens = _tokens(source)
         self._refuse(tokens)
         ahead = [Token("", ""), *tokens]
         used = {token.text for before, token in zip(ahead, tokens, strict=False) if before.text != "."}
@@ -170,6 +169,16 @@ class Compiler:
             raise Wrong("there are no topics in `matching.topics`", "give each some example sentences there")
         blank = {name: dict.fromkeys(self._keys(tokens, name), "") for name in names if name in MAPS}
         return Expression(program, names, {name: keys for name, keys in blank.items() if keys})
+
+    def words(self, source: str, variable: str) -> list[str]:
+        """What an expression compares a variable with, or looks for in it."""
+        tokens = _tokens(source)
+        looked_for = [
+            word
+            for word, sign, name in zip(tokens, tokens[1:], tokens[2:], strict=False)
+            if word.kind == "text" and sign.text == "in" and name == Token("name", variable)
+        ]
+        return [self._constant(token) for token in (*_compared(tokens, variable), *looked_for)]
 
     def _translated(self, error: str) -> Wrong:
         found = _ERROR.search(error)
@@ -241,6 +250,11 @@ class Compiler:
     def _constant(self, token: Token) -> str:
         value = self._environment.compile(token.text).eval(data={}).value()
         return value if isinstance(value, str) else ""
+
+
+def _tokens(source: str) -> list[Token]:
+    tokens = [Token(found.lastgroup or "", found[0]) for found in _TOKEN.finditer(source)]
+    return [token for token in tokens if token.kind != "blank"]
 
 
 def _compared(tokens: Sequence[Token], variable: str) -> Iterator[Token]:
