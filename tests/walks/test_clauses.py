@@ -22,7 +22,15 @@ models:
   american: us/a
   kept: {{targets: [us/a, eu/b], cache: true}}
   copied: {{targets: [eu/b], shadow: {{target: us/next}}, judge: {{target: us/judge, share: 1}}}}
+  watched: eu/b
   long: {{targets: [eu/b], fallbacks_on: {{context_overflow: [us/long], rate_limit: [eu/c, us/d]}}}}
+guards:
+  threats:
+    use: judge
+    with: {{model: us/guard, rubric: {{threat: A threat.}}}}
+    for: {{model: watched}}
+    at: before
+    on_error: open
 teams: {{clinic: {{data_class: health}}, interns: {{}}}}
 clauses:
   - name: health-in-eu
@@ -186,6 +194,17 @@ def test_it_holds_for_fallbacks_copies_and_judges(gateway):
     gateway.wait_for_metric(1, "headgate_attempts_total", target="us/judge")
     refused = gateway.records(1, error="clause_violated", ending="failed")
     assert [each["shadow_of"] for each in refused if "shadow_of" in each]
+
+
+def test_it_holds_for_who_is_asked_by_guards(gateway):
+    assert ask(gateway, "watched", CLINIC)[0] == 200
+    [question] = gateway.records(1, path="guard")
+    assert (question["error"], question.get("attempts", [])) == ("clause_violated", [])
+    status, _, _ = gateway.post({"model": "watched", "messages": [ZEPPELIN]}, key=NARROW)
+    assert (status, len(gateway.records(path="guard"))) == (403, 1), "what is forbidden is shown to nobody"
+    assert gateway.records(key="narrow")[-1]["violated"] == [{"clause": "words"}]
+    assert ask(gateway, "watched")[0] == 200
+    gateway.wait_for_metric(1, "headgate_attempts_total", target="us/guard")
 
 
 def test_what_is_only_watched_is_noted_and_the_version_is_told(gateway):

@@ -40,7 +40,7 @@ from headgate.runtime.gateway import ADMIN, Gateway, Ports
 from headgate.runtime.guarding import Guarding, guarding
 from headgate.runtime.maker import Maker, classes_of, instance, settings_of
 from headgate.runtime.verifiers import verifiers
-from headgate.stages.abide import Abide
+from headgate.stages.abide import Abide, Forewarn
 from headgate.stages.authenticate import Authenticate
 from headgate.stages.cache import Cache, Meaning
 from headgate.stages.cache.identity import NEUTRAL_HEADERS
@@ -115,8 +115,7 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         *_keep(config, ports, classes),
         Receive(config.data_dir, route.names),
         *(_stage(stage.use, stage.settings) for stage in config.stages),
-        *guards.guard,
-        *_clauses(config),
+        *_lawful(config, guards),
         *([Instruct()] if _instructs(config) else []),
         Explain(chain([route], _nobody), known),
     ]
@@ -216,11 +215,17 @@ def _cache(
     return [Cache(ports.cache, terms, others, known, headers, meaning, refresh=refresh, apart=guards.apart)]
 
 
-def _clauses(config: Config) -> list[Stage]:
-    """The stage that keeps to clauses, where there are any."""
+def _lawful(config: Config, guards: Guarding) -> list[Stage]:
+    """The stages that guard, and keep to clauses, where there are any: those hold for whom guards ask, too."""
     if not config.clauses:
-        return []
-    return [Abide(compiled(config.clauses, config.matching.lists), settings_of(config), version(config.clauses), read)]
+        return [*guards.guard]
+    clauses, settings, said = (
+        compiled(config.clauses, config.matching.lists),
+        settings_of(config),
+        version(config.clauses),
+    )
+    ahead: list[Stage] = [Forewarn(clauses, settings, said)] if guards.outside is not None else []
+    return [*ahead, *guards.guard, Abide(clauses, settings, said, read)]
 
 
 def _instructs(config: Config) -> bool:
