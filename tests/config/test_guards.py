@@ -26,6 +26,10 @@ def test_files_of_guards_are_those_beside_the_configuration(tmp_path):
         ("{use: topics, with: {denied: [law]}}", "there is no topic `law` in `matching.topics`"),
         ("{use: topics}", "name topics"),
         ("{use: topics, with: {denied: [law], words: {law: [court], tax: [vat]}}}", "the topic 'tax' of `words`"),
+        ("{use: leak, at: after}", "leave `at` out"),
+        ("{use: grounded, for: {provider: simulator}}", "before it is known who is asked"),
+        ("{use: leak, external_only: true}", "before it is known who is asked"),
+        ("{use: leak, parts: [text]}", "leave `parts` out"),
         ("{use: judge, with: {model: nobody/x, rubric: {a: b}}}", "nobody"),
         ("{use: moderation, with: {model: simulator/x, key: nobody}}", "there is no key of this name"),
         ("{use: webhook, with: {url: 'ftp://secret-host'}}", "has to be like https://host/path"),
@@ -40,4 +44,4 @@ def test_what_makes_no_sense_is_told_with_its_place(tmp_path, guard, said):
         load(tmp_path / "headgate.yaml", {})
     [problem] = error.value.problems
     assert problem.path.startswith("guards.g")
-    assert said in problem.message
+    assert said in f"{problem.message}; {problem.hint}"

@@ -53,6 +53,8 @@ def _reachable(path: Path, policy: GuardPolicy, tell: Tell) -> None:
     for position, at in enumerate(policy.at):
         if at not in can:
             tell((*path, "at", position), f"this guard is not asked `{at}` the model", f"leave it out: `{min(can)}`")
+    if policy.type.compares:
+        _compares(path, policy, tell)
     if policy.hides and "after" in policy.at:
         tell((*path, "at"), "a reply is shown to whoever asked: nothing is hidden in it", "say `before`, or `redact`")
     if policy.parallel and "before" not in policy.sides:
@@ -60,6 +62,19 @@ def _reachable(path: Path, policy: GuardPolicy, tell: Tell) -> None:
     if policy.parallel and _by_target(policy):
         said = "it is known only later who is asked, and nothing is asked beside that"
         tell((*path, "parallel"), said, "leave it out, or `external_only`, `provider` and `trait`")
+
+
+def _compares(path: Path, policy: GuardPolicy, tell: Tell) -> None:
+    """Where it would not have seen of the request what it looks for in the reply, it would find nothing."""
+    said = "this guard looks in replies for what it has seen in the request"
+    if policy.sides != {"before", "after"}:
+        tell((*path, "at"), said, "leave `at` out: it looks at both")
+    if _by_target(policy):
+        place = "external_only" if policy.external_only else "for"
+        tell((*path, place), f"{said}, before it is known who is asked", "say for whose requests, or for which model")
+    for narrow in ("parts", "roles"):
+        if getattr(policy, narrow) is not None:
+            tell((*path, narrow), said, f"leave `{narrow}` out")
 
 
 def _follows(path: Path, policy: GuardPolicy, tell: Tell, known: Known) -> None:

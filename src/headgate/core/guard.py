@@ -109,6 +109,12 @@ class Asked(msgspec.Struct):
     help: Help | None = None
     """Of guards that ask others (`Guard.outside`); None where nobody is to be asked."""
 
+    @property
+    def instructions(self) -> str:
+        """The system prompt of whose the key is, which is no passage: it is put in when guards have looked."""
+        said = self.caller.instructions if self.caller is not None else None
+        return said.text if said is not None else ""
+
 
 class Verdict(msgspec.Struct, omit_defaults=True, kw_only=True):
     """A finding as it stands in a record: never what was found."""

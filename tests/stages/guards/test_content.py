@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headgate.core.caller import Caller, Instructions
 from headgate.core.guard import Asked, Passage
 from headgate.stages.guard.mending import closed
 from headgate.stages.guards.grounded import Grounded
@@ -171,6 +172,13 @@ def test_sentences_that_were_not_given_are_told():
     assert grounded("It carried 23 satellites. Penguins usually prefer colder waters near Antarctica.") == [
         "not_grounded"
     ]
+
+
+def test_what_an_organisation_says_was_given():
+    told = Caller("app", instructions=Instructions("There are 30 days of leave a year.", ("organisation acme",)))
+    guard, asked = made(Grounded), Asked(caller=told)
+    assert found(guard, "How long?", side="request", asked=asked) == []
+    assert found(guard, "You have 30 days of leave a year.", asked=asked) == []
 
 
 def test_lists_of_words_that_are_there():

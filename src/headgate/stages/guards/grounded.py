@@ -47,6 +47,7 @@ class Grounded(Guard):
     nothing was given, it has nothing to say."""
 
     Settings = GroundedSettings
+    compares = True
     usual = "flag"
     hold = None
 
@@ -65,7 +66,8 @@ class Grounded(Guard):
                 yield from self._told(index, passage.text, words, numbers)
 
     def _hear(self, passages: Sequence[Passage], asked: Asked) -> None:
-        text = "\n".join(passage.text for passage in passages if passage.part in self._settings.given)[:MOST]
+        given = [passage.text for passage in passages if passage.part in self._settings.given]
+        text = "\n".join([*given, asked.instructions] if "system" in self._settings.given else given)[:MOST]
         numbers = frozenset(_plain(each) for each in NUMBER.findall(text))
         asked.notes[GIVEN] = frozenset(stem(each) for each in WORD.findall(text)), numbers
 

@@ -33,6 +33,8 @@ class Guard(ABC):
     needs: ClassVar[Mapping[str, str]] = {}
     """Packages that not every installation has: the module, and the extra of headgate that brings it."""
     sides: ClassVar[frozenset[Side]] = frozenset({"request", "reply"})
+    compares: ClassVar[bool] = False
+    """It looks in replies for what it has seen in all of the request, so that it has to be shown both."""
     """What it can be asked about."""
     usual: ClassVar[Action] = "block"
     """What follows a finding, where the policy does not say it."""

@@ -57,6 +57,7 @@ class Leak(Guard):
     retold is not found. Of a stream so much is held back as the words may be long."""
 
     Settings = LeakSettings
+    compares = True
     needs = {"re2": "injection"}
     added = frozenset({CANARY})
 
@@ -75,7 +76,7 @@ class Leak(Guard):
         note = asked.notes.get(self._name) or Note(frozenset(), 1, ())
         found = []
         for index, passage in enumerate(passages):
-            if passage.part != "thinking":
+            if passage.part not in ("thinking", "system"):  # of the latter some APIs say in a reply what was asked
                 leaks = self._leaks(passage.text, note)
                 found += [Finding(index, start, end, "prompt_leak", 1.0, reason) for start, end, reason in leaks]
         return found
@@ -83,9 +84,10 @@ class Leak(Guard):
     def _asked(self, passages: Sequence[Passage], asked: Asked) -> list[Finding]:
         """What to look for in the reply, and the canary."""
         prompts = [(index, each.text) for index, each in enumerate(passages) if each.part == "system"]
-        counts = [len(WORD.findall(text)) for _, text in prompts]
+        secret = [*(text for _, text in prompts), asked.instructions]
+        counts = [len(WORD.findall(text)) for text in secret]
         count = min([self._words, *(each for each in counts if each >= FEWEST)])
-        runs = {run for _, text in prompts for run, _, _ in _runs(text, count)}
+        runs = {run for text in secret for run, _, _ in _runs(text, count)}
         for each in passages:
             if runs and each.part == "text" and each.role == "user":
                 runs -= {run for run, _, _ in _runs(each.text, count)}
