@@ -21,6 +21,7 @@ def problems(tmp_path, clauses):
         ("  - {name: a, deny: team, says: no}\n", "gives string, not true or false"),
         ("  - {name: a, deny: operation == 'image', says: no}\n", "no operation `image`; did you mean `images`?"),
         ("  - {name: a, deny: 'weekday in [\"Sunday\"]', says: no}\n", "there is no weekday `Sunday`"),
+        ("  - {name: a, deny: data_class == 'Health', says: no}\n", "they are in small letters: `health`"),
         ("  - {name: a, deny: '', says: no}\n", "clauses[0].deny: must not be empty"),
         ("  - {name: a, deny: topic == 'x', says: no}\n", "there is no `topic`"),
         ("  - {name: a, deny: 'true', says: x}\n  - {name: a, deny: 'true', says: x}\n", "taken by another clause"),

@@ -31,7 +31,7 @@ guards:
     for: {{model: watched}}
     at: before
     on_error: open
-teams: {{clinic: {{data_class: health}}, interns: {{}}}}
+teams: {{clinic: {{data_class: Health}}, interns: {{}}}}
 clauses:
   - name: health-in-eu
     deny: data_class == "health" && !("eu" in traits)
@@ -95,7 +95,8 @@ def test_nobody_is_given_again_what_was_answered_by_who_may_not_be_asked(gateway
 
 
 def test_a_class_that_only_the_request_says_counts_too(gateway):
-    assert ask(gateway, "chat", x_headgate_data_class="health")[1]["x-headgate-model"] == "eu/b"
+    for said in ("health", "Health", " HEALTH "):
+        assert ask(gateway, "chat", x_headgate_data_class=said)[1]["x-headgate-model"] == "eu/b"
     assert ask(gateway, "chat", CLINIC, x_headgate_data_class="public")[1]["x-headgate-model"] == "eu/b"
 
 

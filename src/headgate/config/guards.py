@@ -148,7 +148,10 @@ class GuardPolicy(Section):
             timeout=self.timeout,
             parallel=self.parallel,
             external=self.external_only,
-            match={dimension: frozenset(names) for dimension, names in self.match.items()},
+            match={
+                dimension: frozenset(map(str.lower, names) if dimension == "data_class" else names)
+                for dimension, names in self.match.items()
+            },
             parts=self.parts,
             roles=self.roles,
             least=self.min_score,

@@ -20,7 +20,8 @@ SAID = (
 )
 MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory; what is made there is for its owner alone
 PACKAGES = {"re2": "finds what is to be taken out", "cryptography": "encrypts"}
-DataClass = Annotated[str, StringConstraints(pattern=r"^[\w.-]+$", max_length=64)]
+DataClass = Annotated[str, StringConstraints(pattern=r"^[\w.-]+$", max_length=64, to_lower=True)]
+"""In any letters; requests say it in any, too."""
 Tell = Callable[..., None]
 """Called with a path, a message and a hint."""
 

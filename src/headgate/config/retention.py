@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from headgate.config.moments import Moment
+from headgate.config.payloads import DataClass
 from headgate.config.section import Section
 
 Days = Annotated[int, Field(ge=1, le=36_500)]
@@ -37,7 +38,7 @@ class Retention(Section):
         None, description="Days that the hourly sums are kept, by which is charged for what was used."
     )
     audit_days: Days | None = Field(None, description="Days that the audit of changes is kept.")
-    data_classes: dict[str, Kept] = Field(
+    data_classes: dict[DataClass, Kept] = Field(
         default_factory=dict,
         description="Of data of a class (`data_class`), by its name, in place of what holds for everybody. Where the "
         "team says its own number, too (`retention`), the smaller one counts.",

@@ -46,6 +46,7 @@ class Labels(NamedTuple):
     user: str = ""
     """For whom the caller asks: a user of its own."""
     data_class: str = ""
+    """In lower case."""
     """Of what is said."""
 
 
@@ -76,7 +77,7 @@ def read(headers: Sequence[tuple[bytes, bytes]], fields: Mapping[str, Any]) -> L
     named = [said.get(USER, b"").decode("utf-8", "replace").strip(), *named, metadata.get("user_id")]
     user = next((text[:LONGEST] for text in named if isinstance(text, str) and text), "")
     required = _required(headers) if REQUIRES in said else NOTHING.requires
-    data_class = said.get(DATA_CLASS, b"").decode("utf-8", "replace").strip()[:LONGEST]
+    data_class = said.get(DATA_CLASS, b"").decode("utf-8", "replace").strip().lower()[:LONGEST]
     return Labels(metadata, tags, priority, required, user, data_class)
 
 

@@ -207,10 +207,17 @@ class Compiler:
                 raise Wrong(answer.partition(": ")[2], f"it is {pattern[0].text}")
         for given in _calls(tokens, "mentions"):
             self._look_up(given[1])
+        self._words(tokens)
+
+    def _words(self, tokens: Sequence[Token]) -> None:
+        """Raises Wrong for what a variable can never be."""
         for variable, can_be in CLOSED.items():
             for name in map(self._constant, _compared(tokens, variable)):
                 if name and name not in can_be:
                     raise Wrong(f"there is no {variable} `{name}`", suggestion(name, can_be))
+        for name in map(self._constant, _compared(tokens, "data_class")):
+            if name != name.lower():
+                raise Wrong(f"no class of data is `{name}`", f"they are in small letters: `{name.lower()}`")
         for name in map(self._constant, _compared(tokens, "topic")):
             if name and name not in self.topics and self.topics:
                 raise Wrong(f"there is no topic `{name}` in `matching.topics`", suggestion(name, list(self.topics)))
