@@ -23,6 +23,7 @@ models:
   kept: {{targets: [us/a, eu/b], cache: true}}
   copied: {{targets: [eu/b], shadow: {{target: us/next}}, judge: {{target: us/judge, share: 1}}}}
   watched: eu/b
+  ward: {{targets: [us/a, eu/b], data_class: health}}
   long: {{targets: [eu/b], fallbacks_on: {{context_overflow: [us/long], rate_limit: [eu/c, us/d]}}}}
 guards:
   threats:
@@ -31,12 +32,14 @@ guards:
     for: {{model: watched}}
     at: before
     on_error: open
+rules: [{{name: all, use: ward}}]
 teams: {{clinic: {{data_class: Health}}, interns: {{}}}}
 clauses:
   - name: health-in-eu
     deny: data_class == "health" && !("eu" in traits)
     says: health data stays in the EU
     law: GDPR Art. 44
+  - {{name: no-sales, deny: 'data_class == "health" && key == "sales"', says: health is not for sale}}
   - {{name: no-pictures, deny: 'team == "interns" && operation == "images"', says: interns make no pictures}}
   - {{name: unread, deny: 'team == "interns" && operation == "opaque"', says: interns ask at our paths}}
   - {{name: third-tag, deny: 'key == "tagged" && tags[2] == "x"', says: no third tag}}
@@ -77,6 +80,14 @@ def test_who_may_not_be_given_it_is_left_out(gateway):
     assert out == dict.fromkeys(("us/a", "us/c"), "clause health-in-eu (GDPR Art. 44): health data stays in the EU")
     assert {"clause": "health-in-eu", "target": "us/a"} in record["violated"]
     assert ask(gateway, "chat")[1]["x-headgate-model"] == "us/a"
+
+
+@pytest.mark.parametrize("model", ["ward", "ward:high", "auto", "auto:low"])
+def test_the_class_of_a_name_counts_whoever_chose_it(gateway, model):
+    assert ask(gateway, model)[1]["x-headgate-model"] == "eu/b"
+    status, _, told = ask(gateway, model, SALES)
+    assert (status, told["error"]["code"]) == (403, "clause_violated")
+    assert {"clause": "no-sales"} in gateway.records(key="sales")[-1]["violated"]
 
 
 def test_where_nobody_is_left_the_clause_is_named(gateway):

@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 from headgate.core.record import Violated
 from headgate.core.target import Target
 from headgate.stages.rules.expression import TOPIC, Compiler, Expression, Undecided, Values
-from headgate.stages.rules.subject import Variable, variables
+from headgate.stages.rules.subject import ROUTED, Variable, variables
 
 
 class Served:
@@ -69,6 +69,11 @@ class Clause:
         """Whether it is about who would be given a request, not about the request alone."""
         return not SERVED.keys().isdisjoint(self.deny.names)
 
+    def due(self, target: Target | None) -> bool:
+        """Whether it is looked at for a target, or (None) before there is one. A class of data may be that of a name
+        which a rule has chosen meanwhile."""
+        return self.served is (target is not None) or (target is not None and ROUTED in self.deny.names)
+
     def why(self) -> str:
         """As the words of a refusal."""
         source = f" ({self.law})" if self.law else ""
@@ -108,18 +113,23 @@ class Case:
 
     def forbids(self, target: Target) -> str | None:
         if target not in self._known:
-            self._known[target] = self._looked(Both(self._subject, Served(target)), target.name)
+            self._known[target] = self._looked(Both(self._subject, Served(target)), target)
         return self._known[target]
 
     def refused(self) -> str | None:
         """Why nobody may be given the request."""
         return self._looked(self._subject, None)
 
-    def _looked(self, values: Values, target: str | None) -> str | None:
+    def _note(self, clause: Clause, target: Target | None) -> None:
+        note = Violated(clause.name, clause.mode, target.name if target is not None else None)
+        if note not in self._notes:
+            self._notes.append(note)
+
+    def _looked(self, values: Values, target: Target | None) -> str | None:
         """By the first clause that is in force; all that are violated are noted."""
         first = None
         for clause in self._clauses:
-            if clause.served is not (target is not None):
+            if not clause.due(target):
                 continue
             doubt = ""
             try:
@@ -127,7 +137,7 @@ class Case:
                     continue
             except Undecided as undecided:
                 doubt = f" (it cannot be decided: {undecided})"
-            self._notes.append(Violated(clause.name, clause.mode, target))
+            self._note(clause, target if clause.served else None)
             if clause.mode == "enforce" and first is None:
                 first = clause.why() + doubt
         return first

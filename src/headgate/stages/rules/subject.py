@@ -27,6 +27,8 @@ from headgate.stages.rules.knowledge import bodies, in_fields, in_path
 from headgate.stages.rules.language import language
 
 NO_CLASSES = Classes({})
+ROUTED = "data_class"
+"""The variable that may be another once it is known which name is asked."""
 LONGEST = 100_000
 """Characters of a text that are looked at: half of them at its beginning, half at its end."""
 CREDENTIAL = re.compile(rb"auth|cookie|key|secret|token|password|signature|credential")
@@ -56,6 +58,8 @@ class Subject:
 
     def __getitem__(self, name: str) -> Any:
         """A variable's value."""
+        if name == ROUTED:
+            return self.data_class()
         if name not in self._found:
             self._found[name] = getattr(self, name)()
         return self._found[name]
