@@ -12,7 +12,7 @@ from headgate.alerts.built_in import BUILT_IN
 from headgate.alerts.engine import Engine
 from headgate.alerts.hearing import Sample
 from headgate.alerts.rule import Rule
-from headgate.alerts.seen import Seen, Tried, read
+from headgate.alerts.seen import Seen, Tried, Verdict, read
 
 START = 1_000_000.0
 
@@ -84,6 +84,19 @@ def test_what_the_gateway_turns_down_as_its_targets_are_out_of_order_is_not_its_
     for second in range(20):
         made.add(seen(START + second, status=503, ending="refused", error=error, origin="gateway"))
     assert {labels["rule"] for _, labels in turn(made, START + 20)} == {"all", *(["own"] if own else [])}
+
+
+def test_a_name_with_an_effort_is_the_name_and_what_guards_found_is_a_tag():
+    made = engine(
+        Rule(name="named", measure="requests", above=1, window=60, where={"model": ["chat"]}),
+        Rule(name="biased", measure="requests", above=1, window=60, where={"tag": ["guard:bias"]}),
+    )
+    found = msgspec.convert([{"policy": "bias", "action": "flag"}], list[Verdict])
+    made.add(seen(START, model="chat", guards=found))
+    made.add(seen(START + 1, model="chat:high"))
+    assert [labels["rule"] for _, labels in turn(made, START + 2)] == ["named"]
+    made.add(seen(START + 3, model="other", guards=found))
+    assert [labels["rule"] for _, labels in turn(made, START + 4)] == ["biased"]
 
 
 def test_few_requests_are_no_reason_to_begin_but_one_is_to_end():

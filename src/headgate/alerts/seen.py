@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from headgate.core.effort import parted
 from headgate.core.usage import Tokens
 
 FAILING = frozenset({401, 402, 403, 408, 429})
@@ -46,10 +47,13 @@ class _Cached(msgspec.Struct):
     how: str = ""
 
 
-class _Verdict(msgspec.Struct):
+class Verdict(msgspec.Struct):
+    """What a guard found."""
+
     action: str = ""
     mode: str = "enforce"
     category: str = ""
+    policy: str = ""
 
 
 class Seen(msgspec.Struct):
@@ -78,12 +82,17 @@ class Seen(msgspec.Struct):
     cached: _Cached | None = None
     shadow_of: str | None = None
     judgment: dict[str, Any] | None = None
-    guards: list[_Verdict] = []
+    guards: list[Verdict] = []
 
     @property
     def at(self) -> float:
         """When it was over."""
         return self.time + self.duration
+
+    @property
+    def tagged(self) -> list[str]:
+        """Its tags, and those that the search of records has for what guards have found."""
+        return [*self.tags, *(f"guard:{each.policy}" for each in self.guards)] if self.guards else self.tags
 
     @property
     def own(self) -> bool:
@@ -129,5 +138,7 @@ def value_of(seen: Seen, dimension: str, tried: Tried | None = None) -> str:
         return target if dimension == "target" else target.partition("/")[0]
     if dimension == "error" and tried is not None:
         return tried.error or ""
+    if dimension == "model":
+        return parted(seen.model or "")[0]
     found: str | None = getattr(seen, dimension)
     return found or ""

@@ -72,7 +72,7 @@ class View:
     def _wanted(self, seen: Seen, tried: Tried | None) -> bool:
         for name, values in self.key.where:
             if name == "tag":
-                if values.isdisjoint(seen.tags):
+                if values.isdisjoint(seen.tagged):
                     return False
             elif value_of(seen, name, tried) not in values:
                 return False
