@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from headgate.core.errors import Blocked
+from headgate.core.errors import Blocked, GuardUnavailable
 from headgate.core.exchange import Exchange
 from headgate.core.record import Record
 from headgate.dialects import openai_chat
@@ -129,6 +129,20 @@ async def test_a_guard_that_must_see_all_of_it_does():
     one = window(Policy("all", guard, "all", frozenset({"after"})))
     assert await one.feed(frame({"content": "x" * 1000})) == b""
     assert said(await one.end()) == "x" * 1000
+
+
+async def test_what_never_ends_is_not_held_for_ever():
+    guard = SimpleNamespace(hold=None, usual="flag", look=lambda passages, asked: [], clear=len)
+    for closed in (True, False):
+        one = window(Policy("all", guard, "all", frozenset({"after"}), largest=5000, closed=closed))
+        for _ in range(5):
+            assert await one.feed(frame({"content": "x" * 1000})) == b""
+        if closed:
+            with pytest.raises(GuardUnavailable, match="longer than the 5000 characters"):
+                await one.feed(frame({"content": "x"}))
+        else:
+            assert len(said(await one.feed(frame({"content": "x"})))) == 5001
+            assert await one.feed(frame({"content": "y"})) == b""
 
 
 async def test_what_is_changed_does_not_stand_in_the_scores_of_tokens():

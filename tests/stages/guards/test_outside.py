@@ -168,3 +168,12 @@ def test_a_judge_is_asked_about_few_texts_at_a_time():
 def test_a_secret_that_cannot_be_read_is_refused():
     with pytest.raises(ValueError, match="is not base64"):
         Webhook(WebhookSettings(url=URL, signing_secret="whsec_no base64"))
+
+
+def test_texts_that_are_full_of_findings_are_not_kept():
+    """Somebody may send thousands of them."""
+    guard = people()
+    for count, asked in ((100, [1, 0]), (101, [1, 1])):
+        found = [{"entity_type": "PERSON", "start": 0, "end": 4}] * count
+        passage = Passage(f"{TEXT} {count}")
+        assert [len(look(guard, found, passage)[1].asked) for _ in range(2)] == asked

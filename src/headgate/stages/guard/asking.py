@@ -30,6 +30,8 @@ SLOW = 2.0
 """Seconds after which a question that nobody waits for any more has taken too long."""
 REMEMBERED = 10_000
 """Texts whose findings are kept."""
+FEW = 100
+"""Findings, of which no more are kept of one text: somebody may send many that are full of them."""
 TOGETHER = 8
 """Questions of one request that are under way at a time."""
 OWN = frozenset({400, 413, 414, 422})
@@ -144,7 +146,7 @@ class Asking(Guard):
         ]
 
     def _remember(self, key: bytes, said: Sequence[Finding], now: float) -> None:
-        if not self._seconds:
+        if not self._seconds or len(said) > FEW:
             return
         if len(self._known) >= REMEMBERED:
             del self._known[next(iter(self._known))]

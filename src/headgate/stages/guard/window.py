@@ -164,7 +164,10 @@ class Window:
         self.policies = policies
         self.cut = cut
         self.whole = any(policy.guard.hold is None for policy in policies)
-        """Nothing is given before its end."""
+        """Nothing is given before its end, or before it is more than is looked at."""
+        self.most = min(policy.largest for policy in policies)
+        self.waiting = 0
+        """Characters that nobody has looked at."""
         self.context = max([LEAST, *(policy.guard.hold or 0 for policy in policies)])
         self.held: deque[Held] = deque()
         self.channels: dict[tuple[Any, ...], Channel] = {}
@@ -175,7 +178,9 @@ class Window:
         """Some of its bytes; gives the frames that may go. Raises Blocked, GuardUnavailable."""
         due = await self._fed(self.cut(data))
         if self.whole:
-            return b""
+            if self.waiting <= self.most:
+                return b""
+            self.waiting, due = 0, dict.fromkeys(self.channels.values(), True)
         if due:
             await self._look(due)
         return self._going()
@@ -233,6 +238,7 @@ class Window:
                 channel = self.channels[name] = Channel(name)
                 self._over(name[0], due, held)
             channel.add(held, holder, field)
+            self.waiting += len(holder[field])
             if channel not in due and channel.end - channel.looked >= STEP:
                 due[channel] = False
         for choice in found.over:
