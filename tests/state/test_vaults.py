@@ -93,6 +93,27 @@ def test_it_is_over_some_time_after_its_last_use(make, kind):
     asyncio.run(walk())
 
 
+@pytest.mark.parametrize("kind", ["memory", "file"])
+def test_nothing_is_left_of_what_is_over(make, kind, tmp_path):
+    async def walk():
+        one = make(kind)
+        await one.expire()
+        for number in range(3):
+            await one.add(b"%d" % number, b"", added("x" * 100_000))
+        one.clock = lambda: time.time() + 61
+        again = one if kind == "memory" else make(kind)  # as after a restart
+        again.clock = one.clock
+        await again.expire()
+        if kind == "memory":
+            assert (len(one), one.bytes) == (0, 0)
+        else:
+            assert sum(each.stat().st_size for each in tmp_path.glob("*.db*")) < 100_000
+        one.close()
+        again.close()
+
+    asyncio.run(walk())
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_those_are_taken_out_of_which_all_is_so_that_is_said(make, kind):
     async def walk():

@@ -33,7 +33,7 @@ class Surrogates(Section):
         default_factory=lambda: ["session", "conversation"],
         min_length=1,
         description="What belongs together; the first that a request has: `session` (a header, `x-headgate-session` or "
-        "one of those that coding agents send, or `prompt_cache_key`), `conversation` (that a provider keeps: "
+        "one of those that coding agents send), `conversation` (that a provider keeps: "
         "`previous_response_id`, `conversation`), `user`, `key`, `prompt`, `header:NAME`. A key, and whom it names as "
         "its end user, has sessions of its own. A request that has none of it is by itself.",
     )
@@ -55,7 +55,10 @@ class Surrogates(Section):
         "its own, with all that is to be hidden hidden.",
     )
     max_values: int = Field(
-        1000, ge=1, le=100_000, description="Values of one session; who hides more meets what `on_error` says."
+        1000,
+        ge=1,
+        le=100_000,
+        description="Values of one session; what is hidden beyond them is known for its request only.",
     )
     max_bytes: int = Field(
         64 << 20,

@@ -151,6 +151,10 @@ class VaultAway(Exception):
     """Nothing can be kept of a session, or found; the message says why, without what is in it."""
 
 
+class SessionFull(VaultAway):
+    """It holds as much as it may."""
+
+
 class Embedder(Protocol):
     """Makes vectors of texts: the nearer to each other, the more alike what they say."""
 

@@ -74,8 +74,13 @@ def _user(exchange: Exchange) -> str:
     return held if isinstance(held, str) else ""
 
 
+def session(exchange: Exchange) -> str:
+    """What a client calls its session in a header; "" where it does not."""
+    return _header(exchange, SESSION_HEADERS)
+
+
 def _session(exchange: Exchange) -> str:
-    said = _header(exchange, SESSION_HEADERS) or exchange.fields.get("prompt_cache_key")
+    said = session(exchange) or exchange.fields.get("prompt_cache_key")
     return said if isinstance(said, str) else ""
 
 

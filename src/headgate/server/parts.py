@@ -149,6 +149,7 @@ class Parts:
         self.answers = Answers(config, self._seal)
         self.vaults = Vaults(config, self._seal)
         self.clearing: asyncio.Task[None] | None = None
+        self.forgetting: asyncio.Task[None] | None = None
         self.board = Board()
         self.counters = means.counters(config)
         self.counting: asyncio.Task[None] | None = None
@@ -182,6 +183,7 @@ class Parts:
         self.metrics.watch(watched(self, app))
         self._keep_refreshing()
         self.clearing = asyncio.get_running_loop().create_task(self.answers.run())
+        self.forgetting = asyncio.get_running_loop().create_task(self.vaults.run())
         self.lagging = asyncio.get_running_loop().create_task(lag.watch(self.metrics.late))
         checks = Checks(self, self.next_id, self.lifecycle.worker)
         self.checking = asyncio.get_running_loop().create_task(checks.run())
@@ -395,7 +397,7 @@ class Parts:
             task
             for task in (
                 self.refreshing, self.checking, self.lagging, self.saving, self.learning, self.reminding,
-                self.renewing, self.clearing, *ended,
+                self.renewing, self.clearing, self.forgetting, *ended,
             )
             if task is not None
         ]  # fmt: skip

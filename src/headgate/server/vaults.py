@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 from headgate.config.schema import Config
 from headgate.config.surrogates import check_surroundings
@@ -17,6 +19,8 @@ from headgate.telemetry.metrics import Read
 
 FILE = "sessions.db"
 """In the data directory."""
+EVERY = 30.0
+"""Seconds between two looks at what is over."""
 PLACE = "sessions"
 """To which the keys are bound that encrypt them."""
 
@@ -26,7 +30,10 @@ class Vaults:
 
     def __init__(self, config: Config, seal: Callable[[], Seal]) -> None:
         """Raises ValueError where what is to be encrypted could not be."""
-        self.store = _store(config, AnswerKeys(seal, PLACE)) if config.surrogates.per == "session" else None
+        said = config.surrogates
+        self.store = _store(config, AnswerKeys(seal, PLACE)) if said.per == "session" else None
+        if not isinstance(self.store, FileVaults):
+            _remove(config.data_dir / FILE)
 
     def configured(self, config: Config) -> None:
         """How much room there is from here on."""
@@ -36,6 +43,12 @@ class Vaults:
     async def clear(self, which: Which) -> int:
         """Take these out; gives how many there were. Raises OSError."""
         return await self.store.clear(which) if self.store is not None else 0
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while self.store is not None:
+            await self.store.expire()
+            await asyncio.sleep(EVERY)
 
     def watched(self) -> dict[str, Read]:
         store = self.store
@@ -62,6 +75,12 @@ def _store(config: Config, keys: AnswerKeys) -> MemoryVaults | FileVaults | Shar
         url = state.url.get_secret_value()
         return SharedVaults(url, state.prefix, state.ca_file, said.ttl, said.patience, keys)
     return MemoryVaults(said.max_bytes, said.ttl)
+
+
+def _remove(path: Path) -> None:
+    """A file that was in use before: nobody would see to it that what is over goes."""
+    for end in ("", "-wal", "-shm"):
+        path.with_name(path.name + end).unlink(missing_ok=True)
 
 
 def _refuse(path: tuple[str, ...], message: str, hint: str) -> None:

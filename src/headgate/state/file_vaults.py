@@ -77,6 +77,12 @@ class FileVaults:
             raise OSError(str(away)) from None
         return count
 
+    async def expire(self) -> None:
+        """Nothing is left that is over, in the file or beside it."""
+        with contextlib.suppress(VaultAway):
+            while await self._do(self._expire):
+                pass
+
     def close(self) -> None:
         self._thread.submit(self._shut)
         self._thread.shutdown(wait=True)
@@ -118,9 +124,7 @@ class FileVaults:
     def _add(self, name: bytes, after: bytes, piece: Piece) -> bool:
         with self._transaction() as (db, seals):
             name, now = seals.name(name), self.clock()
-            self._delete(
-                db, db.execute("SELECT name FROM sessions WHERE until <= ? LIMIT ?", (now, AT_ONCE)).fetchall()
-            )
+            self._over(db, now)
             last = db.execute("SELECT number, mark FROM pieces WHERE name = ? ORDER BY number DESC LIMIT 1", (name,))
             number, mark = last.fetchone() or (0, b"")
             if mark != after:
@@ -143,6 +147,20 @@ class FileVaults:
             gone = [(name,) for name, data in rows if seals.has(which, name, data)]
             self._delete(db, gone)
             return (rows[-1][0], len(gone)) if rows else None
+
+    def _expire(self) -> bool:
+        """Whether any were."""
+        if self._db is None and not self.path.exists():
+            return False
+        with self._transaction() as (db, _):
+            gone = self._over(db, self.clock())
+        if gone:
+            self._tidy()
+        return gone > 0
+
+    def _over(self, db: sqlite3.Connection, now: float) -> int:
+        over = db.execute("SELECT name FROM sessions WHERE until <= ? LIMIT ?", (now, AT_ONCE)).fetchall()
+        return self._delete(db, over) if over else 0
 
     def _tidy(self) -> None:
         """Nothing of what was deleted is left, in the file or beside it."""

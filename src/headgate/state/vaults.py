@@ -72,6 +72,10 @@ class MemoryVaults:
                 count += 1
         return count
 
+    async def expire(self) -> None:
+        """Nothing is left that is over."""
+        self._expire()
+
     def close(self) -> None:
         """There is nothing to be done."""
 

@@ -90,7 +90,7 @@ async def nothing():
 
 
 def sessions(store, **more):
-    return Sessions(store, WAYS, **{"most": 1000, "patience": 5.0, **more})
+    return Sessions(store, more.pop("ways", WAYS), **{"most": 1000, "patience": 5.0, **more})
 
 
 def policy(*, closed=True, external=False, action="tokenise"):
@@ -268,15 +268,67 @@ def test_one_that_was_taken_out_meanwhile_is_not_put_there_again():
     walk(walked())
 
 
-def test_a_session_holds_so_many_values():
+def test_what_a_session_has_no_room_for_is_hidden_for_its_request():
     async def walked():
         kept = sessions(MemoryVaults(1 << 20, 60), most=3)
         await ask(kept, "c1 c2 c3")
-        with pytest.raises(GuardUnavailable, match="more than 3 values"):
-            await ask(kept, "c4")
-        told, back, _ = await ask(kept, "c1 c4", [policy(closed=False)])
-        assert re.fullmatch(r"<CODE_1> <CODE_\d{4,6}>", told)
-        assert back == "c1 c4"
+        for _ in range(2):
+            told, back, exchange = await ask(kept, "c1 c4")
+            assert re.fullmatch(r"<CODE_1> <CODE_\d{4,6}>", told)
+            assert back == "c1 c4"
+            assert "session_full" in [each.category for each in exchange.record.guards]
+        assert not exchange.vault.met("<CODE_4>")
+
+    walk(walked())
+
+
+@pytest.mark.parametrize("way", ["key", "user"])
+def test_a_key_and_a_user_keep_their_surrogates(way):
+    async def walked():
+        kept = sessions(MemoryVaults(1 << 20, 60), ways=[way])
+        of = {"session": "", "user": "joe"}
+        assert (await ask(kept, "c1111", **of))[0] == "<CODE_1>"
+        assert (await ask(kept, "c2 and c1111", **of))[0] == "<CODE_2> and <CODE_1>"
+        assert (await ask(kept, "blind: c1111", **of))[0] == "blind: c1111"  # a word like others in another text
+        other = await ask(kept, "c2", session="", user="ann")
+        assert other[0] == ("<CODE_2>" if way == "key" else "<CODE_1>")
+        assert (await ask(kept, "c2", caller=BOB, **of))[0] == "<CODE_1>"
+        _, _, exchange = await ask(kept, "c2", session="")
+        assert (exchange.vault.session is None) is (way == "user")
+
+    walk(walked())
+
+
+LITERAL = st.sampled_from(
+    [
+        "c1",
+        "c2",
+        "c33",
+        "<CODE_1>",
+        "<code_2>",
+        "CODE_3",
+        "<TEXT_1>",
+        "&lt;CODE_1&gt;",
+        "CODE",
+        "_1",
+        "<",
+        ">",
+        "\\",
+        " ",
+    ]
+)
+TEXTS = st.lists(LITERAL | st.text("c1<>_ \n", max_size=4), max_size=10).map("".join)
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=4))
+def test_what_is_hidden_and_put_back_is_what_it_was_whatever_was_hidden_before(texts):
+    async def walked():
+        kept, named = sessions(MemoryVaults(1 << 20, 60)), {}
+        for text in texts:
+            _, back, exchange = await ask(kept, text)
+            assert back == text
+            for value, said in exchange.vault.numbers.items():
+                assert named.setdefault(said, value) == value
 
     walk(walked())
 

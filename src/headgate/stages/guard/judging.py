@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from headgate.core.errors import Blocked, GatewayError, GuardUnavailable, Unsupported
 from headgate.core.exchange import Exchange
 from headgate.core.guard import CHANGES, HIDES, Action, Asked, Finding, Passage, Verdict
-from headgate.core.ports import VaultAway
+from headgate.core.ports import SessionFull, VaultAway
 from headgate.core.unforeseen import unforeseen
 from headgate.core.vault import Session, Vault
 from headgate.stages.guard.changing import Edit, Hashes, replacement
@@ -28,6 +28,8 @@ QUOTED = 4
 """Characters of what was found that do not stand in the words of who found it."""
 FAILED = "guard_failed"
 """The category of what could not be looked at."""
+FULL = "session_full"
+"""The same of what is hidden for one request only, as its session has no room for it."""
 
 
 Drawn = tuple[Policy, int, Finding]
@@ -157,7 +159,10 @@ class Judge:
         try:
             await hide_in_session(session, vault, passages, hidden, edits, fresh=fresh)
         except VaultAway as away:
-            self.failed(hiding, str(away))
+            if isinstance(away, SessionFull):
+                self._tell(hiding[0], Finding(0, 0, 0, FULL, 0.0, str(away)), "flag", None)
+            else:
+                self.failed(hiding, str(away))
             vault.part(far())
             hide(vault, passages, hidden, edits, fresh=fresh)
         if len(edits) > before:

@@ -10,8 +10,9 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import msgspec
@@ -19,15 +20,18 @@ import msgspec
 from headgate.core.caller import Caller
 from headgate.core.exchange import Exchange
 from headgate.core.kept_vault import Known, piece, whose
-from headgate.core.ports import VaultAway, Vaults
+from headgate.core.ports import SessionFull, VaultAway, Vaults
 from headgate.core.tenant import tenant
-from headgate.core.together import Together
+from headgate.core.together import Together, session
 from headgate.core.vault import Taken, Vault, Wanted
 from headgate.stages.guard.hiding import first_number
 
 T = TypeVar("T")
 CONVERSATION = "conversation"
 """A way to tell a session: by the conversation that a provider keeps."""
+ALWAYS = frozenset({"user", "key"})
+"""Ways by which all belongs together that somebody ever asks: what is hidden in one text is a word like others in the
+next."""
 LASTING = "openai_responses"
 """The dialect in which a conversation is kept, and an answer gone on with."""
 NAME = 24
@@ -45,23 +49,25 @@ class Sessions:
         self.store = store
         self.most = most
         self.patience = patience
-        self._ways = [(each, None if each == CONVERSATION else Together([each])) for each in ways]
+        self._ways = [(each, _way(each)) for each in ways]
 
     async def vault(self, exchange: Exchange) -> Vault:
         """Of the session that a request names; its own where it names none. Raises VaultAway."""
         first = first_number(exchange)
-        for way, together in self._ways:
-            if together is None:
+        for way, named in self._ways:
+            if named is None:
                 session = self._conversation(exchange)
             else:
-                said = together.of(exchange)[1]
+                said = named(exchange)
                 session = self._session(exchange, way, said) if said else None
             if session is not None:
                 return await session.vault(first)
         return Vault(first)
 
     def _session(self, exchange: Exchange, way: str, said: str) -> Session:
-        return Session(self, exchange, name(exchange.caller, exchange.end_user, way, said))
+        made = Session(self, exchange, name(exchange.caller, exchange.end_user, way, said))
+        made.one = way not in ALWAYS
+        return made
 
     def _conversation(self, exchange: Exchange) -> Session | None:
         """The one that the provider keeps, or may."""
@@ -78,6 +84,18 @@ class Sessions:
         return Answers(self, exchange, before if isinstance(before, str) else "")
 
 
+def _way(way: str) -> Callable[[Exchange], str] | None:
+    """What gives a session's name, "" where a request has none; None: it is the provider's conversation."""
+    if way == CONVERSATION:
+        return None
+    if way == "session":  # a key of prompt caches is mostly one for all that an application asks
+        return session
+    if way == "user":
+        return attrgetter("end_user")
+    together = Together([way])
+    return lambda exchange: together.of(exchange)[1]
+
+
 def name(caller: Caller | None, end_user: str, way: str, said: str) -> bytes:
     """What a session is kept under."""
     of = tenant(caller, "key" if way == "key" else "end_user", end_user)
@@ -92,6 +110,8 @@ class Session:
         self.sessions = sessions
         self.caller, self.end_user = exchange.caller, exchange.end_user
         self.whose = whose(exchange.caller, exchange.end_user, time.time())
+        self.one = True
+        """It is one conversation."""
         self._mark = b""
         """Of the last piece that is known here."""
 
@@ -99,7 +119,8 @@ class Session:
         """All that was hidden in it before; `first`: number of one that is not there yet. Raises VaultAway."""
         vault = Vault(first, self)
         await self._within(self._read(vault))
-        vault.past = vault.numbers.copy()
+        if self.one:
+            vault.past = vault.numbers.copy()
         return vault
 
     async def assign(self, vault: Vault, wanted: Sequence[Wanted], taken: Taken) -> None:
@@ -120,7 +141,7 @@ class Session:
             if not new:
                 return
             if len(vault.numbers) + len(new) > self.sessions.most:
-                raise VaultAway(f"the session has more than {self.sessions.most} values")
+                raise SessionFull(f"the session has more than {self.sessions.most} values")
             added = piece(new, vault.first, self.whose)
             if await self.sessions.store.add(self.name, self._mark, added):
                 vault.learn(new)
@@ -163,7 +184,7 @@ class Answers(Session):
         try:
             await self._within(self.sessions.store.add(self._of(id), b"", link))
         except VaultAway as away:
-            log.warning("what is hidden will not come back where an answer is gone on with: %s", away)
+            log.debug("what is hidden will not come back where an answer is gone on with: %s", away)
 
     async def _read(self, vault: Vault) -> None:
         if self._before:
