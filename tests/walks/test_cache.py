@@ -189,6 +189,27 @@ def test_a_second_answer_costs_nothing(gateway, provider):
     assert record.get("attempts", []) == []
 
 
+def test_what_is_asked_over_and_over_is_told_and_told_apart_as_ever(gateway):
+    """From the third time on it is not read anew."""
+    body, seen = chat("over and over", user="ann"), []
+    for _ in range(4):
+        _, how, answer, heads = ask(gateway, body)
+        record = gateway.record_of(heads["x-request-id"])
+        record = {
+            name: value for name, value in record.items() if name not in ("id", "time", "duration", "first_token")
+        }
+        cached = {name: value for name, value in record.pop("cached", {}).items() if name != "age"}
+        told = {name: value for name, value in heads.items() if name not in ("x-request-id", "age", "date")}
+        seen.append((how, answer, record, cached, told))
+    assert [how for how, *_ in seen] == ["miss", "hit", "hit", "hit"]
+    assert seen[1] == seen[2] == seen[3]
+    assert seen[3][3]["usage"]["input"] == 100
+    assert gateway.record_of(ask(gateway, body, x_headgate_user="ben")[3]["x-request-id"])["end_user"] == "ben"
+    others = ({"cache_control": "no-store"}, {"cache_control": "no-cache"}, {"openai_beta": "x"}, {"key": OTHER_KEY})
+    assert [ask(gateway, body, **other)[1] for other in others] == ["bypass", "miss", "miss", "miss"]
+    assert ask(gateway, body, key="hg-test-key-nobody-0123456789")[0] == 401
+
+
 def test_what_one_asked_for_a_cause_has_answered_spares_as_much(gateway):
     for how, attempts in (("miss", "2"), ("hit", "0")):
         _, headers, _ = gateway.post(chat("who else", "busy"))

@@ -24,6 +24,7 @@ from headgate.core.labels import Labels, Priority, read
 from headgate.core.needs import NONE, Law, Needs
 from headgate.core.ports import Incoming
 from headgate.core.record import Attempt, Record
+from headgate.core.repeats import Known
 from headgate.core.target import PLAIN, Manner, Provider, Target
 from headgate.core.trace import Tracing
 from headgate.core.usage import Usage
@@ -116,6 +117,7 @@ class Exchange(msgspec.Struct, eq=False):
     model: str = ""  # receive: without an effort
     stream: bool = False  # receive: the client wants a stream
     wishes: Mapping[str, Any] | None = None  # receive: what the body says of answers that are kept
+    known: Known | None = None  # receive: what is remembered of the body, where answers are kept
     targets: Sequence[Target] = ()  # route: in the order to try them
     decision: Decision = msgspec.field(default_factory=Decision)  # route and its filters, policies and rules
     effort: str | None = None  # receive: of reasoning, as the model's name asks for it

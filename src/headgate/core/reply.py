@@ -192,6 +192,16 @@ class Reply(msgspec.Struct, eq=False):
             self._clean(error)
             raise
 
+    def resume(self, relay: Relay) -> None:
+        """It has begun: the relay has read all of the same bytes before, and they pass as they are."""
+        self.account = self._relay = relay
+        self._first = self.body
+
+    @property
+    def relayed(self) -> Relay | None:
+        """Of a reply in one piece whose bytes pass as they are: what has read them."""
+        return self._relay if not self.stream and self._first is self.body else None
+
     @classmethod
     def of(cls, dialect: Dialect, events: list[Event]) -> Self:
         """A whole reply that says this, and has begun."""

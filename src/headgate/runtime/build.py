@@ -28,6 +28,7 @@ from headgate.core.ids import Ids
 from headgate.core.kept import Classes
 from headgate.core.limits.rule import Rule, limited
 from headgate.core.plan import WAYS, Retries
+from headgate.core.repeats import Repeats
 from headgate.core.reply import Reply
 from headgate.core.standing import Board, Standing
 from headgate.core.target import Provider as AnyProvider
@@ -102,6 +103,8 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         verifiers(config, ports.upstream, ports.issuers, limits),
     )
     kept = ports.cache is not None and config.caches
+    # a stage of somebody's own may change what is remembered
+    repeats = Repeats() if kept and not config.stages else None
     route = Route(aliases, providers, _filters(config, menu, attempts), ports.board, rules, known, kept)
     faces, templates = _faces(config.dialects)
     fetch = [Fetch(ports.fetch)] if ports.fetch is not None else []
@@ -113,7 +116,7 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         *([cast(Stage, Trace(sampling))] if sampling is not None else []),
         authenticate,
         *_keep(config, ports, classes),
-        Receive(config.data_dir, route.names),
+        Receive(config.data_dir, route.names, repeats),
         *(_stage(stage.use, stage.settings) for stage in config.stages),
         *_lawful(config, guards),
         *([Instruct()] if _instructs(config) else []),
@@ -124,7 +127,7 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         *([room] if any(not rule.by_target for rule in limits) else []),
         reckon,
         route,
-        *_cache(config, ports, list(faces.values()), refresh, record, plain, asking, guards),
+        *_cache(config, ports, list(faces.values()), refresh, record, plain, asking, guards, repeats),
         *_judge(config, route, ports, [record, reckon, once, *sending]),
         *_shadow(config, route, ports, record, [reckon, once, *sending]),
         *guards.again(reckon.used, room.more),
@@ -197,6 +200,7 @@ def _cache(
     route: Route,
     asking: Sequence[Stage],
     guards: Guarding,
+    repeats: Repeats | None,
 ) -> list[Stage]:
     """The stage that gives answers again, where any are kept; `route` and `asking` as for topics."""
     if ports.cache is None or not config.caches:
@@ -212,7 +216,12 @@ def _cache(
         like = alikes(config, ports, [record, route], asking, guards.aimed)
         terms, others = {name: like.terms(each) for name, each in said.items()}, like.terms(config.cache.others)
     meaning = _meaning(config)
-    return [Cache(ports.cache, terms, others, known, headers, meaning, refresh=refresh, apart=guards.apart)]
+    return [
+        Cache(
+            ports.cache, terms, others, known, headers, meaning,
+            refresh=refresh, apart=guards.apart, repeats=repeats,
+        )
+    ]  # fmt: skip
 
 
 def _lawful(config: Config, guards: Guarding) -> list[Stage]:

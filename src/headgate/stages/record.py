@@ -48,7 +48,7 @@ class Record:
             record.end_user = exchange.end_user or None
         record.data_class = self.classes.of(exchange)
         if self.fingerprints is not None and exchange.body:
-            record.fingerprint, record.prefix = self.fingerprints(exchange.body)
+            record.fingerprint, record.prefix = _marks(exchange, self.fingerprints)
         if exchange.target is not None:
             record.target = exchange.target.name
         record.decision = exchange.decision.told(exchange.target, len(exchange.attempts))
@@ -61,3 +61,12 @@ class Record:
         bill(exchange)
         self.journal.append(record)
         self.meter.count(record)
+
+
+def _marks(exchange: Exchange, fingerprints: Fingerprints) -> tuple[str, str | None]:
+    known = exchange.known
+    if known is None or known.body is not exchange.body:
+        return fingerprints(exchange.body)
+    if known.marks is None:
+        known.marks = fingerprints(exchange.body)
+    return known.marks

@@ -21,13 +21,14 @@ from headgate.core.errors import GatewayError
 from headgate.core.exchange import Exchange
 from headgate.core.ports import Cache as Store
 from headgate.core.record import Cached
+from headgate.core.repeats import Repeats
 from headgate.core.reply import Reply
 from headgate.stages.cache import beyond, items
 from headgate.stages.cache.batches import Batches
 from headgate.stages.cache.control import ANEW, Wish, wish
 from headgate.stages.cache.flight import Flight
 from headgate.stages.cache.flights import Flights, again, not_there, told
-from headgate.stages.cache.identity import LIVE
+from headgate.stages.cache.identity import LIVE, depends
 from headgate.stages.cache.identity import key as key_of
 from headgate.stages.cache.keeping import entry as entry_of
 from headgate.stages.cache.keeping import fit
@@ -60,9 +61,11 @@ class Cache:
         clock: Clock = time.time,
         refresh: Refresh | None = None,
         apart: Callable[[Exchange], bytes] | None = None,
+        repeats: Repeats | None = None,
     ) -> None:
         """`terms` by alias, None: its answers are not kept; `others`: of all names that have none there; `headers`:
-        those of clients that go on to providers; `apart`: what else of the gateway's an answer depends on."""
+        those of clients that go on to providers; `apart`: what else of the gateway's an answer depends on; `repeats`:
+        what need not be found out again of a request."""
         self.store = store
         self.terms = terms
         self.others = others
@@ -72,6 +75,7 @@ class Cache:
         self.clock = clock
         self.refresh = refresh
         self.apart = apart
+        self.repeats = repeats
         self.flights = Flights()
         self.batches = Batches(store, self.flights, clock)
         self._meant: dict[tuple[str | None, str | None], bytes] = {}
@@ -168,13 +172,21 @@ class Cache:
         caller = exchange.caller
         if caller is not None and not caller.cache:
             return None
+        known, meaning = exchange.known, self._meaning_of(exchange, terms)
+        place = depends(exchange, meaning, terms, self.headers) if known is not None and known.holds(exchange) else None
+        key = known.keys.get(place) if known is not None and place is not None else None
+        if key is not None:
+            return key
         try:
             request = exchange.request
         except GatewayError:  # it is for its provider alone to understand
             return None
         if not _keepable(exchange, request, terms):
             return None
-        return key_of(exchange, self._meaning_of(exchange, terms), terms.per, self.headers)
+        key = key_of(exchange, meaning, terms.per, self.headers)
+        if known is not None and place is not None and key is not None:
+            known.kept_under(place, key)
+        return key
 
     async def _again(
         self, exchange: Exchange, entry: Entry, key: bytes, terms: Terms, *, stale: bool, warning: bytes = STALE
@@ -191,13 +203,26 @@ class Cache:
         if entry.kind and reply.dialect is exchange.dialect and entry.stream is exchange.stream:
             reply.content_type = entry.kind
         if reply.source is None:
-            await reply.begin(exchange.dialect, exchange.fields, exchange.stream)
-        exchange.reckoned = exchange.request.reckoned()
+            await self._begin(exchange, reply, entry)
+        if exchange.dialect.operation != "chat":  # whose providers say what was used
+            exchange.reckoned = exchange.request.reckoned()
         exchange.record.cached = Cached(how=how, key=key.hex(), age=age, of=entry.of)
         reply.headers = again(exchange, entry, key, how, age)
         if stale:
             reply.headers.append((b"warning", warning))
         return reply
+
+    async def _begin(self, exchange: Exchange, reply: Reply, entry: Entry) -> None:
+        known = exchange.known
+        if known is None or self.repeats is None or not known.holds(exchange):
+            await reply.begin(exchange.dialect, exchange.fields, exchange.stream)
+            return
+        if known.relay is not None and known.given == entry.of:
+            reply.resume(known.relay)
+        else:
+            await reply.begin(exchange.dialect, exchange.fields, exchange.stream)
+            known.given, known.relay = entry.of, reply.relayed
+        self.repeats.keep(known)
 
     async def _ask(self, exchange: Exchange, proceed: Proceed, key: bytes, terms: Terms, wanted: Wish) -> Reply:
         """Somebody, if no answer to the like is kept."""

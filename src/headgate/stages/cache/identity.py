@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from headgate.core.cached import Per
+from headgate.core.cached import Per, Terms
 from headgate.core.chat import ChatRequest, Link, Part, Role, Stored, Text, ToolResult
 from headgate.core.errors import GatewayError
 from headgate.core.exchange import Exchange
@@ -74,6 +74,27 @@ def key(exchange: Exchange, meaning: bytes, per: Per, headers: frozenset[bytes])
     """
     meant = _meant(exchange)
     return _hashed(exchange, meant, meaning, per, headers) if meant is not None else None
+
+
+def depends(exchange: Exchange, meaning: bytes, terms: Terms, headers: frozenset[bytes]) -> tuple[Any, ...] | None:
+    """All that `key`, and whether an answer is to be kept, depend on beside the caller and what the body says.
+    None: it is not said in a few words."""
+    if exchange.law is not None or exchange.manner.instead:
+        return None
+    decision = exchange.decision
+    return (
+        meaning,
+        decision.alias,
+        decision.rule,
+        exchange.effort,
+        tuple(exchange.targets),
+        exchange.requires,
+        exchange.end_user,
+        terms.per,
+        terms.deterministic_only,
+        terms.tool_calls,
+        *(header for header in exchange.headers if header[0] in headers),
+    )
 
 
 def part_key(

@@ -14,6 +14,7 @@ from headgate.core.errors import InternalError, InvalidRequest, UnsupportedMedia
 from headgate.core.exchange import Exchange
 from headgate.core.form import Form
 from headgate.core.ports import Incoming
+from headgate.core.repeats import Known, Repeats
 from headgate.core.reply import Reply
 from headgate.core.request import PASSED
 from headgate.dialects.dialect import decode, patch
@@ -31,10 +32,12 @@ class Receive:
     """After this stage `body` or `form`, `fields`, `model` and `stream` are there; of a body that is passed on unread
     only `passing`, from which it can be read."""
 
-    def __init__(self, folder: Path | None = None, names: Container[str] = ()) -> None:
-        """`folder`: where forms are kept that are too large for memory. `names`: those that may be asked for."""
+    def __init__(self, folder: Path | None = None, names: Container[str] = (), repeats: Repeats | None = None) -> None:
+        """`folder`: where forms are kept that are too large for memory. `names`: those that may be asked for.
+        `repeats`: what need not be read again, where answers are kept."""
         self.folder = folder
         self.names = names
+        self.repeats = repeats
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
         if exchange.trace is not None:
@@ -42,32 +45,58 @@ class Receive:
         takes = exchange.dialect.takes
         if takes == "raw":
             self._leave(exchange)
-            return await proceed(exchange)
-        if takes == "form":
-            fields = await self._form(exchange)
+        elif takes == "form":
+            self._settle(exchange, await self._form(exchange))
         else:
             for name, value in exchange.headers:
                 if name == b"content-type" and value != JSON:
                     _check(value)
             exchange.body = await exchange.receive()
             exchange.record.bytes_in = len(exchange.body)
-            fields = decode(exchange.body)
-            if "cache" in fields:
-                _take_wishes(exchange, fields)
-        place = exchange.place
+            if self.repeats is None or not self._again(exchange, self.repeats):
+                self._read(exchange)
+        return await proceed(exchange)
+
+    def _again(self, exchange: Exchange, repeats: Repeats) -> bool:
+        """Whether the same caller has asked this before, and it is known what it says."""
+        known = repeats.find(exchange.caller, exchange.dialect, exchange.body) if exchange.place is None else None
+        if known is None:
+            return False
+        exchange.known, exchange.body, exchange.fields = known, known.body, known.fields
+        exchange.model, exchange.effort, exchange.stream = known.model, known.effort, known.stream
+        return True
+
+    def _read(self, exchange: Exchange) -> None:
+        """A body in JSON."""
+        fields = decode(exchange.body)
+        if "cache" in fields:
+            _take_wishes(exchange, fields)
+        self._settle(exchange, fields)
+        if self.repeats is not None and exchange.place is None and exchange.wishes is None:
+            exchange.known = Known(
+                exchange.caller,
+                exchange.dialect,
+                exchange.body,
+                fields,
+                exchange.model,
+                exchange.effort,
+                exchange.stream,
+            )
+
+    def _settle(self, exchange: Exchange, fields: dict[str, Any]) -> None:
+        """With what the URL says beside. Raises InvalidRequest."""
+        dialect, place = exchange.dialect, exchange.place
         if place is not None:
-            dialect = cast(UrlDialect, exchange.dialect)
-            fields.update(dialect.read_url(place.template, place.model, place.asked()))
+            fields.update(cast(UrlDialect, dialect).read_url(place.template, place.model, place.asked()))
         exchange.fields = fields
         self._name(exchange, fields)
         stream = fields.get("stream")
         if stream is not None and not isinstance(stream, bool):
             raise InvalidRequest("`stream` must be true or false", param="stream")
-        if stream and not exchange.dialect.stream_types:
+        if stream and not dialect.stream_types:
             raise InvalidRequest("replies of this API are not streamed; leave `stream` out", param="stream")
-        asked = getattr(exchange.dialect, "stream_default", False) if stream is None else stream
-        exchange.stream = asked or exchange.dialect.operation in PASSED
-        return await proceed(exchange)
+        asked = getattr(dialect, "stream_default", False) if stream is None else stream
+        exchange.stream = asked or dialect.operation in PASSED
 
     def _name(self, exchange: Exchange, fields: dict[str, Any]) -> None:
         """Take the model's name, and the effort from behind it before anything goes by the name."""
