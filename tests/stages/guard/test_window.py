@@ -1,5 +1,6 @@
 """What is split over frames is found, whatever the split, and frames leave as they came."""
 
+import asyncio
 import json
 import random
 from types import SimpleNamespace
@@ -7,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from headgate.core.errors import Blocked, GuardUnavailable
+from headgate.core.events import Start, Stop, Text, ToolCall, ToolInput
 from headgate.core.exchange import Exchange
 from headgate.core.record import Record
 from headgate.dialects import openai_chat
@@ -16,7 +18,10 @@ from headgate.stages.guard.judging import Judge
 from headgate.stages.guard.policy import Policy
 from headgate.stages.guard.window import Window
 from headgate.stages.guards.patterns import Patterns, PatternsSettings
+from headgate.stages.guards.tool_arguments import ToolArguments, ToolArgumentsSettings
 from headgate.stages.guards.words import Words, WordsSettings
+from together import together
+from ways import CHATS
 
 NUMBERS = {"customer": [r"C-\d{6}"]}
 
@@ -232,3 +237,37 @@ async def test_letters_that_hide_how_long_a_text_is_are_not_looked_at():
 
 def frame_of(value):
     return b"data: " + json.dumps(value).encode() + b"\n\n"
+
+
+def calling(dialect, *tools, seed):
+    """A stream in which these tools are called with a command, in pieces, and its type."""
+    fields = {"alt": "sse"} if seed % 2 else {}
+    writer = dialect.writer(True, fields, [])
+    out = writer.feed([Start(id="r", model="m", created=1), Text(text="Well, ")])
+    for place, tool in enumerate(tools, 1):
+        out += writer.feed([ToolCall(id=f"call_{place}", name=tool, block=place)])
+        for piece in pieces(json.dumps({"name": "shell", "do": ["ls; rm -rf /tmp/x"]}), seed):
+            out += writer.feed([ToolInput(json=piece, block=place)])
+    return out + writer.feed([Stop(reason="tool_use")]) + writer.end(), dialect.content_type(True, fields)
+
+
+def knows_calls(dialect):
+    return dialect.name not in ("openai_completions", "ollama_generate") and bool(dialect.stream_types)
+
+
+@together(["dialect", "seed"], [(dialect, seed) for dialect in CHATS if knows_calls(dialect) for seed in range(4)])
+def test_arguments_are_judged_by_the_rules_of_their_tool(dialect, seed):
+    rules = {"shell": {"allow": ["command", "path"]}, "*": {"allow": ["path"]}}
+
+    async def looked(*tools):
+        stream, kind = calling(dialect, *tools, seed=seed)
+        guard = ToolArguments(ToolArgumentsSettings.model_validate({"tools": rules}))
+        one = Window(Judge(exchange(), Hashes(b"x")), [Policy("p", guard, "x", frozenset({"after"}))], cutter(kind))
+        cuts = [stream[start : start + 50 * (seed + 1)] for start in range(0, len(stream), 50 * (seed + 1))]
+        return stream, await through(one, cuts)
+
+    stream, out = asyncio.run(looked("shell", "shell"))
+    assert out == stream
+    for tools in (("mail",), ("shell", "mail"), ("mail", "shell")):
+        with pytest.raises(Blocked, match="command"):
+            asyncio.run(looked(*tools))

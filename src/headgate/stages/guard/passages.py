@@ -132,10 +132,10 @@ def passages(value: Any, side: Side) -> list[Passage]:
     return found
 
 
-def arguments(value: Any, path: tuple[Any, ...]) -> list[Passage]:
+def arguments(value: Any, path: tuple[Any, ...], tool: str) -> list[Passage]:
     """Those of the arguments that a model calls a tool with, which stand at this path of a reply."""
     found: list[Passage] = []
-    _walk(value, path, Context("reply", "assistant", "tool_argument", free=True), found)
+    _walk(value, path, Context("reply", "assistant", "tool_argument", tool, free=True), found)
     return found
 
 

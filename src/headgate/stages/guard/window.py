@@ -32,6 +32,8 @@ from headgate.stages.guard.passages import (
 )
 from headgate.stages.guard.policy import Policy
 
+Name = tuple[Any, ...]
+"""Of a text that comes in pieces: where it stands, the same in all frames that bring some of it."""
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
@@ -54,7 +56,7 @@ WHOLE = frozenset({"args", "arguments", "input"})
 BEGINNING = 16
 """Characters that tell whether a text is JSON."""
 PLACES = ("index", "output_index", "content_index", "summary_index", "contentBlockIndex")
-ARGUMENTS = ("arguments", "partial_json", "input")
+ARGUMENTS = ("arguments", "partial_json", "input", "partialArgs")
 THOUGHTS = ("reasoning", "thinking", "thought")
 _LATER = r"[dD][89abAB][0-9a-fA-F]{2}"
 """The first half of a letter that takes two."""
@@ -98,9 +100,9 @@ class Piece:
 class Channel:
     """One text, of which the end is here."""
 
-    __slots__ = ("base", "cleared", "edits", "escaped", "json", "looked", "part", "path", "pieces", "text")
+    __slots__ = ("base", "cleared", "edits", "escaped", "json", "looked", "part", "path", "pieces", "text", "tool")
 
-    def __init__(self, name: tuple[Any, ...]) -> None:
+    def __init__(self, name: Name) -> None:
         words = [step for step in name if isinstance(step, str)]
         said = any(word in step for step in words for word in ARGUMENTS)
         self.path = name[1:]
@@ -110,6 +112,8 @@ class Channel:
         self.part: Part = "tool_argument" if said else "text"
         if any(word in step for step in words for word in THOUGHTS):
             self.part = "thinking"
+        self.tool = ""
+        """Of arguments: whose they are, where that was said before."""
         self.json = False
         """It reads like JSON."""
         self.text = ""
@@ -170,9 +174,11 @@ class Window:
         """Characters that nobody has looked at."""
         self.context = max([LEAST, *(policy.guard.hold or 0 for policy in policies)])
         self.held: deque[Held] = deque()
-        self.channels: dict[tuple[Any, ...], Channel] = {}
+        self.channels: dict[Name, Channel] = {}
+        self.tools: dict[Name, str] = {}
+        """Of calls: the tool that is called, by how the names of all texts in the call begin."""
         self.seen: set[str] = set()
-        """Texts that do not come in pieces and have been looked at."""
+        """Texts that do not come in pieces and have been looked at; none that some tool is given."""
 
     async def feed(self, data: bytes) -> bytes:
         """Some of its bytes; gives the frames that may go. Raises Blocked, GuardUnavailable."""
@@ -222,11 +228,18 @@ class Window:
 
     async def _take(self, held: Held, due: dict[Channel, bool]) -> None:
         found = Reading(held.value)
-        loose = [each for each in found.loose if each.text not in self.seen]
+        self.tools |= found.tools
+        if self.tools and type(held.value) is dict:
+            tool = self.tools.get(_base(held.value), "")
+            for each in found.loose:
+                each.tool = each.tool or tool
+        loose = [each for each in found.loose if each.tool or each.text not in self.seen]
         if loose:
             edits = await self.judge.look(self.policies, loose)
             self.seen.update(
-                each.text for place, each in enumerate(loose) if place not in edits and len(each.text) < 200
+                each.text
+                for place, each in enumerate(loose)
+                if place not in edits and not each.tool and len(each.text) < 200
             )
             if edits:
                 texts = {loose[place].path: edited(loose[place].text, each) for place, each in edits.items()}
@@ -236,6 +249,8 @@ class Window:
             channel = self.channels.get(name)
             if channel is None:
                 channel = self.channels[name] = Channel(name)
+                if channel.part == "tool_argument":
+                    channel.tool = self._tool(name)
                 self._over(name[0], due, held)
             channel.add(held, holder, field)
             self.waiting += len(holder[field])
@@ -243,6 +258,11 @@ class Window:
                 due[channel] = False
         for choice in found.over:
             self._over(choice, due)
+
+    def _tool(self, name: Name) -> str:
+        """The tool that a text with this name is an argument of; "" where nothing says it."""
+        begins = (name[:end] for end in range(len(name), 0, -1))
+        return next((self.tools[begin] for begin in begins if begin in self.tools), "")
 
     def _over(self, choice: Any, due: dict[Channel, bool], held: Held | None = None) -> None:
         """The texts of a choice (None: all) are at their end, as something else has begun; but for those of the frame
@@ -255,7 +275,7 @@ class Window:
         channels = [channel for channel in due if channel.pieces]
         views = [View(channel) for channel in channels]
         texts = [
-            Passage(view.text, "reply", "assistant", channel.part, path=channel.path)
+            Passage(view.text, "reply", "assistant", channel.part, channel.tool, channel.path)
             for view, channel in zip(views, channels, strict=True)
         ]
         bounds = [self._bound(view, channel, due[channel]) for view, channel in zip(views, channels, strict=True)]
@@ -315,11 +335,13 @@ class View:
 class Reading:
     """The texts of one frame."""
 
-    __slots__ = ("loose", "over", "pieces")
+    __slots__ = ("loose", "over", "pieces", "tools")
 
     def __init__(self, value: Any) -> None:
-        self.pieces: list[tuple[tuple[Any, ...], dict[str, Any], str]] = []
+        self.pieces: list[tuple[Name, dict[str, Any], str]] = []
         """Of a text that comes in pieces: its name, and where this one stands."""
+        self.tools: dict[Name, str] = {}
+        """Tools that calls begin with, by how names begin of what is in the call."""
         self.loose: list[Passage] = []
         """Those that are whole."""
         self.over: set[Any] = set()
@@ -329,7 +351,7 @@ class Reading:
             return
         delta, kind = value.get("delta"), value.get("type")
         if delta is not None:
-            name = (value.get("choice", 0), *(value[place] for place in PLACES if place in value))
+            name = _base(value)
             rest = {key: each for key, each in value.items() if key != "delta"}
             if type(delta) is str:
                 self._piece((*name, kind, "delta"), value, "delta", delta)
@@ -338,22 +360,30 @@ class Reading:
             self._whole(rest)
         elif type(kind) is str:
             self.loose = passages(value, "reply")
+            self._begun(value, [each.tool for each in self.loose if each.tool])
             if kind not in ("ping", "keepalive"):
                 self.over.add(None)
         else:
             self._walk(value, (0,), ())
+            self._begun(value, [*self.tools.values()])
             if not (self.pieces or "choices" in value or "candidates" in value):
                 self.over.add(None)
+
+    def _begun(self, value: dict[str, Any], tools: Sequence[str]) -> None:
+        """What comes at this place later is of the tool that has been named here."""
+        base = _base(value) if tools else ()
+        if len(base) > 1:
+            self.tools[base] = tools[0]
 
     def _whole(self, value: dict[str, Any]) -> None:
         self.loose += [each for each in passages(value, "reply") if each.path[-1] not in ONCE]
 
-    def _piece(self, name: tuple[Any, ...], holder: dict[str, Any], field: str, text: str) -> None:
+    def _piece(self, name: Name, holder: dict[str, Any], field: str, text: str) -> None:
         sound = field == "delta" and "audio" in str(name[-2]) and "transcript" not in name[-2]
         if text and not ((sound or field in DATA) and ENCODED.match(text)):
             self.pieces.append((name, holder, field))
 
-    def _walk(self, value: dict[str, Any], name: tuple[Any, ...], path: tuple[Any, ...]) -> None:
+    def _walk(self, value: dict[str, Any], name: Name, path: tuple[Any, ...]) -> None:
         if value.get("thought") is True:  # Gemini's parts tell only so what they are
             name = (*name, "thought")
         for key, each in value.items():
@@ -364,15 +394,17 @@ class Reading:
                 if key not in ONCE:
                     self._piece((*name, key), value, key, each)
                 elif not (key in SAYS_NOTHING and WORD.match(each)):
+                    if key == "name":
+                        self.tools[name] = each
                     self.loose.append(Passage(each, "reply", "assistant", "other", "", (*path, key)))
             elif kind is dict and key in WHOLE:
-                self.loose += arguments(each, (*path, key))
+                self.loose += arguments(each, (*path, key), str(value.get("name") or ""))
             elif kind is dict:
                 self._walk(each, (*name, key), (*path, key))
             elif kind is list:
                 self._entries(each, name, path, key)
 
-    def _entries(self, value: list[Any], name: tuple[Any, ...], path: tuple[Any, ...], key: str) -> None:
+    def _entries(self, value: list[Any], name: Name, path: tuple[Any, ...], key: str) -> None:
         for place, each in enumerate(value):
             if type(each) is dict:
                 index = each.get("index", place)
@@ -382,6 +414,11 @@ class Reading:
                     self._walk(each, (*name, key, index), (*path, key, place))
             elif type(each) is str and each:
                 self.loose.append(Passage(each, "reply", "assistant", "text", "", (*path, key, place)))
+
+
+def _base(value: dict[str, Any]) -> Name:
+    """How the names of texts begin that come where this frame says."""
+    return (value.get("choice", 0), *[value[place] for place in PLACES if place in value])
 
 
 def _read(data: bytes) -> Any:

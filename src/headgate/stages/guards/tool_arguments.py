@@ -66,7 +66,7 @@ class ToolRules(pydantic.BaseModel, extra="forbid"):
 class ToolArgumentsSettings(GuardSettings):
     tools: dict[str, ToolRules] = pydantic.Field(
         default_factory=dict,
-        description="Rules by the name of a tool; `*`: of any other, and of those in streams, which are not named.",
+        description="Rules by the name of a tool; `*`: of any other.",
     )
 
 
