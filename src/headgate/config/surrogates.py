@@ -33,9 +33,9 @@ class Surrogates(Section):
         default_factory=lambda: ["session", "conversation"],
         min_length=1,
         description="What belongs together; the first that a request has: `session` (a header, `x-headgate-session` or "
-        "one of those that coding agents send), `conversation` (that a provider keeps: "
-        "`previous_response_id`, `conversation`), `user`, `key`, `prompt`, `header:NAME`. A key, and whom it names as "
-        "its end user, has sessions of its own. A request that has none of it is by itself.",
+        "one of those that coding agents send), `conversation` (one that OpenAI keeps: what goes on with an answer is "
+        "of that answer's session, whatever else it names), `user`, `key`, `prompt`, `header:NAME`. A key, and whom it "
+        "names as its end user, has sessions of its own. A request that has none of it is by itself.",
     )
     store: Literal["memory", "sqlite", "state"] = Field(
         "memory",

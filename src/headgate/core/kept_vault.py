@@ -35,6 +35,8 @@ class Piece(msgspec.Struct, array_like=True, frozen=True, gc=False):
     whose: Whose
     link: bytes = b""
     """It is only another name of this session."""
+    one: bool = True
+    """Which is one conversation."""
 
     @property
     def size(self) -> int:
@@ -42,8 +44,8 @@ class Piece(msgspec.Struct, array_like=True, frozen=True, gc=False):
         return BESIDE + sum(len(each.value) + len(each.said) + BESIDE for each in self.known)
 
 
-def piece(known: Iterable[Known], first: int, whose: Whose, link: bytes = b"") -> Piece:
-    return Piece(secrets.token_bytes(MARK), tuple(known), first, whose, link)
+def piece(known: Iterable[Known], first: int, whose: Whose, link: bytes = b"", *, one: bool = True) -> Piece:
+    return Piece(secrets.token_bytes(MARK), tuple(known), first, whose, link, one)
 
 
 def whose(caller: Caller | None, end_user: str, now: float) -> Whose:

@@ -46,6 +46,9 @@ class Wanted(NamedTuple):
 class Session(Protocol):
     """Where a vault is kept for the requests that belong together."""
 
+    telling: bool
+    """It is to be told what answers are called although nothing has been hidden."""
+
     async def assign(self, vault: Vault, wanted: Sequence[Wanted], taken: Taken) -> None:
         """Have each value stand in the vault with a surrogate that no other request of the session has for another.
 

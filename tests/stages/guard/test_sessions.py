@@ -210,6 +210,42 @@ def test_an_answer_that_is_gone_on_with_names_its_session():
     walk(walked())
 
 
+def test_what_the_provider_keeps_stays_in_the_session_that_it_was_said_in():
+    async def walked():
+        kept = sessions(MemoryVaults(1 << 20, 60))
+        _, _, exchange = await ask(kept, "nothing yet", dialect=openai_responses)
+        assert exchange.restorer is not None  # it is to hear what the answer is called
+        await exchange.vault.session.answered("resp_1")
+        assert (await ask(kept, "c1"))[0] == "<CODE_1>"
+        assert (await ask(kept, "c2", session="other"))[0] == "<CODE_1>"
+        of = {"dialect": openai_responses, "previous_response_id": "resp_1"}
+        told, _, exchange = await ask(kept, "c3 or c1", session="other", **of)
+        assert told == "<CODE_2> or <CODE_1>"  # of the one named first
+        await exchange.vault.session.answered("resp_2")
+        told, _, exchange = await ask(kept, "c2", session="", **{**of, "previous_response_id": "resp_2"})
+        assert told == "<CODE_3>"
+        strange, _, exchange = await ask(kept, "c1", **{**of, "previous_response_id": "resp_9"})
+        assert re.fullmatch(r"<CODE_\d{4,6}>", strange)  # who knows what numbers that has
+        assert not exchange.vault.met("<CODE_1>")
+        _, _, exchange = await ask(kept, "c1", store=False, dialect=openai_responses)
+        await exchange.vault.session.answered("resp_3")
+        assert len(kept.store) == 5  # two sessions, two answers, and the strange one
+
+    walk(walked())
+
+
+def test_what_is_sent_unread_is_in_no_session():
+    async def walked():
+        kept = sessions(MemoryVaults(1 << 20, 60))
+        exchange = request("c1")
+        exchange.passing = object()
+        vault = await kept.vault(exchange)
+        assert vault.session is None
+        assert vault.first > 1000
+
+    walk(walked())
+
+
 @pytest.mark.parametrize("store", [Dead(), Hanging()], ids=["dead", "hanging"])
 def test_without_its_store_nothing_goes_on_unhidden(store):
     async def walked():

@@ -115,8 +115,9 @@ class Guard(Kept):
             with _as_it_was(exchange):
                 await look(judge, aimed)
             judge.changed.clear()
-        if vault.general or aimed or exchange.manner.resume:
-            exchange.restorer = restorer(exchange, vault)
+        back = vault.general or bool(aimed) or exchange.manner.resume
+        if back or (vault.session is not None and vault.session.telling):
+            exchange.restorer = restorer(exchange, vault, back=back)
 
     def _after(self, exchange: Exchange, policies: Sequence[Policy]) -> list[Policy]:
         """Those for what comes back from whom it comes."""

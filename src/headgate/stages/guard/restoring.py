@@ -19,9 +19,9 @@ IDS = frozenset({("id",), ("response", "id")})
 """Where an answer says what it is called."""
 
 
-def restorer(exchange: Exchange, vault: Vault) -> Gate:
-    """What the reply goes through last."""
-    guard = Restore(vault)
+def restorer(exchange: Exchange, vault: Vault, *, back: bool = True) -> Gate:
+    """What the reply goes through last. `back`: anything may have to be put back in it."""
+    guard = Restore(vault if back else Vault(session=vault.session))
     kind = Restorer if vault.session is None else Linking
     return Gate(kind(exchange, guard), [Policy("", guard, "", frozenset({"after"}))])
 

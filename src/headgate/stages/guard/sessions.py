@@ -10,7 +10,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import blake2b
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -49,45 +49,52 @@ class Sessions:
         self.store = store
         self.most = most
         self.patience = patience
-        self._ways = [(each, _way(each)) for each in ways]
+        self._conversations = CONVERSATION in ways
+        self._ways = [(each, _way(each)) for each in ways if each != CONVERSATION]
 
     async def vault(self, exchange: Exchange) -> Vault:
-        """Of the session that a request names; its own where it names none. Raises VaultAway."""
+        """Of the session that a request is of; its own where it is of none. Raises VaultAway."""
         first = first_number(exchange)
-        for way, named in self._ways:
-            if named is None:
-                session = self._conversation(exchange)
-            else:
-                said = named(exchange)
-                session = self._session(exchange, way, said) if said else None
-            if session is not None:
-                return await session.vault(first)
-        return Vault(first)
+        # what is sent unread may be kept, and told to other sessions
+        session = self._session(exchange) if exchange.passing is None else None
+        return await session.vault(first) if session is not None else Vault(first)
 
-    def _session(self, exchange: Exchange, way: str, said: str) -> Session:
-        made = Session(self, exchange, name(exchange.caller, exchange.end_user, way, said))
-        made.one = way not in ALWAYS
-        return made
+    def _session(self, exchange: Exchange) -> Session | None:
+        """What goes on with something that the provider keeps is of the session that this was said in."""
+        fields, lasting = exchange.fields, exchange.dialect.name == LASTING
+        named, before = _kept(fields) if lasting else ("", "")
+        if named or before:
+            return self._going_on(exchange, named, before) if self._conversations else None
+        lasting = lasting and fields.get("store") is not False
+        for way, called in self._ways:
+            said = called(exchange)
+            if said:
+                found = Session(self, exchange, name(exchange.caller, exchange.end_user, way, said))
+                found.one, found.links, found.telling = way not in ALWAYS, lasting, lasting
+                return found
+        return self._going_on(exchange, "", "") if lasting and self._conversations else None
 
-    def _conversation(self, exchange: Exchange) -> Session | None:
-        """The one that the provider keeps, or may."""
-        if exchange.dialect.name != LASTING:
-            return None
-        fields = exchange.fields
-        said: Any = fields.get("conversation")
-        said = said.get("id") if isinstance(said, dict) else said
-        if said and isinstance(said, str):
-            return self._session(exchange, CONVERSATION, said)
-        before = fields.get("previous_response_id")
-        if not before and fields.get("store") is False:
-            return None
-        return Answers(self, exchange, before if isinstance(before, str) else "")
+    def _going_on(self, exchange: Exchange, named: str, before: str) -> Session:
+        """With a conversation, an answer, or nothing yet."""
+        found = Session(self, exchange, secrets.token_bytes(NAME))
+        if named:
+            found.name = found.of(named)
+        elif before:
+            found.before = found.of(before)
+        found.links = True
+        return found
 
 
-def _way(way: str) -> Callable[[Exchange], str] | None:
-    """What gives a session's name, "" where a request has none; None: it is the provider's conversation."""
-    if way == CONVERSATION:
-        return None
+def _kept(fields: Mapping[str, Any]) -> tuple[str, str]:
+    """The conversation and the answer that a request goes on with."""
+    named: Any = fields.get("conversation")
+    named = named.get("id") if isinstance(named, dict) else named
+    before = fields.get("previous_response_id")
+    return named if isinstance(named, str) else "", before if isinstance(before, str) else ""
+
+
+def _way(way: str) -> Callable[[Exchange], str]:
+    """What gives a session's name, "" where a request has none."""
     if way == "session":  # a key of prompt caches is mostly one for all that an application asks
         return session
     if way == "user":
@@ -112,13 +119,19 @@ class Session:
         self.whose = whose(exchange.caller, exchange.end_user, time.time())
         self.one = True
         """It is one conversation."""
+        self.links = False
+        """Its answers can be gone on with."""
+        self.telling = False
+        """Also those before anything has been hidden in it: else they would begin a session of their own."""
+        self.before = b""
+        """Another name, by which it is found where that is known."""
         self._mark = b""
         """Of the last piece that is known here."""
 
     async def vault(self, first: int) -> Vault:
         """All that was hidden in it before; `first`: number of one that is not there yet. Raises VaultAway."""
         vault = Vault(first, self)
-        await self._within(self._read(vault))
+        await self._within(self._find(vault))
         if self.one:
             vault.past = vault.numbers.copy()
         return vault
@@ -128,7 +141,17 @@ class Session:
             await self._within(self._assign(vault, wanted, taken))
 
     async def answered(self, id: str) -> None:
-        """It has a name of its own."""
+        if not self.links:
+            return
+        link = piece((), 1, self.whose, self.name, one=self.one)
+        try:
+            await self._within(self.sessions.store.add(self.of(id), b"", link))
+        except VaultAway as away:
+            log.debug("what is hidden will not come back where an answer is gone on with: %s", away)
+
+    def of(self, id: str) -> bytes:
+        """The name of a conversation, or an answer."""
+        return name(self.caller, self.end_user, CONVERSATION, id)
 
     async def _assign(self, vault: Vault, wanted: Sequence[Wanted], taken: Taken) -> None:
         """Some other request may be first, again and again: then its values are known here, too."""
@@ -149,6 +172,12 @@ class Session:
                 return
             await self._read(vault)
 
+    async def _find(self, vault: Vault) -> None:
+        found = await self.sessions.store.read(self.before) if self.before else ()
+        if found:
+            self.name, self.one = found[0].link, found[0].one
+        await self._read(vault)
+
     async def _read(self, vault: Vault) -> None:
         """What others have added since."""
         pieces = await self.sessions.store.read(self.name)
@@ -166,29 +195,3 @@ class Session:
                 return await work
         except TimeoutError:
             raise VaultAway(f"sessions could not be asked within {self.sessions.patience:g} s") from None
-
-
-class Answers(Session):
-    """Of answers that can be gone on with, each by its id."""
-
-    def __init__(self, sessions: Sessions, exchange: Exchange, before: str) -> None:
-        """`before`: the id of the answer that is gone on with; "": of none."""
-        super().__init__(sessions, exchange, secrets.token_bytes(NAME))
-        self._before = self._of(before) if before else b""
-
-    def _of(self, id: str) -> bytes:
-        return name(self.caller, self.end_user, CONVERSATION, id)
-
-    async def answered(self, id: str) -> None:
-        link = piece((), 1, self.whose, self.name)
-        try:
-            await self._within(self.sessions.store.add(self._of(id), b"", link))
-        except VaultAway as away:
-            log.debug("what is hidden will not come back where an answer is gone on with: %s", away)
-
-    async def _read(self, vault: Vault) -> None:
-        if self._before:
-            found = await self.sessions.store.read(self._before)
-            self._before = b""
-            self.name = found[0].link if found else self.name
-        await super()._read(vault)
