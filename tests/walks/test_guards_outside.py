@@ -435,8 +435,12 @@ def test_the_budget_of_a_key_pays_for_a_judge(gateway, upstream):
     assert models(upstream) == ["judge", "paid"]
     [own] = gateway.records(1, path="guard", key="judges")
     assert own["model"] == "openai/judge"
-    status, _, body = ask(gateway, "paid", "another good day")
+    status, headers, body = ask(gateway, "paid", "another good day")
     assert (status, body["error"]["code"]) == (503, "guard_unavailable")
+    assert "limit_exceeded; try again" in body["error"]["message"]
+    [told] = gateway.record_of(headers["x-request-id"])["guards"]
+    assert told["reason"].startswith("limit_exceeded: ")
+    assert "judges" in told["reason"]
     assert models(upstream) == ["judge", "paid"]
 
 

@@ -8,7 +8,14 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Protocol
 
-from headgate.core.errors import Blocked, GatewayError, GuardUnavailable, Unsupported
+from headgate.core.errors import (
+    Blocked,
+    GatewayError,
+    GuardUnavailable,
+    NoCredentials,
+    ProviderError,
+    Unsupported,
+)
 from headgate.core.exchange import Exchange
 from headgate.core.guard import CHANGES, HIDES, Action, Asked, Finding, Passage, Verdict
 from headgate.core.ports import SessionFull, VaultAway
@@ -195,14 +202,15 @@ class Judge:
         except GuardUnavailable as error:
             return self._failed(policy, error.message)
         except GatewayError as error:
-            return self._failed(policy, error.code)
+            return self._failed(policy, error.code, _words(error))
         except Exception as error:  # noqa: BLE001  # somebody else's code, whose failure must not let anything through
             log.warning("the guard of the policy %s fails: %s", policy.name, unforeseen(error))
             return self._failed(policy, type(error).__name__)
 
-    def _failed(self, policy: Policy, why: str) -> list[Finding]:
+    def _failed(self, policy: Policy, why: str, more: str = "") -> list[Finding]:
+        """`more` stands in the record, for who can mend it."""
         action: Action = "block" if policy.closed and policy.enforced else "flag"
-        self._tell(policy, Finding(0, 0, 0, FAILED, 0.0, why), action, None)
+        self._tell(policy, Finding(0, 0, 0, FAILED, 0.0, more or why), action, None)
         if action == "block":
             said = f"the guard of the policy {policy.name!r} could not look at it: {why}; try again later"
             raise GuardUnavailable(said, retry_after=1)
@@ -272,6 +280,13 @@ class Elsewhere(Unsupported):
     """A target may not be asked this; another one may."""
 
     code = Blocked.code
+
+
+def _words(error: GatewayError) -> str:
+    """Why whoever was to be asked was not, or did not answer; never what a provider says, which may quote the text."""
+    if isinstance(error, ProviderError) and not isinstance(error, NoCredentials):
+        return f"{error.code} ({error.status})"
+    return f"{error.code}: {error.message}"
 
 
 def elsewhere(error: Refused) -> Elsewhere:
