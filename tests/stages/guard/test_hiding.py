@@ -28,3 +28,16 @@ def test_what_was_found_once_is_hidden_wherever_it_stands():
     seven, last = "<EMAIL_8>", "<EMAIL_2000>"
     said = f"😀 {seven}, xann7@example.com, ({seven}) ann7@example.computer {last}"
     assert edited(second, edits[1]) == said
+
+
+def test_of_many_values_each_is_hidden_wherever_it_stands():
+    """However few of the texts their words are in, and whatever they begin with."""
+    values = [each for number in range(100, 130) for each in (f"+4930{number}", f"_id{number}_", f"ä{number}.é")]
+    first = " ".join(values)
+    spans = [Span(*each.span(), "KIND") for each in re.finditer(r"\S+", first)]
+    second = "(+4930107) x_id108_y ä109.é, ä109.éa +49301071 _id108 ä109 é"
+    edits = {}
+    hide(Vault(1), [Passage(first), Passage(second)], {0: spans}, edits)
+    stands = {value: f"<KIND_{place}>" for place, value in enumerate(values, 1)}
+    said = f"({stands['+4930107']}) x{stands['_id108_']}y {stands['ä109.é']}, ä109.éa +49301071 _id108 ä109 é"
+    assert edited(second, edits[1]) == said

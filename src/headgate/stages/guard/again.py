@@ -78,7 +78,7 @@ class Probe(Judge):
         if found.advice and policy.action(found) != "pass":
             self.faults.append(Fault(policy, found, passage))
 
-    def _failed(self, policy: Policy, why: str) -> list[Finding]:
+    def _failed(self, policy: Policy, why: str, more: str = "") -> list[Finding]:
         return []  # it is told where the answer is given
 
     def tell(self) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from bisect import bisect_right
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, MutableMapping, Sequence
 from typing import NamedTuple
 
 from headgate.core.exchange import Exchange
@@ -18,6 +19,9 @@ GROWING = frozenset((name,) for name in ("messages", "contents", "input", "promp
 """Where a conversation goes on: what stands there is numbered last, so that numbers stay as they are."""
 KEPT = ("previous_response_id", "conversation", "cachedContent", "previous_interaction_id")
 """Fields that name what the provider keeps of a conversation."""
+FEW = 50
+"""Values that are looked for one after the other, which takes time in proportion to their number and the text."""
+WORDS = re.compile(r"[^\W_]+")
 FAR, MANY = 1000, 900_000
 LITERAL = "text"
 """The category of what looks like a surrogate of the session's and is the client's own word."""
@@ -99,7 +103,8 @@ def _places(vault: Vault, passages: Sequence[Passage], spans: Mapping[int, Seque
 
 
 def _hide(vault: Vault, passages: Sequence[Passage], found: Places, edits: MutableMapping[int, list[Edit]]) -> None:
-    values = {value: said for value, said in vault.past.items() if found.taken.holds(value)} if vault.past else {}
+    past = _likely((each.text for each in passages), vault.past) if vault.past else ()
+    values = {value: vault.past[value] for value in past if found.taken.holds(value)}
     for place, here in found.spans.items():
         text = passages[place].text
         for start, end, category, make in here:
@@ -107,14 +112,25 @@ def _hide(vault: Vault, passages: Sequence[Passage], found: Places, edits: Mutab
             instead = values[value] = vault.surrogate(category, value, found.taken, make=make)
             edits.setdefault(place, []).append((start, end, instead))
     longest = sorted((value for value in values if len(value) >= LEAST), key=len, reverse=True)
-    for place, each in enumerate(passages if longest else ()):
-        bare = _without(each.text, found.covered[place])
+    if not longest:
+        return
+    bares = [_without(each.text, found.covered[place]) for place, each in enumerate(passages)]
+    longest = _likely(bares, longest)
+    for place, (each, bare) in enumerate(zip(passages, bares, strict=True)):
         for value in longest:
             if value in bare:
                 more = _elsewhere(bare, each.text, value)
                 if more:
                     edits.setdefault(place, []).extend((start, end, values[value]) for start, end, *_ in more)
                     bare = _without(bare, more)
+
+
+def _likely(texts: Iterable[str], values: Collection[str]) -> list[str]:
+    """Those that may stand in the texts as words of their own: of many, those of whose words all do."""
+    if len(values) < FEW:
+        return list(values)
+    words = {word for text in texts for word in WORDS.findall(text)}
+    return [value for value in values if words.issuperset(WORDS.findall(value))]
 
 
 def _without(text: str, covered: Sequence[Span]) -> str:
