@@ -49,6 +49,7 @@ clauses:
   - {{name: odd, deny: 'provider == "us"', says: nothing to America, mode: monitor}}
   - {{name: names, deny: 'key == "narrow" && model == "american"', says: ask for chat}}
   - {{name: words, deny: 'key == "narrow" && prompt.contains("zeppelin")', says: not a word of it}}
+  - {{name: daily, deny: 'key == "tagged" && hour >= 0 && weekday != ""', says: x, mode: monitor}}
   - {{name: staff, deny: 'key == "narrow" && headers["x-staff"] == "no"', says: staff only}}
 keys:
   - {{name: test, key: {KEY}}}
@@ -257,11 +258,14 @@ def test_what_they_would_have_forbidden_is_reported(gateway):
     gateway.record_of(id)
     gateway.record_of(ask(gateway, "chat", NARROW)[1]["x-request-id"])
     gateway.record_of(ask(gateway, "american:high", NARROW)[1]["x-request-id"])
+    gateway.record_of(ask(gateway, "chat", WATCHED, x_headgate_tags="a, b, c")[1]["x-request-id"])
     told = json.loads(command(gateway, "report", "--since", "1h", "--json").output)
     effects = {each["clause"]: each for each in told["clauses"]}
     assert told["requests"] >= 1
     assert effects["odd"]["denied"] >= 1
     assert effects["names"]["denied"] >= 1
     assert effects["staff"]["undecided"] >= 1
+    assert (effects["no-pictures"]["undecided"], effects["daily"]["undecided"]) == (0, 0)
+    assert effects["daily"]["denied"] >= 1
     table = command(gateway, "report").output.splitlines()
     assert table[1].split()[:4] == ["CLAUSE", "MODE", "DENIED", "UNDECIDED"]

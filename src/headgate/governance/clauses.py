@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import yaml
@@ -14,8 +16,9 @@ from headgate.config.schema import Config
 from headgate.core.effort import parted
 from headgate.core.plugin import suggestion
 from headgate.core.record import Record
+from headgate.dialects.dialect import dialects
 from headgate.stages.rules.clause import Clause, asked, compiled
-from headgate.stages.rules.expression import Undecided
+from headgate.stages.rules.expression import DAYS, Undecided
 from headgate.stages.rules.subject import Variable
 
 EXAMPLES = 5
@@ -120,10 +123,13 @@ def _is(value: Any, kind: Any) -> bool:
 
 def effects(config: Config, records: Iterable[Record]) -> tuple[int, list[Effect]]:
     """Of how many requests, and what each clause would have done to them."""
-    clauses = compiled(config.clauses, config.matching.lists)
+    clauses, zone = compiled(config.clauses, config.matching.lists), ZoneInfo(config.matching.time_zone)
+    operations = {each.name: each.operation for each in dialects(config.dialects)}
     found, count = [Effect(clause=each.name, mode=each.mode) for each in clauses], 0
     for count, record in enumerate(records, 1):  # noqa: B007  # the last one counts
-        known = _said(record)
+        known = _said(record, datetime.fromtimestamp(record.time, zone))
+        if record.dialect in operations:
+            known["operation"] = operations[record.dialect]
         targets = dict.fromkeys([each.target for each in record.attempts] + ([record.target] if record.target else []))
         for clause, effect in zip(clauses, found, strict=True):
             _look(clause, effect, record.id, known, [_of(config, each) for each in targets])
@@ -154,7 +160,7 @@ def _of(config: Config, target: str) -> dict[str, Any]:
     return {"target": target, "provider": target.partition("/")[0], "traits": traits(config, target)}
 
 
-def _said(record: Record) -> dict[str, Any]:
+def _said(record: Record, when: datetime) -> dict[str, Any]:
     """What a record says of what clauses ask."""
     said = {
         "key": record.key, "organisation": record.organisation, "team": record.team, "application": record.application,
@@ -163,4 +169,5 @@ def _said(record: Record) -> dict[str, Any]:
     }  # fmt: skip
     findings = dict.fromkeys(each.category for each in record.guards if each.side == "request")
     lists = {"tags": list(record.tags), "findings": list(findings), "stream": record.stream}
-    return {**{name: value or "" for name, value in said.items()}, **lists}
+    times = {"hour": when.hour, "minute": when.minute, "weekday": DAYS[when.weekday()]}
+    return {**{name: value or "" for name, value in said.items()}, **lists, **times}

@@ -228,13 +228,10 @@ def _lawful(config: Config, guards: Guarding) -> list[Stage]:
     """The stages that guard, and keep to clauses, where there are any: those hold for whom guards ask, too."""
     if not config.clauses:
         return [*guards.guard]
-    clauses, settings, said = (
-        compiled(config.clauses, config.matching.lists),
-        settings_of(config),
-        version(config.clauses),
-    )
-    ahead: list[Stage] = [Forewarn(clauses, settings, said)] if guards.outside is not None else []
-    return [*ahead, *guards.guard, Abide(clauses, settings, said, read)]
+    lists, settings = config.matching.lists, settings_of(config)
+    clauses, which = compiled(config.clauses, lists), version(config.clauses, lists)
+    ahead: list[Stage] = [Forewarn(clauses, settings, which)] if guards.outside is not None else []
+    return [*ahead, *guards.guard, Abide(clauses, settings, which, read)]
 
 
 def _instructs(config: Config) -> bool:

@@ -159,7 +159,8 @@ def compiled(clauses: Sequence[Written], lists: Mapping[str, Sequence[str]]) -> 
     return [Clause(each.name, by.compile(each.deny), each.says, each.law, each.mode) for each in clauses]
 
 
-def version(clauses: Sequence[Written]) -> str:
-    """Of all of them as they are written, the same where they are the same."""
-    written = [(each.name, each.deny, each.says, each.law, each.mode) for each in clauses]
+def version(clauses: Sequence[Written], lists: Mapping[str, Sequence[str]]) -> str:
+    """Of all of them as they are written, with the lists of words that they name; the same where they are the same."""
+    named = [(name, words) for name, words in sorted(lists.items()) if any(name in each.deny for each in clauses)]
+    written = [named, [(each.name, each.deny, each.says, each.law, each.mode) for each in clauses]]
     return hashlib.blake2b(repr(written).encode(), digest_size=6).hexdigest()
