@@ -10,7 +10,8 @@ LIKE = {
     ("email", "joe@x.com"): r"[a-z]+\.[a-z]+@example\.com",
     ("person", "Ada Lovelace"): r"[A-Z][a-z]+ [A-Z][a-z]+",
     ("person", "Mrs. Lovelace"): r"Mrs\. [A-Z][a-z]+",
-    ("phone", "+49 (30) 901820-15"): r"\+49 \(3\d\) \d{6}-\d\d",
+    ("phone", "+1 (415) 867-5309"): r"\+1 \(415\) 555-01\d\d",
+    ("phone", "212.867.5309"): r"212\.555\.01\d\d",
     ("card", "4111-1111-1111-1111"): r"4\d{3}-\d{4}-\d{4}-\d{4}",
     ("iban", "DE89 3704 0044 0532 0130 00"): r"DE\d\d \d{4} \d{4} \d{4} \d{4} \d\d",
     ("ip", "10.1.2.3"): r"192\.0\.2\.\d+",
@@ -29,6 +30,12 @@ def test_each_is_like_the_value_and_there_are_many():
             assert kind != "iban" or mod_97((plain[4:] + plain[:4]).encode())
         assert made_up(kind, value, MOST) is None
     assert made_up("ssn", "078-05-1120", 0) is None
+
+
+def test_no_number_is_made_up_that_somebody_has():
+    """Elsewhere than in North America 555-01xx is a number like any other."""
+    for value in ("+49 30 901820", "+49 4158 675309", "030 901820-15", "0415 867 5309", "+44 20 7946 0958", "5309"):
+        assert made_up("phone", value, 0) is None, value
 
 
 def back(vault, text):

@@ -20,6 +20,7 @@ MOST = len(FIRST)
 """Values of a kind that are made up for one request."""
 LENGTH = 33
 """Characters that one has at most."""
+NORTH_AMERICAN = re.compile(r"1?[2-9]\d\d[2-9]\d{6}")
 TITLES = re.compile(r"(?:(?:Mrs?|Ms|Mx|Dr|Prof|Herrn?|Frau|Mme|Sr|Sra)\b\.? )+")
 
 
@@ -51,9 +52,10 @@ def _email(value: str, number: int) -> str:
 
 
 def _phone(value: str, number: int) -> str | None:
-    """The North American plan keeps 555-0100 to 555-0199 for fiction."""
+    """Of the North American plan, which keeps 555-0100 to 555-0199 of each area for fiction; others are somebody's."""
     digits = re.sub(r"\D", "", value)
-    return _written(value, digits[:-7] + f"55501{number:02}") if len(digits) >= 9 else None
+    ours = NORTH_AMERICAN.fullmatch(digits) and value.find("+") == value.find("+1")
+    return _written(value, digits[:-7] + f"55501{number:02}") if ours else None
 
 
 def _card(value: str, number: int) -> str | None:
