@@ -83,6 +83,8 @@ def _follows(path: Path, policy: GuardPolicy, tell: Tell, known: Known) -> None:
         tell(
             (*path, "then"), "what is asked already cannot be changed", "say `block` or `flag`, or leave `parallel` out"
         )
+    if policy.k is not None and "generalise" not in actions:
+        tell((*path, "k"), "nothing is generalised", "say `then: generalise`, or leave it out")
     if "route" in actions and policy.model is None:
         tell(path, "`model` is missing", "name the one to ask instead")
     elif policy.model is not None and "route" not in actions:

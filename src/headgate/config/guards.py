@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr
 from headgate.config.limits import Names
 from headgate.config.section import Section
 from headgate.core.guard import EVERY, HIDES, Action, Part
+from headgate.core.standing import Board
 from headgate.providers.settings import Seconds
 from headgate.stages.guard.policy import At, Dimension, Policy
 from headgate.stages.guards.guard import Guard, GuardSettings
@@ -86,6 +87,15 @@ class GuardPolicy(Section):
         None, min_length=1, description="The name of `models` that is asked where `then` is `route`."
     )
 
+    k: int | None = Field(
+        None,
+        ge=2,
+        le=1000,
+        description="What `generalise` leaves is said of at least so many different values that this process has seen "
+        "of the tenant within `k_window`, or nothing of it is left: `[CATEGORY]`. Left out: however few there are.",
+    )
+    k_window: float = Field(86_400.0, ge=60, le=31_536_000, description="Seconds for which a value counts for `k`.")
+
     _type: type[Guard] = PrivateAttr(Guard)  # type: ignore[type-abstract]
     _read: Any = PrivateAttr(None)
     _guard: Guard | None = PrivateAttr(None)
@@ -135,9 +145,12 @@ class GuardPolicy(Section):
         """All that it finds is hidden, which is about what is asked only."""
         return EVERY in self.then and HIDES.issuperset(self.then.values())
 
-    def made(self, name: str) -> Policy:
-        """As it is kept to. Raises what its guard raises where it cannot be made."""
+    def made(self, name: str, board: Board | None = None) -> Policy:
+        """As it is kept to; the `board` knows what it has seen. Raises what its guard raises where it cannot be
+        made."""
+        k = self.k
         return Policy(
+            crowd=(board or Board()).crowd(name, k, self.k_window) if k is not None else None,
             name=name,
             guard=self.guard,
             kind=self.use,

@@ -14,6 +14,7 @@ from typing import Protocol
 from headgate.core.background import Background
 from headgate.core.breaker import Breaker, Trip
 from headgate.core.credential import Credential
+from headgate.core.crowd import Crowd
 from headgate.core.gate import Gate
 from headgate.core.quality import Scores
 from headgate.core.ratios import Ratios
@@ -252,6 +253,7 @@ class Board:
         self.trials = Trials()
         self.shadows, self.judging, self.refreshing = Background(), Background(), Background()
         self.spaces = Spaces()
+        self._crowds: dict[tuple[str, int, float], Crowd] = {}
         self.ratios = Ratios()
         self._scores: dict[str, Scores] = {}
         self.limited: list[Standing] = []
@@ -274,6 +276,13 @@ class Board:
             self._others.pop(target, None)
         elif target not in self._named:
             self._keep(found)
+        return found
+
+    def crowd(self, policy: str, least: int, seconds: float) -> Crowd:
+        """What a policy has seen."""
+        found = self._crowds.get((policy, least, seconds))
+        if found is None:
+            found = self._crowds[policy, least, seconds] = Crowd(least, seconds)
         return found
 
     def scores(self, name: str) -> Scores:

@@ -59,7 +59,7 @@ def guarding(
     whose: Mapping[bytes, Caller],
 ) -> Guarding:
     """`asking`: the stages of a question of a guard's."""
-    policies = [each.made(name) for name, each in config.guards.items()]
+    policies = [each.made(name, ports.board) for name, each in config.guards.items()]
     if not policies:
         return Guarding()
     hashes = Hashes(stretched(secret))

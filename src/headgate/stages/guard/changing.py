@@ -9,8 +9,9 @@ from functools import lru_cache
 import msgspec
 
 from headgate.core.caller import Caller
+from headgate.core.crowd import Crowd
 from headgate.core.guard import Action, Finding
-from headgate.stages.guard.partly import generalised, masked
+from headgate.stages.guard.partly import generalised, levels, masked, meant
 
 DIGITS = 12
 TENANTS = 10_000
@@ -70,6 +71,19 @@ def _hash(key: bytes) -> Hash:
         return hashlib.blake2b(data, digest_size=DIGITS // 2, key=key).hexdigest()
 
     return digest
+
+
+def see(crowd: Crowd, caller: Caller | None, category: str, text: str) -> None:
+    """Of what is generalised."""
+    said = levels(category, text)
+    if said:
+        crowd.see((*_tenant(caller), category), meant(category, text), said)
+
+
+def shared(crowd: Crowd, caller: Caller | None, category: str, text: str) -> str:
+    """What is said of many that have been seen of the tenant; else `[CATEGORY]`."""
+    said = crowd.shared((*_tenant(caller), category), levels(category, text))
+    return said if said is not None else f"[{category.upper()}]"
 
 
 def replacement(action: Action, finding: Finding, text: str, hashed: Hash) -> str:

@@ -21,7 +21,7 @@ from headgate.core.guard import CHANGES, HIDES, Action, Asked, Finding, Passage,
 from headgate.core.ports import SessionFull, VaultAway
 from headgate.core.unforeseen import unforeseen
 from headgate.core.vault import Session, Vault
-from headgate.stages.guard.changing import Edit, Hashes, replacement
+from headgate.stages.guard.changing import Edit, Hashes, replacement, see, shared
 from headgate.stages.guard.hiding import Span, beside, far, first_number, hide, hide_in_session, literal, standing
 from headgate.stages.guard.outside import Help, Outside
 from headgate.stages.guard.passages import written
@@ -138,6 +138,9 @@ class Judge:
             found = within(found, bounds)
         edits: dict[int, list[Edit]] = {}
         self._standing = {}
+        for policy, place, each in found:  # all of them, before anything is said of any
+            if policy.crowd is not None and policy.enforced and policy.action(each) == "generalise":
+                see(policy.crowd, self.exchange.caller, each.category, passages[place].text[each.start : each.end])
         for policy, place, each in found:
             self._draw(policy, each, passages[place], place, edits)
         if vault is not None and session is not None:
@@ -241,7 +244,10 @@ class Judge:
             self.changed[policy.name] = None
         elif action in CHANGES and self._own(found, passage, place):
             text = passage.text[found.start : found.end]
-            instead = replacement(action, found, text, self.hashes.of(self.exchange.caller))
+            if action == "generalise" and policy.crowd is not None:
+                instead = shared(policy.crowd, self.exchange.caller, found.category, text)
+            else:
+                instead = replacement(action, found, text, self.hashes.of(self.exchange.caller))
             edits.setdefault(place, []).append((found.start, found.end, instead))
             self.changed[policy.name] = None
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import floor
 
 SHOWN = 4
@@ -14,6 +15,16 @@ OLD = 90
 YEAR = re.compile(r"(?<!\d)(?:1[89]|20)\d\d(?!\d)")
 NUMBER = re.compile(r"\d+")
 DECIMAL = re.compile(r"-?\d+\.\d+")
+WORDS = re.compile(r"\d+|[^\W\d_]+")
+MONTHS: Mapping[str, int] = {
+    word: number
+    for number, words in enumerate((
+        "jan gen ene", "feb fév fev", "mar mär mrz maa mrt", "apr avr abr", "may mai mag mei", "jun juin giu",
+        "jul juil lug", "aug aoû aou ago", "sep set", "oct okt ott out", "nov", "dec déc dez dic",
+    ), 1)
+    for word in words.split()
+} | {"mard": 0, "mart": 0, "maan": 0}  # fmt: skip
+"""As they begin in English, German, French, Spanish, Italian, Dutch and Portuguese; and days that begin like them."""
 WHOLE = re.compile(r"\d{1,3}(?:[ ,.']\d{3})+\Z|\d{1,7}\Z")
 
 
@@ -39,56 +50,93 @@ def _stars(text: str) -> str:
 
 def generalised(category: str, text: str) -> str:
     """`1985` of a date, `30-39` of an age, a network, a place to 10 km, a number's range; else `[CATEGORY]`."""
-    said = COARSE.get(category, _range)(text)
-    return said if said is not None else f"[{category.upper()}]"
+    return next(iter(levels(category, text)), f"[{category.upper()}]")
 
 
-def _year(text: str) -> str | None:
+def levels(category: str, text: str) -> Sequence[str]:
+    """All that may be told of it, the most first; each is true of all of which the one before it is."""
+    return COARSE.get(category, _range)(text)
+
+
+def meant(category: str, text: str) -> str:
+    """What it is, however it is written: where that is not sure, two are rather taken for the same."""
+    if category in ("date", "birth_date"):  # day and month in any order, without the time of the day
+        return ",".join(map(str, sorted([each for word in WORDS.findall(text.lower()) if (each := _part(word))][:3])))
+    if category == "coordinates":
+        return DECIMAL.sub(lambda match: f"{float(match[0]):.2f}", "".join(text.split()))
+    if category == "ip":
+        return str(_address(text))
+    return "".join(filter(str.isalnum, text)).upper().lstrip("0")
+
+
+def _part(word: str) -> int:
+    """Of a date: a number, or that of a month; 0 of another word."""
+    return int(word[:9]) if word.isdigit() else MONTHS.get(word[:4], MONTHS.get(word[:3], 0))
+
+
+def _year(text: str) -> Sequence[str]:
     found = YEAR.findall(text)
-    return found[0] if len(found) == 1 else None
+    if len(found) != 1:
+        return ()
+    return found[0], _from(int(found[0]), 10)
 
 
-def _age(text: str) -> str | None:
+def _age(text: str) -> Sequence[str]:
     found = NUMBER.findall(text)
     if len(found) != 1 or len(found[0]) > 3:
-        return None
+        return ()
     age = int(found[0])
-    least = age // 10 * 10
-    return NUMBER.sub(f"{OLD} or more" if age >= OLD else f"{least}-{least + 9}", text)
+    said = (f"{OLD} or more",) if age >= OLD else (_from(age, 10), _from(age, 30))
+    return [NUMBER.sub(each, text) for each in said]
 
 
-def _network(text: str) -> str | None:
+def _from(number: int, size: int) -> str:
+    """The range of that size in which it is."""
+    least = number // size * size
+    return f"{least}-{least + size - 1}"
+
+
+def _network(text: str) -> Sequence[str]:
+    address = _address(text)
+    if address is None:
+        return ()
+    sizes = (24, 16, 8) if address.version == 4 else (48, 32, 16)
+    return [str(ipaddress.ip_network((address, size), strict=False)) for size in sizes]
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        address = ipaddress.ip_address(text.strip("[]"))
+        return ipaddress.ip_address(text.strip("[]"))
     except ValueError:
         return None
-    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 48), strict=False))
 
 
-def _place(text: str) -> str | None:
+def _place(text: str) -> Sequence[str]:
     """A tenth of a degree is 11 km."""
-    return DECIMAL.sub(_tenth, text) if len(DECIMAL.findall(text)) == 2 and NUMBER.search(text) else None
+    if len(DECIMAL.findall(text)) != 2:
+        return ()
+    return [DECIMAL.sub(partial(_rounded, size), text) for size in (0.1, 1, 10)]
 
 
-def _tenth(match: re.Match[str]) -> str:
-    return f"{floor(float(match[0]) * 10) / 10:.1f}"
+def _rounded(size: float, match: re.Match[str]) -> str:
+    number = float(match[0])
+    return f"{floor(number * 10) / 10:.1f}" if size < 1 else str(floor(number / size) * int(size))
 
 
-def _country(text: str) -> str | None:
-    return f"[IBAN {text[:2].upper()}]" if text[:2].isalpha() else None
+def _country(text: str) -> Sequence[str]:
+    return (f"[IBAN {text[:2].upper()}]",) if text[:2].isalpha() else ()
 
 
-def _range(text: str) -> str | None:
-    """Of a number, those that begin with the same digit and are as long."""
+def _range(text: str) -> Sequence[str]:
+    """Of a number, those that begin with the same digit and are as long; and all that are as long."""
     if not WHOLE.match(text):
-        return None
-    digits = "".join(NUMBER.findall(text))
-    number, size = int(digits), 10 ** (len(str(int(digits))) - 1)
-    least = number // size * size
-    return f"{least}-{least + size - 1}" if size > 1 else "0-9"
+        return ()
+    number = int("".join(NUMBER.findall(text)))
+    size = 10 ** (len(str(number)) - 1)
+    return (_from(number, size), f"{size}-{size * 10 - 1}") if size > 1 else ("0-9",)
 
 
-COARSE: Mapping[str, Callable[[str], str | None]] = {
+COARSE: Mapping[str, Callable[[str], Sequence[str]]] = {
     "birth_date": _year,
     "date": _year,
     "age": _age,

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from headgate.core.crowd import Crowd
 from headgate.core.exchange import Exchange
 from headgate.core.guard import EVERY, HIDES, Action, Finding, Part
 from headgate.core.kept import Classes
@@ -51,6 +52,8 @@ class Policy:
     """What is answered instead of an error."""
     use: str | None = None
     """The model that is asked instead, where the action is `route`."""
+    crowd: Crowd | None = None
+    """What is generalised is said of many values, or not at all."""
     by_target: bool = field(init=False)
     """It depends on who is asked."""
     hides: bool = field(init=False)
