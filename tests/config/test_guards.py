@@ -45,3 +45,19 @@ def test_what_makes_no_sense_is_told_with_its_place(tmp_path, guard, said):
     [problem] = error.value.problems
     assert problem.path.startswith("guards.g")
     assert said in f"{problem.message}; {problem.hint}"
+
+
+@pytest.mark.parametrize(
+    ("more", "told"), [("", ["cloud"]), (", external_only: true", []), (", INTERNAL", [])], ids=["all", "abroad", "own"]
+)
+def test_what_a_cloud_may_not_be_shown_is_told(tmp_path, more, told):
+    said = ", internal: true" if "INTERNAL" in more else ""
+    (tmp_path / "headgate.yaml").write_text(
+        "providers: {simulator: }\nmodels: {chat: simulator/x}\nguards:\n"
+        "  words: {use: words, with: {words: {project: [zeppelin]}}, external_only: true}\n"
+        f"  cloud: {{use: azure, with: {{endpoint: 'https://x.example', api_key: k{said}}}"
+        f"{more.replace(', INTERNAL', '')}}}\n"
+        "  ours: {use: presidio, with: {url: 'http://x.example'}}\n"
+    )
+    warned = load(tmp_path / "headgate.yaml", {}).warnings
+    assert [each.split("'")[1] for each in map(str, warned) if "cannot look" in each] == told

@@ -39,6 +39,8 @@ models:
   ways: openai/ways
   afar: openai/afar
   over: openai/over
+  cloud: openai/cloud
+  cloudy: {{targets: [own/cloudy], fallbacks: [openai/cloudy]}}
 keys:
   - {{name: test, key: {KEY}}}
   - {{name: gone, key: hg-test-key-0123456789abcdee, expires: "2020-01-01"}}
@@ -99,9 +101,15 @@ guards:
     use: words
     with: {{words: {{project: [zeppelin]}}}}
     external_only: true
-    for: {{model: [abroad]}}
+    for: {{model: [abroad, cloud, cloudy]}}
     at: before
     then: mask
+  cloud: {{use: azure, with: {{endpoint: SIDE, api_key: k, harms: {{Hate: 4}}}}, for: {{model: [cloud]}}}}
+  cloudy:
+    use: azure
+    with: {{endpoint: SIDE, api_key: k, harms: {{Hate: 4}}}}
+    for: {{model: [cloudy]}}
+    external_only: true
   judge abroad:
     use: judge
     with: {{model: openai/judge, rubric: {{threat: Somebody is threatened.}}}}
@@ -339,6 +347,28 @@ def test_a_judge_is_not_shown_what_guards_keep_from_others(gateway, upstream):
     status, _, _ = ask(gateway, "abroad", "the zeppelin flies")
     assert status == 503
     assert upstream.requests == []
+
+
+def test_a_cloud_is_not_shown_what_guards_keep_from_others(gateway, side, upstream):
+    status, headers, _ = ask(gateway, "cloud", "the zeppelin flies")
+    assert (status, side.requests, upstream.requests) == (503, [], [])
+    [told] = gateway.record_of(headers["x-request-id"])["guards"]
+    assert "is not internal" in told["reason"]
+    upstream.script = answer_abroad
+    try:
+        status, headers, _ = ask(gateway, "cloudy", "the zeppelin flies")
+    finally:
+        upstream.script = answer_model
+    assert (status, headers["x-headgate-model"]) == (200, "openai/cloudy")
+    shown = [json.loads(each.body)["text"] for each in side.requests]
+    assert shown == ["the ****elin flies", "You said: the ****elin flies"]
+
+
+async def answer_abroad(asked):
+    if asked.request.path.startswith("/own"):
+        await asked.send(b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n")
+    else:
+        await answer_model(asked)
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -130,3 +130,17 @@ def idle(config: Config) -> Iterator[str]:
         for dimension, names in policy.match.items():
             if not names:
                 yield f"the policy {name!r} is about nobody: no {dimension} is named"
+        kept = _kept(config, name, policy)
+        if kept is not None:
+            yield (
+                f"the policy {name!r} cannot look at what {kept!r} keeps from providers that are not internal, as its "
+                "server is none: say `external_only: true`, or `internal: true` in its `with`"
+            )
+
+
+def _kept(config: Config, name: str, policy: GuardPolicy) -> str | None:
+    """The policy that keeps something from who this one would have to ask about it."""
+    if not policy.type.outside or getattr(policy.read, "internal", True) or _by_target(policy):
+        return None
+    others = config.guards.items()
+    return next((each for each, one in others if each != name and _by_target(one) and "before" in one.sides), None)

@@ -48,6 +48,10 @@ class Help(Protocol):
     def upstream(self) -> Upstream:
         """For servers of its own."""
 
+    @property
+    def kept(self) -> bool:
+        """Policies keep something of what is looked at from providers that are not one's own."""
+
     async def ask(self, about: Question, fields: Mapping[str, Any], key: str | None = None) -> bytes:
         """A model behind the gateway: the request and its answer in OpenAI's API. It is recorded like a request, and
         goes only where the request itself may go; with a `key` of the configuration, by its name, it is that one's: its

@@ -57,18 +57,20 @@ async def failures(server, help, times):
 def test_only_what_is_wrong_with_a_server_has_it_left_alone(said, asked):
     """What one client says is not to take the guard from all others."""
     help = Fake(said)
-    asyncio.run(failures(Server("http://side/look"), help, 8))
+    asyncio.run(failures(Server("http://side/look", internal=True), help, 8))
     assert help.asked == asked
 
 
 async def test_the_name_of_an_error_is_told_and_nothing_else_of_it():
     headers = [(b"x-amzn-errortype", b"ThrottlingException:http://internal/joe@example.com")]
-    said = await failures(Server("http://side/look"), Fake(Answered(429, b"joe@example.com", headers)), 1)
+    said = await failures(
+        Server("http://side/look", internal=True), Fake(Answered(429, b"joe@example.com", headers)), 1
+    )
     assert said == "its server answered with status 429 (ThrottlingException)"
 
 
 async def test_a_client_who_goes_away_is_no_failure_of_the_server():
-    server, now = Server("http://side/look"), asyncio.get_running_loop().time()
+    server, now = Server("http://side/look", internal=True), asyncio.get_running_loop().time()
     server._breaker.open(now - 60, "it was away", firm=True)
     probe = asyncio.ensure_future(server.ask(Fake(None), b"{}"))
     await asyncio.sleep(0)
@@ -84,7 +86,7 @@ async def test_a_client_who_goes_away_is_no_failure_of_the_server():
 )
 def test_what_is_no_address_is_refused(url):
     with pytest.raises(ValueError) as error:
-        Server(url)
+        Server(url, internal=True)
     assert "secret" not in str(error.value)
 
 

@@ -22,7 +22,7 @@ TEXT = "Acme pays ACME 12"
 class Fake:
     """Implements Help, Upstream and a Response of it."""
 
-    status, headers = 200, ()
+    status, headers, kept = 200, (), False
 
     def __init__(self, said):
         self.said, self.asked = said, []
@@ -76,8 +76,9 @@ def hook():
     return Webhook(WebhookSettings(url=URL))
 
 
-def look(guard, said, *passages):
+def look(guard, said, *passages, kept=False):
     help = Fake(said)
+    help.kept = kept
     passages = passages or (Passage(TEXT),)
     found = asyncio.run(guard.look(passages, Asked(help=help)))
     return [(each.category, each.action, passages[each.passage].text[each.start : each.end]) for each in found], help
@@ -177,3 +178,16 @@ def test_texts_that_are_full_of_findings_are_not_kept():
         found = [{"entity_type": "PERSON", "start": 0, "end": 4}] * count
         passage = Passage(f"{TEXT} {count}")
         assert [len(look(guard, found, passage)[1].asked) for _ in range(2)] == asked
+
+
+@together("made", [lists, shield, rail])
+def test_clouds_are_not_shown_what_is_kept_from_providers(made):
+    with pytest.raises(GuardUnavailable, match="is not internal"):
+        look(made(), {}, kept=True)
+
+
+def test_servers_of_ones_own_are():
+    assert look(people(), [], kept=True)[1].asked
+    assert look(hook(), {"findings": []}, kept=True)[1].asked
+    ours = Azure(AzureSettings(endpoint=URL, api_key="k", harms={"Hate": 4}, internal=True))
+    assert look(ours, severities("Hate"), kept=True)[1].asked

@@ -34,6 +34,7 @@ FEW = 100
 """Findings, of which no more are kept of one text: somebody may send many that are full of them."""
 TOGETHER = 8
 """Questions of one request that are under way at a time."""
+INTERNAL = "It is your own: it may be shown what other policies keep from providers that are not `internal`."
 OWN = frozenset({400, 413, 414, 422})
 """Statuses that tell of what was asked, and nothing of the server: one client's text is not to take it from others."""
 NAMES = (b"x-amzn-errortype", b"x-ms-error-code")
@@ -44,8 +45,9 @@ NAME = re.compile(rb"[A-Za-z]{1,60}")
 class Server:
     """One that a guard asks. What fails again and again is not asked for a while."""
 
-    def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
-        """Raises ValueError for what is no address; the message does not have it."""
+    def __init__(self, url: str, headers: Mapping[str, str] | None = None, *, internal: bool) -> None:
+        """`internal`: it is one's own. Raises ValueError for what is no address; the message does not have it."""
+        self._internal = internal
         where = urlsplit(url)
         if where.scheme not in ("https", "http") or not where.hostname:
             raise ValueError("the address of the server has to be like https://host/path")
@@ -66,6 +68,8 @@ class Server:
         """Its answer. Once more where nothing has reached it. Raises GuardUnavailable."""
         if help is None:
             raise GuardUnavailable("nobody else is asked here")
+        if not self._internal and help.kept:
+            raise GuardUnavailable("its server is not internal, and other policies keep something of it from those")
         now = time.monotonic()
         if not self._breaker.allows(now):
             raise GuardUnavailable(f"its server is not asked for now: {self._breaker.why}")

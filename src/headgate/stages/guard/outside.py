@@ -59,6 +59,13 @@ class Help:
     def upstream(self) -> Upstream:
         return self._outside.upstream
 
+    @property
+    def kept(self) -> bool:
+        """What goes to such a provider, or comes from there, has been changed already."""
+        exchange, aimed = self._exchange, self._outside.aimed
+        abroad = exchange.target is not None and not exchange.target.provider.internal
+        return aimed is not None and not abroad and bool(aimed(exchange))
+
     async def ask(self, about: Question, fields: Mapping[str, Any], key: str | None = None) -> bytes:
         outside, worker = self._outside, self._exchange.record.worker
         asked = question(outside.next_id(), outside.faces[about], fields, PATH, worker)

@@ -14,7 +14,7 @@ import pydantic
 
 from headgate.core.errors import GuardUnavailable
 from headgate.core.guard import Asked, Finding, Passage
-from headgate.stages.guard.asking import Asking, Server, everywhere, pieces, read, several
+from headgate.stages.guard.asking import INTERNAL, Asking, Server, everywhere, pieces, read, several
 from headgate.stages.guards.guard import GuardSettings
 
 LONGEST = 10_000
@@ -36,6 +36,7 @@ class AzureSettings(GuardSettings):
     )
     blocklists: list[str] = pydantic.Field(default_factory=list, description="Lists of the resource to look through.")
     shield: bool = pydantic.Field(False, description="Have Prompt Shields look for attacks in what is asked, too.")
+    internal: bool = pydantic.Field(False, description=INTERNAL)
     remember: float = pydantic.Field(3600.0, ge=0, description="Seconds for which it is not asked of the same again.")
 
 
@@ -74,8 +75,10 @@ class Azure(Asking):
         super().__init__(settings.remember)
         base = f"{settings.endpoint.rstrip('/')}/contentsafety/text"
         headers = {"ocp-apim-subscription-key": settings.api_key.get_secret_value()}
-        self._analyze = Server(f"{base}:analyze?api-version={VERSION}", headers)
-        self._shield = Server(f"{base}:shieldPrompt?api-version={VERSION}", headers) if settings.shield else None
+        own = settings.internal
+        self._analyze = Server(f"{base}:analyze?api-version={VERSION}", headers, internal=own)
+        shield = Server(f"{base}:shieldPrompt?api-version={VERSION}", headers, internal=own)
+        self._shield = shield if settings.shield else None
         self._harms: dict[str, int] = {str(name): least for name, least in settings.harms.items()}
         self._said: dict[str, Any] = {"categories": list(self._harms)} if self._harms else {}
         if settings.blocklists:

@@ -19,7 +19,7 @@ from headgate.providers.auth.auth import Renewed
 from headgate.providers.auth.aws.chain import Chain, Wanted
 from headgate.providers.auth.aws.roles import SESSION, Role, suffix
 from headgate.providers.auth.aws.signing import Keys, Signer
-from headgate.stages.guard.asking import Asking, Header, Server, everywhere, pieces, read, several
+from headgate.stages.guard.asking import INTERNAL, Asking, Header, Server, everywhere, pieces, read, several
 from headgate.stages.guards.guard import GuardSettings
 
 LONGEST = 20_000
@@ -43,6 +43,7 @@ class BedrockSettings(GuardSettings):
     secret_access_key: pydantic.SecretStr | None = pydantic.Field(None, description="Of keys given here.")
     role_arn: str | None = pydantic.Field(None, description="A role to take on with the keys that were found.")
     base_url: str | None = pydantic.Field(None, description="Where it is asked instead of at Amazon.")
+    internal: bool = pydantic.Field(False, description=INTERNAL)
     remember: float = pydantic.Field(3600.0, ge=0, description="Seconds for which it is not asked of the same again.")
 
     @pydantic.model_validator(mode="after")
@@ -108,6 +109,7 @@ class Bedrock(Asking):
         self._server = Server(
             f"{base.rstrip('/')}/guardrail/{quote(settings.guardrail, safe='')}/version/{settings.version}/apply",
             {"authorization": f"Bearer {key.get_secret_value()}"} if key is not None else {},
+            internal=settings.internal,
         )
         keys = None
         if settings.access_key_id is not None and settings.secret_access_key is not None:

@@ -10,7 +10,7 @@ import pydantic
 
 from headgate.core.errors import GuardUnavailable
 from headgate.core.guard import Asked, Finding, Passage
-from headgate.stages.guard.asking import Asking, Server, read
+from headgate.stages.guard.asking import INTERNAL, Asking, Server, read
 from headgate.stages.guards.guard import GuardSettings
 
 BETWEEN = "\n\n"
@@ -23,6 +23,7 @@ class PresidioSettings(GuardSettings):
         None, min_length=1, description="What is looked for, as Presidio calls it: `PERSON`. Left out: all it knows."
     )
     threshold: float = pydantic.Field(0.5, ge=0, le=1, description="How sure Presidio has to be.")
+    internal: bool = pydantic.Field(True, description=INTERNAL)
     remember: float = pydantic.Field(3600.0, ge=0, description="Seconds for which it is not asked of the same again.")
 
 
@@ -41,7 +42,7 @@ class Presidio(Asking):
 
     def __init__(self, settings: PresidioSettings) -> None:
         super().__init__(settings.remember)
-        self._server = Server(settings.url.rstrip("/") + "/analyze")
+        self._server = Server(settings.url.rstrip("/") + "/analyze", internal=settings.internal)
         self._said: dict[str, Any] = {"language": settings.language, "score_threshold": settings.threshold}
         if settings.entities is not None:
             self._said["entities"] = settings.entities

@@ -19,7 +19,7 @@ import pydantic
 
 from headgate.core.errors import GuardUnavailable
 from headgate.core.guard import Action, Asked, Finding, Passage
-from headgate.stages.guard.asking import Header, Server, read, worth
+from headgate.stages.guard.asking import INTERNAL, Header, Server, read, worth
 from headgate.stages.guards.guard import Guard, GuardSettings
 
 CATEGORY = re.compile(r"[^\W\d_][\w ./:-]{0,99}")
@@ -33,6 +33,7 @@ class WebhookSettings(GuardSettings):
         "`whsec_` with the key in base64 behind it, or any text. Left out: it is not signed.",
     )
     token: pydantic.SecretStr | None = pydantic.Field(None, description="Sent as `authorization: Bearer …`.")
+    internal: bool = pydantic.Field(True, description=INTERNAL)
 
 
 class _Found(msgspec.Struct):
@@ -66,7 +67,7 @@ class Webhook(Guard):
         headers = {}
         if settings.token is not None:
             headers["authorization"] = f"Bearer {settings.token.get_secret_value()}"
-        self._server = Server(settings.url.get_secret_value(), headers)
+        self._server = Server(settings.url.get_secret_value(), headers, internal=settings.internal)
         secret = settings.signing_secret
         self._key = _key(secret.get_secret_value()) if secret is not None else None
 
