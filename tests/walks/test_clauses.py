@@ -244,6 +244,7 @@ def test_cases_are_tried_out(gateway, tmp_path):
     for wrong, told in (
         ("- {case: a}", "given: Field required"),
         ("- {case: a, given: {tam: x}}", "'tam', which no"),
+        ("- {case: a, given: {target: u/a}}", "the target 'u/a', of no provider there is; did you mean `us`?"),
         ("- {case: a, given: {tags: x}}", "'tags' as 'x', which must be a list of texts"),
         ("- {case: a, given: {team: x}, denied_by: [no-picture]}", "did you mean `no-pictures`?"),
     ):

@@ -82,14 +82,15 @@ def read(path: Path) -> list[TryOut]:
         raise ValueError(f"{path} is no YAML: {error}") from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        raise ValueError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        place = ".".join(map(str, first["loc"])) or "it"
+        raise ValueError(f"{path}: {place}: {first['msg']}") from None
 
 
 def attempt(config: Config, cases: Sequence[TryOut]) -> Iterator[Result]:
     """Each case by the clauses of a configuration. Raises ValueError for what there is not, or is something else."""
     clauses, known = compiled(config.clauses, config.matching.lists), asked()
     for each in cases:
-        _check(each, known, [clause.name for clause in clauses])
+        _check(each, known, [clause.name for clause in clauses], config.providers)
         values = {name: BLANKS.get(of.kind, {} if of.kind == dict[str, str] else []) for name, of in known.items()}
         values |= each.given
         if "target" in each.given:
@@ -100,13 +101,18 @@ def attempt(config: Config, cases: Sequence[TryOut]) -> Iterator[Result]:
         yield Result(case=each.case, denied_by=denied, expected=each.denied_by)
 
 
-def _check(case: TryOut, known: Mapping[str, Variable], clauses: Sequence[str]) -> None:
+def _check(case: TryOut, known: Mapping[str, Variable], clauses: Sequence[str], providers: Mapping[str, Any]) -> None:
     for name, value in case.given.items():
         if name not in known:
             raise ValueError(f"the case {case.case!r} is given {name!r}, which no clause can ask about")
         if not _is(value, known[name].kind):
             kind = KINDS[known[name].kind]
             raise ValueError(f"the case {case.case!r} is given {name!r} as {value!r:.50}, which must be {kind}")
+    target = str(case.given.get("target", ""))
+    provider = target.partition("/")[0]
+    if target and "traits" not in case.given and provider not in providers:
+        hint = suggestion(provider, list(providers))
+        raise ValueError(f"the case {case.case!r} is given the target {target!r:.50}, of no provider there is; {hint}")
     for name in case.denied_by:
         if name not in clauses:
             hint = suggestion(name, list(clauses))
