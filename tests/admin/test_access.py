@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headgate.admin.access import VOUCHED, Who, why_not
+from headgate.admin.access import VOUCHED, Who, why_not, why_not_class
 from headgate.config.discover import kinds
 from headgate.config.identities import Application, Key, Organisation, People, Team, User
 from headgate.core.caller import ADMIN_OPERATION, Belongs
@@ -13,7 +13,7 @@ MODELS = ("mine/a", "mine/b", "theirs/a")
 PEOPLE = People(
     {"acme": Organisation(models=["mine/*", "theirs/*"]), "globex": Organisation()},
     {
-        "mine": Team(organisation="acme", models=["mine/a"], operations=["chat"], requires=["eu"]),
+        "mine": Team(organisation="acme", models=["mine/a"], operations=["chat"], requires=["eu"], data_class="health"),
         "theirs": Team(organisation="globex"),
     },
     {"app": Application(team="mine"), "other-app": Application(team="theirs"), "loose": Application()},
@@ -40,6 +40,7 @@ BODIES = st.fixed_dictionaries(
         "models": st.lists(st.sampled_from(["*", "mine/*", "theirs/*", *MODELS]), max_size=3),
         "operations": st.lists(st.sampled_from(["chat", "embeddings", "admin"]), max_size=3),
         "enabled": st.booleans(),
+        "data_class": st.sampled_from([None, "health", "Health", "public"]),
     },
 )
 
@@ -53,6 +54,7 @@ def test_what_a_made_key_may_is_within_what_its_makers_team_may(who, body):
     said = Belongs(key.organisation, key.team, key.application, key.user)
     caller = PEOPLE.caller("made", key, said)
     assert caller.belongs.team == "mine"
+    assert caller.data_class == "health" or why_not_class(who, PEOPLE, "keys", "made", body, None) is not None
     assert [model for model in MODELS if caller.may_use(model)] in ([], ["mine/a"])
     assert not caller.may_do("embeddings")
     assert "eu" in caller.requires
@@ -61,6 +63,17 @@ def test_what_a_made_key_may_is_within_what_its_makers_team_may(who, body):
         assert caller.role == who.role
     if key.user != who.user:
         assert caller.role in (None, "member")
+
+
+def test_of_which_class_data_are_those_say_whose_they_are():
+    [member, lead] = MAKERS
+    owner, own = Who("boss", "owner", "boss", frozenset()), {"user": "me", "data_class": "public"}
+    assert "of the class 'health'" in why_not_class(member, PEOPLE, "keys", "k", own, None)
+    assert why_not_class(lead, PEOPLE, "applications", "a", {"team": "mine", "data_class": "public"}, None)
+    assert why_not_class(owner, PEOPLE, "keys", "k", own, None) is None
+    assert why_not_class(member, PEOPLE, "keys", "k", {**own, "enabled": False}, own) is None
+    assert why_not_class(lead, PEOPLE, "keys", "k", {**own, "team": "mine"}, {**own, "team": "theirs"})
+    assert why_not_class(member, PEOPLE, "keys", "k", {"team": "theirs", "data_class": "x"}, None) is None
 
 
 def test_keys_that_they_may_make_are_made():

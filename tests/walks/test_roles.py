@@ -25,7 +25,7 @@ server: {host: 127.0.0.1, port: {PORT}}
 data_dir: {DATA}
 key_policy: {max_days: 30}
 providers: {simulator: }
-teams: {mine: , theirs: }
+teams: {mine: {data_class: health}, theirs: }
 users:
 """
     + "".join(f"  {role}: {{role: {role}, teams: [mine]}}\n" for role in ROLES)
@@ -196,6 +196,14 @@ def test_a_list_holds_what_its_reader_may_see_and_nothing_else(gateway):
 )
 def test_nobody_makes_a_key_that_may_more_than_he_does(gateway, role, body):
     assert call(gateway, "POST", "/admin/api/keys", {"name": "more", "models": ["*"], **body}, role)[0] == 403
+
+
+@pytest.mark.parametrize(("role", "status"), [("member", 403), ("team_admin", 403), ("owner", 201)])
+def test_of_which_class_data_are_is_not_for_everybody_to_say(gateway, role, status):
+    body = {"name": f"classed-{role}", "user": role, "data_class": "public"}
+    done, told = call(gateway, "POST", "/admin/api/keys", body, role)
+    assert done == status
+    assert status == 201 or "of the class 'health'" in told["detail"]
 
 
 def test_a_member_has_keys_of_its_own(gateway):

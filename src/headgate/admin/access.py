@@ -96,6 +96,21 @@ def why_not(who: Who, people: People, kind: str, name: str, body: Body) -> str |
     return _why_not_key(who, people, name, body)
 
 
+def why_not_class(who: Who, people: People, kind: str, name: str, body: Body, was: Body | None) -> str | None:
+    """Why somebody may not say of which class an object's data are: clauses, guards and what is kept go by it. `was`:
+    the object as it is, which stays so whoever has made it so. None where he may."""
+    said, whose = body.get("data_class"), belongs(people, kind, name, body)
+    if said is None or who.role in RULERS or kind not in ("applications", "keys"):
+        return None
+    if was is not None and (was.get("data_class"), belongs(people, kind, name, was)) == (said, whose):
+        return None
+    above = [each for _, _, each in people.above(whose) if each.data_class is not None]
+    theirs = above[-1].data_class if above else None
+    if theirs is None or str(said).lower() == theirs:
+        return None
+    return f"its data are of the class {theirs!r}, as its owners have it: leave `data_class` out, or ask an admin"
+
+
 def _why_not_over(who: Who, people: People, kind: str, body: Body) -> str | None:
     """Why an admin may not: with a key of an owner's he would be one."""
     if kind == "users" and body.get("role") in RULERS:

@@ -349,6 +349,11 @@ class Control:
             reason = access.why_not(who, self.people, kind, name, each) if each is not None else None
             if reason is not None:
                 raise Problem(403, "forbidden", reason)
+        if body is not None:
+            was = before.body if before is not None else None
+            reason = access.why_not_class(who, self.people, kind, name, body, was)
+            if reason is not None:
+                raise Problem(403, "forbidden", reason)
         version = before.version if before is not None else None
         return Change(wanted.action, kind, name, body, version, called=wanted.called, last=wanted.last)
 
