@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -119,6 +120,20 @@ def test_a_session_has_the_same_surrogates_on_all_workers(gateway, upstream):
         assert asked(upstream) == "<CUSTOMER_2>, <CUSTOMER_1>"
     upstream.script = whole("It is <CUSTOMER_2>.")
     assert ask(gateway, "Who is the second?") == f"It is {BOB}."
+
+
+def test_requests_at_the_same_time_give_no_surrogate_to_two_values(gateway, upstream):
+    texts = [" ".join(f"C-{(number * 7 + each) % 40:06}" for each in range(3)) for number in range(40)]
+    with ThreadPoolExecutor(12) as pool:
+        for text, said in zip(texts, pool.map(lambda text: ask(gateway, text, "crowded"), texts), strict=True):
+            assert said == f"You said: {text}"
+    given = {}
+    ask(gateway, " ".join(f"C-{number:06}" for number in range(40)), "crowded")
+    for number, said in enumerate(asked(upstream).split()):
+        given[f"C-{number:06}"] = said
+    assert len(set(given.values())) == 40
+    told = {asked(upstream, place) for place in range(40)}
+    assert told == {" ".join(given[each] for each in text.split()) for text in texts}
 
 
 def test_what_a_client_says_that_looks_like_one_is_its_own_word(gateway, upstream):
