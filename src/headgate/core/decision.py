@@ -73,8 +73,10 @@ class Decision(msgspec.Struct, eq=False):
         if not self.out and len(self.ranked) <= 1:
             if not self.ranked:
                 return None
-            if self.rule is None and not self.scores and not self.said and tried <= 1:  # nothing there was to decide
+            if self.rule is None and not self.scores and tried <= 1:  # nothing there was to decide
                 why = f"alias {self.alias}" if self.alias is not None else DIRECT
+                if self.said:
+                    why = "; ".join([why, *self.said])
                 return Decided(why=why, alias=self.alias, policy=self.policy, unit=self.unit or None)
         scores = {target: _rounded(score * self.scale) for target, score in (self.scores or {}).items()}
         candidates = [

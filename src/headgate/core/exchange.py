@@ -20,7 +20,7 @@ from headgate.core.estimate import prompt_tokens
 from headgate.core.form import Form
 from headgate.core.guard import Gatekeeper
 from headgate.core.kept import Heard
-from headgate.core.labels import Labels, Priority, read
+from headgate.core.labels import HEADERS, NOTHING, SAID, Labels, Priority, read
 from headgate.core.needs import NONE, Law, Needs
 from headgate.core.ports import Incoming
 from headgate.core.record import Attempt, Record
@@ -160,12 +160,18 @@ class Exchange(msgspec.Struct, eq=False):
     _request: Any = None
     _labels: Labels | None = None
     _tokens: int | None = None
+    named: dict[bytes, bytes] = {}
+    """The headers that came by their names, the last of each, to see quickly what is not among them."""
+
+    def __post_init__(self) -> None:
+        self.named = dict(self.headers)
 
     @property
     def labels(self) -> Labels:
         """What the caller says beside the request; read on first use, which is after `receive`."""
         if self._labels is None:
-            self._labels = read(self.headers, self.fields)
+            plain = HEADERS.isdisjoint(self.named) and SAID.isdisjoint(self.fields)
+            self._labels = NOTHING if plain else read(self.headers, self.fields)
         return self._labels
 
     @property
@@ -174,6 +180,11 @@ class Exchange(msgspec.Struct, eq=False):
         said, caller, imposed = self.labels.requires, self.caller, self.imposed.traits
         own = caller.requires | imposed if caller is not None else imposed
         return own | said if said else own
+
+    @property
+    def bound(self) -> bool:
+        """Whether anything must be so of whoever is given this request (`needs.any`)."""
+        return self.law is not None or self.imposed.law is not None or bool(self.requires)
 
     @property
     def needs(self) -> Needs:

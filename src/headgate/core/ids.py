@@ -23,14 +23,15 @@ class Ids:
     fork (a fork would share the random part); used from one thread.
     """
 
-    __slots__ = ("_base", "_count", "_millis", "_own", "_prefix")
+    __slots__ = ("_base", "_count", "_millis", "_own", "_prefix", "_second", "_seconds")
 
     def __init__(self, prefix: str = REQUEST) -> None:
         self._prefix = prefix
         self._own = "".join(secrets.choice(ALPHABET) for _ in range(12))
         self._millis = 0
         self._count = 0
-        self._base = ""
+        self._base = self._second = ""
+        self._seconds = -1
 
     def __call__(self) -> str:
         millis = time.time_ns() // 1_000_000
@@ -46,8 +47,12 @@ class Ids:
     def _turn(self, millis: int) -> None:
         self._millis = millis
         self._count = 0
-        high, low = _PAIRS[(millis >> 40) & 1023] + _PAIRS[(millis >> 30) & 1023], millis & 0x3FFFFFFF
-        self._base = f"{self._prefix}{high}{_PAIRS[low >> 20]}{_PAIRS[(low >> 10) & 1023]}{_PAIRS[low & 1023]}"
+        seconds = millis >> 10
+        if seconds != self._seconds:
+            self._seconds = seconds
+            places = (_PAIRS[(seconds >> shift) & 1023] for shift in (30, 20, 10, 0))
+            self._second = self._prefix + "".join(places)
+        self._base = self._second + _PAIRS[millis & 1023]
 
 
 SHORT = slice(8, 19)

@@ -25,6 +25,8 @@ PLACES = ("metadata", "labels", "requestMetadata")
 """Where a body has it: most APIs, Google's, Bedrock's."""
 USERS = ("user", "safety_identifier")
 """Where bodies name the caller's own user; Anthropic's do in `metadata.user_id`."""
+SAID = frozenset({*PLACES, *USERS})
+"""Fields of a body without which it says nothing."""
 PRIORITIES: Mapping[str, Priority] = {"low": "low", "normal": "normal", "high": "high"}
 URGENCY: Mapping[Priority, int] = {"low": -1, "normal": 0, "high": 1}
 """As those who wait in line are told apart by."""

@@ -62,6 +62,10 @@ class Sample:
         return "".join(self._texts)
 
 
+EMPTY = Sample()
+"""Before there is any text; nothing is added to it."""
+
+
 class Tally(Account):
     """What a record needs to know of a reply, read from its events (the attributes of a Relay)."""
 
@@ -69,11 +73,13 @@ class Tally(Account):
 
     def __init__(self) -> None:
         super().__init__()
-        self.said = Sample()
+        self.said = EMPTY
         """The text of it, the arguments of calls with it."""
-        self.thought = Sample()
+        self.thought = EMPTY
 
     def hear(self, events: Sequence[Event]) -> None:
+        if self.said is EMPTY:
+            self.said, self.thought = Sample(), Sample()
         for event in events:
             if isinstance(event, Text | Refusal):
                 self.started = True

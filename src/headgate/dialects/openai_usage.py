@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import inf
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -27,6 +27,15 @@ _INPUTS = {"cache_write": "cache_write_tokens", "input_audio": "audio_tokens", "
 _OUTPUTS = {"reasoning": "reasoning_tokens", "output_audio": "audio_tokens", "output_image": "image_tokens"}
 
 
+RARE = frozenset(
+    {
+        "service_tier", "market_cost", "prompt_cache_hit_tokens", "num_cached_tokens", "cached_tokens",
+        "server_tool_use_details", "server_tool_use", "num_sources_used",
+    }
+)  # fmt: skip
+"""What only some hosts say."""
+
+
 def read_usage(raw: dict[str, Any], tier: Any = None) -> Usage:
     """OpenAI's `usage`, whose totals include the details, as disjoint classes; `tier` is the reply's `service_tier`,
     which Mistral has in the usage.
@@ -36,11 +45,13 @@ def read_usage(raw: dict[str, Any], tier: Any = None) -> Usage:
     details exceed their total nonetheless (xAI's cached tokens on Azure), they are cut down to it, in the order below.
     """
     prompt, completion = number(raw.get("prompt_tokens")), number(raw.get("completion_tokens"))
+    ins, outs = raw.get("prompt_tokens_details"), raw.get("completion_tokens_details")
+    if raw.get("total_tokens") == prompt + completion and RARE.isdisjoint(raw) and not (_counts(ins) or _counts(outs)):
+        return Usage(input=prompt, output=completion, tier=tier if type(tier) is str else None, reported=raw)
     tier = tier or raw.get("service_tier")
     usage = Usage(input=prompt, output=completion, tier=tier if type(tier) is str else None, reported=raw)
     total = raw.get("total_tokens")
     excess = number(total) - prompt - completion if total else 0
-    ins, outs = raw.get("prompt_tokens_details"), raw.get("completion_tokens_details")
     reasoning = outs.get("reasoning_tokens") if type(outs) is dict else None
     audio = ins.get("audio_tokens") if type(ins) is dict else None
     if reasoning and excess <= 0 and "market_cost" in raw:  # Vercel's gateway charges it on top, and in no total
@@ -60,9 +71,9 @@ def read_usage(raw: dict[str, Any], tier: Any = None) -> Usage:
     if cached:
         usage.cache_read = min(number(cached), usage.input)
         usage.input -= usage.cache_read
-    if type(ins) is dict and any(ins.values()):
+    if _counts(ins):
         take(usage, "input", ins, _INPUTS)
-    if type(outs) is dict and any(outs.values()):
+    if _counts(outs):
         take(usage, "output", outs, _OUTPUTS)
     tools = raw.get("server_tool_use_details") or raw.get("server_tool_use")  # OpenRouter
     if type(tools) is dict:
@@ -70,6 +81,11 @@ def read_usage(raw: dict[str, Any], tier: Any = None) -> Usage:
     if sources := number(raw.get("num_sources_used")):  # xAI's live search
         usage.server_tools = {**usage.server_tools, "num_sources_used": sources}
     return usage
+
+
+def _counts(details: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether anything is told there."""
+    return type(details) is dict and any(details.values())
 
 
 def take(usage: Usage, whole: str, details: dict[str, Any], classes: Mapping[str, str]) -> None:

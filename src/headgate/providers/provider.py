@@ -283,7 +283,9 @@ class Provider:
         dialect = exchange.spoken
         assert dialect is not None
         allowed = dialect.request_headers - self._configured
-        passed = [header for header in exchange.headers if header[0] in allowed]
+        passed: list[Header] = []
+        if not allowed.isdisjoint(exchange.named):
+            passed = [header for header in exchange.headers if header[0] in allowed]
         for default in self.defaults:
             if default[0] not in self._configured and not any(name == default[0] for name, _ in passed):
                 passed.append(default)

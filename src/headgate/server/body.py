@@ -28,12 +28,11 @@ class Incoming:
 
     async def read(self) -> bytes:
         """The whole body, decompressed. Raises TooLarge, UnsupportedMedia, InvalidRequest."""
-        encoding = b""
-        for name, value in self._headers:
-            if name == b"content-length" and int(value) > self._limit:
-                raise self._too_large()
-            if name == b"content-encoding":
-                encoding = value.strip().lower()
+        said = dict(self._headers)
+        length = said.get(b"content-length")
+        if length is not None and int(length) > self._limit:
+            raise self._too_large()
+        encoding = said.get(b"content-encoding", b"").strip().lower()
         message = await self._receive()
         body: bytes = message.get("body", b"")
         if message.get("more_body"):

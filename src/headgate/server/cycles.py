@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from headgate.server.protocol import Protocol
 
 STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
-ANSWER_HEADERS = frozenset({b"content-length", b"transfer-encoding", b"connection"})
+HOP = frozenset({b"transfer-encoding", b"connection"})
+"""Headers of an answer that are the server's own to say."""
+LINE = b": ".join
 HIGH_WATER = 65_536
 """Bytes of a body that are held unread before the client is held back, and of an answer before the application is."""
 WASTE = 65_536
@@ -209,37 +211,31 @@ class Cycle:
         if self.protocol.write_paused:
             await self.protocol.writable()
 
-    def start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    def start(self, status: int, headers: Collection[tuple[bytes, bytes]]) -> None:
         """The answer's head; it leaves together with the first bytes of the body. Names are lower case.
 
         Raises ValueError when a header holds a line break.
         """
         if self.started:
             raise RuntimeError("the answer has been started before")
-        parts = [STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status, self.protocol.connections.date]
-        length = None
+        said = dict(headers)
+        length = said.get(b"content-length")
         close = False
-        for name, value in headers:
-            if name in ANSWER_HEADERS:
-                if name == b"content-length":
-                    length = int(value)
-                else:
-                    close = close or value.lower() == b"close"
-                    continue
-            parts += (name, b": ", value, b"\r\n")
-        self.frame(parts, status, length, close)
-        head = b"".join(parts)
-        lines = len(parts) // 4 + 2
-        if head.count(b"\n") != lines or head.count(b"\r") != lines or b"\0" in head:
+        if not HOP.isdisjoint(said):
+            close = said.get(b"connection", b"").lower() == b"close"
+            headers = [header for header in headers if header[0] not in HOP]
+        lines = [*map(LINE, headers), *self.frame(status, None if length is None else int(length), close), b"", b""]
+        first = STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+        head = first + self.protocol.connections.date + b"\r\n".join(lines)
+        count = len(lines) + 1
+        if head.count(b"\n") != count or head.count(b"\r") != count or head.find(b"\0") >= 0:
             raise ValueError("a header of the answer holds a line break or a NUL")
         self.head = head
         self.started = True
 
-    def frame(self, parts: list[bytes], status: int, length: int | None, close: bool) -> None:
-        """Decides where the answer ends and whether the connection lives on; adds the headers that say so.
-
-        `parts` are two lines, four for every header; what is added keeps to that, so that lines can be counted.
-        """
+    def frame(self, status: int, length: int | None, close: bool) -> list[bytes]:
+        """Decides where the answer ends and whether the connection lives on; gives the headers that say so."""
+        lines = []
         version = self.scope["http_version"]
         if status in (204, 304) or self.method == "HEAD":
             self.left = 0
@@ -250,13 +246,13 @@ class Cycle:
             self.chunked = version == "1.1"
             close = close or not self.chunked
         if self.chunked:
-            parts += (b"transfer-encoding: chunked", b"", b"", b"\r\n")
+            lines.append(b"transfer-encoding: chunked")
         if close or not self.may_keep_alive():
             self.keep_alive = False
-            parts += (b"connection: close", b"", b"", b"\r\n")
+            lines.append(b"connection: close")
         elif version == "1.0":
-            parts += (b"connection: keep-alive", b"", b"", b"\r\n")
-        parts += (b"\r\n", b"")
+            lines.append(b"connection: keep-alive")
+        return lines
 
     def may_keep_alive(self) -> bool:
         """Whether the connection can take another request after this answer."""

@@ -101,9 +101,10 @@ class Explain:
         self.wall = wall
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
-        for name, value in exchange.headers:
-            if name == EXPLAIN and value.strip().lower() not in NO:
-                return await self._explain(exchange)
+        if EXPLAIN in exchange.named:
+            for name, value in exchange.headers:
+                if name == EXPLAIN and value.strip().lower() not in NO:
+                    return await self._explain(exchange)
         return await proceed(exchange)
 
     async def _explain(self, exchange: Exchange) -> Reply:

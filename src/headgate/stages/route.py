@@ -135,7 +135,7 @@ class Route:
         if alias is not None:
             exchange.decision.among = (asked or alias).all
             exchange.targets = self._ranked(exchange, alias)
-            exchange.manner = _meeting(alias.manner, exchange.needs)
+            exchange.manner = _meeting(alias.manner, exchange.needs) if alias.manner.instead else alias.manner
         elif targets is not None:
             exchange.targets = self._left(exchange, targets)
         else:

@@ -25,7 +25,7 @@ from headgate.core.repeats import Repeats
 from headgate.core.reply import Reply
 from headgate.stages.cache import beyond, items
 from headgate.stages.cache.batches import Batches
-from headgate.stages.cache.control import ANEW, Wish, wish
+from headgate.stages.cache.control import ANEW, ANYTHING, Wish, wish
 from headgate.stages.cache.flight import Flight
 from headgate.stages.cache.flights import Flights, again, not_there, told
 from headgate.stages.cache.identity import LIVE, depends
@@ -88,7 +88,8 @@ class Cache:
             return await _asked(exchange, proceed)
         if exchange.form is not None and exchange.form.length > beyond.LARGE:
             await asyncio.to_thread(beyond.read_files, exchange.fields)
-        wanted = ANEW if exchange.refreshing else wish(exchange.headers, exchange.wishes)
+        said = exchange.wishes is not None or b"cache-control" in exchange.named
+        wanted = ANEW if exchange.refreshing else wish(exchange.headers, exchange.wishes) if said else ANYTHING
         if wanted.ttl < terms.seconds:
             terms = replace(terms, seconds=wanted.ttl, stale=0.0, stale_if_error=0.0)
         if terms.oldest < wanted.oldest:

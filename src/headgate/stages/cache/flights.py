@@ -11,6 +11,7 @@ from headgate.core.errors import GatewayError, NotCached, ProviderRefused
 from headgate.core.exchange import Exchange
 from headgate.core.record import Cached
 from headgate.core.reply import Reply
+from headgate.core.target import Target
 from headgate.stages.cache.control import Wish
 from headgate.stages.cache.flight import Alone, Flight
 from headgate.stages.stage import Proceed
@@ -92,11 +93,19 @@ def told(reply: Reply, how: bytes, key: bytes | None = None) -> Reply:
 def again(exchange: Exchange, entry: Entry, key: bytes, how: str, age: int) -> list[tuple[bytes, bytes]]:
     """Say of whom the answer is that is given again, and give the headers."""
     decision = exchange.decision
-    out, instead = (each for each, _, _ in decision.out), chain.from_iterable(exchange.manner.instead.values())
-    known = chain(exchange.targets, decision.among, out, instead)
-    exchange.target, exchange.lost = next((each for each in known if each.name == entry.target), None), list(entry.lost)
+    exchange.target, exchange.lost = _of(exchange, entry.target), list(entry.lost)
     decision.said.append(f"answered by the cache, as {entry.of} was")
     return [(HEADER, how.encode()), (b"age", b"%d" % age), (ENTRY, key.hex().encode())]
+
+
+def _of(exchange: Exchange, name: str) -> Target | None:
+    """The target of this name, if it is one that might have been asked."""
+    first = exchange.targets[0] if exchange.targets else None
+    if first is not None and first.name == name:
+        return first
+    decision = exchange.decision
+    out, instead = (each for each, _, _ in decision.out), chain.from_iterable(exchange.manner.instead.values())
+    return next((each for each in chain(exchange.targets, decision.among, out, instead) if each.name == name), None)
 
 
 def not_there() -> NotCached:

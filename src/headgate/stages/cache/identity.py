@@ -93,7 +93,7 @@ def depends(exchange: Exchange, meaning: bytes, terms: Terms, headers: frozenset
         terms.per,
         terms.deterministic_only,
         terms.tool_calls,
-        *(header for header in exchange.headers if header[0] in headers),
+        () if headers.isdisjoint(exchange.named) else tuple(each for each in exchange.headers if each[0] in headers),
     )
 
 

@@ -16,9 +16,9 @@ class Requirement:
     """It holds for everybody who would see the request: fallbacks, shadows, judges, models that tell the topic."""
 
     def __call__(self, exchange: Exchange, targets: Sequence[Target]) -> Sequence[Target]:
-        needs = exchange.needs
-        if not needs.any:
+        if not exchange.bound:
             return targets
+        needs = exchange.needs
         left: list[Target] = []
         why: list[str] = []
         for target in targets:

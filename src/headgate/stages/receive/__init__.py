@@ -48,9 +48,10 @@ class Receive:
         elif takes == "form":
             self._settle(exchange, await self._form(exchange))
         else:
-            for name, value in exchange.headers:
-                if name == b"content-type" and value != JSON:
-                    _check(value)
+            if exchange.named.get(b"content-type") != JSON or len(exchange.named) != len(exchange.headers):
+                for name, value in exchange.headers:
+                    if name == b"content-type" and value != JSON:
+                        _check(value)
             exchange.body = await exchange.receive()
             exchange.record.bytes_in = len(exchange.body)
             if self.repeats is None or not self._again(exchange, self.repeats):
