@@ -66,3 +66,12 @@ def test_an_admin_key_that_is_refused_at_the_start(told, tmp_path):
     assert told("") == []
     (tmp_path / ".headgate" / "admin_key").write_text("damaged")
     assert "is damaged" in told("")[0][2]
+
+
+def test_sessions_that_machines_could_not_share(told):
+    text = "state: {url: 'redis://127.0.0.1'}\nsurrogates: {per: session, store: state}"
+    [(line, path, message)] = told(text)
+    assert (line, path) == (2, "surrogates.store")
+    assert "the same key" in message
+    assert told(text, {"HEADGATE_SECRET_KEY": "x" * 40}) == []
+    assert told("surrogates: {per: session, store: sqlite}") == []

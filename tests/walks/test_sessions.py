@@ -42,7 +42,7 @@ guards:
     then: tokenise
     on_error: open
     for: {{model: open}}
-surrogates: {{per: session, store: state, patience: 0.5}}
+surrogates: {{per: session, store: state, patience: 1}}  # a busy machine is no outage
 """
 ANN, BOB, EVE = "C-123456", "C-654321", "C-111111"
 SECRET = base64.b64encode(b"k" * 32).decode()

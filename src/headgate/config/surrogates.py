@@ -52,7 +52,7 @@ class Surrogates(Section):
         le=5,
         description="Seconds that a request waits for the store, to find its session and to add to it. After that, and "
         "where it is away, policies that hide fail (`on_error`): the request is refused, or goes on with surrogates of "
-        "its own, with all that is to be hidden hidden.",
+        "its own for all that is found in it.",
     )
     max_values: int = Field(
         1000,
