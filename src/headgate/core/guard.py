@@ -110,6 +110,9 @@ class Asked(msgspec.Struct):
     stream: bool = False
     notes: dict[str, Any] = {}
     """What guards keep from the request to its reply."""
+    tools: Mapping[str, Mapping[str, Any] | None] | None = None
+    """Of guards that see calls whole (`Guard.calls`): the tools that the request offers, with the schemas of their
+    arguments, where these are known; "": there are others."""
     help: Help | None = None
     """Of guards that ask others (`Guard.outside`); None where nobody is to be asked."""
 

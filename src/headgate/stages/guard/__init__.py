@@ -21,6 +21,7 @@ from headgate.core.kept import Classes
 from headgate.core.ports import VaultAway
 from headgate.core.reply import Reply
 from headgate.core.vault import Vault
+from headgate.stages.guard.calls import CallGate
 from headgate.stages.guard.changing import Hashes, edited
 from headgate.stages.guard.hiding import far, first_number
 from headgate.stages.guard.judging import Judge, Refused, elsewhere
@@ -148,7 +149,7 @@ class Guard(Kept):
         if exchange.record.ending == "explained":
             return
         if after:
-            exchange.gatekeeper = gate([Gate(judge, those) for those in turns(after)])
+            exchange.gatekeeper = gate(gates(judge, after))
         tell(judge, reply)
         changing = [each.name for each in after if each.enforced and changes(each)] if exchange.stream else []
         if changing:
@@ -209,6 +210,13 @@ async def look(judge: Judge, policies: Sequence[Policy]) -> None:
     """Have what is asked looked at, and changed. Raises Blocked, GuardUnavailable."""
     for those in turns(policies):
         await _look(judge, those)
+
+
+def gates(judge: Judge, policies: Sequence[Policy]) -> list[Gate]:
+    """What a reply goes through: calls are as they are to be before anybody else looks at them."""
+    whole = [policy for policy in policies if policy.guard.calls]
+    others = [policy for policy in policies if not policy.guard.calls]
+    return [*([CallGate(judge, whole)] if whole else []), *(Gate(judge, those) for those in turns(others))]
 
 
 def turns(policies: Sequence[Policy]) -> list[list[Policy]]:

@@ -17,14 +17,14 @@ from headgate.core.kept import Classes
 from headgate.core.record import FAULTY, Attempt
 from headgate.core.reply import Reply
 from headgate.core.usage import Usage
-from headgate.stages.guard import Kept, turns
+from headgate.stages.guard import Kept, gates, turns
 from headgate.stages.guard.changing import Edit, Hashes, edited
-from headgate.stages.guard.correcting import Fault, corrected
+from headgate.stages.guard.correcting import Fault, as_client, corrected
 from headgate.stages.guard.holding import held
 from headgate.stages.guard.judging import Judge
 from headgate.stages.guard.outside import Outside
 from headgate.stages.guard.policy import Policy
-from headgate.stages.guard.replies import Gate, gate
+from headgate.stages.guard.replies import gate
 from headgate.stages.stage import Proceed
 
 HEADER = b"x-headgate-asked-again"
@@ -152,7 +152,7 @@ class Rounds:
         probe = Probe(fork, stage.hashes, stage.outside)
         asking = [policy for policy in self.asking if policy.concerns(fork, stage.classes, fork.target)]
         try:
-            given, events = await held(reply, fork, gate([Gate(probe, those) for those in turns(asking)]))
+            given, events = await held(reply, fork, gate(gates(probe, asking)))
         except BaseException as error:
             if reply.response is not None:
                 reply.response.close()
@@ -182,6 +182,7 @@ class Rounds:
             if found is None:
                 return None
             await self._shown(fork, found)
+            found = as_client(fork, found)
         except GatewayError as error:
             self.exchange.decision.said.append(f"the model was not asked again ({error.code})")
             return None

@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from headgate.core.chat import Message, Part, Refusal, Text, Thinking, ToolCall, ToolResult
+from headgate.core.chat import ChatRequest, Message, Part, Refusal, Text, Thinking, Tool, ToolCall, ToolResult
 from headgate.core.events import Event, ToolInput
 from headgate.core.events import Refusal as RefusalPiece
 from headgate.core.events import Text as TextPiece
 from headgate.core.events import Thinking as ThinkingPiece
 from headgate.core.events import ToolCall as CallBegun
+from headgate.core.exchange import Exchange
 from headgate.core.guard import Finding, Passage
 from headgate.stages.guard.policy import Policy
 
@@ -50,6 +51,26 @@ def corrected(events: Sequence[Event], faults: Sequence[Fault], number: int) -> 
         told = _shown(call) + wrong[place] if place in wrong else NOT_MADE
         results.append(ToolResult(id=call.id, parts=[Text(text=told)], error=True, plain=True))
     return [answer, Message(role="tool", parts=results)]
+
+
+def as_client(exchange: Exchange, turns: list[Message]) -> list[Message]:
+    """The turns as they would stand in the request, had its client sent them: calls and their results are read in the
+    shape of each API. Raises GatewayError where it has no words for them."""
+    calls = {part.name: None for part in turns[0].parts if isinstance(part, ToolCall)}
+    if not calls:
+        return turns
+    dialect, request = exchange.dialect, exchange.request
+    tools = [
+        Tool(name=tool.name, description=tool.description, schema=tool.schema)
+        for tool in request.tools
+        if tool.name in calls and tool.builtin is None
+    ]
+    first = Message(role="user", parts=[Text(text="-")], plain=True)
+    whole = ChatRequest(dialect="", model=request.model, messages=[first, *turns], tools=tools, max_tokens=1)
+    body = dialect.write_request(whole, [])
+    fields = _decode(body) if isinstance(body, bytes) else {}
+    read: Any = dialect.read_request({"model": request.model, **fields})
+    return list(read.messages[1:])
 
 
 def said(events: Sequence[Event]) -> list[Part]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
 
+from headgate.core.errors import GuardUnavailable
+from headgate.stages.guard.foreign import guarded
 from headgate.stages.guard.mending import candidates
 
 _decode = msgspec.json.Decoder().decode
@@ -17,6 +20,8 @@ MOST = 8
 LONGEST = 400
 """Characters of what a schema wants that are told."""
 NO_JSON = "it is no JSON"
+OBJECT = {"type": "object"}
+DRAFTS = ("http://json-schema.org/", "https://json-schema.org/")
 
 
 class Wrong(NamedTuple):
@@ -29,18 +34,19 @@ class Wrong(NamedTuple):
 
 
 class Fitting:
-    """One schema."""
+    """A schema of the configuration's."""
 
     def __init__(self, schema: dict[str, Any]) -> None:
         """Raises ValueError where it is none."""
         import jsonschema  # type: ignore[import-untyped]
+        from referencing import Registry
 
-        kind = jsonschema.validators.validator_for(schema)
+        kind = jsonschema.validators.validator_for(schema, jsonschema.Draft202012Validator)
         try:
             kind.check_schema(schema)
         except jsonschema.SchemaError as error:
             raise ValueError(f"it is no JSON schema: {error.message}") from None
-        self._validator = kind(schema)
+        self._validator = kind(schema, registry=Registry())  # nothing is fetched
 
     def looked(self, text: str, *, mend: bool) -> tuple[Sequence[Wrong], str | None]:
         """Its faults, and what is meant by it, where that is known and `mend` says to look for it."""
@@ -55,13 +61,43 @@ class Fitting:
 
     def wrong(self, text: str) -> Sequence[Wrong]:
         try:
-            value = _decode(text)
-            found = islice(self._validator.iter_errors(value), MOST)
-            return list(dict.fromkeys(map(_wrong, found)))
+            return list(dict.fromkeys(self._faults(_decode(text))))
         except msgspec.DecodeError as error:
             return [Wrong(NO_JSON, f"{NO_JSON}: {error}")]
         except RecursionError:
             return [Wrong("it is nested too deep", "it is nested too deep")]
+
+    def _faults(self, value: Any) -> Iterator[Wrong]:
+        return map(_wrong, islice(self._validator.iter_errors(value), MOST))
+
+
+class Foreign(Fitting):
+    """A schema that somebody sends: none takes long, and what cannot be gone by asks for an object."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        from jsonschema import Draft202012Validator, validators
+
+        said = schema.get("$schema")
+        known = isinstance(said, str) and said.startswith(DRAFTS)
+        kind, self._clock = guarded(
+            validators.validator_for(schema, Draft202012Validator) if known else Draft202012Validator
+        )
+        self._made = partial(kind, schema)
+        self._validator: Any = None
+        self._object = kind(OBJECT)
+
+    def _faults(self, value: Any) -> Iterator[Wrong]:
+        from referencing import Registry
+
+        self._clock.start()
+        try:  # to look whether it is a schema would take longer than to go by it
+            self._validator = self._validator or self._made(registry=Registry())
+            return iter(list(super()._faults(value)))
+        except (GuardUnavailable, RecursionError):
+            raise
+        except Exception:  # noqa: BLE001  # whatever somebody sends, and refers to
+            self._validator = self._object
+            return super()._faults(value)
 
 
 def _wrong(error: Any) -> Wrong:

@@ -45,6 +45,8 @@ class Guard(ABC):
     reveals: ClassVar[bool] = False
     """Whether a request says something else to other guards, and to models, once it has been changed: they look at it
     then."""
+    calls: ClassVar[bool] = False
+    """Whether it sees, of replies, calls of tools only, and each whole: a passage is all arguments of one, as JSON."""
     added: ClassVar[frozenset[str]] = frozenset()
     """Categories that are no findings, but what the guard adds to a request: a policy's `*` is not about them."""
     retries: int = 0

@@ -1,0 +1,152 @@
+"""Calls of tools on a reply's last step: each looked at whole, with what the request says of its tool."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from headgate.core.errors import GatewayError
+from headgate.core.events import Event, ToolCall, ToolInput
+from headgate.core.exchange import Exchange
+from headgate.core.guard import Passage
+from headgate.core.reply import Reply
+from headgate.stages.guard.changing import edited
+from headgate.stages.guard.correcting import CALLS
+from headgate.stages.guard.judging import Judge
+from headgate.stages.guard.policy import Policy
+from headgate.stages.guard.replies import Gate
+
+
+class Call:
+    """One call, as far as it has been heard."""
+
+    __slots__ = ("arguments", "begun", "key")
+
+    def __init__(self, begun: ToolCall) -> None:
+        self.begun = begun
+        self.key = (begun.choice, begun.block)
+        self.arguments = ""
+
+
+class CallGate(Gate):
+    """Implements core.guard.Gatekeeper, for guards that see calls whole. What stands before the first call of a stream
+    goes on as it comes, the rest once it is there; only where something is changed is it written anew."""
+
+    def __init__(self, judge: Judge, policies: Sequence[Policy]) -> None:
+        super().__init__(judge, policies)
+        self.asked = judge.asked
+        self.failed = judge.failed
+
+    async def whole(self, body: bytes, reply: Reply) -> bytes:
+        return await super().whole(body, reply) if self.judge.exchange.dialect.operation == "chat" else body
+
+    async def _looked(self, body: bytes, kind: bytes) -> bytes:
+        reader = self.judge.exchange.dialect.reader(False)
+        try:
+            events = [*reader.feed(body), *reader.end()]
+        except GatewayError as error:
+            self._unread(error)
+            return body
+        changed = await self._changed(events)
+        return body if changed is None else self._written(changed, stream=False)
+
+    async def through(self, frames: AsyncIterator[bytes], reply: Reply) -> AsyncIterator[bytes]:
+        dialect = self.judge.exchange.dialect
+        if dialect.operation != "chat":
+            async for data in frames:
+                yield data
+            return
+        reader = dialect.reader(True)
+        given: list[Event] = []
+        held: list[bytes] = []
+        events: list[Event] = []
+        """Of what is held."""
+        async for data in frames:
+            try:
+                heard = reader.feed(data)
+            except GatewayError as error:
+                self._unread(error)
+                heard = []
+            if held or any(isinstance(event, ToolCall | ToolInput) for event in heard):
+                held.append(data)
+                events += heard
+            else:
+                given += heard
+                yield data
+        if held:
+            changed = await self._changed(events)
+            yield b"".join(held) if changed is None else self._written(changed, stream=True, given=given)
+
+    def _unread(self, error: GatewayError) -> None:
+        """Raises GuardUnavailable where a policy does not let through what cannot be looked at."""
+        self.failed(self.policies, error.code)
+
+    async def _changed(self, events: list[Event]) -> list[Event] | None:
+        """The same with the arguments as policies want them; None where nothing is changed. Raises Blocked,
+        GuardUnavailable."""
+        calls = _calls(events)
+        if not calls:
+            return None
+        try:
+            self.asked.tools = _tools(self.judge.exchange)
+        except GatewayError as error:
+            self._unread(error)
+            return None
+        places = [place for place, call in enumerate(calls) if not call.begun.custom]  # those hold no JSON
+        said = [
+            Passage(call.arguments or "{}", "reply", "assistant", "tool_argument", call.begun.name, _path(place))
+            for place, call in enumerate(calls)
+            if not call.begun.custom
+        ]
+        edits = await self.judge.look(self.policies, said)
+        if not edits:
+            return None
+        return _restated(
+            events, {calls[places[index]].key: edited(said[index].text, each) for index, each in edits.items()}
+        )
+
+    def _written(self, events: list[Event], *, stream: bool, given: Sequence[Event] = ()) -> bytes:
+        exchange = self.judge.exchange
+        writer = exchange.dialect.writer(stream, exchange.fields, [])
+        if given:
+            writer.feed(list(given))
+        return writer.feed(events) + writer.end()
+
+
+def _path(place: int) -> tuple[Any, ...]:
+    return (CALLS, place, "arguments")
+
+
+def _calls(events: Sequence[Event]) -> list[Call]:
+    """In the order in which they begin."""
+    calls: dict[tuple[int, int], Call] = {}
+    for event in events:
+        if isinstance(event, ToolCall):
+            call = Call(event)
+            calls[call.key] = call
+        elif isinstance(event, ToolInput) and (event.choice, event.block) in calls:
+            calls[event.choice, event.block].arguments += event.json
+    return list(calls.values())
+
+
+def _tools(exchange: Exchange) -> Mapping[str, Mapping[str, Any] | None]:
+    """Raises GatewayError where the request is for its provider alone to understand."""
+    tools = exchange.request.tools
+    found: dict[str, Mapping[str, Any] | None] = {
+        tool.name: tool.schema if tool.builtin is None else None for tool in tools
+    }
+    if any(tool.builtin is not None for tool in tools):  # there may be calls of other names than theirs
+        found[""] = None
+    return found
+
+
+def _restated(events: Sequence[Event], texts: Mapping[tuple[int, int], str]) -> list[Event]:
+    """With these arguments, each where the call begins."""
+    made: list[Event] = []
+    for event in events:
+        key = (event.choice, event.block)
+        if not (isinstance(event, ToolInput) and key in texts):
+            made.append(event)
+        if isinstance(event, ToolCall) and key in texts:
+            made.append(ToolInput(json=texts[key], choice=event.choice, block=event.block))
+    return made
