@@ -137,7 +137,7 @@ class Gateway:
             lines = [
                 line
                 for segment in sorted((self.data / "journal").glob("*.jsonl"))
-                for line in segment.read_bytes().splitlines()
+                for line in segment.read_bytes().split(b"\n")[:-1]  # the last may be written just now
             ]
             mark = wanted.get("id", "").encode()  # most lines have another id and need no parsing
             found = [

@@ -513,6 +513,7 @@ class TestClock:
             "server/payloads.py",  # how old what was said is that the database lacks
             "server/sinks.py",  # how old the records are that a sink lacks
             "server/verdicts.py",  # when an answer was reported
+            "stages/guard/outside.py",  # whether the key of who is asked has expired
             "stages/guard/sessions.py",  # when values were put into a vault that is cleared by age
             "stages/guards/bedrock.py",  # the date in a signature
             "stages/guards/webhook.py",  # the same
