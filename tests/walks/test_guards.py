@@ -6,7 +6,7 @@ import pytest
 
 from gateways import KEY, OTHER_KEY, running
 from traffic import answering, chunk, whole
-from upstreams import LAST_CHUNK, as_chunk, chunked_head, reply
+from upstreams import LAST_CHUNK, Sleep, as_chunk, chunked_head, reply
 
 CONFIG = f"""
 server: {{host: 127.0.0.1, port: {{PORT}}}}
@@ -246,3 +246,24 @@ def test_what_a_provider_says_in_refusing_is_looked_at(gateway, first):
     assert (status, body["error"]["message"]) == (400, "[CUSTOMER] is unknown")
     record = gateway.record_of(headers["x-request-id"])
     assert "C-123456" not in json.dumps(record)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_a_provider_says_that_is_no_answer_is_looked_at(gateway, first, stream):
+    """Errors quote its beginning."""
+    said = b'{"C-123456": "is no answer"}'
+    first.script = (chunked_head() + as_chunk(b"data: " + said + b"\n\n") + LAST_CHUNK,) if stream else reply(said)
+    status, headers, body = ask(gateway, "Who?", stream=stream)
+    assert b"C-123456" not in (body if isinstance(body, bytes) else json.dumps(body).encode())
+    assert "C-123456" not in json.dumps(gateway.record_of(headers["x-request-id"]))
+    assert stream or (status, "[CUSTOMER]" in body["error"]["message"]) == (502, True)
+
+
+def test_an_error_in_the_middle_of_a_stream_is_looked_at(gateway, first):
+    error = b'data: {"error":{"message":"C-123456 is too much","type":"server_error"}}\n\n'
+    begun = chunked_head() + as_chunk(chunk({"content": "So it is. " * 20}))
+    first.script = (begun, Sleep(0.05), as_chunk(error) + LAST_CHUNK)  # else it is no answer that has begun
+    _, headers, body = ask(gateway, "Who?", stream=True)
+    assert b"[CUSTOMER] is too much" in body
+    assert b"C-123456" not in body
+    assert "C-123456" not in json.dumps(gateway.record_of(headers["x-request-id"]))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import msgspec
 
+from headgate.core.errors import ProviderNonsense, ProviderRefused
+
 if TYPE_CHECKING:
     from headgate.core.caller import Caller
     from headgate.core.ports import Upstream
@@ -143,11 +145,19 @@ class Verdict(msgspec.Struct, omit_defaults=True, kw_only=True):
     reason: str = ""
 
 
+Quoting = ProviderRefused | ProviderNonsense
+"""Errors with words of a provider."""
+
+
 class Gatekeeper(Protocol):
     """What a reply goes through on its last step to its client, in that client's dialect."""
 
     async def whole(self, body: bytes, reply: Reply) -> bytes:
         """A reply in one piece, as it may be given. Raises Blocked, GuardUnavailable."""
+
+    async def error(self, error: Quoting) -> None:
+        """An error instead of a reply, or in its middle, is made to say what may be said. Raises Blocked,
+        GuardUnavailable."""
 
     def through(self, frames: AsyncIterator[bytes], reply: Reply) -> AsyncIterator[bytes]:
         """A streamed reply, as it may be given; what is given once `reply.account.complete` is true is the last.

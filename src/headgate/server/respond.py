@@ -9,7 +9,14 @@ from typing import Any
 from headgate.catalog.cost import bill
 from headgate.config.schema import Compression
 from headgate.core.dialect import Dialect
-from headgate.core.errors import GatewayError, LimitExceeded, Overloaded, ProviderRefused, RequestError
+from headgate.core.errors import (
+    GatewayError,
+    LimitExceeded,
+    Overloaded,
+    ProviderNonsense,
+    ProviderRefused,
+    RequestError,
+)
 from headgate.core.exchange import Exchange
 from headgate.core.reply import Reply, Unread
 from headgate.server import compress
@@ -133,12 +140,13 @@ class Answer:
                 body = squeeze(data) if squeeze else data
                 await send({"type": "http.response.body", "body": body, "more_body": True})
         if reply.account.failed:
-            _note(exchange, reply.account.failed, "cut")
+            _note(exchange, await self._guarded(reply.account.failed), "cut")
         await exchange.ending.aclose()
         await send({"type": "http.response.body", "body": squeeze(last, True) if squeeze else last})
 
     async def fail(self, error: GatewayError) -> None:
         """The error instead of a reply, or as the last frame of the stream that has begun."""
+        error = await self._guarded(error)
         if not self.begun:
             await refuse(self.exchange, error, self.send)
             return
@@ -154,6 +162,15 @@ class Answer:
             if last:  # else no error can be said in these bytes: that they break off is what tells
                 body = self.squeeze(last, True) if self.squeeze else last
                 await self.send({"type": "http.response.body", "body": body})
+
+    async def _guarded(self, error: GatewayError) -> GatewayError:
+        """As guards leave it, where it has words of the provider's."""
+        if self.exchange.gatekeeper is not None and isinstance(error, ProviderRefused | ProviderNonsense):
+            try:
+                await self.exchange.gatekeeper.error(error)
+            except GatewayError as other:
+                return other
+        return error
 
 
 async def refuse(exchange: Exchange, error: GatewayError, send: Send) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
-from headgate.core.errors import Blocked, ProviderRefused
+from headgate.core.errors import Blocked, ProviderNonsense, ProviderRefused
 from headgate.core.exchange import Exchange
 from headgate.core.guard import CHANGES, Passage
 from headgate.core.ids import name_task
@@ -27,7 +27,7 @@ from headgate.stages.guard.hiding import far, first_number
 from headgate.stages.guard.judging import Judge, Refused, elsewhere
 from headgate.stages.guard.outside import Outside
 from headgate.stages.guard.policy import Policy
-from headgate.stages.guard.replies import HEADER, Gate, gate, listed, saying, tell
+from headgate.stages.guard.replies import HEADER, Gate, gate, listed, look_at_error, saying, tell
 from headgate.stages.guard.restoring import restorer
 from headgate.stages.guard.sessions import Sessions
 from headgate.stages.guard.subject import Looked, Whole, content_type, of_url, restate, restated, said
@@ -78,7 +78,7 @@ class Guard(Kept):
             if error.answer is None or exchange.dialect.operation != "chat":
                 raise
             return _answer(exchange, error.answer)
-        except ProviderRefused as error:
+        except (ProviderRefused, ProviderNonsense) as error:
             for those in turns(self._after(exchange, policies)):
                 await look_at_error(judge, those, error)
             raise
@@ -246,24 +246,6 @@ async def _look(judge: Judge, policies: Sequence[Policy]) -> None:
     else:
         exchange.body = whole.saying(texts)
         exchange.passing = Looked(exchange.body)
-
-
-async def look_at_error(judge: Judge, policies: Sequence[Policy], error: ProviderRefused) -> None:
-    """A provider's refusal may quote what it was asked, or more. Raises Blocked, GuardUnavailable."""
-    whole = Whole(error.body, error.content_type, "reply")
-    edits = await judge.look(
-        policies, [*whole.passages, Passage(error.message, "reply", part="other", path=("error",))]
-    )
-    texts = {
-        place: edited(whole.passages[place].text, each) for place, each in edits.items() if place < len(whole.passages)
-    }
-    if texts:
-        error.body = whole.saying(texts)
-    if len(whole.passages) in edits:
-        raw, error.message = error.message, edited(error.message, edits[len(whole.passages)])
-        for attempt in judge.exchange.attempts:
-            if attempt.message == raw[: len(attempt.message or "")]:
-                attempt.message = error.message[:500]
 
 
 async def _passages(exchange: Exchange) -> tuple[list[Passage], Whole | None]:

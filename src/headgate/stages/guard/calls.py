@@ -8,7 +8,7 @@ from typing import Any
 from headgate.core.errors import GatewayError
 from headgate.core.events import Event, ToolCall, ToolInput
 from headgate.core.exchange import Exchange
-from headgate.core.guard import Passage
+from headgate.core.guard import Passage, Quoting
 from headgate.core.reply import Reply
 from headgate.stages.guard.changing import edited
 from headgate.stages.guard.correcting import CALLS
@@ -39,6 +39,9 @@ class CallGate(Gate):
 
     async def whole(self, body: bytes, reply: Reply) -> bytes:
         return await super().whole(body, reply) if self.judge.exchange.dialect.operation == "chat" else body
+
+    async def error(self, error: Quoting) -> None:
+        """There is no call in it."""
 
     async def _looked(self, body: bytes, kind: bytes) -> bytes:
         reader = self.judge.exchange.dialect.reader(False)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
-from headgate.core.errors import GatewayError
+from headgate.core.errors import GatewayError, ProviderRefused
 from headgate.core.events import Event, Start, Stop, Text
 from headgate.core.exchange import Exchange
-from headgate.core.guard import Gatekeeper
+from headgate.core.guard import Gatekeeper, Passage, Quoting
 from headgate.core.reply import Reply
 from headgate.stages.guard.changing import edited
 from headgate.stages.guard.framing import cutter
@@ -48,6 +48,9 @@ class Gate:
         tell(self.judge, reply)
         return body
 
+    async def error(self, error: Quoting) -> None:
+        await look_at_error(self.judge, self.policies, error)
+
     async def _looked(self, body: bytes, kind: bytes) -> bytes:
         found = Whole(body, kind, "reply")
         edits = await self.judge.look(self.policies, found.passages)
@@ -80,6 +83,9 @@ class Gate:
                     going += await window.end()
                 if going or reply.account.complete:
                     yield going
+            going = b"" if reply.account.complete else await window.end()  # it ends with an error of the provider's
+            if going:
+                yield going
         except GatewayError as error:
             if isinstance(error, Refused):
                 raise
@@ -106,6 +112,26 @@ class Gate:
         yield await self._looked(b"".join([data async for data in frames]), kind)
 
 
+async def look_at_error(judge: Looking, policies: Sequence[Policy], error: Quoting) -> None:
+    """A provider's refusal, or what it says instead of an answer, may quote what it was asked, or more. Raises Blocked,
+    GuardUnavailable."""
+    body, kind = (error.body, error.content_type) if isinstance(error, ProviderRefused) else (b"", b"")
+    whole = Whole(body, kind, "reply")
+    edits = await judge.look(
+        policies, [*whole.passages, Passage(error.message, "reply", part="other", path=("error",))]
+    )
+    texts = {
+        place: edited(whole.passages[place].text, each) for place, each in edits.items() if place < len(whole.passages)
+    }
+    if texts and isinstance(error, ProviderRefused):
+        error.body = whole.saying(texts)
+    if len(whole.passages) in edits:
+        raw, error.message = error.message, edited(error.message, edits[len(whole.passages)])
+        for attempt in judge.exchange.attempts:
+            if attempt.message == raw[: len(attempt.message or "")]:
+                attempt.message = error.message[:500]
+
+
 class Gates:
     """Implements core.guard.Gatekeeper: one behind the other."""
 
@@ -116,6 +142,10 @@ class Gates:
         for each in self._gates:
             body = await each.whole(body, reply)
         return body
+
+    async def error(self, error: Quoting) -> None:
+        for each in self._gates:
+            await each.error(error)
 
     def through(self, frames: AsyncIterator[bytes], reply: Reply) -> AsyncIterator[bytes]:
         for each in self._gates:
