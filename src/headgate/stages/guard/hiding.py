@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import NamedTuple
 
 from headgate.core.exchange import Exchange
@@ -37,14 +37,8 @@ class Span(NamedTuple):
     """Something like it is to stand in its place."""
 
 
-class Places(NamedTuple):
-    """Where something is to be hidden."""
-
-    taken: Taken
-    covered: Mapping[int, Sequence[Span]]
-    """By passage: what is, and what stands for something already, in order."""
-    spans: Mapping[int, Sequence[Span]]
-    """By passage, in the order in which surrogates are given: what is to be hidden."""
+Places = Mapping[int, Sequence[Span]]
+"""Spans by passage."""
 
 
 def first_number(exchange: Exchange) -> int:
@@ -62,75 +56,77 @@ def far() -> int:
 def hide(
     vault: Vault,
     passages: Sequence[Passage],
-    spans: Mapping[int, Sequence[Span]],
+    spans: Places,
     edits: MutableMapping[int, list[Edit]],
     *,
     fresh: bool = False,
 ) -> None:
     """Add the edits that hide these spans, and their texts wherever else they stand. `fresh`: nothing has been hidden
     yet, and no surrogates stand there."""
-    _hide(vault, passages, _places(vault, passages, spans, fresh=fresh), edits)
+    taken = Taken([each.text for each in passages])
+    known, found = _places(vault, passages, spans, fresh=fresh)
+    _hide(vault, passages, taken, known, found, edits)
 
 
 async def hide_in_session(
     session: Session,
     vault: Vault,
     passages: Sequence[Passage],
-    spans: Mapping[int, Sequence[Span]],
+    spans: Places,
     edits: MutableMapping[int, list[Edit]],
     *,
     fresh: bool = False,
 ) -> None:
     """The same, and all that has been hidden in the session before. Raises VaultAway."""
-    found = _places(vault, passages, spans, fresh=fresh)
+    taken = Taken([each.text for each in passages])
+    known, found = _places(vault, passages, spans, fresh=fresh)
     wanted = [
         Wanted(each.category, passages[place].text[each.start : each.end], each.make)
-        for place, here in found.spans.items()
+        for place, here in found.items()
         for each in here
     ]
-    await session.assign(vault, wanted, found.taken)
-    _hide(vault, passages, found, edits)
+    await session.assign(vault, wanted, taken)
+    _hide(vault, passages, taken, known, found, edits)
 
 
-def _places(vault: Vault, passages: Sequence[Passage], spans: Mapping[int, Sequence[Span]], *, fresh: bool) -> Places:
+def _places(
+    vault: Vault, passages: Sequence[Passage], spans: Places, *, fresh: bool
+) -> tuple[Sequence[Sequence[Span]], Places]:
+    """Of each passage where surrogates stand already; and what is to be hidden, in the order in which it is given
+    any."""
     known: list[list[Span]] = [[] if fresh else standing(vault, each.text) for each in passages]
-    covered: dict[int, Sequence[Span]] = dict(enumerate(known))
     found: dict[int, Sequence[Span]] = {}
     for place in sorted(spans, key=lambda place: (passages[place].path[:1] in GROWING, place)):
-        here = [part for span in joined(spans[place]) for part in beside(span, known[place])]
-        found[place], covered[place] = here, sorted([*here, *known[place]])
-    return Places(Taken([each.text for each in passages]), covered, found)
+        found[place] = [part for span in joined(spans[place]) for part in beside(span, known[place])]
+    return known, found
 
 
-def _hide(vault: Vault, passages: Sequence[Passage], found: Places, edits: MutableMapping[int, list[Edit]]) -> None:
-    past = _likely((each.text for each in passages), vault.past) if vault.past else ()
-    values = {value: vault.past[value] for value in past if found.taken.holds(value)}
-    for place, here in found.spans.items():
+def _hide(
+    vault: Vault,
+    passages: Sequence[Passage],
+    taken: Taken,
+    known: Sequence[Sequence[Span]],
+    found: Places,
+    edits: MutableMapping[int, list[Edit]],
+) -> None:
+    values = {value: said for value, said in vault.past.items() if taken.holds(value)} if vault.past else {}
+    covered: dict[int, Sequence[Span]] = {}
+    for place, here in found.items():
+        covered[place] = sorted([*here, *known[place]])
         text = passages[place].text
         for start, end, category, make in here:
             value = text[start:end]
-            instead = values[value] = vault.surrogate(category, value, found.taken, make=make)
+            instead = values[value] = vault.surrogate(category, value, taken, make=make)
             edits.setdefault(place, []).append((start, end, instead))
     longest = sorted((value for value in values if len(value) >= LEAST), key=len, reverse=True)
-    if not longest:
-        return
-    bares = [_without(each.text, found.covered[place]) for place, each in enumerate(passages)]
-    longest = _likely(bares, longest)
-    for place, (each, bare) in enumerate(zip(passages, bares, strict=True)):
+    for place, each in enumerate(passages if longest else ()):
+        bare = _without(each.text, covered.get(place, known[place]))
         for value in longest:
             if value in bare:
                 more = _elsewhere(bare, each.text, value)
                 if more:
                     edits.setdefault(place, []).extend((start, end, values[value]) for start, end, *_ in more)
                     bare = _without(bare, more)
-
-
-def _likely(texts: Iterable[str], values: Collection[str]) -> list[str]:
-    """Those that may stand in the texts as words of their own: of many, those of whose words all do."""
-    if len(values) < FEW:
-        return list(values)
-    words = {word for text in texts for word in WORDS.findall(text)}
-    return [value for value in values if words.issuperset(WORDS.findall(value))]
 
 
 def _without(text: str, covered: Sequence[Span]) -> str:
