@@ -61,3 +61,13 @@ def test_what_a_cloud_may_not_be_shown_is_told(tmp_path, more, told):
     )
     warned = load(tmp_path / "headgate.yaml", {}).warnings
     assert [each.split("'")[1] for each in map(str, warned) if "cannot look" in each] == told
+
+
+def test_that_nobody_is_asked_again_where_a_policy_only_watches_is_told(tmp_path):
+    for mode, told in (("monitor", True), ("enforce", False)):
+        (tmp_path / "headgate.yaml").write_text(
+            "providers: {simulator: }\nmodels: {chat: simulator/x}\n"
+            f"guards: {{calls: {{use: tool_calls, with: {{retry: 1}}, mode: {mode}}}}}\n"
+        )
+        warned = load(tmp_path / "headgate.yaml", {}).warnings
+        assert any("has no model asked again" in each for each in warned) is told

@@ -136,7 +136,7 @@ def test_calls_are_looked_at_in_every_dialect(gateway, upstream, crossed, dialec
     assert [(call.name, json.loads(call.arguments)) for call in made] == [("time", {}), ("weather", WRONG)]
 
 
-BROKEN = '{"city": "Bern", "days": 3,'
+BROKEN = '```json\n{"days": 3, "city": "Bern"'
 MENDABLE = [("openai_chat", False), ("openai_chat", True), ("openai_responses", False), ("openai_responses", True)]
 
 
@@ -165,7 +165,7 @@ def test_arguments_that_no_api_takes_back_are_told_as_words(gateway, upstream):
 
 def test_what_others_forbid_is_looked_for_in_what_is_mended(gateway, upstream):
     dialect = PLAIN["openai_chat"]
-    upstream.script = answering(calling(("weather", '{"city": "B; rm -rf x",')))
+    upstream.script = answering(calling(("weather", '{"city": "B; rm -rf x"')))
     status, headers, _ = post(gateway, dialect.paths[0], hello(dialect, "openai-chat/m", False))
     assert status == 400
     assert {each["policy"] for each in gateway.record_of(headers["x-request-id"])["guards"]} == {"calls", "smuggled"}

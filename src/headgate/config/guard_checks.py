@@ -124,6 +124,8 @@ def idle(config: Config) -> Iterator[str]:
         actions = {*policy.then.values()}
         if actions == {"pass"}:
             yield f"the policy {name!r} does nothing: all that it finds is passed"
+        if policy.mode == "monitor" and getattr(policy.read, "retry", None):
+            yield f"the policy {name!r} has no model asked again: it only watches"
         internal = [entry.settings.internal for entry in config.providers.values()]
         if policy.external_only and internal and all(internal):
             yield f"the policy {name!r} does nothing: all providers are internal"

@@ -10,6 +10,7 @@ from referencing.exceptions import Unresolvable
 
 from headgate.core.errors import GuardUnavailable
 from headgate.stages.guard.fitting import Fitting, Foreign
+from headgate.stages.guard.mending import candidates
 from upstreams import ScriptedUpstream, json_reply
 
 SCHEMAS = [
@@ -70,3 +71,23 @@ def test_no_schema_takes_long():
 def test_what_is_mended_fits(value, cut):
     wrong, meant = Fitting({"type": ["object", "array"]}).looked(json.dumps(value)[:cut], mend=True)
     assert meant is None or (wrong and Fitting({"type": ["object", "array"]}).wrong(meant) == [])
+
+
+MEMBERS = st.dictionaries(st.sampled_from("abc"), VALUES | st.text('a",]}', max_size=4) | st.integers(0, 100))
+
+
+@given(value=MEMBERS, cut=st.integers(0, 60), around=st.sampled_from(["{}", "So: {} is it", "```json\n{}\n```", "{},"]))
+def test_no_member_of_what_is_mended_has_half_a_value(value, cut, around):
+    text = around.replace("{}", json.dumps(value)[: cut or None])
+    for each in candidates(text, halves=False):
+        try:
+            meant = json.loads(each)
+        except ValueError:
+            continue
+        if isinstance(meant, dict):
+            assert all(value.get(name) == said for name, said in meant.items()) or meant in nested(value)
+
+
+def nested(value):
+    inner = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [*inner, *(deep for each in inner for deep in nested(each))]

@@ -21,6 +21,10 @@ def found(tool, arguments, tools, **said):
         ("weather", '{"city": "Bern"}', {"weather": SCHEMA}, None),
         ("weather", '{"city": 3}', {"weather": SCHEMA}, "not_as_schema"),
         ("weather", '{"city": "Bern",}', {"weather": SCHEMA}, "mended"),
+        ("weather", '{"city": "Bern"', {"weather": SCHEMA}, "mended"),
+        ("weather", '{"city": "Ber', {"weather": SCHEMA}, "not_as_schema"),  # who knows what follows
+        ("weather", '{"city": "Bern", "days": 3', {"weather": SCHEMA}, "not_as_schema"),
+        ("weather", '{"city": "Bern", "days":', {"weather": SCHEMA}, "not_as_schema"),
         ("weather", "[]", {"weather": None}, "not_as_schema"),
         ("weather", '{"any": 1}', {"weather": None}, None),
         ("weather", '{"any": 1}', {"weather": {"type": "objct"}}, None),  # no schema

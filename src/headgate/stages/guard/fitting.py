@@ -36,6 +36,9 @@ class Wrong(NamedTuple):
 class Fitting:
     """A schema of the configuration's."""
 
+    halves = True
+    """What breaks off may be mended."""
+
     def __init__(self, schema: dict[str, Any]) -> None:
         """Raises ValueError where it is none."""
         import jsonschema  # type: ignore[import-untyped]
@@ -51,7 +54,7 @@ class Fitting:
     def looked(self, text: str, *, mend: bool) -> tuple[Sequence[Wrong], str | None]:
         """Its faults, and what is meant by it, where that is known and `mend` says to look for it."""
         wrong = first = self.wrong(text)
-        for each in candidates(text) if wrong and mend else ():
+        for each in candidates(text, halves=self.halves) if wrong and mend else ():
             found = self.wrong(each)
             if not found:
                 return first, each
@@ -73,6 +76,8 @@ class Fitting:
 
 class Foreign(Fitting):
     """A schema that somebody sends: none takes long, and what cannot be gone by asks for an object."""
+
+    halves = False  # half a text, or a number, is not to be handed to a tool
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         from jsonschema import Draft202012Validator, validators

@@ -14,7 +14,9 @@ from headgate.stages.guards.guard import Guard, GuardSettings
 AGAIN = """Your answer was not taken: it has to be JSON that fits the schema, and nothing else. What is wrong with it:
 {}
 Give all of the answer again, with that put right."""
-SAID = frozenset({"text", "content", "response", "delta", "outputText", "generation", "refusal"})
+SAID = frozenset({
+    "text", "content", "response", "delta", "outputText", "generation", "generated_text", "completion", "refusal",
+})  # fmt: skip
 """Fields in which answers stand, whole and streamed."""
 BESIDE = frozenset({"logprobs", "logprobsResult", "groundingMetadata", "citationMetadata", "annotations", "citations"})
 

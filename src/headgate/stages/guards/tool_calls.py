@@ -24,7 +24,8 @@ class ToolCallsSettings(GuardSettings):
     mend: bool = pydantic.Field(
         True,
         description="Give what is meant where arguments are JSON in a fence or among words, have a comma too many, or "
-        "break off, if what comes of it fits the schema.",
+        "lack their last bracket, if what comes of it fits the schema. What may have broken off within a value is not "
+        "mended: no tool is given half a text.",
     )
     retry: int = pydantic.Field(
         0,
