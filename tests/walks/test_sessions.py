@@ -217,6 +217,24 @@ def test_what_is_forgotten_comes_back_no_more(gateway, upstream):
     assert not comes_back("b", OTHER_KEY)
 
 
+def test_what_is_deleted_about_a_person_is_forgotten(gateway, upstream):
+    def comes_back(who):
+        body = {"model": "chat", "messages": [{"role": "user", "content": "Who?"}], "user": who}
+        upstream.script = whole("It is <CUSTOMER_1>.")
+        return (
+            ANN in gateway.post(body, headers={"x-headgate-session": "person"})[2]["choices"][0]["message"]["content"]
+        )
+
+    for who in ("eve", "adam"):
+        upstream.script = echo
+        body = {"model": "chat", "messages": [{"role": "user", "content": ANN}], "user": who}
+        assert gateway.post(body, headers={"x-headgate-session": "person"})[0] == 200
+        assert comes_back(who)
+    status, _, done = gateway.post({"end_user": "eve"}, "/admin/api/data/delete", key=ADMIN_KEY)
+    assert status == 200, done
+    assert [comes_back("eve"), comes_back("adam")] == [False, True]
+
+
 def test_without_the_state_nothing_goes_on_unhidden(gateway, upstream, server):
     ask(gateway, ANN, "hanging")
     upstream.requests.clear()
