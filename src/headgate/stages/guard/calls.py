@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+from headgate.core.dialect import Reader
 from headgate.core.errors import GatewayError
 from headgate.core.events import Event, ToolCall, ToolInput
 from headgate.core.exchange import Exchange
@@ -12,6 +13,7 @@ from headgate.core.guard import Passage, Quoting
 from headgate.core.reply import Reply
 from headgate.stages.guard.changing import edited
 from headgate.stages.guard.correcting import CALLS
+from headgate.stages.guard.framing import cutter
 from headgate.stages.guard.judging import Judge
 from headgate.stages.guard.policy import Policy
 from headgate.stages.guard.replies import Gate
@@ -26,6 +28,47 @@ class Call:
         self.begun = begun
         self.key = (begun.choice, begun.block)
         self.arguments = ""
+
+
+class Begun:
+    """A stream up to its first call, and from there on. A frame that says nothing may be the end of what stands before
+    the call, which is told anew where the call is: it waits for the next one that says something."""
+
+    __slots__ = ("events", "failed", "given", "held", "reader", "waiting")
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.given: list[Event] = []
+        self.waiting: list[bytes] = []
+        self.held: list[bytes] = []
+        self.events: list[Event] = []
+        """Of what is held."""
+        self.failed: GatewayError | None = None
+        """Why it cannot be read."""
+
+    def feed(self, frames: Sequence[bytes]) -> bytes:
+        """What may go."""
+        going: list[bytes] = []
+        for frame in frames:
+            self.waiting.append(frame)
+            try:
+                heard = self.reader.feed(frame) if self.failed is None else []
+            except GatewayError as error:
+                self.failed = error
+                heard = []
+            if self.failed is not None:  # all goes on as it comes, where the policy lets it
+                going += self.held + self.waiting
+                self.held = []
+            elif self.held or any(isinstance(event, ToolCall | ToolInput) for event in heard):
+                self.held += self.waiting
+                self.events += heard
+            elif heard:
+                going += self.waiting
+                self.given += heard
+            else:
+                continue
+            self.waiting = []
+        return b"".join(going)
 
 
 class CallGate(Gate):
@@ -53,32 +96,30 @@ class CallGate(Gate):
         changed = await self._changed(events)
         return body if changed is None else self._written(changed, stream=False)
 
-    async def through(self, frames: AsyncIterator[bytes], reply: Reply) -> AsyncIterator[bytes]:
-        dialect = self.judge.exchange.dialect
-        if dialect.operation != "chat":
-            async for data in frames:
-                yield data
-            return
-        reader = dialect.reader(True)
-        given: list[Event] = []
-        held: list[bytes] = []
-        events: list[Event] = []
-        """Of what is held."""
+    def through(self, frames: AsyncIterator[bytes], reply: Reply) -> AsyncIterator[bytes]:
+        return super().through(frames, reply) if self.judge.exchange.dialect.operation == "chat" else frames
+
+    async def _windowed(self, frames: AsyncIterator[bytes], reply: Reply, kind: bytes) -> AsyncIterator[bytes]:
+        stream = Begun(self.judge.exchange.dialect.reader(True))
+        cut = cutter(kind)
         async for data in frames:
-            try:
-                heard = reader.feed(data)
-            except GatewayError as error:
-                self._unread(error)
-                heard = []
-            if held or any(isinstance(event, ToolCall | ToolInput) for event in heard):
-                held.append(data)
-                events += heard
-            else:
-                given += heard
-                yield data
-        if held:
-            changed = await self._changed(events)
-            yield b"".join(held) if changed is None else self._written(changed, stream=True, given=given)
+            read = stream.failed is None
+            going = stream.feed([frame.raw for frame in cut(data)])
+            if reply.account.complete:
+                going += stream.feed([frame.raw for frame in cut.rest()])
+            if read and stream.failed is not None:
+                self._unread(stream.failed)
+            if reply.account.complete:
+                going += await self._rest(stream)
+            if going or reply.account.complete:
+                yield going
+        if not reply.account.complete:  # the provider has said itself what is wrong
+            yield await self._rest(stream)
+
+    async def _rest(self, stream: Begun) -> bytes:
+        held = b"".join((*stream.held, *stream.waiting))
+        changed = await self._changed(stream.events) if stream.held else None
+        return held if changed is None else self._written(changed, stream=True, given=stream.given)
 
     def _unread(self, error: GatewayError) -> None:
         """Raises GuardUnavailable where a policy does not let through what cannot be looked at."""
