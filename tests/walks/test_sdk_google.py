@@ -249,6 +249,26 @@ async def test_a_stream_without_events_is_one_array(gateway, upstream, authoriti
     assert upstream.requests[0].path.endswith(":streamGenerateContent")
 
 
+@pytest.mark.parametrize("model", ["gemini", "openai"])
+@pytest.mark.parametrize("pieces", [0, 1])
+async def test_what_breaks_an_array_off_is_its_last_element(gateway, upstream, authorities, model, pieces):
+    array = [json.dumps(piece).encode() for piece in gemini_pieces(Said())]
+    steps = [as_chunk((b"[" if number == 0 else b",\r\n") + piece) for number, piece in enumerate(array[:pieces])]
+    if model == "openai":
+        steps = list(stream("openai", Said()))[1 : 1 + 2 * pieces]
+    kind = "application/json" if model == "gemini" else "text/event-stream"
+    upstream.script = (chunked_head(content_type=kind), *steps, Close())
+    url = f"{gateway.url}/v1beta/models/{model}:streamGenerateContent"
+    body = {"contents": [{"parts": [{"text": ASK}]}]}
+    async with httpx.AsyncClient(verify=authorities, timeout=20) as http:
+        reply = await http.post(url, json=body, headers={"x-goog-api-key": KEY})
+    assert reply.status_code == (200 if pieces else 502)
+    *found, last = reply.json() if pieces else [reply.json()]
+    assert all(each["candidates"] for each in found)
+    error = last["error"]
+    assert error["details"][0]["metadata"]["code"] == "provider_cut"
+
+
 @vendors
 async def test_vertex_paths_lead_here_too(gateway, upstream, authorities, flavour, vendor):
     upstream.script = whole(vendor, Said())

@@ -5,7 +5,8 @@ holds more than one (an API's token counting beside its chat) names the others i
 want a stream where they say nothing of it (Ollama's) has `stream_default = True`; one
 whose requests may leave the model out (OpenAI's moderations) has `model_default`, the vendor's own choice; one whose
 vendor keeps prompts only where they are marked has `markable(model)`, which says where a mark may stand
-(`core.marking.Markable`).
+(`core.marking.Markable`); one whose streams are not of one framing has `break_off(error, request_id, request, begun)`,
+what a stream that failed ends with in the one that the client asked for.
 """
 
 from __future__ import annotations

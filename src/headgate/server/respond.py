@@ -152,7 +152,7 @@ class Answer:
             return
         exchange = self.exchange
         _note(exchange, error, "cut")
-        last = exchange.dialect.write_error(error, exchange.id, streaming=True)
+        last = _last_words(exchange, error)
         exchange.record.bytes_out += len(last)
         if exchange.heard is not None:
             exchange.heard.given(last)
@@ -210,6 +210,16 @@ def _error_body(exchange: Exchange, error: GatewayError) -> tuple[bytes, bytes]:
     if isinstance(error, ProviderRefused) and error.kind is not None and error.dialect is exchange.dialect:
         return error.body, error.content_type
     return exchange.dialect.write_error(error, exchange.id, streaming=False), JSON
+
+
+def _last_words(exchange: Exchange, error: GatewayError) -> bytes:
+    """What a stream ends with that has begun."""
+    dialect = exchange.dialect
+    break_off = getattr(dialect, "break_off", None)
+    if break_off is None:
+        return dialect.write_error(error, exchange.id, streaming=True)
+    said: bytes = break_off(error, exchange.id, exchange.fields, exchange.record.bytes_out > 0)
+    return said
 
 
 def _note(exchange: Exchange, error: GatewayError, ending: Any) -> None:

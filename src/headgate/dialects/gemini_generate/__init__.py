@@ -17,7 +17,7 @@ from headgate.core.dialect import Reader, Relay, Writer
 from headgate.core.request import Operation
 from headgate.dialects.gemini_generate import count_tokens, embed, predict
 from headgate.dialects.gemini_generate.crossing import Crossing
-from headgate.dialects.gemini_generate.errors import read_error, write_error
+from headgate.dialects.gemini_generate.errors import break_off, read_error, write_error
 from headgate.dialects.gemini_generate.reading import Reader as ReplyReader
 from headgate.dialects.gemini_generate.relaying import StreamRelay, WholeRelay
 from headgate.dialects.gemini_generate.requests import read_request, write_own
@@ -25,6 +25,7 @@ from headgate.dialects.gemini_generate.words import DIALECT, PLACES, REPLY_HEADE
 from headgate.dialects.gemini_generate.writing import StreamWriter, WholeWriter
 
 __all__ = [
+    "break_off",
     "content_type",
     "foreign",
     "in_url",

@@ -7,6 +7,7 @@ API_KEY_INVALID; a stream that is one JSON array, and some of Google's hosts, gi
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -101,3 +102,10 @@ def write_error(error: GatewayError, request_id: str, *, streaming: bool) -> byt
     inner = {"code": error.status, "message": message_of(error), "status": word, "details": details}
     body = _encode({"error": inner})
     return b"data: " + body + b"\r\n\r\n" if streaming else body
+
+
+def break_off(error: GatewayError, request_id: str, request: Mapping[str, Any], begun: bool) -> bytes:
+    """The end of a stream that failed: an event, or the last element of the array that was asked for."""
+    if request.get("alt") == "sse":
+        return write_error(error, request_id, streaming=True)
+    return (b",\n" if begun else b"[") + write_error(error, request_id, streaming=False) + b"\n]"
