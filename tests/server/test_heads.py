@@ -120,6 +120,30 @@ async def test_sound_requests_are_sound():
         assert requests[1] == ("POST", "/echo", b"hello")
 
 
+async def test_a_head_like_the_one_before_it_is_judged_as_it_is_alone():
+    """A connection remembers the last head that was sound."""
+    wrong = []
+    for seed in range(150):
+        chance = random.Random(seed)
+        first = chance.choice(SOUND[:2])
+        at = chance.randrange(first.index(b"\r\n\r\n"))
+        later = first[:at] + chance.choice([b"", chance.choice(DAMAGE)]) + first[at + chance.randint(0, 1) :]
+        alone, after = await outcome([later]), await outcome([first, later])
+        if after != ([("POST", "/echo", b"hello"), *alone[0]], [200, *alone[1]]):
+            wrong.append((seed, later))
+    assert wrong == []
+
+
+async def test_a_head_that_differs_in_its_length_alone_has_its_own():
+    head = b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: %s\r\nX: y\r\n\r\n"
+    sent = [head % length + body for length, body in ((b"5", b"hello"), (b"2", b"ab"), (b"0", b""), (b"005", b"hello"))]
+    requests, answers = await outcome(sent)
+    assert [body for _, _, body in requests] == [b"hello", b"ab", b"", b"hello"]
+    assert answers == [200] * 4
+    other = head.replace(b"/echo", b"/over") % b"1" + b"x"
+    assert [path for _, path, _ in (await outcome([sent[0], other, sent[0]]))[0]] == ["/echo", "/over", "/echo"]
+
+
 @pytest.mark.parametrize(
     "host", [b"a", b"a.b-c_d:80", b"127.0.0.1:", b"[::1]", b"[::1]:8080", b"xn--bcher-kva.example"]
 )

@@ -164,7 +164,8 @@ class Exchange(msgspec.Struct, eq=False):
     """The headers that came by their names, the last of each, to see quickly what is not among them."""
 
     def __post_init__(self) -> None:
-        self.named = dict(self.headers)
+        if not self.named:
+            self.named = dict(self.headers)
 
     @property
     def labels(self) -> Labels:

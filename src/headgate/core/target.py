@@ -234,9 +234,10 @@ class Target:
     standing: Standing = field(default_factory=lambda: Standing(""))
     """Shared by all targets of this name and these settings."""
 
-    @property
-    def name(self) -> str:
-        return f"{self.provider.name}/{self.model}"
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", f"{self.provider.name}/{self.model}")
 
     @property
     def traits(self) -> frozenset[str]:

@@ -11,11 +11,12 @@ from typing import Any, Protocol
 from headgate.core.dialect import Dialect
 from headgate.core.errors import GatewayError, InternalError, MethodNotAllowed, Overloaded, UnknownPath
 from headgate.core.exchange import Exchange, Place
-from headgate.core.ids import Ids, name_task
+from headgate.core.ids import Ids
 from headgate.core.record import Record
 from headgate.runtime.gateway import Gateway
 from headgate.server import finished
 from headgate.server.body import Incoming
+from headgate.server.cycles import Cycle
 from headgate.server.health import text
 from headgate.server.respond import Answer
 
@@ -102,16 +103,20 @@ class App:
     ) -> None:
         headers = scope["headers"]
         id = self.next_id()
-        name_task(id)
+        cycle: Cycle | None = scope.get("extensions", {}).get("headgate")
+        task = cycle.task if cycle is not None else None
+        if task is not None:
+            task.set_name(id)
         path = scope["path"]
         client = gateway.client_of(scope["client"], headers)
         record = Record(id=id, time=time.time(), client=client, dialect=face.name, path=path[:200], worker=self.worker)
-        body = Incoming(receive, headers, gateway.config.server.max_body_bytes)
+        named, whole = dict(headers), cycle.read if cycle is not None else None
+        body = Incoming(receive, headers, gateway.config.server.max_body_bytes, named, whole)
         exchange = Exchange(
-            id, face, path, headers, body.read, time.perf_counter(), record, place, body, scope["method"]
+            id, face, path, headers, body.read, time.perf_counter(), record, place, body, scope["method"], named=named
         )
         exchange.proxied = bool(gateway.trusted) and gateway.proxied(scope["client"])
-        answer = Answer(exchange, send)
+        answer = Answer(exchange, send, cycle)
         self.running += 1
         try:
             try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, MutableMapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from headgate.core.errors import InvalidRequest, ProviderNonsense, TooLarge, UnsupportedMedia
@@ -14,34 +14,39 @@ KNOWN = (b"gzip", b"x-gzip", b"deflate", b"br", b"zstd")
 class Incoming:
     """The body of one request, not read until somebody asks."""
 
-    __slots__ = ("_headers", "_limit", "_receive")
+    __slots__ = ("_headers", "_limit", "_named", "_receive", "_whole")
 
     def __init__(
         self,
         receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
         headers: Sequence[tuple[bytes, bytes]],
         limit: int,
+        named: Mapping[bytes, bytes] | None = None,
+        whole: Callable[[], Awaitable[bytes]] | None = None,
     ) -> None:
+        """`named`: the headers by their names; `whole`: reads all of it at once, where the server can."""
         self._receive = receive
         self._headers = headers
         self._limit = limit
+        self._named = dict(headers) if named is None else named
+        self._whole = whole or self._pieced
 
     async def read(self) -> bytes:
         """The whole body, decompressed. Raises TooLarge, UnsupportedMedia, InvalidRequest."""
-        said = dict(self._headers)
-        length = said.get(b"content-length")
+        length = self._named.get(b"content-length")
         if length is not None and int(length) > self._limit:
             raise self._too_large()
-        encoding = said.get(b"content-encoding", b"").strip().lower()
-        message = await self._receive()
-        body: bytes = message.get("body", b"")
-        if message.get("more_body"):
-            body = await self._rest(body)
+        body = await self._whole()
         if len(body) > self._limit:
             raise self._too_large()
-        if encoding and encoding != b"identity":
-            return self._decompressed(body, encoding)
-        return body
+        encoding = self._encoding() if b"content-encoding" in self._named else b""
+        return self._decompressed(body, encoding) if encoding else body
+
+    async def _pieced(self) -> bytes:
+        """All of it, by ASGI's messages."""
+        message = await self._receive()
+        body: bytes = message.get("body", b"")
+        return await self._rest(body) if message.get("more_body") else body
 
     @property
     def length(self) -> int | None:

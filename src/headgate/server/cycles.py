@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 from http import HTTPStatus
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from headgate.core.errors import GatewayError, InternalError
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 HOP = frozenset({b"transfer-encoding", b"connection"})
 """Headers of an answer that are the server's own to say."""
-LINE = b": ".join
+LINE, NAME = b": ".join, itemgetter(0)
 HIGH_WATER = 65_536
 """Bytes of a body that are held unread before the client is held back, and of an answer before the application is."""
 WASTE = 65_536
@@ -197,8 +198,7 @@ class Cycle:
         if message["type"] == "http.response.body":
             if message.get("more_body"):
                 self.write(message.get("body", b""))
-                if self.protocol.write_paused:
-                    await self.protocol.writable()
+                await self.drain()
             else:
                 self.end(message.get("body", b""))
         elif message["type"] == "http.response.start":
@@ -211,24 +211,24 @@ class Cycle:
         if self.protocol.write_paused:
             await self.protocol.writable()
 
-    def start(self, status: int, headers: Collection[tuple[bytes, bytes]]) -> None:
-        """The answer's head; it leaves together with the first bytes of the body. Names are lower case.
+    def start(self, status: int, headers: Collection[tuple[bytes, bytes]], length: int | None = None) -> None:
+        """The answer's head; it leaves together with the first bytes of the body. Names are lower case. `length`: what
+        they say of the body's, where that is known.
 
         Raises ValueError when a header holds a line break.
         """
         if self.started:
             raise RuntimeError("the answer has been started before")
-        said = dict(headers)
-        length = said.get(b"content-length")
         close = False
-        if not HOP.isdisjoint(said):
-            close = said.get(b"connection", b"").lower() == b"close"
+        if not HOP.isdisjoint(map(NAME, headers)):
+            close = any(name == b"connection" and value.lower() == b"close" for name, value in headers)
             headers = [header for header in headers if header[0] not in HOP]
-        lines = [*map(LINE, headers), *self.frame(status, None if length is None else int(length), close), b"", b""]
+        if length is None:
+            length = next((int(value) for name, value in headers if name == b"content-length"), None)
+        lines = [*map(LINE, headers), *self.frame(status, length, close), b"", b""]
         first = STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
         head = first + self.protocol.connections.date + b"\r\n".join(lines)
-        count = len(lines) + 1
-        if head.count(b"\n") != count or head.count(b"\r") != count or head.find(b"\0") >= 0:
+        if len(head.translate(None, b"\r\n\0")) != len(head) - 2 * (len(lines) + 1):
             raise ValueError("a header of the answer holds a line break or a NUL")
         self.head = head
         self.started = True

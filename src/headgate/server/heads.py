@@ -8,6 +8,8 @@ What it lets pass and RFC 9112 (or caution) does not is refused here.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from headgate.server.refusals import Refusal, bad_request
@@ -19,6 +21,34 @@ HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]+|\[[0-9A-Fa-f:.]+(?:%25[A-Za-
 TARGET = re.compile(rb"[!$-~\"]+")
 ABSOLUTE = re.compile(rb"(?i:https?)://([^/?]+)(/[^?]*)?(\?.*)?")
 BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})|%(?:[01][0-9A-Fa-f]|7[Ff])")
+
+
+class Head(NamedTuple):
+    """One that has been checked. A connection's next one mostly says the same but for its content-length."""
+
+    url: bytes
+    method: bytes
+    version: str
+    headers: Headers
+    place: int
+    """Of the content-length among them; -1: there is none, and so no body."""
+    waiting: bool
+    scope: Mapping[str, Any]
+    """Of ASGI, without the headers."""
+
+    def length_of(self, url: bytes, method: bytes, version: str, headers: Headers) -> int | None:
+        """The body's length, where all else is the same as here; None where it is to be looked at."""
+        known, place = self.headers, self.place
+        if len(headers) != len(known) or url != self.url or method != self.method or version != self.version:
+            return None
+        if place < 0:
+            return 0 if headers == known else None
+        own = headers[place]
+        headers[place] = known[place]
+        same = headers == known
+        headers[place] = own
+        length = own[1]
+        return int(length) if same and own[0] == b"content-length" and length.isdigit() and len(length) < 19 else None
 
 
 def read_framing(headers: Headers, version: str, url: bytes) -> tuple[int | None, bool]:

@@ -16,7 +16,7 @@ import httptools
 
 from headgate.core.errors import InvalidRequest, SlowRequest, TooLarge
 from headgate.server.cycles import HIGH_WATER, WASTE, Cycle
-from headgate.server.heads import read_framing, read_target, unreadable
+from headgate.server.heads import Head, read_framing, read_target, unreadable
 from headgate.server.refusals import Refusal, answer_headers, too_busy, too_much, too_slow
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Protocol(asyncio.Protocol):
 
     # fmt: off
     __slots__ = (
-        "base", "connections", "current", "deaf", "fed", "head_bytes", "headers", "last_words", "loop",
+        "base", "connections", "current", "deaf", "fed", "head", "head_bytes", "headers", "last_words", "loop",
         "mark", "marked", "overflow", "parser", "pending", "pending_size", "phase", "queue", "read_paused",
         "reading", "replaying", "since", "taken", "taken_at", "transport", "url", "wire", "write_paused",
         "writers", "written",
@@ -56,6 +56,8 @@ class Protocol(asyncio.Protocol):
         """What comes is dropped: the connection is to be closed."""
         self.overflow = False
         self.headers: list[tuple[bytes, bytes]] = []
+        self.head: Head | None = None
+        """The last one."""
         self.url = b""
         self.head_bytes = self.fed = self.wire = 0
         self.replaying = False
@@ -218,16 +220,12 @@ class Protocol(asyncio.Protocol):
         method = parser.get_method()
         if method == b"CONNECT":
             raise Refusal(501, "method_not_implemented", "This server is no forward proxy; CONNECT is not supported.")
-        length, waiting = read_framing(self.headers, version, url)
-        path, raw, query = read_target(url, method)
-        scope: dict[str, Any] = self.base.copy()
-        scope["http_version"] = version
-        scope["method"] = method.decode("ascii")
-        scope["path"] = path
-        scope["raw_path"] = raw
-        scope["query_string"] = query
-        scope["headers"] = self.headers
-        cycle = Cycle(self, scope, length, waiting)
+        head = self.head
+        length = head.length_of(url, method, version, self.headers) if head is not None else None
+        if head is None or length is None:
+            head, length = self.look(url, method, version)
+        scope = {**head.scope, "headers": self.headers}
+        cycle = Cycle(self, scope, length, head.waiting)
         scope["extensions"] = {"headgate": cycle}
         cycle.keep_alive = parser.should_keep_alive()
         if length is not None and length > limits.max_body_bytes:
@@ -240,6 +238,20 @@ class Protocol(asyncio.Protocol):
             self.begin(cycle)
         else:
             self.queue.append(cycle)
+
+    def look(self, url: bytes, method: bytes, version: str) -> tuple[Head, int | None]:
+        """Check a head; with it the body's length, None where it comes in chunks. Raises Refusal."""
+        length, waiting = read_framing(self.headers, version, url)
+        path, raw, query = read_target(url, method)
+        scope = {
+            **self.base, "http_version": version, "method": method.decode("ascii"), "path": path, "raw_path": raw,
+            "query_string": query,
+        }  # fmt: skip
+        names = [name for name, _ in self.headers]
+        place = names.index(b"content-length") if b"content-length" in names else -1
+        head = Head(url, method, version, list(self.headers), place, waiting, scope)
+        self.head = head if length is not None else None
+        return head, length
 
     def on_body(self, body: bytes) -> None:
         cycle = self.reading

@@ -20,6 +20,7 @@ from headgate.core.errors import (
 from headgate.core.exchange import Exchange
 from headgate.core.reply import Reply, Unread
 from headgate.server import compress
+from headgate.server.cycles import Cycle
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -35,11 +36,13 @@ COMPRESSIBLE = (JSON, b"text/", b"application/x-ndjson")
 class Answer:
     """What the client of one exchange is given: a reply, or an error in its place or in its middle."""
 
-    __slots__ = ("begun", "exchange", "send", "squeeze")
+    __slots__ = ("begun", "cycle", "exchange", "send", "squeeze")
 
-    def __init__(self, exchange: Exchange, send: Send) -> None:
+    def __init__(self, exchange: Exchange, send: Send, cycle: Cycle | None = None) -> None:
+        """`cycle`: the same as `send` with less work, where our own server serves."""
         self.exchange = exchange
         self.send = send
+        self.cycle = cycle
         self.begun = False
         """The head is on its way: what fails from now on can only be told inside the stream."""
         self.squeeze: compress.Squeeze | None = None
@@ -73,8 +76,14 @@ class Answer:
         if record.cost is not None:
             headers.append((b"x-headgate-cost", record.cost.encode()))
         await exchange.ending.aclose()
-        await self._head(reply.status, headers)
-        await self.send({"type": "http.response.body", "body": body})
+        cycle = self.cycle
+        if cycle is None:
+            await self._head(reply.status, headers)
+            await self.send({"type": "http.response.body", "body": body})
+        else:
+            cycle.start(reply.status, headers, len(body))
+            self.begun = True
+            cycle.end(body)
 
     async def _pass(self, reply: Unread) -> None:
         """What is not read: as it comes, in its own framing, with the provider's own status."""
@@ -118,7 +127,7 @@ class Answer:
         self.begun = True
 
     async def _stream(self, reply: Reply, compression: Compression) -> None:
-        exchange, send = self.exchange, self.send
+        exchange, send, cycle = self.exchange, self.send, self.cycle
         record = exchange.record
         record.status = reply.status
         headers = _headers(exchange, reply)
@@ -138,7 +147,12 @@ class Answer:
                 last = data
             else:
                 body = squeeze(data) if squeeze else data
-                await send({"type": "http.response.body", "body": body, "more_body": True})
+                if cycle is None:
+                    await send({"type": "http.response.body", "body": body, "more_body": True})
+                    continue
+                cycle.write(body)
+                if cycle.protocol.write_paused:
+                    await cycle.drain()
         if reply.account.failed:
             _note(exchange, await self._guarded(reply.account.failed), "cut")
         await exchange.ending.aclose()

@@ -37,8 +37,9 @@ class Record:
         record = exchange.record
         record.duration = round(time.perf_counter() - exchange.clock, 6)
         record.model = exchange.asked or None
-        if exchange.tags:
-            record.tags = list(exchange.tags)
+        tags = exchange.tags
+        if tags:
+            record.tags = list(tags)
         record.stream = exchange.stream
         record.attempts = exchange.attempts
         record.lost = exchange.lost
