@@ -210,6 +210,19 @@ def test_an_answer_that_is_gone_on_with_names_its_session():
     walk(walked())
 
 
+def test_a_conversation_that_is_named_as_an_answer_is_nobody_elses():
+    async def work():
+        kept = sessions(MemoryVaults(1 << 20, 60.0))
+        of = {"dialect": openai_responses, "session": ""}
+        for caller, text in ((ANN, "c111 c222"), (BOB, "c9")):
+            await ask(kept, text, caller=caller, conversation=f"conv_{caller.key}", **of)
+            await ask(kept, text, caller=caller, previous_response_id=f"conv_{caller.key}", **of)
+        _, _, exchange = await ask(kept, "Who?", caller=BOB, previous_response_id="conv_bob", **of)
+        assert not {"c111", "c222"} & exchange.vault.numbers.keys()
+
+    walk(work())
+
+
 def test_what_the_provider_keeps_stays_in_the_session_that_it_was_said_in():
     async def walked():
         kept = sessions(MemoryVaults(1 << 20, 60))

@@ -29,6 +29,8 @@ from headgate.stages.guard.hiding import first_number
 T = TypeVar("T")
 CONVERSATION = "conversation"
 """A way to tell a session: by the conversation that a provider keeps."""
+ANSWER = "answer"
+"""The same by one of its answers. Such a name leads to a session, and none is kept under it."""
 ALWAYS = frozenset({"user", "key"})
 """Ways by which all belongs together that somebody ever asks: what is hidden in one text is a word like others in the
 next."""
@@ -78,9 +80,9 @@ class Sessions:
         """With a conversation, an answer, or nothing yet."""
         found = Session(self, exchange, secrets.token_bytes(NAME))
         if named:
-            found.name = found.of(named)
+            found.name = found.of(CONVERSATION, named)
         elif before:
-            found.before = found.of(before)
+            found.before = found.of(ANSWER, before)
         found.links = True
         return found
 
@@ -145,13 +147,13 @@ class Session:
             return
         link = piece((), 1, self.whose, self.name, one=self.one)
         try:
-            await self._within(self.sessions.store.add(self.of(id), b"", link))
+            await self._within(self.sessions.store.add(self.of(ANSWER, id), b"", link))
         except VaultAway as away:
             log.debug("what is hidden will not come back where an answer is gone on with: %s", away)
 
-    def of(self, id: str) -> bytes:
-        """The name of a conversation, or an answer."""
-        return name(self.caller, self.end_user, CONVERSATION, id)
+    def of(self, way: str, id: str) -> bytes:
+        """The name of a conversation, or an answer: whoever gives one for the other finds nothing."""
+        return name(self.caller, self.end_user, way, id)
 
     async def _assign(self, vault: Vault, wanted: Sequence[Wanted], taken: Taken) -> None:
         """Some other request may be first, again and again: then its values are known here, too."""
