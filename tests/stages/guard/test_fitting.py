@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 from referencing.exceptions import Unresolvable
 
 from headgate.core.errors import GuardUnavailable
+from headgate.core.guard import Asked, Passage
 from headgate.stages.guard.fitting import Fitting, Foreign
+from headgate.stages.guard.foreign import Clock
 from headgate.stages.guard.mending import candidates
+from headgate.stages.guards.tool_calls import LARGEST, ToolCalls, ToolCallsSettings
 from upstreams import ScriptedUpstream, json_reply
 
 SCHEMAS = [
@@ -26,10 +29,11 @@ SCHEMAS = [
         "$ref": "#/definitions/n",
     },
     {"anyOf": [{"type": "string", "pattern": "^b+$"}, {"items": {"enum": [1, "a"]}, "uniqueItems": True}]},
+    {"uniqueItems": True, "items": {"items": {"type": "integer"}}},
     {"oneOf": [{"type": "number"}, {"not": {"type": "object"}}], "if": {"type": "string"}, "then": {"minLength": 2}},
 ]
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-3, 3) | st.text("ab", max_size=3),
+    st.none() | st.booleans() | st.integers(-3, 3) | st.just(1.0) | st.text("ab", max_size=3),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab", max_size=2), inner, max_size=3),
     max_leaves=8,
 )
@@ -40,14 +44,18 @@ def test_what_somebody_sends_means_what_json_schema_says(schema, value):
     kind = jsonschema.validators.validator_for(schema, jsonschema.Draft202012Validator)
     fits = kind(schema).is_valid(value)
     text = json.dumps(value)
-    assert bool(Foreign(schema).wrong(text)) is not fits
+    assert bool(foreign(schema).wrong(text)) is not fits
     assert bool(Fitting(schema).wrong(text)) is not fits
+
+
+def foreign(schema):
+    return Foreign(schema, Clock())
 
 
 def test_nothing_is_fetched_for_a_schema():
     with ScriptedUpstream(json_reply({"type": "integer"})) as elsewhere:
         schema = {"properties": {"a": {"$ref": f"{elsewhere.url}/schema.json"}}}
-        assert Foreign(schema).wrong('{"a": "b"}') == []
+        assert foreign(schema).wrong('{"a": "b"}') == []
         with pytest.raises(Unresolvable):
             Fitting(schema).wrong('{"a": "b"}')
         assert not elsewhere.requests
@@ -56,15 +64,85 @@ def test_nothing_is_fetched_for_a_schema():
 def test_no_schema_takes_long():
     twice = {f"d{n}": {"anyOf": [{"$ref": f"#/$defs/d{n + 1}"}, {"$ref": f"#/$defs/d{n + 1}"}]} for n in range(60)}
     with pytest.raises(GuardUnavailable, match="too long"):
-        Foreign({"$ref": "#/$defs/d0", "$defs": {**twice, "d60": False}}).wrong("{}")
-    assert Foreign({"$ref": "#"}).wrong("{}")
-    slow = Foreign({"properties": {"a": {"pattern": "^(a+)+$"}}, "patternProperties": {"^(b+)+$": False}})
+        foreign({"$ref": "#/$defs/d0", "$defs": {**twice, "d60": False}}).wrong("{}")
+    assert foreign({"$ref": "#"}).wrong("{}")
+    slow = foreign({"properties": {"a": {"pattern": "^(a+)+$"}}, "patternProperties": {"^(b+)+$": False}})
     assert [each.told for each in slow.wrong(json.dumps({"a": "a" * 5000 + "!", "b" * 5000 + "!": 1}))] == [
         '$.a: expected pattern "^(a+)+$"'
     ]
     assert slow.wrong(json.dumps({"bb": 1}))
     # what RE2 does not know is passed over
-    assert Foreign({"properties": {"a": {"pattern": "(?=b)"}}}).wrong('{"a": "c"}') == []
+    assert foreign({"properties": {"a": {"pattern": "(?=b)"}}}).wrong('{"a": "c"}') == []
+
+
+DRAFT = "http://json-schema.org/draft-07/schema#"
+SLOW = {"pattern": "^(a+)+$"}
+ITEMS = [{"a": number} for number in range(20_000)]
+LENGTHY = [
+    # jsonschema goes on with validators of its own where a part says by which draft it goes
+    ({"properties": {"a": {"$schema": DRAFT, **SLOW}}}, {"a": "a" * 40 + "!"}),
+    ({"$schema": DRAFT, "properties": {"a": SLOW, "in": {"$ref": "#"}}}, {"in": {"a": "a" * 40 + "!"}}),
+    ({"uniqueItems": True}, [*ITEMS, {"a": 1}]),
+]
+
+
+@pytest.mark.parametrize(("schema", "value"), LENGTHY)
+def test_what_takes_long_elsewhere_is_told_at_once(schema, value):
+    assert foreign(schema).wrong(json.dumps(value))
+
+
+def test_lists_of_the_configurations_schemas_are_compared_at_once():
+    assert Fitting({"uniqueItems": True}).wrong(json.dumps(ITEMS)) == []
+
+
+MANY = {f"^a{number}(b|c)*$": True for number in range(5000)}
+LONG = [
+    ({"items": {"enum": ITEMS[:10_000]}}, [{"b": 1}] * 100),
+    ({"patternProperties": MANY, "additionalProperties": False}, {f"x{number}": 1 for number in range(2000)}),
+    ({"allOf": [{"items": {}}] * 5000}, [1] * 2000),
+]
+
+
+@pytest.mark.parametrize(("schema", "value"), LONG)
+def test_what_takes_long_anyway_is_ended(schema, value):
+    with pytest.raises(GuardUnavailable, match="too long"):
+        foreign(schema).wrong(json.dumps(value))
+
+
+def test_a_value_that_nothing_can_be_said_of_leaves_its_schema_as_it_is():
+    fitting = foreign({"properties": {"a": {"multipleOf": 0}, "b": {"type": "string"}}})
+    assert fitting.wrong('{"a": 1}') == []
+    assert fitting.wrong('{"b": 1}')
+
+
+def called(guard, schema, *arguments):
+    asked = Asked(id="r")
+    asked.tools = {"f": schema}
+    return list(guard.look([Passage(each, "reply", "assistant", "tool_argument", "f") for each in arguments], asked))
+
+
+def test_all_calls_of_a_reply_have_one_time():
+    slow = {"allOf": [{"items": {}}] * 300}  # some milliseconds for each
+    guard = ToolCalls(ToolCallsSettings())
+    assert called(guard, slow, "[1, 1]") == []
+    with pytest.raises(GuardUnavailable, match="too long"):
+        called(guard, slow, *["[1, 1]"] * 1000)
+
+
+def test_schemas_that_are_too_large_ask_for_an_object_and_few_are_remembered():
+    guard = ToolCalls(ToolCallsSettings())
+    assert called(guard, {"required": ["a"], "title": "x" * LARGEST}, "{}") == []
+    assert called(guard, {"required": ["a"], "title": "x" * LARGEST}, "[]")
+    for number in range(40):
+        assert called(guard, {"required": [f"a{number}"], "title": "x" * 200_000}, "{}")
+    assert sum(map(len, guard._known)) < 5 << 20
+
+
+@pytest.mark.parametrize(
+    "text", ['{"b": 1,"a"' + " " * 100_000 + "x", '{"a": "' + '\\"' * 50_000, '{"a' + ", " * 50_000]
+)
+def test_what_is_mended_takes_no_time(text):
+    assert len(list(candidates(text))) > 3
 
 
 @given(value=VALUES, cut=st.integers(1, 40))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
 
 from headgate.core.errors import GuardUnavailable
-from headgate.stages.guard.foreign import guarded
+from headgate.stages.guard.foreign import Clock, derived, unique
 from headgate.stages.guard.mending import candidates
 
 _decode = msgspec.json.Decoder().decode
@@ -49,7 +49,7 @@ class Fitting:
             kind.check_schema(schema)
         except jsonschema.SchemaError as error:
             raise ValueError(f"it is no JSON schema: {error.message}") from None
-        self._validator = kind(schema, registry=Registry())  # nothing is fetched
+        self._validator = derived(kind, {"uniqueItems": unique})(schema, registry=Registry())  # nothing is fetched
 
     def looked(self, text: str, *, mend: bool) -> tuple[Sequence[Wrong], str | None]:
         """Its faults, and what is meant by it, where that is known and `mend` says to look for it."""
@@ -79,30 +79,26 @@ class Foreign(Fitting):
 
     halves = False  # half a text, or a number, is not to be handed to a tool
 
-    def __init__(self, schema: Mapping[str, Any]) -> None:
+    def __init__(self, schema: Mapping[str, Any], clock: Clock) -> None:
+        """`clock`: to be started by whoever looks."""
         from jsonschema import Draft202012Validator, validators
+        from referencing import Registry
 
         said = schema.get("$schema")
         known = isinstance(said, str) and said.startswith(DRAFTS)
-        kind, self._clock = guarded(
-            validators.validator_for(schema, Draft202012Validator) if known else Draft202012Validator
-        )
-        self._made = partial(kind, schema)
-        self._validator: Any = None
-        self._object = kind(OBJECT)
+        kind = clock.guarded(validators.validator_for(schema, Draft202012Validator) if known else Draft202012Validator)
+        self._object = self._validator = kind(OBJECT)
+        # to look whether it is a schema would take longer than to go by it
+        with contextlib.suppress(Exception):  # an `$id` that is none
+            self._validator = kind(schema, registry=Registry())
 
     def _faults(self, value: Any) -> Iterator[Wrong]:
-        from referencing import Registry
-
-        self._clock.start()
-        try:  # to look whether it is a schema would take longer than to go by it
-            self._validator = self._validator or self._made(registry=Registry())
+        try:
             return iter(list(super()._faults(value)))
         except (GuardUnavailable, RecursionError):
             raise
         except Exception:  # noqa: BLE001  # whatever somebody sends, and refers to
-            self._validator = self._object
-            return super()._faults(value)
+            return map(_wrong, self._object.iter_errors(value))
 
 
 def _wrong(error: Any) -> Wrong:

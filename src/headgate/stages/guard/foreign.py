@@ -3,63 +3,126 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache, lru_cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from headgate.core.errors import GuardUnavailable
 from headgate.stages.guards.guard import compiled
 
 MOST = 0.1
-"""Seconds of a processor that one text may take."""
-OFTEN = 64
-"""Steps after which it is looked how long it has taken."""
+"""Seconds of a processor that the texts of one reply may take."""
+MEMORY = 1 << 20
+"""Bytes that an expression may take."""
 UNCHECKED = frozenset({"unevaluatedProperties", "unevaluatedItems", "$dynamicRef", "$recursiveRef"})
 """Keywords that are passed over: they go by others' expressions, or without end."""
 Check = Callable[[Any, Any, Any, Mapping[str, Any]], Any]
+_sorted = msgspec.json.Encoder(order="sorted").encode
 
 
 class Clock:
-    """How long the text may take that is looked at."""
-
-    __slots__ = ("steps", "until")
+    """How long texts may take that are looked at, and the kinds of validators that go by it."""
 
     def __init__(self) -> None:
+        self._kinds: dict[Any, Any] = {}
         self.start()
 
     def start(self) -> None:
-        self.steps, self.until = 0, time.thread_time() + MOST
+        self._until = time.thread_time() + MOST
 
-    def timed(self, check: Check) -> Check:
+    def look(self) -> None:
+        """Raises GuardUnavailable when it is over."""
+        if time.thread_time() > self._until:
+            raise GuardUnavailable("it takes too long to look whether it fits the schema")
+
+    def guarded(self, kind: Any) -> Any:
+        """A kind of validator like this one, for a draft of JSON Schema."""
+        found = self._kinds.get(kind)
+        if found is None:
+            own = {
+                "pattern": _pattern,
+                "patternProperties": self._by_pattern,
+                "additionalProperties": self._additional,
+                "uniqueItems": unique,
+            }
+            checks = {**kind.VALIDATORS, **own, **dict.fromkeys(UNCHECKED, _unchecked)}
+            found = self._kinds[kind] = derived(kind, {name: self._timed(check) for name, check in checks.items()})
+        return found
+
+    def _timed(self, check: Check) -> Check:
         def step(validator: Any, wanted: Any, value: Any, schema: Mapping[str, Any]) -> Any:
-            self.steps += 1
-            if self.steps % OFTEN == 0 and time.thread_time() > self.until:
-                raise GuardUnavailable("it takes too long to look whether it fits the schema")
+            self.look()
             return check(validator, wanted, value, schema)
 
         return step
 
+    def _by_pattern(self, validator: Any, wanted: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
+        for pattern, inner in wanted.items() if isinstance(value, dict) else ():
+            self.look()
+            expression = _expression(pattern)
+            for name, each in value.items() if expression is not None else ():
+                if expression.search(name):
+                    yield from validator.descend(each, inner, path=name, schema_path=pattern)
 
-@cache  # one for each draft of JSON Schema
-def guarded(kind: Any) -> tuple[Any, Clock]:
-    """A kind of validator like this one."""
-    from jsonschema import validators  # type: ignore[import-untyped]
+    def _additional(self, validator: Any, wanted: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
+        from jsonschema import ValidationError  # type: ignore[import-untyped]
 
-    clock = Clock()
-    own = {"pattern": _pattern, "patternProperties": _by_pattern, "additionalProperties": _additional}
-    checks = {**kind.VALIDATORS, **own, **dict.fromkeys(UNCHECKED, _unchecked)}
-    return validators.extend(kind, {name: clock.timed(check) for name, check in checks.items()}), clock
+        if not isinstance(value, dict):
+            return
+        known = schema.get("properties", {})
+        more = [name for name in value if name not in known]
+        for pattern in schema.get("patternProperties", ()) if more else ():
+            self.look()
+            expression = _expression(pattern)
+            if expression is None:
+                return
+            more = [name for name in more if not expression.search(name)]
+        if isinstance(wanted, dict):
+            for name in more:
+                yield from validator.descend(value[name], wanted, path=name)
+        elif not wanted and more:
+            yield ValidationError("there are other fields")
+
+
+def derived(kind: Any, checks: Mapping[str, Check]) -> Any:
+    """A kind of validator with other checks, whatever a part of a schema says of its own `$schema`: jsonschema goes on
+    with its own kind there."""
+    import attrs
+    from jsonschema import validators
+
+    made = validators.extend(kind, checks)
+    made.evolve = attrs.evolve
+    return made
+
+
+def unique(validator: Any, wanted: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
+    """`uniqueItems` in time that is in proportion to the list."""
+    from jsonschema import ValidationError
+
+    if wanted and isinstance(value, list) and len({_sorted(_plain(each)) for each in value}) < len(value):
+        yield ValidationError("something is there twice")
+
+
+def _plain(value: Any) -> Any:
+    """The same for all that JSON Schema takes for the same."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, Sequence) and not isinstance(value, str) else value
 
 
 def _unchecked(validator: Any, wanted: Any, value: Any, schema: Mapping[str, Any]) -> None:
     """It fits."""
 
 
-@lru_cache(1000)
+@lru_cache(256)
 def _expression(text: str) -> Any:
-    """None where RE2 does not know it."""
+    """None where RE2 does not know it, or it is too large."""
     try:
-        return compiled(text)
+        return compiled(text, memory=MEMORY)
     except ValueError:
         return None
 
@@ -70,28 +133,3 @@ def _pattern(validator: Any, wanted: Any, value: Any, schema: Mapping[str, Any])
     expression = _expression(wanted) if isinstance(value, str) else None
     if expression is not None and not expression.search(value):
         yield ValidationError("it does not match")
-
-
-def _by_pattern(validator: Any, wanted: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
-    for pattern, inner in wanted.items() if isinstance(value, dict) else ():
-        expression = _expression(pattern)
-        for name, each in value.items() if expression is not None else ():
-            if expression.search(name):
-                yield from validator.descend(each, inner, path=name, schema_path=pattern)
-
-
-def _additional(validator: Any, wanted: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
-    from jsonschema import ValidationError
-
-    if not isinstance(value, dict):
-        return
-    patterns = [_expression(each) for each in schema.get("patternProperties", ())]
-    if None in patterns:
-        return
-    known = schema.get("properties", {})
-    more = [name for name in value if name not in known and not any(each.search(name) for each in patterns)]
-    if isinstance(wanted, dict):
-        for name in more:
-            yield from validator.descend(value[name], wanted, path=name)
-    elif not wanted and more:
-        yield ValidationError("there are other fields")

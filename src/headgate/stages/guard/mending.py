@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable
 
 FENCE = re.compile(r"```(?:json|JSON)?[ \t]*\n(.*?)(?:\n[ \t]*```|\Z)", re.DOTALL)
-TRAILING = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])')
-"""A string, and a comma outside of one."""
+TRAILING = re.compile(r'("(?:[^"\\]|\\.?)*"?)|,(?=\s*[}\]])')
+"""A string, whether it ends or not, and a comma outside of one."""
 COMMA = re.compile(r",\s*\Z")
-MEMBER = re.compile(r'(?:,\s*|(?<=\{)\s*)(?:"(?:[^"\\]|\\.)*"\s*:?\s*)?\Z')
+MEMBER = re.compile(r'(?:,\s*|(?<=\{)\s*)(?:"(?:[^"\\]|\\.)*"(?:\s*:)?\s*)?\Z')
 WHOLE = frozenset({'"', "}", "]"})
 """With what values end of which no more can follow."""
 CLOSING = {"{": "}", "[": "]"}

@@ -92,12 +92,15 @@ def within(places: Sequence[int] | None, start: int, end: int) -> tuple[int, int
     return (start, end) if places is None else (places[start], places[end - 1] + 1)
 
 
-def compiled(expression: str, *, case: bool = True, longest: bool = False) -> Any:
-    """An expression whose search takes time in proportion to the text, whatever that is (RE2). Raises ValueError."""
+def compiled(expression: str, *, case: bool = True, longest: bool = False, memory: int = MEMORY) -> Any:
+    """An expression whose search takes time in proportion to the text, whatever that is (RE2). Raises ValueError.
+
+    `memory`: bytes that it may take.
+    """
     import re2
 
     options = re2.Options()
-    options.case_sensitive, options.longest_match, options.max_mem = case, longest, MEMORY
+    options.case_sensitive, options.longest_match, options.max_mem = case, longest, memory
     options.log_errors = False
     try:
         return re2.compile(expression, options)

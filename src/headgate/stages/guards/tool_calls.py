@@ -10,10 +10,13 @@ import pydantic
 
 from headgate.core.guard import Asked, Finding, Passage
 from headgate.stages.guard.fitting import OBJECT, Foreign
+from headgate.stages.guard.foreign import Clock
 from headgate.stages.guards.guard import Guard, GuardSettings
 
-REMEMBERED = 1000
-"""Schemas of tools that have been read."""
+REMEMBERED = 4 << 20
+"""Bytes of schemas of tools that are kept as they have been read."""
+LARGEST = 1 << 18
+"""Bytes of a schema that is gone by."""
 AGAIN = """This call was not made: its arguments have to be JSON that fits the schema of the tool. What is wrong:
 {}
 Call the tool again, with that put right."""
@@ -51,9 +54,12 @@ class ToolCalls(Guard):
     def __init__(self, settings: ToolCallsSettings) -> None:
         self._mend = settings.mend
         self.retries = settings.retry
+        self._clock = Clock()
         self._known: dict[bytes, Foreign] = {}
+        self._size = 0
 
     def look(self, passages: Sequence[Passage], asked: Asked) -> Iterator[Finding]:
+        self._clock.start()
         for index, passage in enumerate(passages):
             if passage.part == "tool_argument" and asked.tools is not None:
                 yield from self._looked(index, passage, asked.tools)
@@ -74,9 +80,13 @@ class ToolCalls(Guard):
 
     def _fitting(self, schema: Mapping[str, Any] | None) -> Foreign:
         key = _encode(schema or OBJECT)
+        if len(key) > LARGEST:
+            schema, key = OBJECT, _encode(OBJECT)
         found = self._known.get(key)
         if found is None:
-            if len(self._known) >= REMEMBERED:
+            self._size += len(key)
+            if self._size > REMEMBERED:
                 self._known.clear()
-            found = self._known[key] = Foreign(schema or OBJECT)
+                self._size = len(key)
+            found = self._known[key] = Foreign(schema or OBJECT, self._clock)
         return found
