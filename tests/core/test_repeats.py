@@ -1,10 +1,15 @@
 """What is known of a request that is asked again is its caller's alone, and goes with time and for want of room."""
 
+import tracemalloc
+
+import pytest
+
 from headgate.core.caller import Caller
 from headgate.core.exchange import Exchange
 from headgate.core.record import Record
 from headgate.core.repeats import KEYS, LARGEST, SECONDS, Known, Repeats
 from headgate.dialects import anthropic_messages, openai_chat
+from headgate.dialects.dialect import decode
 
 ANN, BEN = Caller("ann"), Caller("ben")
 
@@ -47,7 +52,7 @@ def test_what_is_not_asked_again_goes():
 
 
 def test_there_is_so_much_room():
-    repeats = Repeats(room=20_000)
+    repeats = Repeats(room=120_000)
     for number in range(100):
         repeats.keep(known(b"%d" % number * 500))
     held = [number for number in range(100) if repeats.find(ANN, openai_chat, b"%d" % number * 500)]
@@ -55,6 +60,38 @@ def test_there_is_so_much_room():
     assert 5 <= len(held) <= 20
     repeats.keep(known(b"x" * (LARGEST + 1)))
     assert repeats.find(ANN, openai_chat, b"x" * (LARGEST + 1)) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"model":"m%d"}',
+        '{"model":"m%d","messages":[{"role":"user","content":"Hello there"}]}',
+        '{"model":"m%d","input":"\N{GRINNING FACE}' + "x" * 20_000 + '"}',
+        '{"model":"m%d","input":[' + "[]," * 9_000 + "[]]}",
+        '{"model":"m%d","input":[' + '{"":{}},' * 4_000 + "{}]}",
+        '{"model":"m%d","input":[' + "1000," * 6_000 + "1]}",
+        '{"model":"m%d","input":{' + ",".join(f'"{n}":{n}.5' for n in range(2_000)) + "}}",
+    ],
+    ids=["nothing", "few words", "wide letters", "lists", "objects", "numbers", "names"],
+)
+def test_whatever_is_asked_no_more_memory_is_taken(body):
+    room = 4 << 20
+    repeats = Repeats(room)
+    tracemalloc.start()
+    try:
+        for number in range(1_000):
+            data = (body % number).encode()
+            one = Known(ANN, openai_chat, data, decode(data), "m", None, False)
+            one.kept_under((b"meant", None, None, number), b"k" * 24)
+            one.relay = openai_chat.relay(False, one.fields)
+            repeats.keep(one)
+            if len(data) > 1_000 and number > 40:
+                break
+        assert tracemalloc.get_traced_memory()[0] < room * 1.1
+    finally:
+        tracemalloc.stop()
+    assert repeats.find(ANN, openai_chat, data) is one
 
 
 def test_of_one_request_only_so_many_keys_are_held():

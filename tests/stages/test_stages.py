@@ -18,6 +18,7 @@ from headgate.core.errors import (
 from headgate.core.exchange import Exchange
 from headgate.core.keys import digest
 from headgate.core.record import Record
+from headgate.core.repeats import LARGEST, Repeats
 from headgate.core.reply import Reply
 from headgate.core.target import Target
 from headgate.dialects import openai_chat
@@ -140,6 +141,21 @@ class TestReceive:
     async def test_other_content_types_are_refused(self, kind):
         with pytest.raises(UnsupportedMedia):
             await Receive()(exchange(b'{"model":"m"}', [(b"content-type", kind)]), given_back)
+
+    async def test_what_is_too_long_to_be_remembered_is_not_looked_for(self):
+        class Sought(Repeats):
+            times = 0
+
+            def find(self, *asked):
+                self.times += 1
+                return super().find(*asked)
+
+        receive = Receive(repeats=(sought := Sought()))
+        short, long = (b'{"model":"m","x":"%b"}' % (b"x" * size) for size in (9, LARGEST))
+        assert (await receive(exchange(short), given_back)).known is not None
+        assert sought.times == 1
+        assert (await receive(exchange(long), given_back)).known is None
+        assert sought.times == 1
 
     @pytest.mark.parametrize("kind", [b"application/json", b"application/json; charset=UTF-8", b"Application/JSON"])
     async def test_json_is_taken_however_it_is_written(self, kind):

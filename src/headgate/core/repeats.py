@@ -17,14 +17,19 @@ if TYPE_CHECKING:
     from headgate.core.dialect import Dialect, Relay
     from headgate.core.exchange import Exchange
 
-ROOM = 1 << 20
-"""Bytes of bodies; what they were decoded to takes some times as much."""
+ROOM = 16 << 20
+"""Bytes, about, of all that is remembered."""
 LARGEST = 32 << 10
 """Bytes of a body; of a larger one the answer is not where the time goes."""
 SECONDS = 60.0
 """After which what was not asked again goes, or after twice as many."""
 KEYS = 16
 """Of one request: it may be asked for others, and with other headers."""
+BESIDE = 4096
+"""Bytes that a request takes beside what it says."""
+TEXT, VALUE, OBJECT = 5, 64, 256
+"""Bytes of memory, at most, for a byte of a body (a text that has one letter beyond the 16-bit ones takes four for
+each), for a value in it, and for an object."""
 
 
 class Known(msgspec.Struct, eq=False):
@@ -67,6 +72,7 @@ class Repeats:
         self._until = 0.0
 
     def find(self, caller: Caller | None, dialect: Dialect, body: bytes) -> Known | None:
+        """To be asked for bodies up to `LARGEST` only: they are hashed for it."""
         place = id(caller), dialect.name, body
         known = self._new.get(place) or self._old.get(place)
         # the same id may be another caller's by now, unless it is held here
@@ -80,12 +86,19 @@ class Repeats:
         place = id(known.caller), known.dialect.name, known.body
         if place in self._new or len(known.body) > LARGEST:
             return
-        if self._size + len(known.body) > self._half:
+        size = _size(known.body)
+        if self._size + size > self._half:
             self._turn(now)
         self._new[place] = known
-        self._size += len(known.body)
+        self._size += size
 
     def _turn(self, now: float) -> None:
         late = now >= self._until + SECONDS
         self._old, self._new = ({} if late else self._new), {}
         self._size, self._until = 0, now + SECONDS
+
+
+def _size(body: bytes) -> int:
+    """What is known of it takes at most, about: of brackets alone twenty times as much as of a text."""
+    values = body.count(b",") + body.count(b"[")
+    return BESIDE + TEXT * len(body) + VALUE * values + OBJECT * body.count(b"{")

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headgate.core.cached import Terms
 from headgate.core.caller import Belongs, Born, Caller
 from headgate.core.exchange import Exchange
 from headgate.core.record import Record
 from headgate.dialects import anthropic_messages, gemini_generate, openai_chat, openai_completions, openai_responses
-from headgate.stages.cache.identity import key, tenant
+from headgate.stages.cache.identity import LONGEST, depends, key, tenant
 
 NAMES = st.one_of(st.none(), st.sampled_from(["a", "b", "ab", "", 'a","b', "k"]))
 WORDS = st.text(max_size=4)
@@ -264,3 +265,52 @@ def test_what_is_said_again_in_the_answer_is_nobody_elses_to_read(dialect):
         assert of(openai_responses, **said) == of(openai_responses, **said) != of(openai_responses)
     assert of(openai_responses, user="ann") != of(openai_responses, user="bob")
     assert of(openai_chat, user="ann") == of(openai_chat, user="bob")
+
+
+TARGETS = [Target(), Target(openai_responses)]
+OF = frozenset({b"anthropic-beta", b"anthropic-version"})
+AROUND = st.fixed_dictionaries(
+    {
+        "meaning": st.sampled_from([b"", b"a"]),
+        "per": st.sampled_from(["end_user", "key", "team"]),
+        "alias": st.sampled_from([None, "a", "b"]),
+        "rule": st.sampled_from([None, "a"]),
+        "effort": st.sampled_from([None, "high"]),
+        "targets": st.lists(st.sampled_from(TARGETS), min_size=1, max_size=2, unique=True),
+        "headers": st.lists(
+            st.tuples(
+                st.sampled_from([*OF, b"accept", b"x-headgate-user", b"x-headgate-requires"]),
+                st.sampled_from([b"a", b"b", b"2023-06-01"]),
+            ),
+            max_size=3,
+        ),
+    }
+)
+
+
+@given(FIELDS, st.sampled_from(["", "ann"]), AROUND, AROUND)
+def test_a_key_is_told_by_what_it_depends_on(fields, user, one, other):
+    """Of the same caller and the same body: what is remembered by that is what would be found out."""
+
+    def found(around):
+        asked = exchange({"model": "smart", "user": user, **fields}, headers=around["headers"], caller=Caller("k"))
+        asked.targets, asked.effort = around["targets"], around["effort"]
+        asked.decision.alias, asked.decision.rule = around["alias"], around["rule"]
+        terms = Terms(60, 0, around["per"], False, False, True, 1 << 20)
+        return depends(asked, around["meaning"], terms, OF), key(asked, around["meaning"], around["per"], OF)
+
+    for changed in (other, *({**one, name: other[name]} for name in one)):
+        (place, this), (there, that) = found(one), found(changed)
+        assert place is not None
+        assert place != there or this == that
+
+
+def test_long_headers_are_not_held_with_a_key():
+    beta = b"anthropic-beta"
+    for headers, held in (
+        ([(beta, b"b" * 500), (b"accept", b"a" * 9999)], True),
+        ([(beta, b"b" * LONGEST)], False),
+        ([(beta, b"")] * 100, False),
+    ):
+        asked = exchange({"model": "smart"}, headers=headers)
+        assert (depends(asked, b"", Terms(60, 0, "key", False, False, True, 1 << 20), OF) is not None) is held

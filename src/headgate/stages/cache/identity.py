@@ -52,6 +52,8 @@ PLAIN = frozenset({"limit_name", "seed_name", "stop_plain", "legacy", "plain", "
 BESIDE = frozenset(
     {"dialect", "model", "stream", "native", "messages", "stream_usage", "user", "metadata", "told", "bound", "cache"}
 )
+LONGEST, EACH = 1024, 64
+"""Bytes of the client's headers that are remembered with what a request is kept under, and of each beside its value."""
 _said = attrgetter(*(name for name in ChatRequest.__struct_fields__ if name not in BESIDE))
 _objects = attrgetter("native", "told", "bound", "tools", "tool_choice", "format", "reasoning", "cache")
 """What dialects have words of their own for."""
@@ -81,6 +83,11 @@ def depends(exchange: Exchange, meaning: bytes, terms: Terms, headers: frozenset
     None: it is not said in a few words."""
     if exchange.law is not None or exchange.manner.instead:
         return None
+    own: tuple[tuple[bytes, bytes], ...] = ()
+    if not headers.isdisjoint(exchange.named):
+        own = tuple(each for each in exchange.headers if each[0] in headers)
+        if sum(EACH + len(value) for _, value in own) > LONGEST:
+            return None
     decision = exchange.decision
     return (
         meaning,
@@ -93,7 +100,7 @@ def depends(exchange: Exchange, meaning: bytes, terms: Terms, headers: frozenset
         terms.per,
         terms.deterministic_only,
         terms.tool_calls,
-        () if headers.isdisjoint(exchange.named) else tuple(each for each in exchange.headers if each[0] in headers),
+        own,
     )
 
 

@@ -14,7 +14,7 @@ from headgate.core.errors import InternalError, InvalidRequest, UnsupportedMedia
 from headgate.core.exchange import Exchange
 from headgate.core.form import Form
 from headgate.core.ports import Incoming
-from headgate.core.repeats import Known, Repeats
+from headgate.core.repeats import LARGEST, Known, Repeats
 from headgate.core.reply import Reply
 from headgate.core.request import PASSED
 from headgate.dialects.dialect import decode, patch
@@ -54,13 +54,16 @@ class Receive:
                         _check(value)
             exchange.body = await exchange.receive()
             exchange.record.bytes_in = len(exchange.body)
-            if self.repeats is None or not self._again(exchange, self.repeats):
+            repeats = self.repeats if exchange.place is None and len(exchange.body) <= LARGEST else None
+            if repeats is None or not self._again(exchange, repeats):
                 self._read(exchange)
+                if repeats is not None and exchange.wishes is None:
+                    exchange.known = _known(exchange)
         return await proceed(exchange)
 
     def _again(self, exchange: Exchange, repeats: Repeats) -> bool:
         """Whether the same caller has asked this before, and it is known what it says."""
-        known = repeats.find(exchange.caller, exchange.dialect, exchange.body) if exchange.place is None else None
+        known = repeats.find(exchange.caller, exchange.dialect, exchange.body)
         if known is None:
             return False
         exchange.known, exchange.body, exchange.fields = known, known.body, known.fields
@@ -73,16 +76,6 @@ class Receive:
         if "cache" in fields:
             _take_wishes(exchange, fields)
         self._settle(exchange, fields)
-        if self.repeats is not None and exchange.place is None and exchange.wishes is None:
-            exchange.known = Known(
-                exchange.caller,
-                exchange.dialect,
-                exchange.body,
-                fields,
-                exchange.model,
-                exchange.effort,
-                exchange.stream,
-            )
 
     def _settle(self, exchange: Exchange, fields: dict[str, Any]) -> None:
         """With what the URL says beside. Raises InvalidRequest."""
@@ -141,6 +134,18 @@ class Receive:
         exchange.model = exchange.place.model
         exchange.stream = True
         exchange.passing = Passing(exchange.incoming, exchange)
+
+
+def _known(exchange: Exchange) -> Known:
+    return Known(
+        exchange.caller,
+        exchange.dialect,
+        exchange.body,
+        exchange.fields,
+        exchange.model,
+        exchange.effort,
+        exchange.stream,
+    )
 
 
 def _take_wishes(exchange: Exchange, fields: dict[str, Any]) -> None:
