@@ -102,6 +102,18 @@ class Fail:
             raise LookupError("the plug-in's own secret fault")
 
 
+class Head:
+    """Says something beside what the client says."""
+
+    def __init__(self, **headers):
+        self.headers = [(name.encode(), value.encode()) for name, value in headers.items()]
+
+    async def __call__(self, exchange, proceed):
+        assert exchange.priority == "normal"
+        exchange.headers = [*exchange.headers, *self.headers]
+        return await proceed(exchange)
+
+
 class Unmakeable:
     """Fails when it is made."""
 
@@ -262,6 +274,19 @@ class TestStages:
         assert not upstream.requests
         [record] = gateway.records(1)
         assert (record["ending"], record["error"]) == ("refused", "model_not_allowed")
+
+    def test_one_that_puts_headers_in_place_of_the_clients(self, tmp_path, upstream):
+        said = {"openai-beta": "own", "x-headgate-user": "ann", "x-headgate-tags": "nightly"}
+        with running(tmp_path, with_stages(upstream, {"use": "mind:Head", "with": said})) as gateway:
+            record = gateway.record_of(gateway.post(QUESTION)[1]["x-request-id"])
+            assert (record["end_user"], record["tags"]) == ("ann", ["nightly"])
+            assert upstream.requests[-1].headers["openai-beta"] == "own"
+            gateway.change(with_stages(upstream, {"use": "mind:Head", "with": {"x-headgate-explain": "1"}}))
+            gateway.says("the configuration was reloaded")
+            asked = len(upstream.requests)
+            status, _, told = gateway.post(QUESTION)
+        assert (status, len(upstream.requests)) == (200, asked)
+        assert "choices" not in told
 
     @pytest.mark.parametrize("stream", [False, True])
     @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])

@@ -47,7 +47,7 @@ def read_usage(raw: dict[str, Any], tier: Any = None) -> Usage:
     prompt, completion = number(raw.get("prompt_tokens")), number(raw.get("completion_tokens"))
     ins, outs = raw.get("prompt_tokens_details"), raw.get("completion_tokens_details")
     if raw.get("total_tokens") == prompt + completion and RARE.isdisjoint(raw) and not (_counts(ins) or _counts(outs)):
-        return Usage(input=prompt, output=completion, tier=tier if type(tier) is str else None, reported=raw)
+        return Usage(input=prompt, output=completion, tier=tier if tier and type(tier) is str else None, reported=raw)
     tier = tier or raw.get("service_tier")
     usage = Usage(input=prompt, output=completion, tier=tier if type(tier) is str else None, reported=raw)
     total = raw.get("total_tokens")

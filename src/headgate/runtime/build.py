@@ -72,7 +72,7 @@ from headgate.stages.rules.rule import Rules
 from headgate.stages.rules.topic import Topics
 from headgate.stages.send import Send
 from headgate.stages.shadow import Shade, Shadow
-from headgate.stages.stage import Checked, Stage, chain
+from headgate.stages.stage import Checked, Reread, Stage, chain
 from headgate.stages.trace import Trace
 from headgate.stages.translate import Translate
 
@@ -118,6 +118,7 @@ def build(config: Config, ports: Ports, admin_digest: str, refreshed: Refreshed 
         *_keep(config, ports, classes),
         Receive(config.data_dir, route.names, repeats),
         *(_stage(stage.use, stage.settings) for stage in config.stages),
+        *([Reread()] if config.stages else []),
         *_lawful(config, guards),
         *([Instruct()] if _instructs(config) else []),
         Explain(chain([route], _nobody), known),

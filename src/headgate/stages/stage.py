@@ -69,6 +69,14 @@ class Checked:
         return reply
 
 
+class Reread:
+    """Behind somebody else's stages: what is known of the headers is found out anew, as there may be others now."""
+
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
+        exchange.named, exchange._labels = dict(exchange.headers), None
+        return await proceed(exchange)
+
+
 def chain(stages: Sequence[Stage], last: Proceed) -> Proceed:
     """The stages around `last`, first one outermost; built once, not per request."""
     proceed = last
