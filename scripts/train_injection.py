@@ -30,7 +30,7 @@ TOLD = (*WAYS, *(rule.name for rule in rules.shipped()))
 COLUMNS = 4 * SIZE + len(TOLD) + 1
 """Weights of segments' characters and words, of windows', of what is told, and what all have."""
 WEIGHTS = Path(__file__).parent.parent / "src/headgate/injection/weights"
-PENALTY = {"direct": 0.07, "indirect": 0.5}
+PENALTY = {"direct": 0.1, "indirect": 0.5}
 FALSE = 0.01
 """Of harmless texts, those that may be flagged."""
 

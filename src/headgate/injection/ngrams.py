@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
-BITS = 16
+BITS = 17
 """Of a hash: so many weights there are for runs of characters, and as many for words and shapes."""
 RUNS = (3, 4, 5)
 """Characters of a run."""
