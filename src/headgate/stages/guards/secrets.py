@@ -20,7 +20,7 @@ class SecretsSettings(GuardSettings):
 
 
 class Secrets(Guard):
-    """Keys of some eighty vendors, JSON Web Tokens, PEM blocks, what stands behind `password:` or in an address."""
+    """Keys of a hundred vendors, JSON Web Tokens, PEM blocks, what stands behind `password:` or in an address."""
 
     Settings = SecretsSettings
     needs = {"re2": "guard"}
