@@ -264,6 +264,8 @@ class Tariffs:
 
 def tariff(exchange: Exchange, target: Target, usage: Usage | None = None) -> Tariff | None:
     """By the tier that the provider says it was, else the one that is asked for, as any of the dialects says it."""
+    if not target.terms.prices:
+        return None
     tier: object = usage.tier if usage is not None else None
     if not tier or tier == "auto":
         fields = exchange.fields
@@ -290,10 +292,10 @@ def bill(exchange: Exchange) -> None:
         found = _of(exchange, target, usage)
         record.cost, record.cost_parts, record.unpriced = dollars(found.nano), found.parts, found.why
         kept = record.cached.usage if record.cached is not None else None
-        unasked = found.cached + (_worth(exchange, target, kept) or 0)
+        unasked = found.cached + ((_worth(exchange, target, kept) or 0) if kept is not None else 0)
         if unasked:
             record.saved = {"cache": dollars(unasked) or ""}
-        spared = _by_routing(exchange, target, usage, found.nano)
+        spared = _by_routing(exchange, target, usage, found.nano) if found.nano is not None else None
         if spared:
             record.saved["routing"] = dollars(spared) or ""
         if target.terms.prices:
@@ -307,8 +309,7 @@ def bill(exchange: Exchange) -> None:
     for attempt in exchange.attempts:
         if attempt.usage is not None:
             _bill_attempt(exchange, attempt, amounts)
-    known = [amount for amount in amounts if amount is not None]
-    exchange.charged = sum(known) if len(known) == len(amounts) else None
+    exchange.charged = None if None in amounts else sum(filter(None, amounts))
 
 
 def _bill_spared(exchange: Exchange) -> None:

@@ -282,7 +282,9 @@ class Provider:
     async def _ask(self, exchange: Exchange, upstream: Upstream) -> Reply:
         dialect = exchange.spoken
         assert dialect is not None
-        allowed = dialect.request_headers - self._configured
+        allowed = dialect.request_headers
+        if self._configured:
+            allowed -= self._configured
         passed: list[Header] = []
         if not allowed.isdisjoint(exchange.named):
             passed = [header for header in exchange.headers if header[0] in allowed]

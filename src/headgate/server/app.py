@@ -67,17 +67,21 @@ class App:
         self.next_id = Ids()
         self.running = 0
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] == "http" and not self.only_pages:
+            gateway = self.gateways.gateway
+            # as it came: an encoded slash or a dot segment is another path, not another way to write this one
+            face = gateway.faces.get(scope["raw_path"])
+            if face is not None:
+                return self._serve(gateway, face, None, scope, receive, send)
+        return self._find(scope, receive, send)
+
+    async def _find(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What is at no path that stands fast."""
         if scope["type"] != "http":
             return
-        gateway = self.gateways.gateway
-        # The path as it came: an encoded slash or a dot segment is another path, not another way to write this one.
-        path: bytes = scope["raw_path"]
+        gateway, path = self.gateways.gateway, scope["raw_path"]
         if not self.only_pages:
-            face = gateway.faces.get(path)
-            if face is not None:
-                await self._serve(gateway, face, None, scope, receive, send)
-                return
             located = gateway.locate(path, scope["query_string"])
             if located is None and path.count(b"/") > 1:
                 located = gateway.forwards(path, scope["query_string"], gateway.address_of(scope))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from functools import partial
 
 import msgspec
@@ -25,9 +26,10 @@ class Count:
     def __init__(self, menu: Menu) -> None:
         self.menu = menu
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
-        if exchange.dialect.operation != "count_tokens":
-            return await proceed(exchange)
+    def __call__(self, exchange: Exchange, proceed: Proceed) -> Awaitable[Reply]:
+        return self._count(exchange, proceed) if exchange.dialect.operation == "count_tokens" else proceed(exchange)
+
+    async def _count(self, exchange: Exchange, proceed: Proceed) -> Reply:
         target = exchange.target
         assert target is not None
         try:

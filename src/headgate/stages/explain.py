@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import UTC, datetime
 from math import inf
 from typing import Any, Literal
@@ -100,12 +100,12 @@ class Explain:
         self.clock = clock
         self.wall = wall
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
+    def __call__(self, exchange: Exchange, proceed: Proceed) -> Awaitable[Reply]:
         if EXPLAIN in exchange.named:
             for name, value in exchange.headers:
                 if name == EXPLAIN and value.strip().lower() not in NO:
-                    return await self._explain(exchange)
-        return await proceed(exchange)
+                    return self._explain(exchange)
+        return proceed(exchange)
 
     async def _explain(self, exchange: Exchange) -> Reply:
         exchange.dry = True

@@ -46,7 +46,7 @@ class Record:
         if exchange.caller is not None:
             record.key = exchange.caller.key
             record.organisation, record.team, record.application, record.user = exchange.caller.belongs
-            record.end_user = exchange.end_user or None
+            record.end_user = exchange.labels.user or None
         record.data_class = self.classes.of(exchange)
         if self.fingerprints is not None and exchange.body:
             record.fingerprint, record.prefix = _marks(exchange, self.fingerprints)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from headgate.core.exchange import Exchange
 from headgate.core.ports import Upstream
 from headgate.core.reply import Reply
@@ -11,6 +13,6 @@ class Send:
     def __init__(self, upstream: Upstream) -> None:
         self.upstream = upstream
 
-    async def __call__(self, exchange: Exchange) -> Reply:
+    def __call__(self, exchange: Exchange) -> Awaitable[Reply]:
         assert exchange.host is not None
-        return await exchange.host.send(exchange, self.upstream)
+        return exchange.host.send(exchange, self.upstream)

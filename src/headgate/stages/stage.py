@@ -22,7 +22,8 @@ class Stage(Protocol):
     path; its settings are the keyword arguments of its constructor.
     """
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply: ...
+    def __call__(self, exchange: Exchange, proceed: Proceed) -> Awaitable[Reply]:
+        """Mostly an `async def`; one that most requests only pass gives back what `proceed` gives, unawaited."""
 
 
 class Taken(Protocol):

@@ -42,7 +42,7 @@ class Translate:
             exchange.outgoing = exchange.passing
             return await proceed(exchange)
         alike = spoken is exchange.dialect and exchange.streamed is stream
-        shaped = _reshaped(exchange, target)
+        shaped = (target.shape is not None or exchange.effort is not None) and _reshaped(exchange, target)
         markable = _markable(exchange, target, spoken) if exchange.manner.marks is not None else None
         patched = alike and not exchange.edited and not (shaped or markable) and not spoken.foreign(exchange.body)
         try:

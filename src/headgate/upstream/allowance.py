@@ -5,10 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import NamedTuple
 
-OPENAI, ANTHROPIC = b"x-ratelimit-", b"anthropic-ratelimit-"
-PREFIXES = (OPENAI, ANTHROPIC)
+LEFT = frozenset(
+    {
+        b"x-ratelimit-remaining-requests",
+        b"x-ratelimit-remaining-tokens",
+        b"anthropic-ratelimit-requests-remaining",
+        b"anthropic-ratelimit-input-tokens-remaining",
+        b"anthropic-ratelimit-tokens-remaining",
+    }
+)
+NAME = itemgetter(0)
 SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s|d)")
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 UNTOLD = 60.0
@@ -30,9 +39,9 @@ def left(headers: Sequence[tuple[bytes, bytes]], time: float) -> Left | None:
     https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers (Groq, Azure and others have the same),
     https://docs.claude.com/en/api/rate-limits#response-headers
     """
-    told = {name: value for name, value in headers if name.startswith(PREFIXES)}
-    if not told:
+    if LEFT.isdisjoint(map(NAME, headers)):
         return None
+    told = dict(headers)
     requests = _number(told, b"x-ratelimit-remaining-requests", b"anthropic-ratelimit-requests-remaining")
     tokens = _number(
         told,

@@ -207,8 +207,9 @@ class Cache:
             await self._begin(exchange, reply, entry)
         if exchange.dialect.operation != "chat":  # whose providers say what was used
             exchange.reckoned = exchange.request.reckoned()
-        exchange.record.cached = Cached(how=how, key=key.hex(), age=age, of=entry.of)
-        reply.headers = again(exchange, entry, key, how, age)
+        named = key.hex()
+        exchange.record.cached = Cached(how=how, key=named, age=age, of=entry.of)
+        reply.headers = again(exchange, entry, named, how, age)
         if stale:
             reply.headers.append((b"warning", warning))
         return reply

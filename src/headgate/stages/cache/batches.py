@@ -107,7 +107,7 @@ def _hit(exchange: Exchange, kept: items.Kept, key: bytes, now: float, how: Lite
     result = Result(value=items.value(kept.request, kept.there))
     reply = Reply.of(exchange.dialect, [start, result, Used(usage=kept.usage), Stop(reason="stop")])
     exchange.record.cached = Cached(how=how, key=key.hex(), age=age, of=first.of, inputs=len(kept.there))
-    reply.headers = again(exchange, first, key, how, age)
+    reply.headers = again(exchange, first, key.hex(), how, age)
     if how == "stale":
         reply.headers.append((b"warning", UNREACHED))
     return reply

@@ -90,12 +90,12 @@ def told(reply: Reply, how: bytes, key: bytes | None = None) -> Reply:
     return reply
 
 
-def again(exchange: Exchange, entry: Entry, key: bytes, how: str, age: int) -> list[tuple[bytes, bytes]]:
+def again(exchange: Exchange, entry: Entry, key: str, how: str, age: int) -> list[tuple[bytes, bytes]]:
     """Say of whom the answer is that is given again, and give the headers."""
     decision = exchange.decision
     exchange.target, exchange.lost = _of(exchange, entry.target), list(entry.lost)
     decision.said.append(f"answered by the cache, as {entry.of} was")
-    return [(HEADER, how.encode()), (b"age", b"%d" % age), (ENTRY, key.hex().encode())]
+    return [(HEADER, how.encode()), (b"age", b"%d" % age), (ENTRY, key.encode())]
 
 
 def _of(exchange: Exchange, name: str) -> Target | None:
