@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import contextlib
+import sqlite3
 import time
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from headgate.core.cached import Which, hidden
 from headgate.core.kept_vault import Known, Whose, piece
 from headgate.core.ports import VaultAway
 from headgate.server.answer_keys import AnswerKeys
+from headgate.state.address import address
 from headgate.state.connection import connect
 from headgate.state.file_vaults import FileVaults
 from headgate.state.shared_vaults import SharedVaults
@@ -275,3 +278,53 @@ def test_a_file_that_cannot_be_opened_is_away(tmp_path):
         one.close()
 
     asyncio.run(walk())
+
+
+def test_a_server_that_takes_no_more_is_read_and_told_until_it_does(tmp_path, caplog):
+    async def walk():
+        with valkey() as server:
+            one = SharedVaults(server.url, "h", None, 60.0, 5.0, keys(tmp_path))
+            first = added()
+            await one.add(b"a", b"", first)
+            other = await connect(address(server.url), None)
+            await other.ask("CONFIG", "SET", "maxmemory", "1")
+            for _ in range(2):
+                with pytest.raises(VaultAway, match="OOM"):
+                    await one.add(b"b", b"", added())
+                assert await one.read(b"a") == [first]
+                assert "OOM" in one.why
+            await other.ask("CONFIG", "SET", "maxmemory", "0")
+            assert await one.add(b"b", b"", added())
+            assert one.why is None
+            await other.ask("REPLICAOF", "127.0.0.1", "1")
+            with pytest.raises(VaultAway, match="READONLY"):
+                await one.add(b"c", b"", added())
+            async with asyncio.timeout(5):  # it goes, as another server may be under that name now
+                while (await other.ask("CLIENT", "LIST", "TYPE", "NORMAL")).count(b"\n") > 1:
+                    await asyncio.sleep(0.01)
+            other.close()
+            one.close()
+
+    asyncio.run(walk())
+    assert caplog.text.count("are not kept for now") == 2
+
+
+def test_a_file_that_takes_no_more_is_read_and_told_once(tmp_path, caplog):
+    async def walk():
+        one = FileVaults(tmp_path / "s.db", ROOM, 60.0, keys(tmp_path))
+        await one.add(b"a", b"", added())
+        with contextlib.closing(sqlite3.connect(tmp_path / "s.db")) as db:
+            db.execute("CREATE TRIGGER full BEFORE INSERT ON pieces BEGIN SELECT RAISE(ABORT, 'it is full'); END")
+            for _ in range(3):
+                with pytest.raises(VaultAway, match="full"):
+                    await one.add(b"b", b"", added())
+                assert await one.read(b"a")
+                assert one.why is not None
+            db.execute("DROP TRIGGER full")
+        assert await one.add(b"b", b"", added())
+        assert one.why is None
+        one.close()
+
+    with caplog.at_level("INFO"):
+        asyncio.run(walk())
+    assert caplog.text.count("are not kept for now") == caplog.text.count("kept in") == 1

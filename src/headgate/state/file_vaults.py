@@ -94,19 +94,22 @@ class FileVaults:
         done = asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
         done.add_done_callback(self._done)
         try:
-            return await done
+            found = await done
         except Error as error:
             self.failures += 1
-            if self.why is None:
-                self.why = f"{self.path}: {getattr(error, 'strerror', None) or error}"
+            known, self.why = self.why, f"{self.path}: {getattr(error, 'strerror', None) or error}"
+            if known is None:
                 log.warning("sessions are not kept for now: %s", self.why)
             raise VaultAway(self.why) from None
+        if self.why is not None and work == self._add:  # a disk that is full is still read
+            self.why = None
+            log.info("sessions are kept in %s again", self.path)
+        return found
 
     def _done(self, work: asyncio.Future[Any]) -> None:
         self._waiting -= 1
-        if not work.cancelled() and work.exception() is None and self.why is not None:
-            self.why = None
-            log.info("sessions are kept in %s again", self.path)
+        if not work.cancelled():
+            work.exception()  # it is not missed
 
     # from here on in the thread
 

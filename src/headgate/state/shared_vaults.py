@@ -68,7 +68,9 @@ class SharedVaults:
         connection, seals = await self._connected()
         name = seals.name(name)
         said = (1, self.prefix + name, after, seals.write(name, after, piece), self.lasting)
-        return bool(await self._reply(connection, connection.send("EVAL", ADD, *said)))
+        added = bool(await self._reply(connection, connection.send("EVAL", ADD, *said)))
+        self._back()  # a server that is full, or a copy of another one, is still read
+        return added
 
     async def clear(self, which: Which) -> int:
         """All are looked at, some at a time, on a connection for which no request waits. Raises OSError."""
@@ -130,9 +132,7 @@ class SharedVaults:
                 seals = await self._sealing(made)
             made.patience = self.patience
             self._there = made, seals
-            if self.why is not None:
-                log.info("sessions are kept in %s again", self._where())
-            self.why = None
+            self._back()
         except (Refused, OSError, UnicodeError) as error:
             if made is not None:
                 made.close()
@@ -156,16 +156,23 @@ class SharedVaults:
             return await reply
         except (Refused, OSError) as error:
             self._away(error)
-            if isinstance(error, OSError) and self._there is not None and self._there[0] is connection:
+            # what has become a copy of another one may be found elsewhere
+            gone = isinstance(error, OSError) or str(error).startswith("READONLY")
+            if gone and self._there is not None and self._there[0] is connection:
                 self._there = None
                 connection.close()
-            raise VaultAway(self.why or told(error)) from None
+            raise VaultAway(self.why) from None
 
     def _away(self, error: BaseException) -> None:
         self.failures += 1
-        if self.why is None:
-            self.why = f"{self._where()}: {told(error)}"
+        known, self.why = self.why, f"{self._where()}: {told(error)}"
+        if known is None:
             log.warning("sessions are not kept for now: %s", self.why)
+
+    def _back(self) -> None:
+        if self.why is not None:
+            log.info("sessions are kept in %s again", self._where())
+        self.why = None
 
     def _where(self) -> str:
         return f"{self._address.host}:{self._address.port}"

@@ -24,7 +24,7 @@ from headgate.core.vault import Vault
 from headgate.stages.guard.calls import CallGate
 from headgate.stages.guard.changing import Hashes, edited
 from headgate.stages.guard.hiding import far, first_number
-from headgate.stages.guard.judging import Judge, Refused, elsewhere
+from headgate.stages.guard.judging import AWAY, Judge, Refused, elsewhere
 from headgate.stages.guard.outside import Outside
 from headgate.stages.guard.policy import Policy
 from headgate.stages.guard.replies import HEADER, Gate, gate, listed, look_at_error, saying, tell
@@ -93,7 +93,7 @@ class Guard(Kept):
         try:
             vault = await sessions.vault(exchange)
         except VaultAway as away:
-            judge.failed(hiding, str(away))
+            judge.failed(hiding, AWAY, str(away))
             return Vault(far())  # it is hidden all the same
         if vault.session is not None:
             judge.fresh = True

@@ -37,8 +37,8 @@ FAILED = "guard_failed"
 """The category of what could not be looked at."""
 FULL = "session_full"
 """The same of what is hidden for one request only, as its session has no room for it."""
-
-
+AWAY = "its session is not to be had"
+"""What a client is told: where sessions are, and what is wrong there, is nothing for it."""
 Drawn = tuple[Policy, int, Finding]
 """Whose finding, in which passage."""
 
@@ -172,16 +172,16 @@ class Judge:
             if isinstance(away, SessionFull):
                 self._tell(hiding[0], Finding(0, 0, 0, FULL, 0.0, str(away)), "flag", None)
             else:
-                self.failed(hiding, str(away))
+                self.failed(hiding, AWAY, str(away))
             vault.part(far())
             hide(vault, passages, hidden, edits, fresh=fresh)
         if len(edits) > before:
             self.changed.setdefault(hiding[0].name)
 
-    def failed(self, policies: Sequence[Policy], why: str) -> None:
-        """Tell it of all. Raises GuardUnavailable where one of them is needed."""
+    def failed(self, policies: Sequence[Policy], why: str, more: str = "") -> None:
+        """Tell it of all. `more` stands in the record. Raises GuardUnavailable where one of them is needed."""
         for policy in sorted(policies, key=lambda policy: policy.closed):
-            self._failed(policy, why)
+            self._failed(policy, why, more)
 
     def _hide(self, passages: Sequence[Passage], edits: dict[int, list[Edit]]) -> None:
         vault = self.exchange.vault
