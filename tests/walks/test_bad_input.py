@@ -343,6 +343,18 @@ def test_a_compressed_body_is_read(gateway, upstream, face):
         assert "content-encoding" not in upstream.requests[-1].headers
 
 
+def test_content_encodings_in_several_headers_are_one_after_the_other(gateway, face):
+    data = gzip.compress(good(face), mtime=0)
+    for said, status in (
+        (["identity", "gzip"], 200),
+        (["gzip", "identity"], 200),
+        (["", "gzip"], 200),
+        (["gzip"] * 2, 415),
+    ):
+        answer = ask(gateway, FACES[face], data, headers=[("content-encoding", each) for each in said])
+        assert answer.status == status, said
+
+
 @pytest.mark.parametrize(
     ("encoding", "data", "status"),
     [

@@ -154,10 +154,11 @@ def test_a_client_that_leaves_takes_its_request_along(gateway, upstream, figures
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/openai/v1/files"])
-def test_a_client_that_leaves_after_a_large_body_takes_its_request_along(gateway, upstream, path):
+@pytest.mark.parametrize("size", [100_000, 3_000_000], ids=["at once", "in pieces"])
+def test_a_client_that_leaves_after_a_large_body_takes_its_request_along(gateway, upstream, path, size):
     """Reading is paused for a body that comes faster than it is taken: it goes on once all has been taken."""
     upstream.script = (Stall(),)
-    said = {"model": "chat", "messages": [{"role": "user", "content": "x" * 3_000_000}]}
+    said = {"model": "chat", "messages": [{"role": "user", "content": "x" * size}]}
     recorded = len(gateway.records())
     with Wire(gateway.port) as wire:
         wire.send(http_request(path, json.dumps(said).encode()))

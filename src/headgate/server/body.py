@@ -81,11 +81,11 @@ class Incoming:
             raise InvalidRequest(f"the {encoding.decode('latin-1')} data of the body ends too early")
 
     def _encoding(self) -> bytes:
-        for name, value in self._headers:
-            if name == b"content-encoding":
-                encoding = value.strip().lower()
-                return b"" if encoding == b"identity" else encoding
-        return b""
+        """Of several that are said, in one header or more, all together: such as nobody undoes."""
+        said = b",".join([value for name, value in self._headers if name == b"content-encoding"])
+        return b", ".join(
+            [each for part in said.split(b",") if (each := part.strip().lower()) not in (b"", b"identity")]
+        )
 
     def _decoder(self, encoding: bytes) -> bodies.Decoder:
         if encoding not in KNOWN:

@@ -172,7 +172,14 @@ class Cycle:
             await self.wait()
         if self.failure is not None:
             raise self.failure
+        return self.taken()
+
+    def taken(self) -> bytes:
+        """What has come of the body since the last time."""
         chunks, self.chunks = self.chunks, []
+        self.buffered = 0
+        if not self.protocol.queue:  # else those who wait have paused it
+            self.protocol.resume_reading()  # only on a connection that is read is it seen that the client leaves
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def receive(self) -> dict[str, Any]:
@@ -185,11 +192,7 @@ class Cycle:
             if self.chunks or not (self.more or self.whole):
                 break
             await self.wait()
-        body = b"".join(self.chunks)
-        self.chunks.clear()
-        self.buffered = 0
-        if not self.protocol.queue:  # else those who wait have paused it
-            self.protocol.resume_reading()  # only on a connection that is read is it seen that the client leaves
+        body = self.taken()
         self.whole = not self.more
         return {"type": "http.request", "body": body, "more_body": self.more}
 
