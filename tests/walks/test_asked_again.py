@@ -144,6 +144,7 @@ def test_every_answer_is_paid_for_and_told(gateway, upstream, stream):
     assert "error" not in taken
     assert "usage" not in taken
     assert (record["usage"]["output"], record["cost"]) == (5, "0.00002")
+    assert headers.get("x-headgate-cost") == (None if stream else "0.00009")
     [verdict] = record["guards"]
     assert (verdict["policy"], verdict["action"]) == ("orders", "flag")
     assert verdict["reason"].startswith("the model was asked again: ")

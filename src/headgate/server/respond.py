@@ -18,6 +18,7 @@ from headgate.core.errors import (
     RequestError,
 )
 from headgate.core.exchange import Exchange
+from headgate.core.money import dollars
 from headgate.core.reply import Reply, Unread
 from headgate.server import compress
 from headgate.server.cycles import Cycle
@@ -73,8 +74,11 @@ class Answer:
         record.status, record.bytes_out = reply.status, len(body)
         record.first_token = round(time.perf_counter() - exchange.clock, 6)
         bill(exchange)
-        if record.cost is not None:
-            headers.append((b"x-headgate-cost", record.cost.encode()))
+        cost = record.cost
+        if cost is not None:
+            if len(exchange.attempts) > 1:  # with the answers that were paid for and not given
+                cost = dollars(exchange.charged or None) or cost
+            headers.append((b"x-headgate-cost", cost.encode()))
         await exchange.ending.aclose()
         cycle = self.cycle
         if cycle is None:
