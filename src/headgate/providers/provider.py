@@ -170,7 +170,8 @@ class Provider:
         return dialect.read_error(status, body)
 
     def adjust(self, fields: dict[str, Any], dialect: Dialect, model: str) -> dict[str, Any]:
-        """The fields to set (a value) or take out (None) in a request body for this host; {} changes nothing."""
+        """The fields to set (a value) or take out (None) in a request body for this host; {} changes nothing.
+        What it is given is left as it is, lists and objects within it, too: other requests may read it."""
         if dialect.name == "openai_responses":
             return reworded(fields, {}, self.roles, "input")
         return reworded(fields, self.renames, self.roles) if dialect is openai_chat else {}
