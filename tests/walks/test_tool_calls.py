@@ -28,6 +28,7 @@ keys:
 guards:
   calls: {{use: tool_calls, for: {{key: [test]}}}}
   patient: {{use: tool_calls, with: {{retry: 1}}, for: {{key: [eager]}}}}
+  customers: {{use: patterns, with: {{patterns: {{customer: 'C-[0-9]{{6}}'}}}}, then: redact, at: before}}
   smuggled: {{use: tool_arguments, with: {{tools: {{"*": {{allow: [path, address, sql]}}}}}}}}
 """
 EAGER = "hg-eager-key-0123456789abcdef"
@@ -153,14 +154,13 @@ def test_what_is_nearly_right_is_mended(gateway, upstream, name, stream):
 
 def test_arguments_that_no_api_takes_back_are_told_as_words(gateway, upstream):
     dialect = PLAIN["openai_chat"]
-    upstream.script = [answering(calling(("weather", "Bern, please"))), answering(calling(("weather", RIGHT)))]
+    upstream.script = [answering(calling(("weather", "Bern for C-123456"))), answering(calling(("weather", RIGHT)))]
     status, _, body = post(gateway, dialect.paths[0], hello(dialect, "openai-chat/m", False), EAGER)
     assert (status, called(dialect, False, body)) == (200, [("weather", RIGHT)])
     *_, answer, result = json.loads(upstream.requests[1].body)["messages"]
     assert answer["tool_calls"][0]["function"]["arguments"] == "{}"
-    assert (
-        result["content"].removeprefix("Error: ").startswith("The arguments were: Bern, please\nThis call was not made")
-    )
+    told = result["content"].removeprefix("Error: ")
+    assert told.startswith("The arguments were: Bern for [CUSTOMER]\nThis call was not made")  # looked at like the rest
 
 
 def test_what_others_forbid_is_looked_for_in_what_is_mended(gateway, upstream):
