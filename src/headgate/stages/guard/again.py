@@ -19,7 +19,7 @@ from headgate.core.reply import Reply
 from headgate.core.usage import Usage
 from headgate.stages.guard import Kept, gates, turns
 from headgate.stages.guard.changing import Edit, Hashes, edited
-from headgate.stages.guard.correcting import Fault, as_client, corrected
+from headgate.stages.guard.correcting import Fault, as_client, corrected, said
 from headgate.stages.guard.holding import held
 from headgate.stages.guard.judging import Judge
 from headgate.stages.guard.outside import Outside
@@ -178,10 +178,11 @@ class Rounds:
             return None
         try:
             fork.request  # noqa: B018  # some only their provider can read
-            found = corrected(events, faults, self.number)
+            parts = said(events)
+            await self._shown(fork, [part for part in parts if isinstance(part, Text | ToolCall)])
+            found = corrected(parts, faults, self.number)
             if found is None:
                 return None
-            await self._shown(fork, found)
             found = as_client(fork, found)
         except GatewayError as error:
             self.exchange.decision.said.append(f"the model was not asked again ({error.code})")
@@ -191,7 +192,7 @@ class Rounds:
             return None
         return found
 
-    async def _shown(self, fork: Exchange, messages: Sequence[Message]) -> None:
+    async def _shown(self, fork: Exchange, parts: Sequence[Part]) -> None:
         """What was said is looked at like what a client says, as another may be asked. Raises Blocked,
         GuardUnavailable."""
         stage = self.stage
@@ -200,7 +201,6 @@ class Rounds:
             for policy in stage.policies
             if "before" in policy.at and not policy.by_target and policy.concerns(fork, stage.classes)
         ]
-        parts = [part for part in messages[0].parts if isinstance(part, Text | ToolCall)]
         judge = Judge(fork, stage.hashes, stage.outside)
         judge.barred = frozenset({"route"})
         for those in turns(before) if parts else ():

@@ -33,10 +33,9 @@ class Fault(NamedTuple):
     passage: Passage
 
 
-def corrected(events: Sequence[Event], faults: Sequence[Fault], number: int) -> list[Message] | None:
-    """The turns that follow an answer for the `number`th time; None where nothing can: of several answers, or where
-    words are wrong beside calls of tools, which want results first."""
-    parts = said(events)
+def corrected(parts: list[Part], faults: Sequence[Fault], number: int) -> list[Message] | None:
+    """The turns that follow an answer of such parts for the `number`th time; None where nothing can: of several
+    answers, or where words are wrong beside calls of tools, which want results first."""
     calls = [part for part in parts if isinstance(part, ToolCall)]
     wrong = {fault.passage.path[1]: fault.found.advice for fault in faults if fault.passage.path[:1] == (CALLS,)}
     if not parts or (calls and not wrong):

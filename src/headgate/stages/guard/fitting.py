@@ -28,7 +28,7 @@ class Wrong(NamedTuple):
     """One fault."""
 
     why: str
-    """For records: nothing of the text's own words but names of fields."""
+    """For records: nothing of the text's own words."""
     told: str
     """For whoever is to do better: where, and what is expected."""
 
@@ -102,7 +102,7 @@ class Foreign(Fitting):
 
 
 def _wrong(error: Any) -> Wrong:
-    path, keyword, wanted = error.json_path, error.validator, error.validator_value
+    path, keyword, wanted = _path(error), error.validator, error.validator_value
     if keyword == "required":
         missing = [name for name in wanted if name not in error.instance]
         told = f"{path} lacks {_said(missing)}"
@@ -111,6 +111,13 @@ def _wrong(error: Any) -> Wrong:
     else:
         told = f"{path}: expected {keyword} {_said(wanted)}"
     return Wrong(f"{path} is not as its `{keyword}` says", told)
+
+
+def _path(error: Any) -> str:
+    """Where it is, in names that the schema has: any other may be somebody's."""
+    known = {each for each in error.absolute_schema_path if isinstance(each, str)}
+    steps = [f"[{each}]" if isinstance(each, int) else f".{each if each in known else '*'}" for each in error.path]
+    return "".join(("$", *steps))
 
 
 def _said(wanted: Any) -> str:
