@@ -16,7 +16,6 @@ from headgate.core.exchange import Exchange
 from headgate.core.guard import Finding
 from headgate.core.ports import VaultAway
 from headgate.core.record import Record
-from headgate.core.reply import Reply
 from headgate.dialects import openai_chat, openai_responses
 from headgate.stages.guard import Guard
 from headgate.stages.guard.changing import Hashes, edited
@@ -244,31 +243,6 @@ def test_what_the_provider_keeps_stays_in_the_session_that_it_was_said_in():
         _, _, exchange = await ask(kept, "c1", store=False, dialect=openai_responses)
         await exchange.vault.session.answered("resp_3")
         assert len(kept.store) == 5  # two sessions, two answers, and the strange one
-
-    walk(walked())
-
-
-def test_a_stream_is_told_once_what_it_is_called():
-    async def walked():
-        store, links = MemoryVaults(1 << 20, 60), []
-
-        class Counting:
-            read = store.read
-
-            async def add(self, name, after, piece):
-                links.append(piece.link)
-                return await store.add(name, after, piece)
-
-        kept = sessions(Counting())
-        _, _, exchange = await ask(kept, "c1", dialect=openai_responses)
-
-        async def frames():
-            for kind in ("created", "in_progress", "completed"):
-                yield b'data: {"type": "response.%s", "response": {"id": "resp_1"}}\n\n' % kind.encode()
-
-        reply = Reply(openai_responses, True, b"")
-        assert b"".join([each async for each in exchange.restorer.through(frames(), reply)]).count(b"resp_1") == 3
-        assert len([each for each in links if each]) == 1
 
     walk(walked())
 
