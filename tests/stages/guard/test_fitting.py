@@ -91,8 +91,17 @@ def test_what_takes_long_elsewhere_is_told_at_once(schema, value):
     assert foreign(schema).wrong(json.dumps(value))
 
 
-def test_lists_of_the_configurations_schemas_are_compared_at_once():
+def test_what_answers_to_the_configurations_schemas_take_is_in_proportion_to_them():
     assert Fitting({"uniqueItems": True}).wrong(json.dumps(ITEMS)) == []
+    slow, names = "^(a+ ?)+$", {"patternProperties": {"^(b+)+$": True}, "additionalProperties": False}
+    assert Fitting({"items": {"pattern": slow}}).wrong(json.dumps(["a" * 40 + "!"]))
+    assert Fitting(names).wrong(json.dumps({"b" * 40 + "!": 1}))
+
+
+def test_all_of_the_configurations_schemas_is_gone_by():
+    assert Fitting({"pattern": "^(?!no)"}).wrong('"nothing"')  # RE2 does not know it
+    assert not Fitting({"pattern": "^(?!no)"}).wrong('"all"')
+    assert Fitting({"properties": {"a": True}, "unevaluatedProperties": False}).wrong('{"b": 1}')
 
 
 MANY = {f"^a{number}(b|c)*$": True for number in range(5000)}

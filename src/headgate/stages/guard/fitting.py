@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from math import inf
 from typing import Any, NamedTuple
 
 import msgspec
 
 from headgate.core.errors import GuardUnavailable
-from headgate.stages.guard.foreign import Clock, derived, unique
+from headgate.stages.guard.foreign import Clock
 from headgate.stages.guard.mending import candidates
 
 _decode = msgspec.json.Decoder().decode
@@ -49,7 +50,7 @@ class Fitting:
             kind.check_schema(schema)
         except jsonschema.SchemaError as error:
             raise ValueError(f"it is no JSON schema: {error.message}") from None
-        self._validator = derived(kind, {"uniqueItems": unique})(schema, registry=Registry())  # nothing is fetched
+        self._validator = Clock(inf, own=True).guarded(kind)(schema, registry=Registry())  # nothing is fetched
 
     def looked(self, text: str, *, mend: bool) -> tuple[Sequence[Wrong], str | None]:
         """Its faults, and what is meant by it, where that is known and `mend` says to look for it."""

@@ -1,7 +1,8 @@
-"""Validators for schemas that somebody sends: nothing in them is fetched, and none takes long, whatever it says."""
+"""Validators for schemas: nothing in them is fetched, and what somebody sends takes no long time, whatever it says."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -25,12 +26,17 @@ _sorted = msgspec.json.Encoder(order="sorted").encode
 class Clock:
     """How long texts may take that are looked at, and the kinds of validators that go by it."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: float = MOST, *, own: bool = False) -> None:
+        """`own`: schemas are of the configuration: all of them is gone by, also by expressions that RE2 does not
+        know."""
+        self._most = most
+        self._expression = _own if own else _foreign
+        self._unchecked = frozenset() if own else UNCHECKED
         self._kinds: dict[Any, Any] = {}
         self.start()
 
     def start(self) -> None:
-        self._until = time.thread_time() + MOST
+        self._until = time.thread_time() + self._most
 
     def look(self) -> None:
         """Raises GuardUnavailable when it is over."""
@@ -42,13 +48,13 @@ class Clock:
         found = self._kinds.get(kind)
         if found is None:
             own = {
-                "pattern": _pattern,
+                "pattern": self._pattern,
                 "patternProperties": self._by_pattern,
                 "additionalProperties": self._additional,
-                "uniqueItems": unique,
+                "uniqueItems": _unique,
             }
-            checks = {**kind.VALIDATORS, **own, **dict.fromkeys(UNCHECKED, _unchecked)}
-            found = self._kinds[kind] = derived(kind, {name: self._timed(check) for name, check in checks.items()})
+            checks = {**kind.VALIDATORS, **own, **dict.fromkeys(self._unchecked, _unchecked)}
+            found = self._kinds[kind] = _derived(kind, {name: self._timed(check) for name, check in checks.items()})
         return found
 
     def _timed(self, check: Check) -> Check:
@@ -58,16 +64,23 @@ class Clock:
 
         return step
 
+    def _pattern(self, validator: Any, wanted: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
+        from jsonschema import ValidationError  # type: ignore[import-untyped]
+
+        expression = self._expression(wanted) if isinstance(value, str) else None
+        if expression is not None and not expression.search(value):
+            yield ValidationError("it does not match")
+
     def _by_pattern(self, validator: Any, wanted: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
         for pattern, inner in wanted.items() if isinstance(value, dict) else ():
             self.look()
-            expression = _expression(pattern)
+            expression = self._expression(pattern)
             for name, each in value.items() if expression is not None else ():
                 if expression.search(name):
                     yield from validator.descend(each, inner, path=name, schema_path=pattern)
 
     def _additional(self, validator: Any, wanted: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
-        from jsonschema import ValidationError  # type: ignore[import-untyped]
+        from jsonschema import ValidationError
 
         if not isinstance(value, dict):
             return
@@ -75,7 +88,7 @@ class Clock:
         more = [name for name in value if name not in known]
         for pattern in schema.get("patternProperties", ()) if more else ():
             self.look()
-            expression = _expression(pattern)
+            expression = self._expression(pattern)
             if expression is None:
                 return
             more = [name for name in more if not expression.search(name)]
@@ -86,7 +99,7 @@ class Clock:
             yield ValidationError("there are other fields")
 
 
-def derived(kind: Any, checks: Mapping[str, Check]) -> Any:
+def _derived(kind: Any, checks: Mapping[str, Check]) -> Any:
     """A kind of validator with other checks, whatever a part of a schema says of its own `$schema`: jsonschema goes on
     with its own kind there."""
     import attrs
@@ -97,7 +110,7 @@ def derived(kind: Any, checks: Mapping[str, Check]) -> Any:
     return made
 
 
-def unique(validator: Any, wanted: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
+def _unique(validator: Any, wanted: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
     """`uniqueItems` in time that is in proportion to the list."""
     from jsonschema import ValidationError
 
@@ -119,7 +132,7 @@ def _unchecked(validator: Any, wanted: Any, value: Any, schema: Mapping[str, Any
 
 
 @lru_cache(256)
-def _expression(text: str) -> Any:
+def _foreign(text: str) -> Any:
     """None where RE2 does not know it, or it is too large."""
     try:
         return compiled(text, memory=MEMORY)
@@ -127,9 +140,10 @@ def _expression(text: str) -> Any:
         return None
 
 
-def _pattern(validator: Any, wanted: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
-    from jsonschema import ValidationError
-
-    expression = _expression(wanted) if isinstance(value, str) else None
-    if expression is not None and not expression.search(value):
-        yield ValidationError("it does not match")
+@lru_cache(256)
+def _own(text: str) -> Any:
+    """RE2's where it is there and knows it, as what is looked at may be made to take long by others."""
+    try:
+        return compiled(text)
+    except (ImportError, ValueError):
+        return re.compile(text)

@@ -24,7 +24,8 @@ BESIDE = frozenset({"logprobs", "logprobsResult", "groundingMetadata", "citation
 class SchemaSettings(GuardSettings):
     json_schema: dict[str, Any] = pydantic.Field(
         alias="schema",
-        description="The [JSON schema](https://json-schema.org) that an answer has to fit; `{}` takes any JSON.",
+        description="The [JSON schema](https://json-schema.org) that an answer has to fit; `{}` takes any JSON. "
+        "Its patterns are RE2's, so that no answer takes long, where `headgate[guard]` is there and RE2 knows them.",
     )
     mend: bool = pydantic.Field(
         True,
