@@ -143,6 +143,9 @@ class Vaults(Protocol):
 
         Raises VaultAway."""
 
+    def late(self, why: str) -> None:
+        """Somebody has waited for it in vain."""
+
     async def clear(self, which: Which) -> int:
         """Take these out; gives how many there were. Raises OSError."""
 

@@ -96,15 +96,21 @@ class FileVaults:
         try:
             found = await done
         except Error as error:
-            self.failures += 1
-            known, self.why = self.why, f"{self.path}: {getattr(error, 'strerror', None) or error}"
-            if known is None:
-                log.warning("sessions are not kept for now: %s", self.why)
-            raise VaultAway(self.why) from None
+            raise VaultAway(self._away(getattr(error, "strerror", None) or str(error))) from None
         if self.why is not None and work == self._add:  # a disk that is full is still read
             self.why = None
             log.info("sessions are kept in %s again", self.path)
         return found
+
+    def late(self, why: str) -> None:
+        self._away(why)
+
+    def _away(self, why: str) -> str:
+        self.failures += 1
+        known, self.why = self.why, f"{self.path}: {why}"
+        if known is None:
+            log.warning("sessions are not kept for now: %s", self.why)
+        return self.why
 
     def _done(self, work: asyncio.Future[Any]) -> None:
         self._waiting -= 1

@@ -72,6 +72,9 @@ class SharedVaults:
         self._back()  # a server that is full, or a copy of another one, is still read
         return added
 
+    def late(self, why: str) -> None:
+        self.failures += 1  # the connection sees by itself that it hangs
+
     async def clear(self, which: Which) -> int:
         """All are looked at, some at a time, on a connection for which no request waits. Raises OSError."""
         connection = None

@@ -62,6 +62,9 @@ class MemoryVaults:
             self._drop(next(iter(self._held)))
         return True
 
+    def late(self, why: str) -> None:
+        """It never is."""
+
     async def clear(self, which: Which) -> int:
         count = 0
         for place, (name, held) in enumerate(list(self._held.items())):

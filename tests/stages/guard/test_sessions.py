@@ -1,6 +1,7 @@
 """One surrogate for one value over all requests of a session, whoever is first; nothing of it for anybody else."""
 
 import asyncio
+import contextlib
 import json
 import random
 import re
@@ -81,6 +82,9 @@ class Dead:
 class Hanging:
     async def read(self, *_):
         await asyncio.sleep(60)
+
+    def late(self, why):
+        pass
 
     add = read
 
@@ -270,6 +274,24 @@ def test_without_its_store_nothing_goes_on_unhidden(store):
         assert back == "c1"
         assert [each.category for each in exchange.record.guards] == ["guard_failed", "code"]
         assert re.match("it is dead|sessions could not be asked", exchange.record.guards[0].reason)
+
+    walk(walked())
+
+
+def test_a_file_that_hangs_is_told_as_away(tmp_path):
+    async def walked():
+        store = FileVaults(tmp_path / "s.db", 1 << 20, 60, lambda _: Chosen(b"k" * 32, "", None))
+        kept = sessions(store, patience=0.05)
+        await ask(sessions(store), "c1")
+        with contextlib.closing(sqlite3.connect(tmp_path / "s.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(GuardUnavailable):
+                await ask(kept, "c2")
+            assert (store.failures, "no answer within 0.05 s" in store.why) == (1, True)
+            other.execute("ROLLBACK")
+        assert (await ask(sessions(store), "c3", session="other"))[0] == "<CODE_1>"
+        assert store.why is None
+        store.close()
 
     walk(walked())
 

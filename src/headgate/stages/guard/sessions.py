@@ -196,4 +196,5 @@ class Session:
             async with asyncio.timeout(self.sessions.patience):
                 return await work
         except TimeoutError:
+            self.sessions.store.late(f"no answer within {self.sessions.patience:g} s")
             raise VaultAway(f"sessions could not be asked within {self.sessions.patience:g} s") from None
