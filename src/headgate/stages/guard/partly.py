@@ -25,6 +25,8 @@ MONTHS: Mapping[str, int] = {
     for word in words.split()
 } | {"mard": 0, "mart": 0, "maan": 0}  # fmt: skip
 """As they begin in English, German, French, Spanish, Italian, Dutch and Portuguese; and days that begin like them."""
+LONGEST = 40
+"""Characters of a number of a place."""
 WHOLE = re.compile(r"\d{1,3}(?:[ ,.']\d{3})+\Z|\d{1,7}\Z")
 
 
@@ -65,13 +67,14 @@ def meant(category: str, text: str) -> str:
     if category == "coordinates":
         return DECIMAL.sub(lambda match: f"{float(match[0]):.2f}", "".join(text.split()))
     if category == "ip":
-        return str(_address(text))
-    return "".join(filter(str.isalnum, text)).upper().lstrip("0")
+        return str(_address(text.partition("%")[0]))
+    said = (str(int(each)) if each.isdecimal() else each for each in text if each.isalnum())
+    return "".join(said).upper().lstrip("0")
 
 
 def _part(word: str) -> int:
     """Of a date: a number, or that of a month; 0 of another word."""
-    return int(word[:9]) if word.isdigit() else MONTHS.get(word[:4], MONTHS.get(word[:3], 0))
+    return int(word[:9]) if word.isdecimal() else MONTHS.get(word[:4], MONTHS.get(word[:3], 0))
 
 
 def _year(text: str) -> Sequence[str]:
@@ -113,7 +116,8 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 def _place(text: str) -> Sequence[str]:
     """A tenth of a degree is 11 km."""
-    if len(DECIMAL.findall(text)) != 2:
+    found = DECIMAL.findall(text)
+    if len(found) != 2 or max(map(len, found)) > LONGEST:
         return ()
     return [DECIMAL.sub(partial(_rounded, size), text) for size in (0.1, 1, 10)]
 
