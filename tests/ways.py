@@ -3,6 +3,7 @@
 import json
 import re
 
+from headgate.core.events import ToolCall, ToolInput
 from headgate.dialects.dialect import dialects
 from upstreams import LAST_CHUNK, as_chunk, chunked_head, reply
 
@@ -47,3 +48,14 @@ def answering(events):
         await asked.send((as_chunk(rest) if rest else b"") + LAST_CHUNK)
 
     return script
+
+
+def called(dialect, stream, body):
+    """The calls of tools in an answer: names, and arguments as values."""
+    reader, found = dialect.reader(stream), {}
+    for each in [*reader.feed(body), *reader.end()]:
+        if isinstance(each, ToolCall):
+            found[each.block] = [each.name, ""]
+        elif isinstance(each, ToolInput):
+            found[each.block][1] += each.json
+    return [(name, json.loads(arguments or "{}")) for name, arguments in found.values()]

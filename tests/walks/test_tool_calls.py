@@ -13,7 +13,7 @@ from headgate.core import chat
 from headgate.core.events import Start, Stop, Text, ToolCall, ToolInput, Used
 from headgate.core.usage import Usage
 from together import together
-from ways import CHATS, PLAIN, WAYS, answering, place
+from ways import CHATS, PLAIN, WAYS, answering, called, place
 
 CONFIG = f"""
 server: {{host: 127.0.0.1, port: {{PORT}}}}
@@ -89,17 +89,6 @@ def post(gateway, path, fields, key=KEY):
         connection.request("POST", path, json.dumps(fields), headers)
         answer = connection.getresponse()
         return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
-
-
-def called(dialect, stream, body):
-    """The calls of an answer."""
-    reader, found = dialect.reader(stream), {}
-    for each in [*reader.feed(body), *reader.end()]:
-        if isinstance(each, ToolCall):
-            found[each.block] = [each.name, ""]
-        elif isinstance(each, ToolInput):
-            found[each.block][1] += each.json
-    return [(name, json.loads(arguments or "{}")) for name, arguments in found.values()]
 
 
 @together(["dialect", "path", "stream"], [way for way in WAYS if way[0] in TALKING])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +15,7 @@ from typing import Any, TypeVar
 from headgate.core.cached import Clock, Which
 from headgate.core.kept_vault import Piece
 from headgate.core.ports import VaultAway
+from headgate.state.local import connect, transaction, used
 from headgate.state.sealed_answers import Choose
 from headgate.state.sealed_vaults import Seals
 
@@ -141,7 +141,7 @@ class FileVaults:
             db.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?)", (name, now + self.seconds))
             row = (name, number + 1, piece.mark, seals.write(name, after, piece))
             db.execute("INSERT INTO pieces VALUES (?, ?, ?, ?)", row)
-            while self._used(db) > self.room:
+            while used(db) > self.room:
                 first = db.execute("SELECT name FROM sessions ORDER BY until LIMIT 10").fetchall()
                 if not self._delete(db, first):
                     break
@@ -182,23 +182,10 @@ class FileVaults:
         db.executemany("DELETE FROM sessions WHERE name = ?", names)
         return len(names)
 
-    def _used(self, db: sqlite3.Connection) -> int:
-        pages, free, size = (
-            db.execute(f"PRAGMA {what}").fetchone()[0] for what in ("page_count", "freelist_count", "page_size")
-        )
-        return int((pages - free) * size)
-
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[tuple[sqlite3.Connection, Seals]]:
-        with self._opened() as (db, seals):
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db, seals
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.rollback()
-                raise
+        with self._opened() as (db, seals), transaction(db):
+            yield db, seals
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[tuple[sqlite3.Connection, Seals]]:
@@ -213,10 +200,7 @@ class FileVaults:
             raise
 
     def _open(self) -> None:
-        self.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
-        db = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+        db = connect(self.path, PATIENCE)
         try:
             for said in PRAGMAS:
                 db.execute(f"PRAGMA {said}").fetchall()

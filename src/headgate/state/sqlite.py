@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import NamedTuple
 
 from headgate.core.cached import Clock, Entry, Which
 from headgate.state.answers import CAUSES, OFTEN, SHORT
+from headgate.state.local import connect, transaction, used
 from headgate.state.sealed_answers import Choose, Form, Plain, Sealed
 
 PATIENCE = 5.0
@@ -147,7 +147,7 @@ class File:
     def measured(self) -> tuple[int, int]:
         """Answers, and bytes of the pages in use."""
         with self._connected() as db:
-            return db.execute("SELECT sum(entries) FROM queue_sums").fetchone()[0], self._used(db)
+            return db.execute("SELECT sum(entries) FROM queue_sums").fetchone()[0], used(db)
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
@@ -191,7 +191,7 @@ class File:
             self._drop(db, _Row(*row), "time")
 
     def _make_room(self, db: sqlite3.Connection) -> None:
-        while (excess := self._used(db) - self.room) > 0:
+        while (excess := used(db) - self.room) > 0:
             while excess > 0:
                 row = self._first(db)
                 if row is None:
@@ -225,23 +225,10 @@ class File:
                 db.execute(f"DELETE FROM ghosts WHERE place <= ({last})", (GHOSTS,))  # noqa: S608  # ours
         return row.size
 
-    def _used(self, db: sqlite3.Connection) -> int:
-        pages, free, size = (
-            db.execute(f"PRAGMA {what}").fetchone()[0] for what in ("page_count", "freelist_count", "page_size")
-        )
-        return int((pages - free) * size)
-
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._connected() as db:
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.rollback()
-                raise
+        with self._connected() as db, transaction(db):
+            yield db
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
@@ -255,15 +242,12 @@ class File:
             raise
 
     def _open(self) -> sqlite3.Connection:
-        self.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         if self._doubted and not self._sound():
             log.warning("%s is damaged, and answers are kept in a new one", self.path)
             for end in ("", "-wal", "-shm"):
                 self.path.with_name(self.path.name + end).unlink(missing_ok=True)
         self._doubted = False
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
-        db = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+        db = connect(self.path, PATIENCE)
         try:
             for said in ("auto_vacuum=INCREMENTAL", "journal_mode=WAL", "synchronous=NORMAL", "secure_delete=ON"):
                 db.execute(f"PRAGMA {said}").fetchall()

@@ -20,7 +20,7 @@ from headgate.stages.guard.framing import cutter
 from headgate.stages.guard.judging import Judge
 from headgate.stages.guard.policy import Policy
 from headgate.stages.guards.tool_calls import ToolCalls, ToolCallsSettings
-from ways import CHATS
+from ways import CHATS, called
 
 TALKING = [each for each in CHATS if each.name not in ("openai_completions", "ollama_generate")]
 BROKEN = [each for each in TALKING if each.name in ("openai_chat", "openai_responses", "anthropic_messages")]
@@ -70,16 +70,6 @@ async def given_to_client(dialect, calls, stream, together=1):
                 yield frame
 
     return b"".join(frames), b"".join([data async for data in one.through(coming(), reply)])
-
-
-def called(dialect, stream, body):
-    reader, found = dialect.reader(stream), {}
-    for each in [*reader.feed(body), *reader.end()]:
-        if isinstance(each, ToolCall):
-            found[each.block] = [each.name, ""]
-        elif isinstance(each, ToolInput):
-            found[each.block][1] += each.json
-    return [(name, json.loads(arguments or "{}")) for name, arguments in found.values()]
 
 
 CALLS = st.lists(st.tuples(st.sampled_from(["one", "two"]), VALUES), max_size=3)
