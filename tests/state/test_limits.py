@@ -27,7 +27,7 @@ from headgate.state.connection import connect
 from headgate.state.limits import SharedCounters
 from headgate.state.limits_script import SCRIPT
 from valkeys import Valkey, valkey
-from waiting import until
+from waiting import PATIENCE, until
 
 
 @pytest.fixture(scope="module")
@@ -401,20 +401,24 @@ async def test_what_was_settled_meanwhile_is_told_once():
             assert await used(other, limit) == 10 + 5 + 20 + 1 + 2
 
 
+async def both_know(two, limit, amount):
+    end = time.monotonic() + PATIENCE
+    while {await used(counters, limit) for counters in two} != {amount}:
+        assert time.monotonic() < end
+        await asyncio.sleep(0.05)
+
+
 async def test_one_that_was_emptied_is_told_what_was_used(two, server):
     one, other = two
     limit = meter(10)
     for counters in two:
         counters.settle(await counters.reserve([Demand(limit, "a", 4)], clock()), [4], clock())
     hold = await one.reserve([Demand(limit, "a", 1)], clock())
-    await used(other, limit)
+    await both_know(two, limit, 9)  # one may have asked before the other had told
     await asked(server, "FLUSHALL")
     denied = await one.reserve([Demand(limit, "a", 7)], clock())
     assert denied.left == 1, "nothing is given out before it is told what is known"
-    end = time.monotonic() + 20
-    while (await used(one, limit), await used(other, limit)) != (9, 9):
-        assert time.monotonic() < end
-        await asyncio.sleep(0.05)
+    await both_know(two, limit, 9)
     one.settle(hold, [0], clock())
     await used(one, limit)
     assert await used(other, limit) == 8
