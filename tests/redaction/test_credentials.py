@@ -96,3 +96,17 @@ def test_a_password_of_several_words_is_hidden_to_its_end():
 )  # fmt: skip
 def test_what_opens_no_door_is_left(text):
     assert [text.encode()[each.start : each.end] for each in FINDER.find(text.encode())] == []
+
+
+@together(
+    ("before", "key", "changed"),
+    [
+        ("", "AIzaSy" + "AnLA7NfeLquW1tJFpx_eQCxoX-oo6YyIs", "t"), ("key: ", "sk_test_" + "4eC39HqLyjWDarjtT1zdp7dc", "d"), ("Authorization: Basic ", "czZCaGRSa3F0" + "MzpnWDFmQmF0M2JW", "m"),
+        ("", "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ" + ".SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c", "d"),
+        ("AccountKey=", "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6" + "IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==", "w"), ('"access_token": "', "2YotnFZFEjr1z" + "CsicMWpAA", "z"),
+    ],
+)  # fmt: skip
+def test_what_its_vendor_prints_for_everybody_is_no_secret_and_what_is_like_it_is(before, key, changed):
+    assert not FINDER.find(f"{before}{key} ".encode())
+    at = key.rindex(changed)
+    assert FINDER.find(f"{before}{key[:at]}Q{key[at + 1 :]} ".encode())

@@ -45,7 +45,7 @@ def redacted(text):
         (f"{PEM[: PEM.index('-----END') - 1]}\n\nwas cut off", "[PRIVATE_KEY]\n\nwas cut off"),
         ("what does -----BEGIN PRIVATE KEY----- mean at all?", "what does [PRIVATE_KEY] mean at all?"),
         ("OPENAI_API_KEY=sk-proj-" + "a1B2" * 12, "OPENAI_API_KEY=[API_KEY]"),
-        ("sk-ant-api03-" + "a1B2_-" * 8 + "AA is it", "[API_KEY] is it"),
+        ("sk-ant-api03-" + "a1B2_-" * 15 + "AA is it", "[API_KEY] is it"),
         ("AKIAIOSFODNN7EXAMPLQ", "[API_KEY]"),
         ("postgres://app:hunter22@db/x", "postgres://[PASSWORD]@db/x"),
         ('the password is "correct horse battery"', 'the password is "[PASSWORD]"'),

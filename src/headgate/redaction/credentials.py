@@ -10,6 +10,8 @@ import base64
 import binascii
 import re
 
+from headgate.redaction.published import published
+
 PLACEHOLDER = re.compile(
     rb"<.*|\*\*.*|\$\{?.*|#?\{.*\}|\([A-Za-z_. -]*\)|%.*%|%\(\w+\).*|\[.*\]|\.[a-z_]+\(.*|\*{3,}|\.{3,}|x{4,}|__\w+__|"
     rb"@@?\w+@@?|(?:nil|undefined|(?:sample|replace|insert|enter|redacted|masked|hidden|change)(?:[-_. ].*)?)|"
@@ -105,7 +107,7 @@ def value(data: bytes, start: int, end: int) -> int:
 def secret(data: bytes, start: int, end: int) -> int:
     """What stands behind `password:`, and is neither its name again, nor where it is kept, nor what is said of it."""
     text, before = data[start:end], data[start - 1 : start]
-    if ELSEWHERE.match(text) or SEALED.match(text) or EXPRESSION.search(text):
+    if ELSEWHERE.match(text) or SEALED.match(text) or EXPRESSION.search(text) or published(text):
         return -end
     if OPENS_NOTHING.search(data[max(start - 48, 0) : start]):
         return -end
@@ -173,7 +175,12 @@ def key(data: bytes, start: int, end: int) -> int:
     if len(set(text)) < 9 or WORDED.search(text, 0, 40) or DUMMY.search(text) or WORDS.fullmatch(text) or row(text):
         return 0
     wordy = text[4:].isalpha() and (text[4:].islower() or text[:2] == b"s.")
-    return 0 if wordy else end
+    return 0 if wordy else signed(data, start, end)
+
+
+def signed(data: bytes, start: int, end: int) -> int:
+    """A token or a key that no vendor shows to everybody."""
+    return -end if published(data[start:end]) else end
 
 
 def row(text: bytes) -> bool:
@@ -201,6 +208,8 @@ def block(data: bytes, start: int, end: int) -> int:
 
 def basic(data: bytes, start: int, end: int) -> int:
     """Credentials of HTTP, which hold a user and a password (RFC 7617)."""
+    if published(data[start:end]):
+        return -end
     try:
         return end if b":" in base64.b64decode(data[start:end] + b"===") else 0
     except binascii.Error:

@@ -7,7 +7,7 @@ from headgate.redaction.pattern import Pattern
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 KEYS = (
     r"sk-(?:proj|svcacct|admin|service|None|api\d*|live|test)-[\w-]{20,}|sk-[A-Za-z0-9]{20,}",  # OpenAI, DeepSeek, Moonshot and others
-    r"sk-ant-(?:api|admin|oat|sid)\d\d-[\w-]{40,}AA|sk-or-(?:v1-)?[0-9a-f]{40,}|sk-lf-[0-9a-f-]{36}",  # Anthropic, OpenRouter, Langfuse
+    r"sk-ant-(?:api|admin|oat|sid)\d\d-[\w-]{80,}AA|sk-or-(?:v1-)?[0-9a-f]{40,}|sk-lf-[0-9a-f-]{36}",  # Anthropic, OpenRouter, Langfuse
     r"(?:sk|rk)_(?:live|test|prod)_[A-Za-z0-9]{10,99}|whsec_[A-Za-z0-9+/=]{24,}|sk_[0-9a-f]{48}",  # Stripe, ElevenLabs
     r"AIza[\w-]{35}|ya29\.[\w-]{20,}|GOCSPX-[\w-]{20,}|1//0[\w-]{30,}",  # Google
     r"gsk_[A-Za-z0-9]{40,60}|xai-[A-Za-z0-9]{60,90}|hg[-_][A-Za-z0-9][\w-]{19,}|pplx-[A-Za-z0-9]{40,60}|fw_[A-Za-z0-9]{20,40}",  # Groq, xAI, ours, Perplexity, Fireworks
@@ -45,7 +45,7 @@ VENDORS = (
 PATTERNS = (
     Pattern("private_key", r"-----BEGIN[ A-Z0-9_]*PRIVATE KEY[ A-Z]{0,9}-----", credentials.block, 0.99),
     Pattern("private_key", r"PuTTY-User-Key-File-\d:[\s\S]*?Private-MAC: ?[0-9a-f]{40,64}", None, 0.99),
-    Pattern("token", r"\beyJ[\w-]{8,}\.(?:eyJ|[\w-]{2})[\w-]{6,}\.[\w-]*", None, 0.97),  # JSON Web Tokens
+    Pattern("token", r"\beyJ[\w-]{8,}\.(?:eyJ|[\w-]{2})[\w-]{6,}\.[\w-]*", credentials.signed, 0.97),  # JSON Web Tokens
     Pattern("api_key", rf"(?:^|[^\w-])((?:{'|'.join(KEYS)}))(?:[^\w-]|\z)", credentials.key, 0.95),
     Pattern("token", r"(?i)\bbearer[ \t]+([\w.~+/-]{12,}=*)", credentials.random),
     Pattern("token", r"(?i)\bauthorization\W{1,6}basic[ \t]+([A-Za-z0-9+/]{8,}=*)", credentials.basic),
@@ -59,7 +59,7 @@ PATTERNS = (
     Pattern("secret", rf"(?i)(?:\b|_)(?:{NAMED})\b\\*[\"'`]?[ \t]*(?:[:=]>?|:=|\bis\b|\|)[ \t]*\\*[\"'`]?([^\s\"'`,;]{{5,}}[^\s\"'`,;\\])", credentials.secret),
     Pattern("secret", rf"(?i)(?:\b|_)(?:{NAMED}|token)\b[\"'`]?[ \t:=>(\"'`\\]{{1,10}}([\w+/.~-]{{20,}}={{0,2}})", credentials.random),
     Pattern("secret", rf"(?i)\b(?:{VENDORS})\b[\w .-]{{0,20}}[\"']?[ \t]{{0,3}}[:=]>?[ \t]{{0,3}}[\"']?([\w-]{{32,64}})\b", credentials.random),
-    Pattern("secret", r"(?i)\b(?:Account|SharedAccess|Shared)Key=([A-Za-z0-9+/]{40,}={0,2})"),
+    Pattern("secret", r"(?i)\b(?:Account|SharedAccess|Shared)Key=([A-Za-z0-9+/]{40,}={0,2})", credentials.signed),
     Pattern("secret", r"\bsig=([A-Za-z0-9%+/]{40,}(?:%3D|=)?)", credentials.random),  # signatures of Azure's links
 )  # fmt: skip
 GROUPS = {"secrets": ("private_key", "token", "api_key", "password", "secret")}
