@@ -33,6 +33,8 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "datasets" / "semantic_c
 POSITIVES = ("banking77_faq_pairs", "gptcache_mock", "minimal_pairs_own")
 MISSES = ("minimal_pairs_own", "negation_semantoneg")
 ENTRIES, LOOKS = 100_000, 200
+TOKENS = 8, 12, 20, 40
+"""Of texts that a model's vectors are made of, its two special ones among them."""
 STEP = 0.05
 
 
@@ -77,21 +79,25 @@ def table(embedder: Embedder) -> list[str]:
     return lines
 
 
-def timed(work: Callable[[], object], times: int) -> float:
-    """Milliseconds of processor time at the median."""
+def timed(work: Callable[[], object], times: int) -> np.ndarray:
+    """Milliseconds of processor time: the least, and at the median."""
     taken = []
     for _ in range(times):
         begun = time.process_time()
         work()
         taken.append(time.process_time() - begun)
-    return float(np.median(taken)) * 1e3
+    return np.array([min(taken), np.median(taken)]) * 1e3
+
+
+def shown(taken: np.ndarray) -> str:
+    return " / ".join(f"{each:.2f}" for each in taken)
 
 
 def times(found: dict[str, Embedder]) -> list[str]:
     lots = np.random.default_rng(1)
     question = "How do I reset the password of the corporate VPN in Berlin?"
     other = "What are the steps to reset the corporate VPN password in Berlin?"
-    lines = ["| what | processor time | goal |", "|---|---:|---|"]
+    lines = ["| what | processor time, least and median, ms | goal |", "|---|---:|---|"]
     for name, embedder in found.items():
         made = asyncio.run(embedder.embed([question]))[0]
         vectors = lots.standard_normal((ENTRIES, len(made) // 4)).astype("<f4")
@@ -100,15 +106,17 @@ def times(found: dict[str, Embedder]) -> list[str]:
         for number, each in enumerate(vectors):
             index.add(b"", b"%d" % number, each.tobytes())
         near = timed(partial(index.nearest, b"", made, 4), LOOKS)
-        took = timed(partial(embedder.vector if isinstance(embedder, Weights) else vector, question), LOOKS)
-        total = (
-            f"≤ 5 ms together: {took + near:.2f} ms"
-            if name == "lexical"
-            else "(a vector that is remembered takes none)"
-        )
-        lines += [f"| {name}: a question's vector | {took:.2f} ms | {total} |"]
-        lines += [f"| {name}: nearest of {ENTRIES:,} in one context, {len(made) // 4} numbers each | {near:.2f} ms | |"]
-    lines.append(f"| guards, two questions | {timed(lambda: differ(question, other), LOOKS):.3f} ms | |")
+        texts = {"a question": question}
+        if isinstance(embedder, Weights):  # each of these words is a token
+            texts = {f"{count} tokens": " ".join(["how"] * (count - 2)) for count in TOKENS}
+        for told, text in texts.items():
+            made_by = embedder.vector if isinstance(embedder, Weights) else vector
+            took = timed(partial(made_by, text), LOOKS)
+            lines.append(
+                f"| {name}: the vector of {told} | {shown(took)} | with the nearest {shown(took + near)}: ≤ 5 |"
+            )
+        lines += [f"| {name}: nearest of {ENTRIES:,} in one context, {len(made) // 4} numbers each | {shown(near)} | |"]
+    lines.append(f"| guards, two questions | {shown(timed(lambda: differ(question, other), LOOKS))} | |")
     return lines
 
 

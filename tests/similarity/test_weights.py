@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
+from headgate.similarity.linear import ROWS
 from headgate.similarity.weights import NoModel, Weights
 
 WIDTH, LAYERS, HEADS, WIDE, PLACES = 8, 2, 2, 12, 10
@@ -185,6 +186,7 @@ def spoil(folder, name, content):
 
 
 LACKING = {name: tensor for name, tensor in TENSORS.items() if "1.output.dense.bias" not in name}
+FLAT = "encoder.layer.1.output.dense.weight"
 SPOILT = [
     ("config.json", None, "is no folder of a model: it has no config.json"),
     ("config.json", b"{", "config.json cannot be read"),
@@ -198,6 +200,8 @@ SPOILT = [
     ("model.safetensors", b"\xff" * 100, "is cut"),
     ("model.safetensors", safetensors(LACKING), "encoder.layer.1.output.dense.bias"),
     ("model.safetensors", safetensors({**TENSORS, "embeddings.LayerNorm.bias": np.zeros(5)}), "of the shape"),
+    ("model.safetensors", safetensors({**TENSORS, FLAT: np.zeros(5)}), f"`{FLAT}` is no matrix"),
+    ("model.safetensors", safetensors({**TENSORS, FLAT: np.zeros((WIDTH, 0))}), f"`{FLAT}` is no matrix"),
     ("1_Pooling/config.json", b'{"pooling_mode_max_tokens": true}', "only the mean"),
     ("modules.json", b'[{"type": "sentence_transformers.models.Dense", "path": "2_Dense"}]', "Dense is not known"),
     ("vocab.txt", None, "has no vocabulary"),
@@ -257,3 +261,13 @@ def test_minilm_says_what_its_makers_print(minilm):
     tokens.no_padding()
     found = plainly(tokens.encode(SENTENCES[0]).ids, safetensors_of(minilm), heads=12, layers=6)
     np.testing.assert_allclose(vectors[0], found, atol=1e-5)
+
+
+def test_minilm_says_of_a_long_text_what_the_plain_formula_says(minilm):
+    text = " ".join(SENTENCES * 3)
+    tokens = Tokenizer.from_file(str(minilm / "tokenizer.json"))
+    tokens.no_padding()
+    numbered = tokens.encode(text).ids
+    assert len(numbered) > ROWS
+    found = plainly(numbered, safetensors_of(minilm), heads=12, layers=6)
+    np.testing.assert_allclose(numbers(Weights(minilm).vector(text)), found, atol=1e-5)

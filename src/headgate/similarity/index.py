@@ -3,7 +3,7 @@
 A partition of up to two thousand is looked through number by number. In a larger one each vector also has a sketch:
 on which side of 512 planes through the origin it lies, the planes by lot. The sketches that differ least from the
 question's are of the nearest vectors, all but certainly (those of two vectors whose cosine is 0.9 differ in 73 sides,
-give or take 8; at 0.6, in 151), and only these are looked at: of a hundred thousand in 1 ms instead of 13.
+give or take 8; at 0.6, in 151), and only these are looked at: of a hundred thousand in 0.6 ms instead of 13.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ FIRST = 8
 OVERHEAD = 400
 """Bytes that an entry takes beside its vector, about."""
 PLANES = 512
+GLANCE = 3
+"""Times 64 planes are looked at for all entries (a byte counts no more); the others only for those near by these."""
 SMALL = 2000
 """Entries up to which all are looked at;"""
 CLOSER = 64
@@ -136,12 +138,16 @@ class _Partition:
         return [Near(self.ids[row], float(similarity)) for row, similarity in zip(rows[best], found[best], strict=True)]
 
     def _close(self, sketch: NDArray[np.uint64], wanted: int) -> NDArray[np.intp]:
-        """The rows whose sketches differ in the fewest sides."""
-        differing = np.zeros(len(self.ids), np.uint16)
-        for part, asked in zip(self._sketches, sketch, strict=True):
-            differing += np.bitwise_count(part[: len(differing)] ^ asked)
-        limit = np.searchsorted(np.cumsum(np.bincount(differing)), wanted)
-        return np.flatnonzero(differing <= limit)[:MOST]
+        """The rows whose sketches differ in the fewest sides, among those that do in the first of them."""
+        first = np.zeros(len(self.ids), np.uint8)
+        other = np.empty(len(self.ids), np.uint64)
+        for part, asked in zip(self._sketches[:GLANCE], sketch, strict=False):
+            first += np.bitwise_count(np.bitwise_xor(part[: len(first)], asked, out=other))
+        rows = _fewest(first, MOST)
+        differing = first[rows].astype(np.uint16)
+        for part, asked in zip(self._sketches[GLANCE:], sketch[GLANCE:], strict=True):
+            differing += np.bitwise_count(part[rows] ^ asked)
+        return rows[_fewest(differing, wanted)][:MOST]
 
     def _resize(self, capacity: int) -> None:
         count = len(self.ids)
@@ -150,6 +156,12 @@ class _Partition:
         self._vectors[:count] = vectors[:count]
         self._sketches = np.empty((len(sketches), capacity), np.uint64)
         self._sketches[:, :count] = sketches[:, :count]
+
+
+def _fewest(differing: NDArray[np.uint8] | NDArray[np.uint16], wanted: int) -> NDArray[np.intp]:
+    """Where the least of them are: as many as are wanted, and more where they cannot be told apart."""
+    limit = np.searchsorted(np.cumsum(np.bincount(differing)), wanted)
+    return np.flatnonzero(differing <= limit)
 
 
 def _sketch(vector: Floats) -> NDArray[np.uint64]:

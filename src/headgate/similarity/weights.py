@@ -13,7 +13,8 @@ import msgspec
 import numpy as np
 
 from headgate.similarity import safetensors
-from headgate.similarity.bert import ACTIVATIONS, Bert
+from headgate.similarity.activations import ACTIVATIONS
+from headgate.similarity.bert import Bert
 from headgate.similarity.wordpiece import WordPiece
 
 T = TypeVar("T")
@@ -94,7 +95,7 @@ class Weights:
         self._try(folder)
 
     async def embed(self, texts: Sequence[str]) -> list[bytes]:
-        """Takes some 10 ms for a question that is new, with MiniLM. Of a long one the beginning is looked at."""
+        """Takes some 4 ms for twelve new tokens, with MiniLM and AVX-512. Of a long text the beginning is looked at."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._vectors, list(texts))
 
     def vector(self, text: str) -> bytes:
