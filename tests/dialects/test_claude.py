@@ -1,6 +1,11 @@
 """What Claude's models take, whatever an API calls them."""
 
-from headgate.core.chat import ChatRequest, Reasoning
+import gc
+
+import pytest
+
+from headgate.core.chat import ChatRequest, Message, Reasoning, Text
+from headgate.dialects import anthropic_messages, bedrock_converse
 from headgate.dialects.claude import Claude, version
 from together import together
 
@@ -27,10 +32,10 @@ def test_the_version_is_read_of_any_name(model, number):
 def said(model, reasoning, *, forced=False, unsigned=False, **fields):
     lost = []
     request = ChatRequest(dialect="x", model=model, messages=[], reasoning=reasoning, **fields)
-    claude = Claude(request, lambda path, why: lost.append(path))
+    claude = Claude(request, lost)
     thinking, effort = claude.reasoning(forced=forced, answers_unsigned=lambda: unsigned)
     sampling = claude.sampling(thinking is not None and thinking["type"] != "disabled")
-    return thinking, effort, sampling, lost
+    return thinking, effort, sampling, [loss.path for loss in lost]
 
 
 LOW = Reasoning(effort="low")
@@ -64,3 +69,15 @@ LOW = Reasoning(effort="low")
 )  # fmt: skip
 def test_what_is_said_to_a_model(model, reasoning, more, outcome):
     assert said(model, reasoning, **more) == outcome
+
+
+@pytest.mark.parametrize("crossing", [anthropic_messages.crossing.Crossing, bedrock_converse.crossing.Crossing])
+def test_what_was_said_to_it_is_freed_without_the_garbage_collector(crossing):
+    said = [Message(role="user", parts=[Text(text="Hello")])]
+    gc.collect()
+    gc.disable()
+    try:
+        crossing(ChatRequest(dialect="x", model="claude-sonnet-4-5", messages=said), []).fields()
+        assert [found for found in gc.get_objects() if type(found) in (crossing, Claude)] == []
+    finally:
+        gc.enable()

@@ -1,12 +1,14 @@
 """The client as its callers see it: connections kept, shared and given back."""
 
 import asyncio
+import gc
 import threading
 import time
 
 import pytest
 
 from headgate.core.errors import InvalidRequest, Overloaded, ProviderCut, ProviderTimeout, ProviderUnreachable
+from headgate.upstream.connection import Connection
 from upstreams import Close, ScriptedUpstream, Sleep, Stall, as_chunk, chunked_head, json_reply
 
 OK = json_reply({"ok": True})
@@ -356,6 +358,22 @@ async def test_a_refused_connection_names_the_place(client, to):
     with pytest.raises(ProviderUnreachable, match=rf"127\.0\.0\.1:{endpoint.origin.port}: connecting was refused"):
         await client.post(endpoint, b"{}")
     assert only(client).open == 0
+
+
+async def test_a_connection_that_did_not_come_about_is_freed_without_the_garbage_collector(client, to):
+    with ScriptedUpstream(OK) as upstream:
+        endpoint = to(upstream)
+    gc.collect()
+    gc.disable()
+    try:
+        with pytest.raises(ProviderUnreachable) as told:
+            await client.post(endpoint, b"{}")
+        told.value.__traceback__ = None
+        del told
+        await asyncio.sleep(0)
+        assert [found for found in gc.get_objects() if type(found) is Connection] == []
+    finally:
+        gc.enable()
 
 
 async def test_an_unknown_name_is_told(client, to):

@@ -13,16 +13,13 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from headgate.core.chat import ChatRequest
+from headgate.core.chat import ChatRequest, Loss
 
 BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 32768, "max": 32768}
 """Tokens of thinking for an effort, for models that know no effort."""
 LEAST_BUDGET = 1024
 UNDER_WAY = "the answer under way began without signed thinking, so it goes on without"
 _VERSION = re.compile(r"claude-(?:[a-z]+-)?(\d+)(?:[-.](\d{1,2})(?!\d))?")
-
-Lose = Callable[[str, str], None]
-"""Names a field as lost, and why."""
 
 
 def version(model: str) -> tuple[int, int]:
@@ -34,12 +31,15 @@ def version(model: str) -> tuple[int, int]:
 
 
 class Claude:
-    """One model, and what is said to it of a request."""
+    """One model, and what is said to it of a request; what it does not take is put down in `lost`."""
 
-    def __init__(self, request: ChatRequest, lose: Lose) -> None:
+    def __init__(self, request: ChatRequest, lost: list[Loss]) -> None:
         self.request = request
-        self.lose = lose
+        self.lost = lost
         self.version = version(request.model)
+
+    def lose(self, path: str, why: str) -> None:
+        self.lost.append(Loss(path, why))
 
     def reasoning(
         self, *, forced: bool, answers_unsigned: Callable[[], bool]

@@ -92,6 +92,10 @@ class Cycle:
         except GatewayError as error:
             if not self.started:
                 self.protocol.answer_refusal(self, error.status, error.code, error.message)
+        except asyncio.CancelledError as cancelled:
+            # the task keeps it, and its traceback all frames with the request and the task in them: a ring
+            cancelled.__traceback__ = None
+            raise
         finally:
             connections.cycles.discard(self)
             self.task = None

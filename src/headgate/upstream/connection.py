@@ -494,5 +494,7 @@ class Connection(asyncio.Protocol):
             response.connection = None
         if self._transport is not None:
             self._transport.abort()
+        else:
+            self._parser = None  # its callbacks point back here, and nobody will tell of an end
         if self.gone is not None:
             self.gone(self)

@@ -120,6 +120,7 @@ class Pool:
             await self._dialer.dial(connection, timeouts.connect)
             self._check(connection)
         except BaseException:
+            connection.discard()
             self._free_slot()
             raise
         self._opened += 1

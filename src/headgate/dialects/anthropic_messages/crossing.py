@@ -99,7 +99,7 @@ class Crossing:
     def __init__(self, request: ChatRequest, lost: list[Loss]) -> None:
         self.request = request
         self.lost = lost
-        self.claude = Claude(request, self.lose)
+        self.claude = Claude(request, lost)
         self.turns: list[Fields] = []
         self.system: list[Fields] = []
         self.plain_system: str | None = None

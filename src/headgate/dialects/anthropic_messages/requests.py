@@ -439,7 +439,7 @@ def _mind(
     if reasoning is None or not reasoning.imposed:
         sampling = {"temperature": request.temperature, "top_p": request.top_p, "top_k": request.top_k}
         return _thinking(reasoning, turns, lost), reasoning.effort if reasoning else None, sampling
-    claude = Claude(request, lambda path, why: lost.append(Loss(path, why)))
+    claude = Claude(request, lost)
     forced = choice is not None and choice["type"] in ("any", "tool")
     thinking, effort = claude.reasoning(forced=forced, answers_unsigned=lambda: answers_unsigned(turns))
     return thinking, effort, claude.sampling(thinking is not None and thinking["type"] != "disabled")

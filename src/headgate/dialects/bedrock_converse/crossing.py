@@ -106,7 +106,7 @@ class Crossing:
         self.request = request
         self.lost = lost
         self.family = family_of(request.model)
-        self.claude = Claude(request, self.lose)
+        self.claude = Claude(request, lost)
         self.system: list[Part] = []
         self.turns: list[tuple[str, list[Part]]] = []
         self.titles: set[str] = set()

@@ -149,6 +149,7 @@ class Flight:
             task.cancel()
             await asyncio.wait((task,))
             self._pay(exchange)
+            self._task = None  # it keeps what ended it, whose traceback keeps this
         if not task.cancelled() and task.exception() is None and raw is not None and reply is not None:
             raw.account, raw.counted = reply.account, reply.counted
         if self._reading is not None and not self._reading.done():
@@ -190,6 +191,7 @@ class Flight:
         finally:
             self.over = True
             self._wake()
+            self._reading = None  # where it is cancelled, its traceback keeps this
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, []
