@@ -9,6 +9,7 @@ from gateways import ADMIN_KEY
 from headgate.config.load import load
 from headgate.config.secrets import hash_key
 from headgate.core.exchange import Exchange
+from headgate.core.standing import Standing
 from headgate.runtime.build import build
 from headgate.runtime.gateway import Ports
 from headgate.server.app import App
@@ -24,8 +25,8 @@ guards:
 """
 
 
-async def asked(app, stream):
-    said = {"model": "openai/gpt-4o", "stream": stream, "messages": [{"role": "user", "content": "Who is C-123456?"}]}
+async def asked(app, stream, model="openai/gpt-4o"):
+    said = {"model": model, "stream": stream, "messages": [{"role": "user", "content": "Who is C-123456?"}]}
     body, given = json.dumps(said).encode(), []
     headers = [(b"authorization", f"Bearer {ADMIN_KEY}".encode()), (b"content-type", b"application/json")]
     scope = {
@@ -59,3 +60,20 @@ async def test_what_was_guarded_is_freed_without_the_garbage_collector(tmp_path)
             assert [found for found in gc.get_objects() if type(found) is Exchange] == [], stream
     finally:
         gc.enable()
+
+
+async def test_of_the_models_that_clients_make_up_few_are_kept(tmp_path):
+    path = tmp_path / "headgate.yaml"
+    path.write_text(GUARDED.partition("guards:")[0].format(folder=tmp_path))
+    outside = Outside(Said(text="Somebody."))
+    gateway = build(load(path, {}).config, Ports(outside, outside, outside), hash_key(ADMIN_KEY))
+    app = App(SimpleNamespace(gateway=gateway), {})
+    gc.collect()
+    before = sum(type(found) is Standing for found in gc.get_objects())
+    for number in range(9000):
+        assert (await asked(app, False, f"openai/gpt-{number}"))[0] == 200
+    outside.records.clear()
+    outside.sent.clear()
+    gc.collect()
+    kept = sum(type(found) is Standing for found in gc.get_objects()) - before
+    assert 0 < kept <= 8000

@@ -243,7 +243,7 @@ class Newcomers(Protocol):
 class Board:
     """The standings of the targets of a process and of the providers' keys, kept when the configuration changes."""
 
-    def __init__(self, most: int = 10_000) -> None:
+    def __init__(self, most: int = 4000) -> None:
         """`most`: how many targets are remembered that only clients name."""
         self._most = most
         self._named: dict[str, Standing] = {}

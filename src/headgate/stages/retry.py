@@ -29,7 +29,7 @@ from headgate.core.sliding import Sliding
 from headgate.core.target import PLAIN, Target
 from headgate.stages.stage import Allowance, Clock, Proceed
 
-REMEMBERED = 10_000
+REMEMBERED = 4000
 """Targets."""
 NOT_SENT = (Unsupported, Overloaded, ProviderUnreachable, NoCredentials)
 """Errors after which the provider knows of nothing."""

@@ -29,7 +29,8 @@ from headgate.stages.stage import Proceed
 
 log = logging.getLogger("headgate.stages")
 
-REMEMBERED = 10_000
+REMEMBERED = 4000
+"""Models that only clients name: of each a target is held, and its standing, some five kilobytes."""
 
 
 @dataclass(slots=True, frozen=True)

@@ -192,7 +192,7 @@ def test_the_targets_of_a_name_are_looked_at_together_and_this_is_kept():
     for asked, kept in ((30, 3), (300, 2), (600, 1), (30, 3)):
         names = [target.model for target in filtering(exchange(max_tokens=asked), targets)]
         assert names == [["unheard-of"], ["seeing", "unheard-of"], ["seeing", "blind", "unheard-of"]][kept - 1]
-    filtering.remembered = 3
+    filtering.tuples = 3
     for _ in range(10):
         filtering(exchange(), tuple(targets))
         filtering(exchange(), (*targets, Target(HOST, "deaf")))

@@ -19,10 +19,12 @@ from headgate.core.caller import Caller
 from headgate.core.errors import Incapable, Unsupported
 from headgate.core.estimate import CHOICES, LENGTH, OPTIONS, inside, numbers
 from headgate.core.exchange import Ceiling, Exchange
-from headgate.core.target import Target
+from headgate.core.target import Shape, Target
 
 REMEMBERED = 50_000
-"""Targets of which is kept what they cannot: more than configurations have, as clients may name any model."""
+"""Models of which is kept what they cannot: more than configurations have, as clients may name any."""
+TUPLES = 4000
+"""Of targets. Each is held, and with it its standing: some five kilobytes for a name that a client has made up."""
 OPERATIONS = ("chat", "embeddings", "images", "speech", "transcription", "moderation", "rerank")
 
 # Where the dialects say a thing. A look there is cheap, and sees whether the typed reading is worth its while.
@@ -55,13 +57,18 @@ class Doubt:
     """Tokens."""
 
 
+Known = dict[tuple[str, str, int], tuple[Shape | None, tuple[Doubt, ...]]]
+"""What there is to doubt of models, by provider, model and shape."""
+
+
 class Capability:
     """Targets of which nothing bad is known cost a dictionary hit."""
 
     def __init__(self, menu: Menu, remembered: int = REMEMBERED) -> None:
         self.menu = menu
         self.remembered = remembered
-        self._doubts: dict[str, dict[Target, tuple[Doubt, ...]]] = {operation: {} for operation in OPERATIONS}
+        self.tuples = TUPLES
+        self._doubts: dict[str, Known] = {operation: {} for operation in OPERATIONS}
         self._of_any: dict[tuple[str, int], tuple[Sequence[Target], tuple[Doubt, ...]]] = {}
 
     def __call__(self, exchange: Exchange, targets: Sequence[Target]) -> Sequence[Target]:
@@ -75,9 +82,7 @@ class Capability:
                     return self._able(exchange, targets, known, words)
         return targets
 
-    def _about(
-        self, targets: Sequence[Target], known: dict[Target, tuple[Doubt, ...]], operation: str
-    ) -> tuple[Doubt, ...]:
+    def _about(self, targets: Sequence[Target], known: Known, operation: str) -> tuple[Doubt, ...]:
         """What there is to doubt of any of these targets; kept for tuples, as those of a name are always the same."""
         place = operation, id(targets)
         held = self._of_any.get(place)
@@ -86,15 +91,14 @@ class Capability:
         found: dict[Doubt, None] = {}
         least: dict[str, Doubt] = {}
         for target in targets:
-            doubts = known.get(target)
-            for doubt in self._look_up(target, known, operation) if doubts is None else doubts:
+            for doubt in self._look_up(target, known, operation):
                 if not doubt.limit:
                     found[doubt] = None
                 elif doubt.kind not in least or doubt.limit < least[doubt.kind].limit:
                     least[doubt.kind] = doubt  # who asks for less than this asks for less than all others
         doubts = (*found, *least.values())
         if isinstance(targets, tuple):
-            if len(self._of_any) >= self.remembered:
+            if len(self._of_any) >= self.tuples:
                 self._of_any.clear()
             self._of_any[place] = targets, doubts
         return doubts
@@ -103,7 +107,7 @@ class Capability:
         self,
         exchange: Exchange,
         targets: Sequence[Target],
-        known: dict[Target, tuple[Doubt, ...]],
+        known: Known,
         words: str,
     ) -> Sequence[Target]:
         """The targets that can. Raises Incapable."""
@@ -111,9 +115,7 @@ class Capability:
         left: list[Target] = []
         ceilings: dict[Target, Ceiling] = {}
         for target in targets:
-            doubts = known.get(target)
-            if doubts is None:
-                doubts = self._look_up(target, known, exchange.dialect.operation)
+            doubts = self._look_up(target, known, exchange.dialect.operation)
             doubt = _first(doubts, exchange, words)
             if doubt is not None and doubt.kind == "output" and _crosses(exchange, target):
                 ceilings[target] = Ceiling(doubt.limit, _field_of(doubt, exchange.fields))
@@ -137,18 +139,23 @@ class Capability:
         error.too_long = doubt.kind == "prompt"
         return error
 
-    def _look_up(self, target: Target, known: dict[Target, tuple[Doubt, ...]], operation: str) -> tuple[Doubt, ...]:
+    def _look_up(self, target: Target, known: Known, operation: str) -> tuple[Doubt, ...]:
+        shape = target.shape
+        place = target.provider.name, target.model, id(shape)
+        held = known.get(place)
+        if held is not None and held[0] is shape:
+            return held[1]
         if len(known) >= self.remembered:
             known.clear()
         shelf = self.menu.catalogue.shelves.get(target.provider.name)
         found: tuple[Doubt, ...] = ()
         if shelf is not None:
             found = doubts_of(shelf.find(target.model), operation, firm=shelf.firm, host=shelf.cannot)
-        if target.shape is not None:
+        if shape is not None:
             # what the configuration takes out or sets itself is not the client's to be refused for
-            ours = {*target.shape.set, *(name for path in target.shape.drop for name in path.split("."))}
+            ours = {*shape.set, *(name for path in shape.drop for name in path.split("."))}
             found = tuple(doubt for doubt in found if ours.isdisjoint(doubt.fields))
-        known[target] = found
+        known[place] = shape, found
         return found
 
 

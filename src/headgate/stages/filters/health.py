@@ -14,8 +14,8 @@ from headgate.stages.stage import Clock
 
 Watched = tuple[Sequence[Standing], Sequence[Credential]]
 """The standings of targets, and the first key of each of their providers."""
-REMEMBERED = 20_000
-"""Tuples of targets."""
+REMEMBERED = 4000
+"""Tuples of targets, each of which is held: clients may name any model."""
 
 
 class Health:

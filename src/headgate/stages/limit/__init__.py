@@ -26,7 +26,7 @@ from headgate.stages.stage import Proceed
 
 ONCE = frozenset({"requests", "concurrency"})
 """What counts a request, however often a model is asked for it."""
-REMEMBERED = 10_000
+REMEMBERED = 4000
 """Names whose targets are known; clients may ask for any."""
 
 
