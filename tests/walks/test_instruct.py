@@ -6,7 +6,7 @@ import pytest
 
 from gateways import running
 from headgate.dialects.dialect import dialects
-from upstreams import ScriptedUpstream, json_reply
+from upstreams import ScriptedUpstream, json_reply, sse_event, sse_reply
 
 ACME, RED, MINE = "Acme answers politely.", "Red names its sources.", "Short answers."
 KEY, STRICT, FREE = (f"hg-{name}-key-0123456789abcdef" for name in ("acme", "strict", "free"))
@@ -31,6 +31,7 @@ keys:
   - {{{{name: strict, key: {STRICT}, organisation: stern}}}}
   - {{{{name: free, key: {FREE}}}}}
 """
+CACHED = "models: {kept: {targets: [openai/gpt-4o], cache: true}}\nretry:"
 TARGETS = ("openai/gpt-4o", "anthropic/claude-sonnet-4-5", "google/gemini-3-flash", "cohere/command-a", "ollama/llama3")
 SAID = {
     "openai_chat": {"messages": [{"role": "system", "content": MINE}, {"role": "user", "content": "QUESTION"}]},
@@ -167,6 +168,81 @@ def test_where_no_other_prompt_may_follow_none_that_is_stored_may(gateway, upstr
     assert (status, sent) == (400, None)
     assert "which may hold one" in json.dumps(answer)
     assert ACME in said_to(upstream, gateway, path, body)[2]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/completions", {"model": "openai/davinci", "prompt": "QUESTION", "echo": True}),
+        ("/v1/chat/completions", {"model": "openai/gpt-4o", **SAID["openai_chat"], "prompt_logprobs": 0}),
+        ("/v1/chat/completions", {"model": "openai/gpt-4o", **SAID["openai_chat"], "extra_body": {"echo": True}}),
+        ("/v1/responses", {"model": "openai/gpt-4o", "input": "QUESTION", "enable_response_messages": True}),
+        ("/api/chat", {"model": "ollama/llama3", **SAID["ollama_chat"], "_debug_render_only": True}),
+    ],
+)
+def test_no_field_has_it_repeated(gateway, upstream, path, body):
+    status, answer, sent = said_to(upstream, gateway, path, body)
+    assert (status, sent) == (400, None)
+    assert "may have it repeated" in json.dumps(answer)
+    assert said_to(upstream, gateway, path, body, FREE)[2] is not None
+    off = {name: False if name == list(body)[-1] else value for name, value in body.items()}
+    assert said_to(upstream, gateway, path, off)[2] is not None
+
+
+@pytest.fixture(scope="module")
+def echoing(tmp_path_factory):
+    """A gateway before a provider that says its instructions again, as OpenAI's Responses API does."""
+
+    async def answer(asked):
+        said = json.loads(asked.request.body)
+        text = {"type": "output_text", "text": "Hi", "annotations": []}
+        message = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [text]}
+        usage = {"input_tokens": 5, "output_tokens": 1, "total_tokens": 6}
+        begun = {"id": "resp_1", "object": "response", "created_at": 1, "model": "gpt-4o", "error": None}
+        begun |= {"status": "in_progress", "instructions": said.get("instructions"), "temperature": 1.50, "output": []}
+        done = {**begun, "status": "completed", "output": [message], "usage": usage}
+        events = [
+            {"type": "response.created", "response": begun},
+            {"type": "response.in_progress", "response": begun},
+            {"type": "response.output_text.delta", "delta": "Hi", "item_id": "msg_1"},
+            {"type": "response.completed", "response": done},
+        ]
+        stream = sse_reply([sse_event(event, event["type"]) for event in events])
+        await asked.play(stream if said.get("stream") else (json_reply(done),))
+
+    with ScriptedUpstream(answer) as made:
+        config = CONFIG.format(url=made.url, PORT="{PORT}", DATA="{DATA}").replace("retry:", CACHED)
+        with running(tmp_path_factory.mktemp("echoing"), config) as gateway:
+            yield made, gateway
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("own", [MINE, "", None])
+def test_a_response_says_the_clients_instructions_again_and_no_others(echoing, own, stream):
+    upstream, gateway = echoing
+    given = {} if own is None else {"instructions": own}
+    body = {"model": "kept", "input": f"QUESTION, stream {stream}", **given, "stream": stream}
+    before = len(upstream.requests)
+    for _ in range(4):  # asked, and from the cache in each of its ways
+        _, _, answer = gateway.post(body, "/v1/responses", KEY)
+        said = responses(answer) if stream else [answer]
+        assert [response["instructions"] for response in said] == [own] * (3 if stream else 1)
+        assert ACME not in json.dumps(answer if not stream else answer.decode())
+        assert said[-1]["output"][0]["content"][0]["text"] == "Hi"
+        assert said[-1]["temperature"] == 1.5
+    assert len(upstream.requests) == before + 1
+    assert ACME in upstream.requests[-1].body.decode()
+
+
+def responses(stream):
+    """What the events of a stream say of the response as a whole."""
+    events = [json.loads(line[6:]) for line in stream.decode().splitlines() if line.startswith("data: {")]
+    assert [event["type"] for event in events if "response" in event] == [
+        "response.created",
+        "response.in_progress",
+        "response.completed",
+    ]
+    return [event["response"] for event in events if "response" in event]
 
 
 def test_what_is_forwarded_unread_is_no_way_around_it(gateway, upstream):

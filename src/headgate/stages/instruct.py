@@ -26,6 +26,16 @@ DISPLACING = frozenset(
 )  # fmt: skip
 """Fields, in small letters and without `_`, by which some host leaves a system prompt out or takes another, or another
 conversation, where they are not the API's own."""
+REPEATING = frozenset(
+    {
+        "echo", "echolast", "rawoutput",  # https://docs.fireworks.ai/api-reference/post-chatcompletions
+        "promptlogprobs", "returntokenids", "enableresponsemessages",  # vLLM
+        "returnprompttokenids",  # SGLang
+        "debug",  # https://openrouter.ai/docs/api/reference/errors-and-debugging
+        "debugrenderonly",  # Ollama, https://github.com/ollama/ollama/blob/main/api/types.go
+    }
+)  # fmt: skip
+"""The same, by which some host says in its reply what it was sent."""
 HANDED_ON = frozenset({"additionalmodelrequestfields", "extrabody"})
 """Objects of more fields for the model's own API, or for a proxy's host."""
 STORED = frozenset({"cachedcontent", "prompt"})
@@ -55,6 +65,7 @@ def _instruct(exchange: Exchange, instructions: Instructions) -> None:
     whose = instructions.whose[0]
     if exchange.dialect.operation == "chat":
         _refuse_displacing(request, whose)
+        _refuse_repeating(exchange.fields, whose)
     if instructions.alone:
         _refuse_others(exchange.fields, request, whose)
     exchange.add_tokens(len(instructions.text.encode()) // BYTES_PER_TOKEN)
@@ -65,9 +76,18 @@ def _instruct(exchange: Exchange, instructions: Instructions) -> None:
 
 def _refuse_displacing(request: ChatRequest, whose: str) -> None:
     """Raises InvalidRequest."""
-    name = next(_displacing(request.native), None)
+    name = next(_named(request.native, DISPLACING), None)
     if name is not None:
         raise InvalidRequest(f"{whose} says the system prompt, and `{name}` may displace it: leave it out", param=name)
+
+
+def _refuse_repeating(fields: Mapping[str, Any], whose: str) -> None:
+    """Raises InvalidRequest."""
+    name = next(_named(fields, REPEATING), None)
+    if name is not None:
+        raise InvalidRequest(
+            f"{whose} says the system prompt, and `{name}` may have it repeated: leave it out", param=name
+        )
 
 
 def _refuse_others(fields: Mapping[str, Any], request: ChatRequest, whose: str) -> None:
@@ -80,12 +100,13 @@ def _refuse_others(fields: Mapping[str, Any], request: ChatRequest, whose: str) 
             raise InvalidRequest(f"{only} `{name}`, which may hold one", param=name)
 
 
-def _displacing(native: Mapping[str, Any]) -> Iterator[str]:
-    for name, value in native.items():
-        if value and _plain(name) in DISPLACING:
+def _named(said: Mapping[str, Any], names: frozenset[str]) -> Iterator[str]:
+    """What has one of these names and is not off, also in what is handed on; 0 may be a number of scores."""
+    for name, value in said.items():
+        if (value or type(value) is int) and _plain(name) in names:
             yield printable(name)
         elif _plain(name) in HANDED_ON and isinstance(value, dict):
-            yield from (f"{name}.{each}" for each in _displacing(value))
+            yield from (f"{name}.{each}" for each in _named(value, names))
 
 
 def _plain(name: str) -> str:

@@ -92,4 +92,4 @@ def writer(stream: bool, request: Mapping[str, Any], lost: list[Loss]) -> Writer
 
 
 def relay(stream: bool, request: Mapping[str, Any]) -> Relay:
-    return StreamRelay() if stream else WholeRelay()
+    return StreamRelay(request) if stream else WholeRelay(request)

@@ -3,16 +3,22 @@
 The events that tell of the response as a whole hold it under the key `response`, those of an error the word `error`:
 frames without either are not decoded once the answer has begun. After an `error` event the API sends `response.failed`,
 which some clients (Codex) listen to alone, so the stream is over with that one or with its end.
+
+A response says its `instructions` again, and those that went out need not be the client's: a system prompt of whose its
+key is may stand before them. The client is told its own. Where it has none, nothing of the gateway's is sent as
+`instructions`, and what is said there is the provider's (of a stored prompt).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from headgate.core.dialect import Account
 from headgate.core.errors import GatewayError, ProviderNonsense
+from headgate.dialects.dialect import members
 from headgate.dialects.framing import Cutter, frames, is_event_stream, mended_end, read_frame
 from headgate.dialects.openai_responses.reading import (
     ENDS,
@@ -26,12 +32,26 @@ from headgate.dialects.openai_responses.reading import (
 from headgate.dialects.openai_responses.words import CALLS, read_usage, refused_inside
 
 _decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
 _QUIET = frozenset({"response.created", "response.in_progress", "response.queued", "keepalive", "ping"})
 """What comes while the provider may still fail."""
 
 
 class _Account(Account):
-    __slots__ = ()
+    __slots__ = ("_own",)
+
+    def __init__(self, request: Mapping[str, Any]) -> None:
+        super().__init__()
+        own = request.get("instructions")
+        self._own = own if isinstance(own, str) else None
+
+    def _says_other(self, response: dict[str, Any]) -> bool:
+        """Whether it says instructions that are not the client's."""
+        return self._own is not None and response.get("instructions", self._own) not in (None, self._own)
+
+    def _restored(self, response: bytes) -> bytes:
+        """It with the client's instructions, and all else as it was."""
+        return _replaced(response, "instructions", _encode(self._own))
 
     def _hear_end(self, response: dict[str, Any]) -> None:
         usage = response.get("usage")
@@ -55,7 +75,7 @@ class WholeRelay(_Account):
             raise ProviderNonsense("the provider's response holds an output item that is no object")
         self.id = response["id"] if isinstance(response.get("id"), str) else None
         self._hear_end(response)
-        return data
+        return self._restored(data) if self._says_other(response) else data
 
     def end(self) -> bytes:
         return b""
@@ -64,15 +84,16 @@ class WholeRelay(_Account):
 class StreamRelay(_Account):
     """A stream."""
 
-    __slots__ = ("_begun", "_cutter", "_error", "_id", "_watch")
+    __slots__ = ("_begun", "_cutter", "_error", "_id", "_other", "_watch")
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, request: Mapping[str, Any]) -> None:
+        super().__init__(request)
         self._cutter = Cutter()
         self._begun = False
         self._watch = True
         self._id: str | None = None
         self._error: GatewayError | None = None
+        self._other = False
 
     def feed(self, data: bytes) -> bytes:
         if self.complete:
@@ -102,19 +123,29 @@ class StreamRelay(_Account):
 
     def _look(self, data: bytes) -> bytes:
         """Read each of these frames; give those that go on."""
-        passed = 0
+        kept = []
         for frame in frames(data):
-            passed += len(frame)
-            event = read_frame(frame)
-            if event is None:
-                if not (self._begun or is_event_stream(frame)):
-                    raise nonsense(frame, "not an event stream")
-                continue
-            if event[1][:6] != b"[DONE]":
-                self._inspect(event[1])
+            kept.append(self._looked_at(frame))
             if self.complete:
-                return mended_end(data[:passed])
-        return data
+                break
+        return mended_end(b"".join(kept)) if self.complete else b"".join(kept)
+
+    def _looked_at(self, frame: bytes) -> bytes:
+        event = read_frame(frame)
+        if event is None:
+            if not (self._begun or is_event_stream(frame)):
+                raise nonsense(frame, "not an event stream")
+            return frame
+        name, payload = event
+        if payload[:6] == b"[DONE]":
+            return frame
+        self._other = False
+        self._inspect(payload)
+        if not self._other:
+            return frame
+        payload = _replaced(payload, "response", self._restored(members(payload)["response"]))
+        payload = payload.replace(b"\n", b" ")  # one line, and no string of JSON has one in it
+        return (b"" if name is None else b"event: %b\n" % name) + b"data: %b\n\n" % payload
 
     def _inspect(self, payload: bytes) -> None:
         try:
@@ -134,6 +165,7 @@ class StreamRelay(_Account):
                 return
             if self._id is None and isinstance(response.get("id"), str):
                 self._id = response["id"]
+            self._other = self._says_other(response)
             if kind in ENDS:
                 self.id = self._id
                 if kind == "response.failed":
@@ -159,6 +191,11 @@ class StreamRelay(_Account):
                 kind == "response.output_item.added" and _kind_of(event.item) in CALLS
             )
         self._watch = not self.started
+
+
+def _replaced(body: bytes, key: str, value: bytes) -> bytes:
+    """A JSON object with another value under a key that it has; the others are the bytes they were."""
+    return _encode({**members(body), key: msgspec.Raw(value)})
 
 
 def _kind_of(item: msgspec.Raw) -> str | None:
