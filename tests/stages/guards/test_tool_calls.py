@@ -1,6 +1,8 @@
 """Calls are of tools that are offered, with arguments that fit."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -47,3 +49,12 @@ def test_calls_by_what_is_offered(tool, arguments, tools, category):
     elif category:
         assert told[0].advice.startswith("This call was not made")
         assert arguments not in told[0].reason
+
+
+def test_nothing_is_loaded_within_the_time_that_a_first_call_has():
+    look = (
+        "import sys; from headgate.stages.guards.tool_calls import *; guard = ToolCalls(ToolCallsSettings()); "
+        "loaded = set(sys.modules); said = Passage('{\"city\": 1}', 'reply', tool='weather', part='tool_argument'); "
+        f"list(guard.look([said], Asked(tools={{'weather': {SCHEMA}}}))); print(*set(sys.modules) - loaded)"
+    )
+    assert subprocess.check_output([sys.executable, "-c", look], text=True).split() == []

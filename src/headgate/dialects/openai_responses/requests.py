@@ -356,7 +356,8 @@ def _spoken(item: dict[str, Any], content: Any, path: str) -> list[Part]:
         kind = string(entry.get("type"), where + ".type")
         if kind in ("output_text", "input_text", "text"):
             text = string(entry.get("text"), where + ".text")
-            citations = [object_(one, where + ".annotations") for one in entry.get("annotations") or ()]
+            said = optional(entry, "annotations", list, where + ".")
+            citations = [object_(one, where + ".annotations") for one in said or ()]
             rest = others(entry, _CONTENT)
             part = OwnText(text=text, citations=citations, head=head, kind=kind, rest=rest, native=native)
             part.cache = _mark(entry)

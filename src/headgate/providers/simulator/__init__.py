@@ -266,8 +266,8 @@ def _tool(request: chat.ChatRequest, behaviour: Behaviour, asked: str) -> chat.T
         return None
     if choice is not None and choice.kind == "tool":
         return offered.get(choice.name or "")
-    last = request.messages[-1]
-    if any(isinstance(part, chat.ToolResult) for part in last.parts):
+    last = request.messages[-1].parts if request.messages else ()
+    if any(isinstance(part, chat.ToolResult) for part in last):
         return None
     if choice is not None and choice.kind == "required":
         return next(iter(offered.values()))

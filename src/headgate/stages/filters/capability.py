@@ -220,11 +220,12 @@ def beside_text(fields: Mapping[str, Any]) -> str:
 def _collect(value: Any, found: list[str], depth: int = 6) -> None:
     if type(value) is str:
         found.append(value[:SHORT])
-    elif type(value) is list:
+    elif type(value) is list and depth > 0:
         for item in value:
             _collect(item, found, depth - 1)
     elif type(value) is dict and depth > 0:
-        if value.get("type") in PLAIN or "text" in value:
+        kind = value.get("type")
+        if "text" in value or (type(kind) is str and kind in PLAIN):
             return
         for name, inner in value.items():
             found.append(name)

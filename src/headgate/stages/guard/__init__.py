@@ -21,7 +21,7 @@ from headgate.core.kept import Classes
 from headgate.core.ports import VaultAway
 from headgate.core.reply import Reply
 from headgate.core.vault import Vault
-from headgate.stages.guard.calls import CallGate
+from headgate.stages.guard.calls import CallGate, offers, tools_known
 from headgate.stages.guard.changing import Hashes, edited
 from headgate.stages.guard.hiding import far, first_number
 from headgate.stages.guard.judging import AWAY, Judge, Refused, elsewhere
@@ -73,7 +73,7 @@ class Guard(Kept):
             )
         before = [policy for policy in policies if "before" in policy.at and not policy.by_target]
         try:
-            reply = await self._asked(judge, before, proceed)
+            reply = await self._asked(judge, before, self._after(exchange, policies), proceed)
         except Refused as error:
             if error.answer is None or exchange.dialect.operation != "chat":
                 raise
@@ -129,7 +129,9 @@ class Guard(Kept):
             if "after" in policy.at and (not policy.by_target or policy.concerns(exchange, self.classes, target))
         ]
 
-    async def _asked(self, judge: Judge, policies: Sequence[Policy], proceed: Proceed) -> Reply:
+    async def _asked(
+        self, judge: Judge, policies: Sequence[Policy], after: Sequence[Policy], proceed: Proceed
+    ) -> Reply:
         first = [policy for policy in policies if not policy.parallel]
         if first:
             await look(judge, first)
@@ -139,6 +141,9 @@ class Guard(Kept):
                 vault.general = bool(vault.numbers) and (vault.settled or vault.session is None)
         if judge.route is not None:
             _reroute(judge.exchange, judge.route, judge.routed_for)
+        if offers(judge.exchange):
+            strict = [each for each in after if each.guard.calls and each.closed and not each.by_target]
+            tools_known(judge, [each for each in strict if each.enforced])  # before anybody is paid
         judge.barred = frozenset({"route"})
         beside = [policy for policy in policies if policy.parallel]
         return await (_beside(judge, beside, proceed) if beside else proceed(judge.exchange))

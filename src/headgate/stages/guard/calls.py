@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from headgate.core.dialect import Reader
-from headgate.core.errors import GatewayError
+from headgate.core.errors import GatewayError, GuardUnavailable, InvalidRequest
 from headgate.core.events import Event, ToolCall, ToolInput
 from headgate.core.exchange import Exchange
 from headgate.core.guard import Passage, Quoting
@@ -17,6 +18,8 @@ from headgate.stages.guard.framing import cutter
 from headgate.stages.guard.judging import Judge
 from headgate.stages.guard.policy import Policy
 from headgate.stages.guard.replies import Gate
+
+OFFERING = frozenset({"tools", "toolConfig", "functions"})
 
 
 class Call:
@@ -77,8 +80,8 @@ class CallGate(Gate):
 
     def __init__(self, judge: Judge, policies: Sequence[Policy]) -> None:
         super().__init__(judge, policies)
-        self.asked = judge.asked
         self.failed = judge.failed
+        self._tools_known = partial(tools_known, judge, policies)
 
     async def whole(self, body: bytes, reply: Reply) -> bytes:
         return await super().whole(body, reply) if self.judge.exchange.dialect.operation == "chat" else body
@@ -131,10 +134,7 @@ class CallGate(Gate):
         calls = _calls(events)
         if not calls:
             return None
-        try:
-            self.asked.tools = _tools(self.judge.exchange)
-        except GatewayError as error:
-            self._unread(error)
+        if not self._tools_known():
             return None
         places = [place for place, call in enumerate(calls) if not call.begun.custom]  # those hold no JSON
         said = [
@@ -155,6 +155,30 @@ class CallGate(Gate):
         if given:
             writer.feed(list(given))
         return writer.feed(events) + writer.end()
+
+
+def tools_known(judge: Judge, policies: Sequence[Policy]) -> bool:
+    """Whether these can go by what the request says of its tools. Where that is wrong, which is the client's fault and
+    not the guard's, and a policy does not let through what cannot be looked at, raises InvalidRequest."""
+    if not policies:
+        return False
+    try:
+        judge.asked.tools = _tools(judge.exchange)
+    except InvalidRequest as error:
+        try:
+            judge.failed(policies, error.code)
+        except GuardUnavailable:
+            raise error from None
+        return False
+    except GatewayError as error:
+        judge.failed(policies, error.code)
+        return False
+    return True
+
+
+def offers(exchange: Exchange) -> bool:
+    """Whether a request in any API of chats speaks of tools."""
+    return exchange.dialect.operation == "chat" and not OFFERING.isdisjoint(exchange.fields)
 
 
 def _path(place: int) -> tuple[Any, ...]:

@@ -57,6 +57,7 @@ class ToolCalls(Guard):
         self._clock = Clock()
         self._known: dict[bytes, Foreign] = {}
         self._size = 0
+        self._fitting(None)  # what it takes is loaded now, and not within the time that the first call has
 
     def look(self, passages: Sequence[Passage], asked: Asked) -> Iterator[Finding]:
         self._clock.start()
