@@ -16,6 +16,7 @@ from ways import CHATS, PLAIN, WAYS, answering, place
 
 WRONG, RIGHT = 'It is {"count": "many"}', '{"item": "tea", "count": 3}'
 PRICES = "{prices: {input: 1, output: 2}}"
+LEAVER = "hg-leaver-key-0123456789abcdef"
 CONFIG = f"""
 server: {{host: 127.0.0.1, port: {{PORT}}}}
 data_dir: {{DATA}}
@@ -33,6 +34,9 @@ retry: {{attempts: 1}}
 keys:
   - {{name: test, key: {KEY}}}
   - {{name: poor, key: {OTHER_KEY}, limits: [{{tokens: 1200, every: month}}]}}
+  - name: leaver
+    key: {LEAVER}
+    limits: [{{tokens: 9000, every: month}}, {{money: 1, every: month}}, {{requests: 9, every: month}}]
   - {{name: loose, key: hg-loose-key-0123456789abcdef, tags: [loose]}}
 guards:
   customers: {{use: patterns, with: {{patterns: {{customer: 'C-[0-9]{{6}}'}}}}, then: redact, at: before}}
@@ -44,7 +48,7 @@ guards:
         type: object
         required: [item, count]
         properties: {{item: {{type: string}}, count: {{type: integer}}}}
-    for: {{model: [once, soon, kept, NAMES], key: [test, poor]}}
+    for: {{model: [once, soon, kept, NAMES], key: [test, poor, leaver]}}
   patient: {{use: schema, with: {{schema: {{type: object}}, retry: 3}}, for: {{model: [twice]}}}}
   lenient: {{use: schema, with: {{schema: {{type: object}}, retry: 1}}, then: flag, for: {{model: [told]}}}}
 """
@@ -235,22 +239,37 @@ def test_the_deadline_is_one_for_all_answers(gateway, upstream):
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_who_goes_away_pays_for_what_was_answered(gateway, upstream, stream):
+    before = left(gateway, upstream, [(Stall(),)], stream)
     closed = len(upstream.closed_by_client)
-    upstream.script = [saying(WRONG, 30), (Stall(),)]
-    body = {"model": "once", "messages": [{"role": "user", "content": "Order tea"}], "stream": stream}
-    with Wire(gateway.port) as wire:
-        wire.send(http_request("/v1/chat/completions", json.dumps(body).encode()))
-        gateway.wait_for_metric(1, "headgate_in_flight")
-        while len(upstream.requests) < 2:
-            pass
-    gateway.wait_for_metric(0, "headgate_in_flight")
-    record = gateway.newest()
+    record = left(gateway, upstream, [saying(WRONG, 30), (Stall(),)], stream)
     assert (record["ending"], len(record["attempts"])) == ("cancelled", 2)
     assert (record["attempts"][0]["usage"]["output"], record["attempts"][0]["cost"]) == (30, "0.00007")
+    # of the answer under way what it may come to, as of the one alone, and the one before it
+    more = {"tokens": 40, "money": 70_000, "requests": 0}
+    assert counted(record) == {what: amount + more[what] for what, amount in counted(before).items()}
     assert len(upstream.closed_by_client) > closed
     upstream.script = saying(RIGHT)
     status, _, _ = ask(gateway, "once")  # the target's only place is free
     assert status == 200
+
+
+def left(gateway, upstream, script, stream):
+    """The record of a request whose client goes away once its last answer is under way."""
+    upstream.script = script
+    upstream.requests.clear()
+    body = {"model": "once", "messages": [{"role": "user", "content": "Order tea"}], "stream": stream, "max_tokens": 50}
+    with Wire(gateway.port) as wire:
+        wire.send(http_request("/v1/chat/completions", json.dumps(body).encode(), key=LEAVER))
+        gateway.wait_for_metric(1, "headgate_in_flight")
+        while len(upstream.requests) < len(script):
+            pass
+    gateway.wait_for_metric(0, "headgate_in_flight")
+    return gateway.newest()
+
+
+def counted(record):
+    """What limits count, by what that is."""
+    return {name.partition(" | ")[2].partition(" ")[0]: amount for name, amount in record["counted"].items()}
 
 
 def test_a_stream_that_breaks_off_is_an_error_and_paid_for(gateway, upstream):

@@ -20,7 +20,7 @@ from headgate.core.limits.rule import Rule
 from headgate.core.reply import Reply
 from headgate.core.target import Target
 from headgate.stages.limit.demands import demands, tenant
-from headgate.stages.limit.estimate import NOTHING, Behind, Estimate, of_request
+from headgate.stages.limit.estimate import NOTHING, Behind, Estimate, of_others, of_request
 from headgate.stages.limit.telling import announce, exceeded, little_left
 from headgate.stages.stage import Proceed
 
@@ -106,4 +106,7 @@ class Limit:
 
     def _settle(self, exchange: Exchange, hold: Hold, wanted: Sequence[Demand]) -> None:
         bill(exchange)
+        if len(exchange.attempts) > 1:
+            others = of_others(exchange)
+            wanted = [each._replace(amount=each.amount + others.get(each.meter.what, 0)) for each in wanted]
         self.ledger.settle(hold, wanted, of_request(exchange), exchange.record.counted)

@@ -11,6 +11,7 @@ from headgate.core.estimate import answers_limit
 from headgate.core.exchange import Exchange
 from headgate.core.limits.meter import What
 from headgate.core.limits.rule import Rule
+from headgate.core.money import in_nano
 from headgate.core.reply import Reply
 from headgate.core.target import Target
 from headgate.core.usage import Usage
@@ -101,7 +102,7 @@ NOTHING: Mapping[str, int] = dict.fromkeys(get_args(What), 0)
 
 
 def of_request(exchange: Exchange) -> Mapping[str, int]:
-    """What a request came to; what is not known is left out, and what was held is taken for it."""
+    """What a request came to; what is not known is left out, and what was held, and `of_others`, is taken for it."""
     if not exchange.attempts:  # nobody was asked
         return ASKED if exchange.record.spared else NOTHING
     usage = exchange.record.usage
@@ -111,12 +112,22 @@ def of_request(exchange: Exchange) -> Mapping[str, int]:
     if usage is None and answered:
         return {**UNKNOWN, **_money(exchange)}
     asked, said = (usage.prompt, usage.completion) if usage is not None else (0, 0)
+    others = of_others(exchange)
+    asked, said = asked + others["input_tokens"], said + others["output_tokens"]
+    found = {"requests": 1, "concurrency": 0, "input_tokens": asked, "output_tokens": said, "tokens": asked + said}
+    return {**found, **_money(exchange)} if answered else {**found, "money": exchange.charged or 0}
+
+
+def of_others(exchange: Exchange) -> Mapping[str, int]:
+    """What is known of the answers that nobody was given, once they are billed: it is used, too, where it is not known
+    what the request came to."""
+    asked = said = money = 0
     for attempt in exchange.attempts:
         if attempt.usage is not None:
             asked += attempt.usage.prompt
             said += attempt.usage.completion
-    found = {"requests": 1, "concurrency": 0, "input_tokens": asked, "output_tokens": said, "tokens": asked + said}
-    return {**found, **_money(exchange)} if answered else {**found, "money": exchange.charged or 0}
+            money += in_nano(attempt.cost) or 0
+    return {"input_tokens": asked, "output_tokens": said, "tokens": asked + said, "money": money}
 
 
 def _left(exchange: Exchange) -> bool:
