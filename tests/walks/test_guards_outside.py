@@ -30,6 +30,7 @@ models:
   judged: openai/judged
   abroad: openai/abroad
   away: openai/away
+  slow: openai/slow
   azure: openai/azure
   rail: openai/rail
   meanwhile: openai/meanwhile
@@ -78,6 +79,7 @@ guards:
     then: redact
   open: {{use: webhook, with: {{url: 'SIDE/broken'}}, for: {{model: [open]}}, on_error: open, at: before}}
   away: {{use: webhook, with: {{url: 'SIDE/broken'}}, for: {{model: [away]}}, at: before}}
+  slow: {{use: webhook, with: {{url: 'SIDE/stalled'}}, for: {{model: [slow]}}, at: before, timeout: 0.2}}
   azure:
     use: azure
     with: {{endpoint: 'SIDE', api_key: azure-secret, shield: true, blocklists: [names], harms: {{Hate: 4}}}}
@@ -150,6 +152,8 @@ async def answer_side(asked):
     if request.path == "/broken":
         await asked.send(b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n")
         return
+    if request.path == "/stalled":
+        await asked.stall()
     body = json.loads(request.body)
     if request.path == "/presidio/analyze":
         text = body["text"]
@@ -299,6 +303,14 @@ def test_a_server_that_fails_is_not_asked_for_a_while(gateway, side):
     for _ in range(8):
         status, _, _ = ask(gateway, "away", "hello")
         assert status == 503
+    assert len(side.requests) == 5
+
+
+def test_a_server_that_takes_longer_than_its_policy_waits_is_not_asked_for_a_while(gateway, side):
+    for _ in range(8):
+        status, _, body = ask(gateway, "slow", "hello")
+        assert status == 503
+    assert "not asked for now: 5 failures in a row, the last: it took too long" in body["error"]["message"]
     assert len(side.requests) == 5
 
 

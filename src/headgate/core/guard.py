@@ -54,6 +54,13 @@ class Help(Protocol):
     def kept(self) -> bool:
         """Policies keep something of what is looked at from providers that are not one's own."""
 
+    @property
+    def until(self) -> float:
+        """When the policy takes what it asks for to have failed, by the loop's clock."""
+
+    def within(self, until: float) -> Help:
+        """The same, for one policy."""
+
     async def ask(self, about: Question, fields: Mapping[str, Any], key: str | None = None) -> bytes:
         """A model behind the gateway: the request and its answer in OpenAI's API. It is recorded like a request, and
         goes only where the request itself may go; with a `key` of the configuration, by its name, it is that one's: its

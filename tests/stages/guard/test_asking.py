@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import warnings
+from math import inf
 
 import pytest
 
@@ -28,7 +29,7 @@ class Fake:
     """Implements Help and Upstream: says one thing after another, the last for ever; an exception is raised."""
 
     def __init__(self, *said):
-        self.upstream, self.said, self.asked = self, list(said), 0
+        self.upstream, self.said, self.asked, self.until = self, list(said), 0, inf
 
     async def post(self, endpoint, body, headers=()):
         self.asked += 1

@@ -28,6 +28,8 @@ TIMEOUTS = Timeouts(connect=3.0, first_byte=60.0, idle=60.0, total=60.0)
 """The policy's own is shorter."""
 SLOW = 2.0
 """Seconds after which a question that nobody waits for any more has taken too long."""
+EARLY = 0.002
+"""Seconds by which a time that is over may be told too soon, as uvloop counts whole thousandths."""
 REMEMBERED = 10_000
 """Texts whose findings are kept."""
 FEW = 100
@@ -86,7 +88,7 @@ class Server:
             )  # a text may bring that about
             raise GuardUnavailable(f"its server: {error.code}") from None
         except asyncio.CancelledError:
-            self._left(probe, now)
+            self._left(help, probe, now)
             raise
         if response.status != 200 and response.status not in OWN:
             self._failed(probe, f"status {response.status}")
@@ -105,9 +107,10 @@ class Server:
     def _failed(self, probe: int, why: str, *, certain: bool = True) -> None:
         self._breaker.failed(time.monotonic(), probe, why, None, certain=certain)
 
-    def _left(self, probe: int, since: float) -> None:
+    def _left(self, help: Help, probe: int, since: float) -> None:
         """Nobody waits for it any more: it took too long, or the client went away."""
-        if time.monotonic() - since > SLOW:
+        over = asyncio.get_running_loop().time() >= help.until - EARLY
+        if over or time.monotonic() - since > SLOW:
             self._failed(probe, "it took too long")
         elif probe:
             self._breaker.release(probe)

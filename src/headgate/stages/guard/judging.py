@@ -8,6 +8,8 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Protocol
 
+import msgspec
+
 from headgate.core.errors import (
     Blocked,
     GatewayError,
@@ -195,7 +197,7 @@ class Judge:
         try:
             if sum([len(each.text) for each in passages]) > policy.largest:
                 return self._failed(policy, f"it is longer than the {policy.largest} characters that are looked at")
-            said: Any = policy.guard.look(passages, self.asked)
+            said: Any = policy.guard.look(passages, self._asked_by(policy))
             if not hasattr(said, "__await__"):
                 return said if isinstance(said, list) else list(said)
             async with asyncio.timeout(policy.timeout):
@@ -209,6 +211,14 @@ class Judge:
         except Exception as error:  # noqa: BLE001  # somebody else's code, whose failure must not let anything through
             log.warning("the guard of the policy %s fails: %s", policy.name, unforeseen(error))
             return self._failed(policy, type(error).__name__)
+
+    def _asked_by(self, policy: Policy) -> Asked:
+        """Who asks others knows how long that may take."""
+        help = self.asked.help
+        if help is None or not policy.guard.outside:
+            return self.asked
+        until = asyncio.get_running_loop().time() + policy.timeout
+        return msgspec.structs.replace(self.asked, help=help.within(until))
 
     def _failed(self, policy: Policy, why: str, more: str = "") -> list[Finding]:
         """`more` stands in the record, for who can mend it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any
 
 from headgate.core.caller import Caller
@@ -49,11 +50,15 @@ class Outside:
 class Help:
     """Implements core.guard.Help: for one request."""
 
-    __slots__ = ("_exchange", "_outside")
+    __slots__ = ("_exchange", "_outside", "until")
 
-    def __init__(self, outside: Outside, exchange: Exchange) -> None:
+    def __init__(self, outside: Outside, exchange: Exchange, until: float = inf) -> None:
         self._outside = outside
         self._exchange = exchange
+        self.until = until
+
+    def within(self, until: float) -> Help:
+        return Help(self._outside, self._exchange, until)
 
     @property
     def upstream(self) -> Upstream:
