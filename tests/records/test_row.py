@@ -47,6 +47,13 @@ def test_what_is_not_known_is_none_and_flagged(fields, cost, unpriced):
     assert Record(id="", time=0.0, **fields).spent() == cost
 
 
+def test_an_effort_behind_a_name_is_a_tag_and_no_other_name():
+    entry = read(msgspec.json.encode(Record(id="req_1", time=5.5, model="chat:high", effort="high", tags=["a"])))
+    assert (entry.row.model, list(entry.tags)) == ("chat", ["a", "effort:high"])
+    assert '"model":"chat:high"' in entry.line
+    assert row(model="chat:high").model == "chat:high"  # whose name it is as it stands
+
+
 def test_what_fits_no_column_is_cut_and_stays_whole_in_the_line():
     record = Record(
         id="req_1", time=1.0, model="ü" * 5000, end_user="a\0b", tags=["t" * 300, "t" * 301], status=10**30,

@@ -137,6 +137,8 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     path: str = ""
     model: str | None = None
     """The model as the client asked for it."""
+    effort: str | None = None
+    """Of reasoning, as it stands behind the model's name."""
     tags: list[str] = []
     """The caller's own words for it."""
     target: str | None = None

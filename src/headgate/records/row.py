@@ -71,6 +71,7 @@ class Line(msgspec.Struct):
     dialect: Text | None = None
     path: Text = ""
     model: Text | None = None
+    effort: Text | None = None
     tags: list[Text] = []
     guards: list[_Verdict] = []
     target: Text | None = None
@@ -98,7 +99,8 @@ class Row(NamedTuple):
     Tokens and cost are those of the answer and of answers that were not taken, together; `cost` is None where none of
     it is known, `unpriced` 1 where some of it is not; `saved` is what caches have spared, `saved_routing` what the
     choice of a target has, `wasted` the cost of answers that were not taken. `kind` is "request", or "shadow" or
-    "judgment" for what the gateway asked by itself; `tagged` has all tags, BETWEEN around each.
+    "judgment" for what the gateway asked by itself; `tagged` has all tags, BETWEEN around each. `model` is without the
+    effort that may stand behind it, which is a tag: it is the same name, whatever effort is asked for.
     """
 
     id: str
@@ -171,6 +173,9 @@ def read(line: bytes) -> Entry | None:
         tags: Sequence[str] = sorted(set(found.tags)) if found.tags else ()
         if found.guards:
             tags = sorted({*tags, *(f"guard:{each.policy}"[:TEXTS] for each in found.guards)})
+        if found.effort and found.model:
+            found.model = found.model.removesuffix(f":{found.effort}")
+            tags = sorted({*tags, f"effort:{found.effort}"})
         return Entry(_row(found, tags), line.decode(), tags)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None

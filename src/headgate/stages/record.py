@@ -36,7 +36,7 @@ class Record:
     def write(self, exchange: Exchange) -> None:
         record = exchange.record
         record.duration = round(time.perf_counter() - exchange.clock, 6)
-        record.model = exchange.asked or None
+        record.model, record.effort = exchange.asked or None, exchange.effort
         tags = exchange.tags
         if tags:
             record.tags = list(tags)
