@@ -173,6 +173,43 @@ def test_there_is_room_for_what_was_used_last(make, kind):
     asyncio.run(walk())
 
 
+@pytest.mark.parametrize("kind", ["memory", "file"])
+def test_nobody_pushes_out_what_others_have(make, kind):
+    async def walk():
+        one = make(kind, room=200_000)
+        await one.add(b"theirs", b"", added("x" * 4000, key="small", team="small"))
+        for number in range(100):
+            whose = {"key": f"of {number}", "team": f"of {number}", "organisation": "large"}
+            await one.add(b"%d" % number, b"", added(str(number % 10) * 4000, **whose))
+        assert await one.read(b"theirs")
+        assert await one.read(b"99")
+        assert not await one.read(b"0")
+        assert await one.clear(Which()) < 60
+        await one.add(b"more", b"", added())  # of what is gone nothing counts any more
+        assert await one.read(b"more")
+        one.close()
+
+    asyncio.run(walk())
+
+
+async def test_a_file_of_an_earlier_version_goes_on(make, tmp_path):
+    one = make("file", room=200_000)
+    first = added("x" * 4000, key="old")
+    await one.add(b"old", b"", first)
+    one.close()
+    with contextlib.closing(sqlite3.connect(one.path, isolation_level=None)) as db:
+        db.executescript(
+            "DROP INDEX owners; ALTER TABLE sessions DROP COLUMN owner; ALTER TABLE sessions DROP COLUMN size"
+        )
+    again = make("file", room=200_000)
+    assert list(await again.read(b"old")) == [first]
+    assert await again.add(b"old", first.mark, added("y" * 4000, "<EMAIL_2>", key="old"))
+    for number in range(100):
+        await again.add(b"%d" % number, b"", added("z" * 4000, key="new"))
+    assert len(await again.read(b"old")) == 2
+    again.close()
+
+
 @pytest.mark.parametrize("kind", ["file", "shared"])
 def test_nothing_of_it_can_be_read_there(make, kind, tmp_path, server):
     async def walk():

@@ -63,7 +63,8 @@ class Surrogates(Section):
     max_bytes: int = Field(
         64 << 20,
         ge=1 << 16,
-        description="Most bytes of sessions in memory or the file; those that were not used for longest go first.",
+        description="Most bytes of sessions in memory or the file. Above it, of whoever has most (an organisation, "
+        "else a team, else a key) those go first that were not used for longest.",
     )
 
 

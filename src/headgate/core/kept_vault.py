@@ -39,6 +39,12 @@ class Piece(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Which is one conversation."""
 
     @property
+    def owner(self) -> str:
+        """Who shares the room with others: the organisation, else the team, else the key."""
+        whose = self.whose
+        return whose.organisation or whose.team or whose.key
+
+    @property
     def size(self) -> int:
         """Bytes, about."""
         return BESIDE + sum(len(each.value) + len(each.said) + BESIDE for each in self.known)

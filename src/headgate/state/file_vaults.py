@@ -29,13 +29,24 @@ SLACK = 0.1
 AT_ONCE = 500
 """Sessions that are deleted, or looked at to be, before others may write."""
 TABLES = """
-CREATE TABLE IF NOT EXISTS sessions (name BLOB PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sessions (
+    name BLOB PRIMARY KEY, until REAL NOT NULL, owner BLOB NOT NULL DEFAULT x'', size INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS ends ON sessions (until);
 CREATE TABLE IF NOT EXISTS pieces (
     name BLOB NOT NULL, number INTEGER NOT NULL, mark BLOB NOT NULL, data BLOB NOT NULL, PRIMARY KEY (name, number)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS keys (id TEXT PRIMARY KEY, sealed TEXT NOT NULL);
 """
+COLUMNS = {"owner": "BLOB NOT NULL DEFAULT x''", "size": "INTEGER NOT NULL DEFAULT 0"}
+"""Of sessions, which files of earlier versions lack."""
+BY_OWNER = "CREATE INDEX IF NOT EXISTS owners ON sessions (owner, until, size)"
+SIZES = (
+    "UPDATE sessions SET size = (SELECT COALESCE(SUM(LENGTH(data)), 0) FROM pieces WHERE pieces.name = sessions.name)"
+)
+FIRST = """SELECT name FROM sessions
+WHERE owner = (SELECT owner FROM sessions GROUP BY owner ORDER BY SUM(size) DESC LIMIT 1) ORDER BY until LIMIT 10"""
+"""Of whoever has most, so that nobody pushes out what others have."""
 PRAGMAS = ("auto_vacuum=INCREMENTAL", "journal_mode=WAL", "synchronous=NORMAL", "secure_delete=ON")
 Error = (sqlite3.Error, OSError)
 log = logging.getLogger("headgate.state")
@@ -138,11 +149,15 @@ class FileVaults:
             number, mark = last.fetchone() or (0, b"")
             if mark != after:
                 return False
-            db.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?)", (name, now + self.seconds))
-            row = (name, number + 1, piece.mark, seals.write(name, after, piece))
-            db.execute("INSERT INTO pieces VALUES (?, ?, ?, ?)", row)
+            data = seals.write(name, after, piece)
+            db.execute(
+                "INSERT INTO sessions (name, until, owner, size) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (name) DO UPDATE SET until = excluded.until, size = size + excluded.size",
+                (name, now + self.seconds, seals.name(b"owner " + piece.owner.encode()), len(data)),
+            )
+            db.execute("INSERT INTO pieces VALUES (?, ?, ?, ?)", (name, number + 1, piece.mark, data))
             while used(db) > self.room:
-                first = db.execute("SELECT name FROM sessions ORDER BY until LIMIT 10").fetchall()
+                first = db.execute(FIRST).fetchall()
                 if not self._delete(db, first):
                     break
             return True
@@ -205,6 +220,7 @@ class FileVaults:
             for said in PRAGMAS:
                 db.execute(f"PRAGMA {said}").fetchall()
             db.executescript(f"BEGIN IMMEDIATE; {TABLES} COMMIT;")
+            _complete(db)
             self._seals = self._sealing(db)
         except BaseException:
             db.close()
@@ -222,3 +238,15 @@ class FileVaults:
         db, self._db = self._db, None
         if db is not None:
             db.close()
+
+
+def _complete(db: sqlite3.Connection) -> None:
+    """Of what an earlier version has kept nobody knows whose it is: it is taken for one's together."""
+    with transaction(db):
+        there = {name for _, name, *_ in db.execute("PRAGMA table_info(sessions)")}
+        for name, kind in COLUMNS.items():
+            if name not in there:
+                db.execute(f"ALTER TABLE sessions ADD COLUMN {name} {kind}")
+        if "size" not in there:
+            db.execute(SIZES)
+        db.execute(BY_OWNER)

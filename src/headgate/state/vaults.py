@@ -1,4 +1,5 @@
-"""Sessions in the memory of one process, up to so many bytes: what was not used for longest goes first."""
+"""Sessions in the memory of one process, up to so many bytes: of whoever has most of them those go first that were not
+used for longest, so that nobody pushes out what others have."""
 
 from __future__ import annotations
 
@@ -15,12 +16,24 @@ AT_ONCE = 1000
 
 
 class _Held:
-    __slots__ = ("pieces", "size", "until")
+    __slots__ = ("owner", "pieces", "size", "until")
 
-    def __init__(self) -> None:
+    def __init__(self, owner: str) -> None:
+        self.owner = owner
         self.pieces: list[Piece] = []
         self.size = 0
         self.until = 0.0
+
+
+class _Owned:
+    """What one has."""
+
+    __slots__ = ("bytes", "names")
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self.names: OrderedDict[bytes, None] = OrderedDict()
+        """In the order in which they end."""
 
 
 class MemoryVaults:
@@ -36,6 +49,7 @@ class MemoryVaults:
         self.bytes = self.failures = 0
         self._held: OrderedDict[bytes, _Held] = OrderedDict()
         """In the order in which they end."""
+        self._owned: dict[str, _Owned] = {}
 
     def __len__(self) -> int:
         return len(self._held)
@@ -50,16 +64,18 @@ class MemoryVaults:
 
     async def add(self, name: bytes, after: bytes, piece: Piece) -> bool:
         self._expire()
-        held = self._held.get(name) or _Held()
+        held = self._held.get(name) or _Held(piece.owner)
         if (held.pieces[-1].mark if held.pieces else b"") != after:
             return False
         self._held[name] = held
         held.pieces.append(piece)
         held.size += piece.size
         self.bytes += piece.size
+        self._owned.setdefault(held.owner, _Owned()).bytes += piece.size
         self._use(name, held)
         while self.bytes > self.room:
-            self._drop(next(iter(self._held)))
+            most = max(self._owned.values(), key=lambda owned: owned.bytes)
+            self._drop(next(iter(most.names)))
         return True
 
     def late(self, why: str) -> None:
@@ -85,6 +101,9 @@ class MemoryVaults:
     def _use(self, name: bytes, held: _Held) -> None:
         held.until = self.clock() + self.seconds
         self._held.move_to_end(name)
+        names = self._owned[held.owner].names
+        names[name] = None
+        names.move_to_end(name)
 
     def _expire(self) -> None:
         now = self.clock()
@@ -92,4 +111,10 @@ class MemoryVaults:
             self._drop(next(iter(self._held)))
 
     def _drop(self, name: bytes) -> None:
-        self.bytes -= self._held.pop(name).size
+        held = self._held.pop(name)
+        owned = self._owned[held.owner]
+        self.bytes -= held.size
+        owned.bytes -= held.size
+        del owned.names[name]
+        if not owned.names:
+            del self._owned[held.owner]
