@@ -95,7 +95,7 @@ async def outcome(pieces: list[bytes]) -> tuple[list, list[int]]:
         if not wire.closed:
             protocol.data_received(piece)
         await asyncio.sleep(0)
-    for _ in range(10):
+    for _ in range(50):
         await asyncio.sleep(0)
     protocol.connection_lost(None)
     connections.stop()

@@ -11,12 +11,15 @@ from headgate.core.caller import Caller
 from headgate.core.errors import (
     Forbidden,
     InvalidRequest,
+    KeyDisabled,
+    KeyExpired,
     Unauthenticated,
     UnknownModel,
     UnsupportedMedia,
 )
 from headgate.core.exchange import Exchange
 from headgate.core.keys import digest
+from headgate.core.memo import Memo
 from headgate.core.record import Record
 from headgate.core.repeats import LARGEST, Repeats
 from headgate.core.reply import Reply
@@ -95,6 +98,28 @@ class TestAuthenticate:
         if key.strip() in (KEY, b"other-key-0123456"):
             return
         assert self.stage.known([(b"x-api-key", key)]) is None
+
+    async def test_what_became_of_a_key_counts_also_where_its_headers_are_remembered(self):
+        def asked():
+            made = exchange(headers=[(b"x-api-key", KEY)])
+            made.memo = memo
+            return made
+
+        memo = Memo()
+        assert (await self.stage(asked(), given_back)).caller.key == "k1"
+        assert (await Authenticate({digest(KEY): Caller("other")})(asked(), given_back)).caller.key == "other"
+        with pytest.raises(KeyDisabled, match="was revoked"):
+            await Authenticate({digest(KEY): Caller("k1", barred="was revoked")})(asked(), given_back)
+        with pytest.raises(KeyExpired):
+            await Authenticate({digest(KEY): Caller("k1", expires=1.0)})(asked(), given_back)
+        with pytest.raises(Unauthenticated, match="not one of this gateway's"):
+            await Authenticate({})(asked(), given_back)
+
+    async def test_of_two_keys_that_are_remembered_the_first_that_is_valid_counts(self):
+        made, later = (exchange(headers=[(b"authorization", b"other-key-0123456"), (b"x-api-key", KEY)]) for _ in "12")
+        made.memo = later.memo = Memo()
+        assert (await Authenticate({digest(KEY): Caller("k1")})(made, given_back)).caller.key == "k1"
+        assert (await self.stage(later, given_back)).caller.key == "k2"
 
     async def test_the_body_is_not_read_before_the_key_is_known(self):
         read = []

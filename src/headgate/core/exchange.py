@@ -21,6 +21,7 @@ from headgate.core.form import Form
 from headgate.core.guard import Gatekeeper
 from headgate.core.kept import Heard
 from headgate.core.labels import HEADERS, NOTHING, SAID, Labels, Priority, read
+from headgate.core.memo import Memo
 from headgate.core.needs import NONE, Law, Needs
 from headgate.core.ports import Incoming
 from headgate.core.record import Attempt, Record
@@ -108,6 +109,8 @@ class Exchange(msgspec.Struct, eq=False):
     method: str = "POST"
     proxied: bool = False
     """It came by a proxy that is trusted."""
+    memo: Memo | None = None
+    """Of the headers as they came, where later requests may have the very same."""
     trace: Tracing | None = None  # trace, where there are traces
     caller: Caller | None = None  # authenticate
     body: bytes = b""  # receive

@@ -114,11 +114,13 @@ class App:
         path = scope["path"]
         client = gateway.client_of(scope["client"], headers)
         record = Record(id=id, time=time.time(), client=client, dialect=face.name, path=path[:200], worker=self.worker)
-        named, whole = dict(headers), cycle.read if cycle is not None else None
+        named, whole = (cycle.named, cycle.read) if cycle is not None else (dict(headers), None)
         body = Incoming(receive, headers, gateway.config.server.max_body_bytes, named, whole)
         exchange = Exchange(
             id, face, path, headers, body.read, time.perf_counter(), record, place, body, scope["method"], named=named
         )
+        if cycle is not None:
+            exchange.memo = cycle.memo
         exchange.proxied = bool(gateway.trusted) and gateway.proxied(scope["client"])
         answer = Answer(exchange, send, cycle)
         self.running += 1

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from headgate.core.errors import GatewayError, InternalError
 
 if TYPE_CHECKING:
+    from headgate.core.memo import Memo
     from headgate.server.protocol import Protocol
 
 STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
@@ -44,8 +45,10 @@ class Cycle:
         "keep_alive",
         "left",
         "length",
+        "memo",
         "method",
         "more",
+        "named",
         "protocol",
         "received",
         "scope",
@@ -56,9 +59,21 @@ class Cycle:
         "whole",
     )
 
-    def __init__(self, protocol: Protocol, scope: dict[str, Any], length: int | None, waiting: bool) -> None:
+    def __init__(
+        self,
+        protocol: Protocol,
+        scope: dict[str, Any],
+        length: int | None,
+        waiting: bool,
+        named: dict[bytes, bytes],
+        memo: Memo | None,
+    ) -> None:
         self.protocol = protocol
         self.scope = scope
+        self.named = named
+        """The headers by their names, the last of each."""
+        self.memo = memo
+        """Of the head, where others on the connection may repeat it."""
         self.method: str = scope["method"]
         self.task: asyncio.Task[None] | None = None
         self.gone: str | None = None
@@ -235,7 +250,7 @@ class Cycle:
         lines = [*map(LINE, headers), *self.frame(status, length, close), b"", b""]
         first = STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
         head = first + self.protocol.connections.date + b"\r\n".join(lines)
-        if len(head.translate(None, b"\r\n\0")) != len(head) - 2 * (len(lines) + 1):
+        if not head.count(b"\r") == head.count(b"\n") == len(lines) + 1 or b"\0" in head:
             raise ValueError("a header of the answer holds a line break or a NUL")
         self.head = head
         self.started = True

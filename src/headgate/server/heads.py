@@ -9,46 +9,106 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from headgate.server.refusals import Refusal, bad_request
+from headgate.core.memo import Memo
+from headgate.server.refusals import Limits, Refusal, bad_request, too_much
 
 Headers = list[tuple[bytes, bytes]]
 
 FRAMING = frozenset({b"host", b"content-length", b"transfer-encoding", b"expect"})
+CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)\r\n", re.IGNORECASE)
+MOST_DIGITS = 18
 HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]+|\[[0-9A-Fa-f:.]+(?:%25[A-Za-z0-9._~-]+)?\])(?::[0-9]{0,5})?")
 TARGET = re.compile(rb"[!$-~\"]+")
 ABSOLUTE = re.compile(rb"(?i:https?)://([^/?]+)(/[^?]*)?(\?.*)?")
 BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})|%(?:[01][0-9A-Fa-f]|7[Ff])")
 
 
-class Head(NamedTuple):
-    """One that has been checked. A connection's next one mostly says the same but for its content-length."""
+class Head:
+    """One that was checked, for the next on its connection that is the same byte for byte but for its content-length.
 
-    url: bytes
-    method: bytes
-    version: str
-    headers: Headers
-    place: int
-    """Of the content-length among them; -1: there is none, and so no body."""
-    waiting: bool
-    scope: Mapping[str, Any]
-    """Of ASGI, without the headers."""
+    Nothing but where the body ends can come out otherwise for such a one: it needs no parser.
+    """
 
-    def length_of(self, url: bytes, method: bytes, version: str, headers: Headers) -> int | None:
-        """The body's length, where all else is the same as here; None where it is to be looked at."""
-        known, place = self.headers, self.place
-        if len(headers) != len(known) or url != self.url or method != self.method or version != self.version:
+    __slots__ = ("after", "before", "headers", "memo", "named", "place", "scope")
+
+    def __init__(self, scope: Mapping[str, Any], headers: Headers, before: bytes, after: bytes) -> None:
+        """`before` and `after` the digits of its content-length are its bytes; where it has none, nothing is after."""
+        self.scope = scope
+        self.headers = headers.copy()
+        self.before = before
+        self.after = after
+        self.named = dict(headers)
+        self.place = [name for name, _ in headers].index(b"content-length") if after else -1
+        self.memo = Memo()
+
+    @classmethod
+    def learned(cls, data: bytes, target: bytes, scope: Mapping[str, Any], headers: Headers) -> Head | None:
+        """Of a sound head of HTTP/1.1, after which the connection goes on and a body comes as it is, if any.
+
+        None where `data` does not begin with all of it.
+        """
+        first = b"%b %b HTTP/1.1\r\n" % (scope["method"].encode(), target)
+        end = data.find(b"\r\n\r\n") + 4
+        if not data.startswith(first) or end < len(first):
             return None
-        if place < 0:
-            return 0 if headers == known else None
-        own = headers[place]
-        headers[place] = known[place]
-        same = headers == known
-        headers[place] = own
-        length = own[1]
-        return int(length) if same and own[0] == b"content-length" and length.isdigit() and len(length) < 19 else None
+        length = CONTENT_LENGTH.search(data, len(first) - 2, end)
+        if length is None:
+            return cls(scope, headers, data[:end], b"")
+        return cls(scope, headers, data[: length.start(1)], data[length.end(1) : end])
+
+    def begins(self, data: bytes) -> tuple[bytes, int] | None:
+        """(the digits of the body's length, where the body begins) of data that begins with a head like this one."""
+        if not data.startswith(self.before):
+            return None
+        start, after = len(self.before), self.after
+        if not after:
+            return b"0", start
+        end = data.find(b"\r", start)
+        digits = data[start:end]
+        if end < 0 or not digits.isdigit() or len(digits) > MOST_DIGITS or not data.startswith(after, end):
+            return None
+        return digits, end + len(after)
+
+    def again(self, digits: bytes) -> tuple[Headers, dict[bytes, bytes]]:
+        """Its headers, and the same by their names, with another content-length."""
+        headers, named = self.headers.copy(), self.named.copy()
+        if self.place >= 0:
+            headers[self.place] = (b"content-length", digits)
+            named[b"content-length"] = digits
+        return headers, named
+
+
+def check_size(limits: Limits, url: bytes, headers: Headers, received: int) -> None:
+    """`received`: how many bytes the head has at most; perhaps some of the body are among them. Raises Refusal."""
+    large = received > limits.max_header_bytes and (
+        len(url) + sum(len(name) + len(value) + 4 for name, value in headers) > limits.max_header_bytes
+    )
+    if large or len(url) > limits.max_url_bytes or len(headers) > limits.max_headers:
+        raise too_large(limits, url, headers)
+
+
+def too_large(limits: Limits, url: bytes, headers: Headers) -> Refusal:
+    """Of a head, as far as it has come."""
+    if len(url) > limits.max_url_bytes or (url and not headers):
+        return too_much(f"The request's target is longer than {limits.max_url_bytes} bytes; shorten it.", 414)
+    if len(headers) > limits.max_headers:
+        return too_much(f"The request has more than {limits.max_headers} headers; send fewer.")
+    return too_much(f"The request's headers are larger than {limits.max_header_bytes} bytes; send smaller ones.")
+
+
+def read_start(url: bytes, method: bytes, version: str) -> dict[str, Any]:
+    """What a request's first line says, for ASGI's scope. Raises Refusal."""
+    if version not in ("1.1", "1.0"):
+        raise Refusal(505, "http_version_not_supported", "This server speaks HTTP/1.1 and HTTP/1.0.")
+    if method == b"CONNECT":
+        raise Refusal(501, "method_not_implemented", "This server is no forward proxy; CONNECT is not supported.")
+    path, raw, query = read_target(url, method)
+    return {
+        "http_version": version, "method": method.decode("ascii"), "path": path, "raw_path": raw, "query_string": query
+    }  # fmt: skip
 
 
 def read_framing(headers: Headers, version: str, url: bytes) -> tuple[int | None, bool]:
@@ -81,7 +141,7 @@ def read_framing(headers: Headers, version: str, url: bytes) -> tuple[int | None
         return None, waiting
     if length is None:
         return 0, False
-    if not length.isdigit() or len(length) > 18:
+    if not length.isdigit() or len(length) > MOST_DIGITS:
         raise bad_request("Content-Length is not a whole number of bytes.")
     return int(length), waiting
 

@@ -16,10 +16,13 @@ import httptools
 
 from headgate.core.errors import InvalidRequest, SlowRequest, TooLarge
 from headgate.server.cycles import HIGH_WATER, WASTE, Cycle
-from headgate.server.heads import Head, read_framing, read_target, unreadable
-from headgate.server.refusals import Refusal, answer_headers, too_busy, too_much, too_slow
+from headgate.server.heads import Head, Headers, check_size, read_framing, read_start, too_large, unreadable
+from headgate.server.refusals import Refusal, answer_headers, too_busy, too_slow
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from headgate.core.memo import Memo
     from headgate.server.connections import Connections
 
 IDLE, HEAD, BODY, LINGER = range(4)
@@ -37,10 +40,10 @@ class Protocol(asyncio.Protocol):
 
     # fmt: off
     __slots__ = (
-        "base", "connections", "current", "deaf", "fed", "head", "head_bytes", "headers", "last_words", "loop",
-        "mark", "marked", "overflow", "parser", "pending", "pending_size", "phase", "queue", "read_paused",
-        "reading", "replaying", "since", "taken", "taken_at", "transport", "url", "wire", "write_paused",
-        "writers", "written",
+        "base", "connections", "current", "deaf", "fed", "fresh", "head", "head_bytes", "headers", "last_words",
+        "loop", "mark", "marked", "overflow", "owed", "parser", "pending", "pending_size", "phase", "queue",
+        "read_paused", "reading", "replaying", "since", "taken", "taken_at", "transport", "url", "wire",
+        "write_paused", "writers", "written",
     )
     # fmt: on
 
@@ -57,7 +60,11 @@ class Protocol(asyncio.Protocol):
         self.overflow = False
         self.headers: list[tuple[bytes, bytes]] = []
         self.head: Head | None = None
-        """The last one."""
+        """The last one, where the next may be known by it."""
+        self.fresh = b""
+        """What came first of the request whose head is being read."""
+        self.owed = 0
+        """Bytes still to come of a body whose head was known: the parser sees neither."""
         self.url = b""
         self.head_bytes = self.fed = self.wire = 0
         self.replaying = False
@@ -130,13 +137,17 @@ class Protocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.deaf:
             return
+        if self.owed:
+            self.take(data)
+            return
         if self.phase == BODY:
             self.wire += len(data)
-        elif self.phase == IDLE:
+        elif self.phase == IDLE or not self.fed:
+            if self.head is not None and self.current is None and self.repeats(self.head, data):
+                return
             self.phase = HEAD
             self.since = self.connections.now
-        elif not self.fed:
-            self.since = self.connections.now
+            self.fresh = data
         self.fed = len(data)
         try:
             self.parser.feed_data(data)
@@ -149,9 +160,32 @@ class Protocol(asyncio.Protocol):
         if self.phase == HEAD:
             self.head_bytes += len(data)
             if self.head_bytes > self.connections.limits.max_header_bytes:
-                self.refuse(self.head_too_large())
+                self.refuse(too_large(self.connections.limits, self.url, self.headers))
         elif self.phase == BODY and self.wire > WASTE:
             self.check_framing_cost()
+
+    def repeats(self, head: Head, data: bytes) -> bool:
+        """Whether a request begins here whose head is known; then it is begun."""
+        found = head.begins(data)
+        if found is None:
+            return False
+        digits, start = found
+        self.owed = int(digits)
+        headers, named = head.again(digits)
+        self.receive(head.scope, headers, named, self.owed, memo=head.memo)
+        self.take(data[start:])
+        return True
+
+    def take(self, data: bytes) -> None:
+        """Of a body that the parser does not see; what comes behind its end is another request."""
+        body = data[: self.owed]
+        self.owed -= len(body)
+        if body:
+            self.on_body(body)
+        if not self.owed:
+            self.received()
+            if len(body) < len(data):
+                self.data_received(data[len(body) :])
 
     def parse_failed(self, data: bytes, error: httptools.HttpParserError) -> None:
         if self.deaf:
@@ -209,26 +243,35 @@ class Protocol(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         if self.replaying:
             return
-        parser, limits, url = self.parser, self.connections.limits, self.url
-        if self.head_bytes + self.fed > limits.max_header_bytes:
-            self.check_head_size()
-        if len(url) > limits.max_url_bytes or len(self.headers) > limits.max_headers:
-            raise self.head_too_large()
-        version = parser.get_http_version()
-        if version not in ("1.1", "1.0"):
-            raise Refusal(505, "http_version_not_supported", "This server speaks HTTP/1.1 and HTTP/1.0.")
-        method = parser.get_method()
-        if method == b"CONNECT":
-            raise Refusal(501, "method_not_implemented", "This server is no forward proxy; CONNECT is not supported.")
-        head = self.head
-        length = head.length_of(url, method, version, self.headers) if head is not None else None
-        if head is None or length is None:
-            head, length = self.look(url, method, version)
-        scope = {**head.scope, "headers": self.headers}
-        cycle = Cycle(self, scope, length, head.waiting)
+        parser, url, headers = self.parser, self.url, self.headers
+        check_size(self.connections.limits, url, headers, self.head_bytes + self.fed)
+        version, method, keep_alive = parser.get_http_version(), parser.get_method(), parser.should_keep_alive()
+        scope = read_start(url, method, version)
+        length, waiting = read_framing(headers, version, url)
+        scope = {**self.base, **scope}
+        plain = keep_alive and not waiting and length is not None
+        self.head = head = Head.learned(self.fresh, url, scope, headers) if plain and self.fresh else None
+        self.fresh = b""
+        memo = head.memo if head is not None else None
+        self.receive(scope, headers, dict(headers), length, waiting=waiting, keep_alive=keep_alive, memo=memo)
+
+    def receive(
+        self,
+        scope: Mapping[str, Any],
+        headers: Headers,
+        named: dict[bytes, bytes],
+        length: int | None,
+        *,
+        waiting: bool = False,
+        keep_alive: bool = True,
+        memo: Memo | None = None,
+    ) -> None:
+        """A request's head is whole. `length`: its body's, None where that comes in chunks."""
+        scope = {**scope, "headers": headers}
+        cycle = Cycle(self, scope, length, waiting, named, memo)
         scope["extensions"] = {"headgate": cycle}
-        cycle.keep_alive = parser.should_keep_alive()
-        if length is not None and length > limits.max_body_bytes:
+        cycle.keep_alive = keep_alive
+        if length is not None and length > self.connections.limits.max_body_bytes:
             cycle.fail(self.body_too_large())
         self.head_bytes = self.wire = self.mark = 0
         self.marked = self.connections.now
@@ -239,20 +282,6 @@ class Protocol(asyncio.Protocol):
         else:
             self.queue.append(cycle)
 
-    def look(self, url: bytes, method: bytes, version: str) -> tuple[Head, int | None]:
-        """Check a head; with it the body's length, None where it comes in chunks. Raises Refusal."""
-        length, waiting = read_framing(self.headers, version, url)
-        path, raw, query = read_target(url, method)
-        scope = {
-            **self.base, "http_version": version, "method": method.decode("ascii"), "path": path, "raw_path": raw,
-            "query_string": query,
-        }  # fmt: skip
-        names = [name for name, _ in self.headers]
-        place = names.index(b"content-length") if b"content-length" in names else -1
-        head = Head(url, method, version, list(self.headers), place, waiting, scope)
-        self.head = head if length is not None else None
-        return head, length
-
     def on_body(self, body: bytes) -> None:
         cycle = self.reading
         if cycle is None or self.deaf:
@@ -262,10 +291,13 @@ class Protocol(asyncio.Protocol):
             self.fail_body(self.body_too_large())
 
     def on_message_complete(self) -> None:
-        cycle = self.reading
-        if cycle is None or self.parser.should_upgrade():
-            return
-        self.reading = None
+        if self.reading is not None and not self.parser.should_upgrade():
+            self.received()
+
+    def received(self) -> None:
+        """The body has come to its end."""
+        cycle, self.reading = self.reading, None
+        assert cycle is not None
         self.phase = IDLE
         self.since = self.connections.now
         self.deaf = self.deaf or not cycle.keep_alive
@@ -276,20 +308,6 @@ class Protocol(asyncio.Protocol):
             self.pause_reading()
 
     # Limits
-
-    def head_too_large(self) -> Refusal:
-        limits = self.connections.limits
-        if len(self.url) > limits.max_url_bytes or (self.url and not self.headers):
-            return too_much(f"The request's target is longer than {limits.max_url_bytes} bytes; shorten it.", 414)
-        if len(self.headers) > limits.max_headers:
-            return too_much(f"The request has more than {limits.max_headers} headers; send fewer.")
-        return too_much(f"The request's headers are larger than {limits.max_header_bytes} bytes; send smaller ones.")
-
-    def check_head_size(self) -> None:
-        """What was received holds more than this head, perhaps: measures it. Raises Refusal."""
-        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-        if size > self.connections.limits.max_header_bytes:
-            raise self.head_too_large()
 
     def body_too_large(self) -> TooLarge:
         limit = self.connections.limits.max_body_bytes

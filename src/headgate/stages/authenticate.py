@@ -10,6 +10,7 @@ from headgate.core.caller import Caller, Networks
 from headgate.core.errors import AddressForbidden, KeyDisabled, KeyExpired, OperationForbidden, Unauthenticated
 from headgate.core.exchange import Exchange
 from headgate.core.keys import digest
+from headgate.core.memo import Memo
 from headgate.core.reply import Reply
 from headgate.stages.stage import Proceed
 
@@ -32,6 +33,8 @@ class Asked(NamedTuple):
     """Unix seconds."""
     proxied: bool = False
     """It came by a proxy that is trusted: what its headers say of the client is the proxy's word."""
+    memo: Memo | None = None
+    """Of the headers, where they may come again."""
 
 
 Verifier = Callable[[Asked], Awaitable[Caller | None]]
@@ -57,8 +60,9 @@ class Authenticate:
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
         record = exchange.record
         asked = Asked(
-            exchange.headers, record.client, exchange.path, exchange.dialect.operation, record.time, exchange.proxied
-        )
+            exchange.headers, record.client, exchange.path, exchange.dialect.operation, record.time, exchange.proxied,
+            exchange.memo,
+        )  # fmt: skip
         exchange.caller = await self.admit(asked)
         return await proceed(exchange)
 
@@ -66,7 +70,7 @@ class Authenticate:
         """Who asks, where they may. Raises Unauthenticated, AddressForbidden or OperationForbidden."""
         if self.networks is not None and not self.networks.admit(asked.client):
             raise AddressForbidden(f"this gateway takes no requests from {asked.client}")
-        caller = self.known(asked.headers)
+        caller = self.known(asked.headers, asked.memo)
         for verifier in self.verifiers if caller is None else ():
             caller = await verifier(asked)
             if caller is not None:
@@ -86,14 +90,14 @@ class Authenticate:
             raise OperationForbidden(f"the key {caller.key!r} may not ask at {asked.path[:200]}")
         return caller
 
-    def known(self, headers: Sequence[tuple[bytes, bytes]]) -> Caller | None:
+    def known(self, headers: Sequence[tuple[bytes, bytes]], memo: Memo | None = None) -> Caller | None:
         """Whoever the first valid key belongs to; every vendor's header counts alike."""
-        for name, value in headers:
-            if name in HEADERS:
-                caller = self.callers.get(digest(_token(value)))
-                if caller is not None:
-                    return caller
-        return None
+        if memo is not None and memo.key is not None:
+            return self.callers.get(memo.key)
+        presented = [digest(_token(value)) for name, value in headers if name in HEADERS]
+        if memo is not None and len(presented) == 1:
+            memo.key = presented[0]
+        return next((self.callers[key] for key in presented if key in self.callers), None)
 
     def _stranger(self, headers: Sequence[tuple[bytes, bytes]]) -> Unauthenticated:
         presented = [value for name, value in headers if name in HEADERS]
