@@ -120,6 +120,12 @@ async def test_sound_requests_are_sound():
         assert requests[1] == ("POST", "/echo", b"hello")
 
 
+async def test_what_is_refused_behind_an_upgrade_is_refused_like_all_else():
+    wrong = SOUND[0].replace(b"Host: a", b"Host: a\r\nHost: b")
+    requests, answers = await outcome([SOUND[3] + wrong])
+    assert (len(requests), answers) == (1, [200, 400])
+
+
 async def test_a_head_like_the_one_before_it_is_judged_as_it_is_alone():
     """A connection remembers the last head that was sound."""
     wrong = []

@@ -149,13 +149,16 @@ class Protocol(asyncio.Protocol):
             self.since = self.connections.now
             self.fresh = data
         self.fed = len(data)
+        behind = -1
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self.ignore_upgrade(data[upgrade.args[0] :])
-            return
+            behind = upgrade.args[0]
         except httptools.HttpParserError as error:
             self.parse_failed(data, error)
+            return
+        if behind >= 0:
+            self.ignore_upgrade(data[behind:])  # here, as a refusal raised in an except clause loses its own cause
             return
         if self.phase == HEAD:
             self.head_bytes += len(data)
