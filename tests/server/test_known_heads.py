@@ -151,3 +151,20 @@ async def test_an_answer_before_the_end_of_a_body():
         writer.write(b"llo" + post(b"after") + post(b"x" * 9, "/early", length=90_000_000))
         assert statuses(await everything(reader)) == [200, 401]
         assert [body for *_, body in box.seen.requests] == [None, None, b"after", None]
+
+
+async def test_many_requests_behind_one_that_is_known():
+    """Each of these is answered at once."""
+    options = b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"
+    for each in (options, options.replace(b"\r\n\r\n", b"\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n")):
+        assert (await outcome([each, each * 1500]))[1] == [204] * 1501
+
+
+async def test_an_empty_line_behind_a_body_begins_no_request():
+    async with serving(Limits(header_timeout=0.2, keep_alive=5)) as box, warm(box) as (reader, writer):
+        writer.write(post(b"again") + b"\r\n")
+        assert (await reader.readuntil(b"again")).startswith(b"HTTP/1.1 200")
+        await asyncio.sleep(0.6)
+        assert not box.seen.refusals
+        writer.write(post(b"later"))
+        assert (await reader.readuntil(b"later")).startswith(b"HTTP/1.1 200")

@@ -56,7 +56,7 @@ class Head:
             return None
         length = CONTENT_LENGTH.search(data, len(first) - 2, end)
         if length is None:
-            return cls(scope, headers, data[:end], b"")
+            return cls(scope, headers, data[:end], b"") if b"content-length" not in dict(headers) else None
         return cls(scope, headers, data[: length.start(1)], data[length.end(1) : end])
 
     def begins(self, data: bytes) -> tuple[bytes, int] | None:

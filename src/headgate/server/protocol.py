@@ -138,57 +138,58 @@ class Protocol(asyncio.Protocol):
         if self.deaf:
             return
         if self.owed:
-            self.take(data)
-            return
+            data = self.take(data)
+        elif self.phase == IDLE and self.head is not None and self.current is None:
+            data = self.repeats(self.head, data)
+        while data and not self.deaf:
+            data = self.parse(data)
+
+    def repeats(self, head: Head, data: bytes) -> bytes:
+        """Begins a request, where it has the head that is known; gives what is left for the parser."""
+        found = head.begins(data)
+        if found is None:
+            return data
+        digits, start = found
+        self.owed = int(digits)
+        headers, named = head.again(digits)
+        self.receive(head.scope, headers, named, self.owed, memo=head.memo)
+        return self.take(data[start:])
+
+    def take(self, data: bytes) -> bytes:
+        """Of a body that the parser does not see; gives what comes behind its end. Empty lines there are nothing (RFC
+        9112, 2.2)."""
+        body = data[: self.owed]
+        self.owed -= len(body)
+        if body:
+            self.on_body(body)
+        if self.owed:
+            return b""
+        self.received()
+        return data[len(body) :].lstrip(b"\r\n")
+
+    def parse(self, data: bytes) -> bytes:
+        """Gives what is behind a request that asks for an upgrade."""
         if self.phase == BODY:
             self.wire += len(data)
         elif self.phase == IDLE or not self.fed:
-            if self.head is not None and self.current is None and self.repeats(self.head, data):
-                return
             self.phase = HEAD
             self.since = self.connections.now
             self.fresh = data
         self.fed = len(data)
-        behind = -1
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            behind = upgrade.args[0]
+            return self.ignore_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             self.parse_failed(data, error)
-            return
-        if behind >= 0:
-            self.ignore_upgrade(data[behind:])  # here, as a refusal raised in an except clause loses its own cause
-            return
+            return b""
         if self.phase == HEAD:
             self.head_bytes += len(data)
             if self.head_bytes > self.connections.limits.max_header_bytes:
                 self.refuse(too_large(self.connections.limits, self.url, self.headers))
         elif self.phase == BODY and self.wire > WASTE:
             self.check_framing_cost()
-
-    def repeats(self, head: Head, data: bytes) -> bool:
-        """Whether a request begins here whose head is known; then it is begun."""
-        found = head.begins(data)
-        if found is None:
-            return False
-        digits, start = found
-        self.owed = int(digits)
-        headers, named = head.again(digits)
-        self.receive(head.scope, headers, named, self.owed, memo=head.memo)
-        self.take(data[start:])
-        return True
-
-    def take(self, data: bytes) -> None:
-        """Of a body that the parser does not see; what comes behind its end is another request."""
-        body = data[: self.owed]
-        self.owed -= len(body)
-        if body:
-            self.on_body(body)
-        if not self.owed:
-            self.received()
-            if len(body) < len(data):
-                self.data_received(data[len(body) :])
+        return b""
 
     def parse_failed(self, data: bytes, error: httptools.HttpParserError) -> None:
         if self.deaf:
@@ -204,15 +205,15 @@ class Protocol(asyncio.Protocol):
         else:
             self.refuse(unreadable(data, str(error)))
 
-    def ignore_upgrade(self, rest: bytes) -> None:
-        """Reads on as if no upgrade had been asked for, which llhttp cannot be told to do.
+    def ignore_upgrade(self, rest: bytes) -> bytes:
+        """Gives what to read on with, as if no upgrade had been asked for, which llhttp cannot be told to do.
 
         HTTP clients of the JDK ask for h2c with every first request, body and all. llhttp takes what follows such a
         head for another protocol, so a parser that has seen a plain head with the same framing takes over.
         """
         cycle = self.reading
         if cycle is None or self.deaf:
-            return
+            return b""
         framing = b"transfer-encoding: chunked" if cycle.length is None else b"content-length: %d" % cycle.length
         self.parser = httptools.HttpRequestParser(self)
         self.replaying = True
@@ -221,8 +222,7 @@ class Protocol(asyncio.Protocol):
             self.parser.feed_data(b"POST / HTTP/1.1\r\nhost: replayed\r\n" + framing + b"\r\n\r\n")
         finally:
             self.replaying = False
-        if rest:
-            self.data_received(rest)
+        return rest
 
     # The parser's calls
 
@@ -301,7 +301,8 @@ class Protocol(asyncio.Protocol):
         """The body has come to its end."""
         cycle, self.reading = self.reading, None
         assert cycle is not None
-        self.phase = IDLE
+        if self.phase != LINGER:
+            self.phase = IDLE
         self.since = self.connections.now
         self.deaf = self.deaf or not cycle.keep_alive
         if cycle.more:
@@ -405,7 +406,7 @@ class Protocol(asyncio.Protocol):
     def refuse(self, refusal: Refusal) -> None:
         """Answers with an error when it is its turn, and closes the connection; nothing that comes is read again."""
         connections = self.connections
-        self.deaf = True
+        self.deaf, self.fresh = True, b""
         path = None
         if self.url[:1] == b"/":
             path = self.url.partition(b"?")[0].decode("latin-1")

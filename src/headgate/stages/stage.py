@@ -74,7 +74,7 @@ class Reread:
     """Behind somebody else's stages: what is known of the headers is found out anew, as there may be others now."""
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
-        exchange.named, exchange._labels = dict(exchange.headers), None
+        exchange.named, exchange._labels, exchange.memo = dict(exchange.headers), None, None
         return await proceed(exchange)
 
 
