@@ -132,7 +132,8 @@ def _fold(folder: Path) -> Retired:
     _save(folder / _RETIRED, retired)
     for path in dead:
         path.unlink(missing_ok=True)
-        path.with_suffix(".lock").unlink(missing_ok=True)
+        for beside in (".new", ".lock"):
+            path.with_suffix(beside).unlink(missing_ok=True)
     return retired
 
 
