@@ -82,7 +82,7 @@ LENGTHY = [
     # jsonschema goes on with validators of its own where a part says by which draft it goes
     ({"properties": {"a": {"$schema": DRAFT, **SLOW}}}, {"a": "a" * 40 + "!"}),
     ({"$schema": DRAFT, "properties": {"a": SLOW, "in": {"$ref": "#"}}}, {"in": {"a": "a" * 40 + "!"}}),
-    ({"uniqueItems": True}, [*ITEMS, {"a": 1}]),
+    ({"uniqueItems": True}, [*ITEMS[:6000], {"a": 1}]),
 ]
 
 
