@@ -150,6 +150,7 @@ def test_a_killed_worker_is_counted_among_those_that_are_gone(started, tmp_path)
         assert process.stdout.readline() == b"counted\n"
         alive = told(one)
         process.send_signal(signal.SIGKILL)
+    (tmp_path / "run" / f"metrics-1-{process.pid}.new").write_bytes(b"{")  # as if it was killed while it wrote
     assert alive["headgate_requests_total"] == 100
     assert alive["process_open_fds"] > told(one)["process_open_fds"], "each live process is told of"
     assert told(one)["headgate_requests_total"] == 100
