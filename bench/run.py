@@ -29,6 +29,7 @@ import guards
 import instructions
 import load
 import routing
+import semantic
 from servers import KEY, OTHER_CORE, ROOT, Running, free_port, gateway, pin, proxy, upstream
 
 Row = tuple[str, str, str, str]
@@ -64,7 +65,7 @@ class Bench:
             self.peer(provider)
         self.streaming()
         self.open_streams()
-        self.sections = [routing.section(), guards.section(), instructions.section()]
+        self.sections = [routing.section(), guards.section(), instructions.section(), *semantic.sections()]
 
     def throughput(self, forward: Running, ours: Running) -> None:
         same, crossing = load.body_of("chat"), load.body_of("smart")

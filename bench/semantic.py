@@ -9,7 +9,7 @@ import asyncio
 import importlib.util
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -131,7 +131,12 @@ def section(found: dict[str, Embedder]) -> str:
     return "\n".join([*lines, "", "### Time", "", *times(found)]) + "\n"
 
 
-def main(arguments: Sequence[str]) -> None:
+def sections() -> list[str]:
+    """None where the pairs are not there."""
+    return [section(embedders())] if DATA.is_dir() else []
+
+
+def main() -> None:
     if not DATA.is_dir():
         raise SystemExit(f"there is no {DATA}")
     made = section(embedders())
@@ -140,4 +145,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
