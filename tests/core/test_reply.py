@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from headgate.core.errors import ProviderCut, ProviderError, ProviderNonsense
-from headgate.core.events import Failed, Start, Stop, Text, ToolCall, Used
-from headgate.core.reply import EARLY, KEPT, Reply, Tally
-from headgate.core.usage import Usage
+from headgate.core.events import Stop, Text
+from headgate.core.reply import EARLY, Reply
+from headgate.core.tally import KEPT
 from headgate.dialects import anthropic_messages, openai_chat, openai_responses
 
 ASKED = {"model": "chat", "messages": []}
@@ -266,27 +266,6 @@ class TestRewritten:
         assert reply.account.complete
         assert reply.response.pieces, "the rest was read all the same"
         assert reply.response.finished == 1
-
-
-class TestTally:
-    def test_what_it_hears(self):
-        tally = Tally()
-        tally.hear([Start(id="x")])
-        assert (tally.id, tally.started, tally.complete) == ("x", False, False)
-        tally.hear([ToolCall(id="1", name="f"), Used(usage=Usage(output=1)), Used(usage=Usage(output=2))])
-        assert (tally.started, tally.usage.output) == (True, 2)
-        tally.hear([Stop(reason="length", vendor="max_tokens")])
-        assert (tally.complete, tally.finish) == (True, "max_tokens")
-
-    def test_a_cut_is_not_complete(self):
-        tally = Tally()
-        tally.hear([Text(text="x"), Stop(reason="cut")])
-        assert (tally.started, tally.complete) == (True, False)
-
-    def test_a_failure_is_kept(self):
-        tally, error = Tally(), ProviderNonsense("no")
-        tally.hear([Failed(error=error)])
-        assert tally.failed is error
 
 
 class TestWhatThereIsOfAnAnswer:

@@ -136,6 +136,16 @@ class Box:
             writer.transport.abort()
 
 
+async def held_back(box: Box, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> bool:
+    """Whether little is read of a large request that `Echo.hold` leaves unread; it is answered once that goes on."""
+    writer.write(request)
+    await asyncio.sleep(0.3)
+    (cycle,) = box.connections.cycles
+    little = cycle.received < 1_000_000
+    box.seen.hold.set()
+    return little and statuses(await everything(reader)) == [200]
+
+
 async def everything(reader: asyncio.StreamReader, patience: float = 5.0) -> bytes:
     got = b""
     with contextlib.suppress(TimeoutError, ConnectionError):

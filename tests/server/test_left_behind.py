@@ -19,6 +19,7 @@ from headgate.server.app import App
 from headgate.server.connections import Connections
 from headgate.server.cycles import Cycle
 from headgate.server.protocol import Protocol
+from waiting import until
 
 CONFIGURATION = """
 data_dir: {folder}
@@ -64,43 +65,34 @@ def left():
     return sum(type(found) in (Exchange, Cycle, Protocol) for found in gc.get_objects())
 
 
-async def until(condition):
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.005)
+@contextlib.asynccontextmanager
+async def leaving(folder, sent):
+    """A client sends this, and leaves: then nothing of it is there. Gives the provider, the connections and `before`,
+    how much was left then."""
+    async with serving(folder) as (outside, connections, port):
+        gc.collect()
+        gc.disable()
+        before = left()
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(sent)
+            yield outside, connections, before
+            writer.transport.abort()
+            await until(lambda: not connections.open and outside.records)
+            await until(lambda: left() <= before)
+        finally:
+            gc.enable()
 
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("model", ["plain", "kept"])
 async def test_who_leaves_while_a_provider_is_asked(tmp_path, model, stream):
-    async with serving(tmp_path) as (outside, connections, port):
-        gc.collect()
-        gc.disable()
-        before = left()
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(request(model, stream))
-            await until(lambda: outside.sent)
-            assert left() > before, "what is looked for is there"
-            writer.transport.abort()
-            await until(lambda: not connections.open and outside.records)
-            await until(lambda: left() <= before)
-        finally:
-            gc.enable()
+    async with leaving(tmp_path, request(model, stream)) as (outside, _, before):
+        await until(lambda: outside.sent)
+        assert left() > before, "what is looked for is there"
 
 
 async def test_who_leaves_in_the_middle_of_the_body(tmp_path):
-    async with serving(tmp_path) as (outside, connections, port):
-        gc.collect()
-        gc.disable()
-        before = left()
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(request("plain", False)[:-5])
-            await until(lambda: connections.cycles)
-            await asyncio.sleep(0)
-            writer.transport.abort()
-            await until(lambda: not connections.open and outside.records)
-            await until(lambda: left() <= before)
-        finally:
-            gc.enable()
+    async with leaving(tmp_path, request("plain", False)[:-5]) as (_, connections, _):
+        await until(lambda: connections.cycles)
+        await asyncio.sleep(0)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from dialects.mutations import places_in
 from gateways import KEY, running
 from headgate.core import chat
 from headgate.core.errors import Unsupported
@@ -137,20 +138,12 @@ def requests(dialect):
 def spoiled(dialect):
     """Each with one value that is of another type than it should be."""
     for fields in requests(dialect):
-        for place, (holder, key) in enumerate(list(places(fields))):
+        for place, (holder, key) in enumerate(list(places_in(fields))):
             for odd in () if holder is fields and key in ("model", "stream") else ODD:
                 one = copy.deepcopy(fields)
-                holder, key = list(places(one))[place]
+                holder, key = list(places_in(one))[place]
                 holder[key] = copy.deepcopy(odd)
                 yield one
-
-
-def places(value):
-    """Where anything stands."""
-    if isinstance(value, dict | list):
-        for key in list(value) if isinstance(value, dict) else range(len(value)):
-            yield value, key
-            yield from places(value[key])
 
 
 @pytest.mark.parametrize("dialect", CHATS, ids=lambda dialect: dialect.name)

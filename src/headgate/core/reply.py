@@ -4,34 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import msgspec
 
 from headgate.core.chat import Loss
-from headgate.core.dialect import Account, Dialect, Reader, Relay
+from headgate.core.dialect import Dialect, Reader, Relay
 from headgate.core.errors import GatewayError, ProviderCut, ProviderNonsense
-from headgate.core.events import (
-    Audio,
-    Event,
-    Failed,
-    Image,
-    Refusal,
-    Result,
-    Start,
-    Stop,
-    Text,
-    Thinking,
-    ToolCall,
-    ToolInput,
-    Used,
-)
+from headgate.core.events import Event, Failed, Start, Stop
 from headgate.core.ports import Response
 from headgate.core.secrecy import Secrecy
+from headgate.core.tally import KEPT, Made, Tally, made_of
 from headgate.core.usage import Usage
 
-KEPT = 16 << 10
-"""Bytes of a stream, or letters of each kind of text, that are kept to count by: the rest is taken to be like them."""
 EARLY = 128 << 10
 """Bytes of a stream from before its text that are kept for that: some hosts begin by saying the request again."""
 PATIENCE = 10.0
@@ -39,79 +24,6 @@ PATIENCE = 10.0
 
 Tap = Callable[[Event], None]
 Filter = Callable[[list[Event]], Awaitable[list[Event]]]
-
-
-class Sample:
-    """The beginning of a text that comes in pieces, and how long it is."""
-
-    __slots__ = ("_texts", "kept", "size")
-
-    def __init__(self) -> None:
-        self.size = self.kept = 0
-        self._texts: list[str] = []
-
-    def add(self, text: str) -> None:
-        self.size += len(text)
-        if self.kept < KEPT:
-            kept = text[: KEPT - self.kept]
-            self._texts.append(kept)
-            self.kept += len(kept)
-
-    @property
-    def text(self) -> str:
-        return "".join(self._texts)
-
-
-EMPTY = Sample()
-"""Before there is any text; nothing is added to it."""
-
-
-class Tally(Account):
-    """What a record needs to know of a reply, read from its events (the attributes of a Relay)."""
-
-    __slots__ = ("said", "thought")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.said = EMPTY
-        """The text of it, the arguments of calls with it."""
-        self.thought = EMPTY
-
-    def hear(self, events: Sequence[Event]) -> None:
-        if self.said is EMPTY:
-            self.said, self.thought = Sample(), Sample()
-        for event in events:
-            if isinstance(event, Text | Refusal):
-                self.started = True
-                self.said.add(event.text)
-            elif isinstance(event, Thinking):
-                self.started = True
-                self.thought.add(event.text)
-            elif isinstance(event, ToolInput):
-                self.said.add(event.json)
-            elif isinstance(event, ToolCall):
-                self.started = True
-                self.said.add(event.name)
-            elif isinstance(event, Image | Audio | Result):
-                self.started = True
-            elif isinstance(event, Start):
-                self.id = event.id
-            elif isinstance(event, Used):
-                self.usage = event.usage
-            elif isinstance(event, Stop):
-                self.complete = event.reason != "cut"
-                self.finish = self.finish or event.vendor or event.reason
-            elif isinstance(event, Failed):
-                self.failed = event.error
-
-
-class Made(NamedTuple):
-    """What there is of an answer: of its text, and of its thoughts, the beginning, and how many times as much it is."""
-
-    said: str
-    thought: str
-    said_times: float = 1.0
-    thought_times: float = 1.0
 
 
 class Reply(msgspec.Struct, eq=False):
@@ -367,7 +279,7 @@ class Reply(msgspec.Struct, eq=False):
         """What there is of the answer so far, or was; read anew where its bytes passed. None: what passed tells not."""
         account = self.account
         if isinstance(account, Tally):
-            return _made(account, Tally(), 0.0)
+            return made_of(account, Tally(), 0.0)
         first, later = Tally(), Tally()
         reader = self.dialect.reader(self.stream)
         try:
@@ -378,7 +290,7 @@ class Reply(msgspec.Struct, eq=False):
                 first.hear(reader.end())
         except GatewayError:  # what came before it is there
             pass
-        found = _made(first, later, self._size / self._kept_size if self._kept_size else 0.0)
+        found = made_of(first, later, self._size / self._kept_size if self._kept_size else 0.0)
         return None if self.stream and account.started and not (found.said or found.thought) else found
 
     async def _rewritten(self, client: Dialect, request: Mapping[str, Any]) -> AsyncIterator[bytes]:
@@ -492,18 +404,3 @@ def _is_cut(event: Event) -> bool:
 
 def cut_off() -> ProviderCut:
     return ProviderCut("the provider's stream broke off before its end; what was sent until then is incomplete")
-
-
-def _made(first: Tally, later: Tally, times: float) -> Made:
-    """Of what came first, and the sample of what came `later`, which was so many times as much."""
-    return Made(
-        first.said.text + later.said.text,
-        first.thought.text + later.thought.text,
-        _share(first.said, later.said, times),
-        _share(first.thought, later.thought, times),
-    )
-
-
-def _share(first: Sample, later: Sample, times: float) -> float:
-    kept = first.kept + later.kept
-    return (first.size + later.size * times) / kept if kept else 1.0

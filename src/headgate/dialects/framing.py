@@ -6,7 +6,8 @@ Format: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-a
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import msgspec
 
@@ -269,6 +270,22 @@ def too_large(limit: int) -> ProviderNonsense:
 def mended_end(data: bytes) -> bytes:
     """A stream's last frame, whole: the LF of its last CR may be still to come, and nobody waits for it."""
     return data + b"\n" if data.endswith(b"\r") and b"\r\n" in data else data
+
+
+class Ending(Protocol):
+    """What knows of a reply whether it is over."""
+
+    complete: bool
+
+
+def passed(data: bytes, look: Callable[[bytes], bytes], reply: Ending) -> bytes:
+    """What `look` makes of each of these frames, up to the one that completes the reply."""
+    kept = []
+    for frame in frames(data):
+        kept.append(look(frame))
+        if reply.complete:
+            return mended_end(b"".join(kept))
+    return b"".join(kept)
 
 
 class Lines:

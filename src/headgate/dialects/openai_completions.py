@@ -45,10 +45,9 @@ from headgate.dialects.framing import (
     SSE,
     Cutter,
     EventStream,
-    frames,
     is_event_stream,
     may_be_error,
-    mended_end,
+    passed,
     read_frame,
 )
 from headgate.dialects.openai_errors import inside, read_error, write_error
@@ -627,12 +626,7 @@ class _StreamRelay(_Account):
             if not (self._begun or is_event_stream(self._cutter.head)):
                 _check_start(self._cutter.rest)
             return data
-        kept = []
-        for frame in frames(data):
-            kept.append(self._inspect(frame))
-            if self.complete:
-                return mended_end(b"".join(kept))
-        return b"".join(kept)
+        return passed(data, self._inspect, self)
 
     def end(self) -> bytes:
         """Raises ProviderNonsense or ProviderRefused when what came was no stream at all."""

@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from headgate.core.errors import GatewayError, InternalError
+from headgate.server.writing import HIGH_WATER
 
 if TYPE_CHECKING:
     from headgate.core.memo import Memo
@@ -18,8 +19,6 @@ STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".enc
 HOP = frozenset({b"transfer-encoding", b"connection"})
 """Headers of an answer that are the server's own to say."""
 LINE, NAME = b": ".join, itemgetter(0)
-HIGH_WATER = 65_536
-"""Bytes of a body that are held unread before the client is held back, and of an answer before the application is."""
 WASTE = 65_536
 """Bytes of an unread body that are read away so that a connection can be kept."""
 

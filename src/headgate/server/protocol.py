@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, cast
 import httptools
 
 from headgate.core.errors import InvalidRequest, SlowRequest, TooLarge
-from headgate.server.cycles import HIGH_WATER, WASTE, Cycle
+from headgate.server.cycles import WASTE, Cycle
 from headgate.server.heads import Head, Headers, check_size, read_framing, read_start, too_large, unreadable
 from headgate.server.refusals import Refusal, answer_headers, too_busy, too_slow
+from headgate.server.writing import Writing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,23 +36,20 @@ MAX_PIPELINED = 32
 ASGI = {"version": "3.0", "spec_version": "2.3"}
 
 
-class Protocol(asyncio.Protocol):
+class Protocol(Writing):
     """One client's connection. Requests on it are answered one after another, in order."""
 
     # fmt: off
     __slots__ = (
         "base", "connections", "current", "deaf", "fed", "fresh", "head", "head_bytes", "headers", "last_words",
-        "loop", "mark", "marked", "overflow", "owed", "parser", "pending", "pending_size", "phase", "queue",
-        "read_paused", "reading", "replaying", "since", "taken", "taken_at", "transport", "url", "wire",
-        "write_paused", "writers", "written",
+        "mark", "marked", "overflow", "owed", "parser", "phase", "queue", "read_paused", "reading", "replaying",
+        "since", "taken", "taken_at", "url", "wire",
     )
     # fmt: on
 
-    transport: asyncio.Transport
-
     def __init__(self, connections: Connections) -> None:
+        super().__init__(connections.loop)
         self.connections = connections
-        self.loop = connections.loop
         self.parser = httptools.HttpRequestParser(self)
         self.phase = HEAD
         self.since = self.loop.time()
@@ -72,10 +70,8 @@ class Protocol(asyncio.Protocol):
         self.current: Cycle | None = None
         self.queue: deque[Cycle] = deque()
         self.last_words: bytes | None = None
-        self.read_paused = self.write_paused = False
-        self.writers: list[asyncio.Future[None]] = []
-        self.pending: list[bytes] = []
-        self.pending_size = self.written = self.taken = 0
+        self.read_paused = False
+        self.taken = 0
         self.taken_at = self.marked = connections.now
         self.mark = 0
 
@@ -436,29 +432,7 @@ class Protocol(asyncio.Protocol):
         else:
             cycle.fail(error)
 
-    # Bytes
-
-    def put(self, data: bytes) -> None:
-        """Writes, together with what is pending."""
-        if self.pending:
-            data = b"".join((*self.pending, data))
-            self.pending.clear()
-            self.pending_size = 0
-        self.written += len(data)
-        self.transport.write(data)
-
-    def put_soon(self, data: bytes) -> None:
-        """Writes with the loop's next turn: each write is a system call, ten times dearer than a frame of a stream."""
-        if not self.pending:
-            self.loop.call_soon(self.flush)
-        self.pending.append(data)
-        self.pending_size += len(data)
-        if self.pending_size > HIGH_WATER:
-            self.flush()
-
-    def flush(self) -> None:
-        if self.pending and not self.transport.is_closing():
-            self.put(b"")
+    # The end, and what is held back
 
     def linger(self) -> None:
         """Closes the sending side and reads away for a second what still comes, so that the client gets its answer.
@@ -511,20 +485,3 @@ class Protocol(asyncio.Protocol):
             self.read_paused = False
             self.marked = self.connections.now
             self.transport.resume_reading()
-
-    def pause_writing(self) -> None:
-        self.write_paused = True
-
-    def resume_writing(self) -> None:
-        self.write_paused = False
-        writers, self.writers = self.writers, []
-        for writer in writers:
-            if not writer.done():
-                writer.set_result(None)
-
-    async def writable(self) -> None:
-        """Until the transport's buffer is below its low-water mark, or the connection is lost."""
-        if self.write_paused:
-            writer = self.loop.create_future()
-            self.writers.append(writer)
-            await writer

@@ -21,7 +21,8 @@ from headgate.core.chat import ChatRequest, Loss
 from headgate.core.errors import GatewayError
 from headgate.core.exchange import Exchange
 from headgate.core.ratios import Ratio, Ratios
-from headgate.core.reply import Made, Reply
+from headgate.core.reply import Reply
+from headgate.core.tally import Made
 from headgate.core.target import Target
 from headgate.core.usage import Usage
 from headgate.stages.stage import Clock, Proceed

@@ -2,7 +2,8 @@
 
 from headgate.core.exchange import Exchange
 from headgate.core.record import Record
-from headgate.core.reply import Reply, Tally
+from headgate.core.reply import Reply
+from headgate.core.tally import Tally
 from headgate.dialects.opaque import Opaque
 from headgate.stages.guard.changing import Hashes
 from headgate.stages.guard.judging import Judge

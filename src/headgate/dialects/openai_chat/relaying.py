@@ -16,7 +16,7 @@ from headgate.core.dialect import Account
 from headgate.core.errors import InvalidRequest, ProviderNonsense
 from headgate.dialects.dialect import decode as decode_strictly
 from headgate.dialects.dialect import patch
-from headgate.dialects.framing import LONGEST_ERROR, Cutter, frames, is_event_stream, mended_end, read_frame
+from headgate.dialects.framing import LONGEST_ERROR, Cutter, is_event_stream, passed, read_frame
 from headgate.dialects.openai_chat.reading import Chunk, check_start, nonsense, read_chunk, read_whole
 from headgate.dialects.openai_errors import decode, inside
 from headgate.dialects.openai_usage import read_usage
@@ -128,12 +128,7 @@ class StreamRelay(Account):
 
     def _look(self, data: bytes) -> bytes:
         """Read each of these frames; give those that go on."""
-        kept = []
-        for frame in frames(data):
-            kept.append(self._inspect(frame))
-            if self.complete:
-                break
-        return mended_end(b"".join(kept)) if self.complete else b"".join(kept)
+        return passed(data, self._inspect, self)
 
     def _inspect(self, frame: bytes) -> bytes:
         event = read_frame(frame)

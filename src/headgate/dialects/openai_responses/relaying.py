@@ -19,7 +19,7 @@ import msgspec
 from headgate.core.dialect import Account
 from headgate.core.errors import GatewayError, ProviderNonsense
 from headgate.dialects.dialect import members
-from headgate.dialects.framing import Cutter, frames, is_event_stream, mended_end, read_frame
+from headgate.dialects.framing import Cutter, is_event_stream, passed, read_frame
 from headgate.dialects.openai_responses.reading import (
     ENDS,
     StreamEvent,
@@ -123,12 +123,7 @@ class StreamRelay(_Account):
 
     def _look(self, data: bytes) -> bytes:
         """Read each of these frames; give those that go on."""
-        kept = []
-        for frame in frames(data):
-            kept.append(self._looked_at(frame))
-            if self.complete:
-                break
-        return mended_end(b"".join(kept)) if self.complete else b"".join(kept)
+        return passed(data, self._looked_at, self)
 
     def _looked_at(self, frame: bytes) -> bytes:
         event = read_frame(frame)
