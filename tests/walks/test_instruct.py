@@ -6,7 +6,7 @@ import pytest
 
 from gateways import running
 from headgate.dialects.dialect import dialects
-from upstreams import ScriptedUpstream, json_reply, sse_event, sse_reply
+from upstreams import ScriptedUpstream, json_reply, reply, sse_event, sse_reply
 
 ACME, RED, MINE = "Acme answers politely.", "Red names its sources.", "Short answers."
 KEY, STRICT, FREE = (f"hg-{name}-key-0123456789abcdef" for name in ("acme", "strict", "free"))
@@ -269,3 +269,24 @@ def test_count_tokens_counts_it(gateway):
         body = {"model": "openai/gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}
         counts.append(gateway.request("POST", "/v1/messages/count_tokens", json.dumps(body).encode(), headers)[2])
     assert counts[0]["input_tokens"] > counts[1]["input_tokens"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_its_tokens_are_not_told(tmp_path_factory, stream):
+    """Ollama's generate says those of all that it was asked."""
+    done = {"model": "llama3", "created_at": "2026-01-01T00:00:00Z", "response": "Hi", "done": True, "context": [1, 2]}
+
+    async def answer(asked):
+        line = json.dumps({**done, "done_reason": "stop", "eval_count": 2}).encode() + b"\n"
+        await asked.play((reply(line, content_type="application/x-ndjson" if stream else "application/json"),))
+
+    with ScriptedUpstream(answer) as made:
+        config = CONFIG.format(url=made.url, PORT="{PORT}", DATA="{DATA}")
+        with running(tmp_path_factory.mktemp("tokens"), config) as gateway:
+            for key, told in ((KEY, False), (FREE, True)):
+                body = {"model": "ollama/llama3", "prompt": "QUESTION", "stream": stream}
+                status, _, said = gateway.post(body, "/api/generate", key)
+                lines = [json.loads(line) for line in said.splitlines()] if isinstance(said, bytes) else [said]
+                assert (status, "".join(line["response"] for line in lines)) == (200, "Hi")
+                assert lines[-1]["eval_count"] == 2
+                assert any("context" in line for line in lines) is told

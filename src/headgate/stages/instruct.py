@@ -9,6 +9,7 @@ from headgate.core.caller import Instructions
 from headgate.core.chat import SYSTEM, ChatRequest, instructed
 from headgate.core.errors import InvalidRequest, OperationForbidden
 from headgate.core.estimate import BYTES_PER_TOKEN
+from headgate.core.events import Event, Stop
 from headgate.core.exchange import Exchange
 from headgate.core.printable import printable
 from headgate.core.reply import Reply
@@ -56,7 +57,18 @@ class Instruct:
                 )
             if exchange.dialect.operation in CONVERSATIONS:
                 _instruct(exchange, instructions)
-        return await proceed(exchange)
+        reply = await proceed(exchange)
+        if instructions is not None and reply.dialect.name == "ollama_generate":
+            reply.filters = [*reply.filters, _without_context]
+        return reply
+
+
+async def _without_context(events: list[Event]) -> list[Event]:
+    """Ollama's generate ends with the tokens of what it was asked, to go on from: https://docs.ollama.com/api/generate."""
+    for event in events:
+        if isinstance(event, Stop):
+            event.native.pop("context", None)
+    return events
 
 
 def _instruct(exchange: Exchange, instructions: Instructions) -> None:
